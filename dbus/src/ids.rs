@@ -1,0 +1,82 @@
+//! Numbers that look alike and must not be mixed.
+
+use std::fmt;
+
+use crate::DecodeError;
+
+/// The largest uid or pid that polkit can carry: it sends a subject's uid as `int32`, and a larger one was once taken for
+/// "unknown" (CVE-2018-19788).
+const LARGEST: u32 = i32::MAX as u32;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $field:literal, least $least:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u32);
+
+        impl $name {
+            /// Refuses a number that polkit cannot carry.
+            ///
+            /// # Errors
+            /// [`DecodeError::Range`], naming the kind of number.
+            pub fn new(number: u32) -> Result<Self, DecodeError> {
+                if ($least..=LARGEST).contains(&number) {
+                    Ok(Self(number))
+                } else {
+                    Err(DecodeError::Range { field: $field, number: number.into() })
+                }
+            }
+
+            /// The bare number, for the kernel, the bus and the record.
+            #[must_use]
+            pub fn get(self) -> u32 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id! {
+    /// The real uid of the process that a question is about.
+    SubjectUid, "subject uid", least 0
+}
+id! {
+    /// The uid that is said to authenticate: one of those that polkitd offers with a challenge.
+    IdentityUid, "identity uid", least 0
+}
+id! {
+    /// The uid under which polkitd keeps the agent, its `creator_uid`: the first argument of `AuthenticationAgentResponse2`.
+    AgentUid, "agent uid", least 0
+}
+id! {
+    /// The process that a question is about: the client of the mechanism.
+    SubjectPid, "subject pid", least 1
+}
+id! {
+    /// The process that asks polkitd: the mechanism, libvirtd for instance.
+    CallerPid, "caller pid", least 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_above_the_signed_range_is_refused() {
+        assert!(SubjectUid::new(2_147_483_647).is_ok());
+        assert!(SubjectUid::new(2_147_483_648).is_err());
+        assert!(IdentityUid::new(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn no_process_has_pid_zero() {
+        assert!(SubjectPid::new(0).is_err());
+        assert!(CallerPid::new(0).is_err());
+    }
+}
