@@ -1,0 +1,42 @@
+//! Where things are: everything that the tests make lies below `target/beds`.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the running profile, such as `target/debug`: where cargo puts the programs it builds.
+///
+/// # Panics
+/// If the path of the running program cannot be read.
+pub fn profile_dir() -> PathBuf {
+    let exe = std::env::current_exe().expect("the path of the running program");
+    let dir = exe.parent().expect("a program is in a folder");
+    // Test binaries are one level below the programs.
+    if dir.ends_with("deps") { dir.parent().expect("deps is in a folder").to_owned() } else { dir.to_owned() }
+}
+
+/// The beds' own folder, `beds` in cargo's target folder (which `CARGO_TARGET_DIR` or a configuration may have moved).
+///
+/// # Panics
+/// If the running program is not in a target folder of cargo.
+pub fn beds_dir() -> PathBuf {
+    let profile = profile_dir();
+    let target = profile.ancestors().find(|dir| dir.join("CACHEDIR.TAG").exists());
+    target.unwrap_or_else(|| panic!("{} is not in a target folder of cargo", profile.display())).join("beds")
+}
+
+/// A program of this workspace that cargo has built in the running profile.
+///
+/// # Panics
+/// If it is not there: `cargo test -p polkit-tests` builds the programs of this package alone.
+pub fn program(name: &str) -> PathBuf {
+    let path = profile_dir().join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace` first", path.display());
+    path
+}
+
+/// Makes a folder and those above it.
+///
+/// # Panics
+/// If that fails.
+pub(crate) fn make_dir(dir: &Path) {
+    std::fs::create_dir_all(dir).unwrap_or_else(|error| panic!("making {}: {error}", dir.display()));
+}

@@ -1,0 +1,157 @@
+//! What a test needs, and the count of tests that did not run for want of it.
+//!
+//! A skip is written to `target/beds/skipped` (test, reason), a suite that the archive does not serve to
+//! `target/beds/not-run`; the program `skips` sums both up after `cargo test`.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::paths::{beds_dir, make_dir};
+use crate::{Suite, cgroup, roots};
+
+/// A root filesystem that beds can be made on. It is not rebuilt while one of these exists.
+#[derive(Debug, Clone)]
+pub struct Root {
+    suite: Suite,
+    path: PathBuf,
+    _in_use: Arc<File>,
+}
+
+impl Root {
+    /// The suite it holds.
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// Where it is on the host. Nothing may be written there.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The root filesystem of a suite, or `None` if this test cannot run here: the caller then returns. The skip has been
+/// counted under the test's name and told on stderr.
+///
+/// # Panics
+/// With `REQUIRE_REAL=1` in the environment, where a skip is a failure. A suite that the archive does not serve (and that
+/// is not required) never is.
+#[must_use]
+pub fn require(suite: Suite) -> Option<Root> {
+    if let Err(reason) = able() {
+        skip(&reason);
+        return None;
+    }
+    make_dir(&beds_dir().join("roots"));
+    let lock = roots::lock_file(suite).unwrap_or_else(|error| panic!("the lock of {suite}: {error}"));
+    lock.lock_shared().unwrap_or_else(|error| panic!("locking {suite}: {error}"));
+    if roots::is_ready(suite) {
+        return Some(Root { suite, path: roots::path(suite, None), _in_use: Arc::new(lock) });
+    }
+    if !suite.is_required() && roots::path(suite, Some("not-run")).exists() {
+        eprintln!("NOT RUN: {}: the archive does not serve {suite}", test_name());
+        append("not-run", suite.name());
+    } else {
+        skip(&format!("no root filesystem of {suite}: run `cargo run -p polkit-tests --bin roots`"));
+    }
+    None
+}
+
+/// Counts the running test as skipped, with the reason.
+///
+/// # Panics
+/// With `REQUIRE_REAL=1` in the environment.
+pub fn skip(reason: &str) {
+    let test = test_name();
+    assert!(std::env::var_os("REQUIRE_REAL").is_none_or(|value| value != "1"), "{test} cannot run: {reason}");
+    eprintln!("SKIPPED: {test}: {reason}");
+    append("skipped", &format!("{test}\t{reason}"));
+}
+
+/// Forgets what was counted before.
+///
+/// # Errors
+/// If a file cannot be removed.
+pub fn clear() -> std::io::Result<()> {
+    for file in ["skipped", "not-run"] {
+        match std::fs::remove_file(beds_dir().join(file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What was counted since [`clear`], as lines for a person: the skipped tests, and last, if there are such, the suites
+/// that did not run.
+pub fn summary() -> Vec<String> {
+    let lines = |file: &str| {
+        let text = std::fs::read_to_string(beds_dir().join(file)).unwrap_or_default();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines.dedup();
+        lines
+    };
+    let skipped = lines("skipped");
+    let names: Vec<&str> = skipped.iter().filter_map(|line| line.split('\t').next()).collect();
+    let mut summary: Vec<String> = skipped.iter().map(|line| line.replace('\t', ": ")).collect();
+    summary.push(match names.len() {
+        0 => "SKIPPED: 0".to_owned(),
+        count => format!("SKIPPED: {count} ({})", names.join(", ")),
+    });
+    let not_run = lines("not-run");
+    if !not_run.is_empty() {
+        summary.push(format!("NOT RUN: {}", not_run.join(", ")));
+    }
+    summary
+}
+
+/// Whether beds can be made here at all.
+fn able() -> Result<(), String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err("not root".to_owned());
+    }
+    cgroup::mount_point().map(|_| ())
+}
+
+/// libtest names the thread of a test after it (but `main` with one test thread).
+fn test_name() -> String {
+    let thread = std::thread::current();
+    let program = std::env::current_exe().ok();
+    let program = program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let program = program.as_deref().and_then(|name| name.rsplit_once('-')).map_or("?", |(name, _)| name).to_owned();
+    format!("{program}::{}", thread.name().unwrap_or("?"))
+}
+
+/// One write for each line, so that lines of several processes do not mix.
+fn append(file: &str, line: &str) {
+    let path = beds_dir().join(file);
+    make_dir(&beds_dir());
+    let written = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
+    written.unwrap_or_else(|error| panic!("counting in {}: {error}", path.display()));
+}
+
+/// Makes of each function named, which takes a [`&Root`](Root), one test for each suite: `FUNCTION::bullseye` and so on.
+#[macro_export]
+macro_rules! on_each_suite {
+    ($($fact:ident)*) => {
+        $($crate::on_each_suite!(@one $fact bullseye Bullseye, bookworm Bookworm, trixie Trixie, forky Forky);)*
+    };
+    (@one $fact:ident $($name:ident $suite:ident),*) => {
+        mod $fact {
+            $(
+                #[test]
+                fn $name() {
+                    if let Some(root) = $crate::require($crate::Suite::$suite) {
+                        super::$fact(&root);
+                    }
+                }
+            )*
+        }
+    };
+}
