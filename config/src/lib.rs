@@ -1,1 +1,13 @@
-//! Being written.
+//! Reading a configuration that decides over privilege.
+//!
+//! In the order of the data: [`file`] opens what only root can have written, [`table`] reads it
+//! strictly as TOML, [`names`] looks up the users and groups that it names, and [`report`] shows
+//! every problem of every file at once. [`escape`] makes text that others chose fit to be shown.
+
+#![forbid(unsafe_code)]
+
+pub mod escape;
+pub mod file;
+pub mod names;
+pub mod report;
+pub mod table;

@@ -1,0 +1,130 @@
+//! Hostile text, made harmless for a log or a terminal.
+//!
+//! A process chooses its own name and command line. Written as they are, they can move the
+//! cursor, hide themselves, reverse the reading order or forge a log line.
+
+use std::fmt::Write as _;
+
+/// `text` with every character that does not stand for itself on a terminal written out:
+/// `\x1b` for controls (C0, DEL, C1), `\u{202e}` for what is invisible or changes the reading
+/// direction, `\\` for a backslash. No two texts have the same form.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            _ => push(&mut out, character),
+        }
+    }
+    out
+}
+
+/// As [`escape`], for bytes that need not be UTF-8: a byte that is not part of a character becomes
+/// `\x` and its two digits. Bytes from 0x80 on and the control characters U+0080 to U+009F share
+/// that form; a control character takes two bytes and is written as `\u{80}` here.
+#[must_use]
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\\' => out.push_str("\\\\"),
+                '\u{80}'..='\u{9f}' => push_code(&mut out, character),
+                _ => push(&mut out, character),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// As [`escape`], but a backslash stays single: for messages and source lines, which may hold
+/// text that was escaped before. Doing it twice changes nothing.
+pub(crate) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        push(&mut out, character);
+    }
+    out
+}
+
+/// Whether `character` is written out rather than shown.
+pub(crate) fn is_hostile(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' // soft hyphen
+            | '\u{34f}' // combining grapheme joiner
+            | '\u{61c}' // Arabic letter mark
+            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
+            | '\u{17b4}' | '\u{17b5}' // Khmer inherent vowels
+            | '\u{180b}'..='\u{180f}' // Mongolian selectors
+            | '\u{200b}'..='\u{200f}' // zero width, marks of direction
+            | '\u{2028}'..='\u{202e}' // line and paragraph separator, bidi embedding
+            | '\u{2060}'..='\u{206f}' // word joiner, bidi isolates, deprecated controls
+            | '\u{fe00}'..='\u{fe0f}' // variation selectors
+            | '\u{feff}' // byte order mark
+            | '\u{fff0}'..='\u{fffb}' // specials, interlinear annotation
+            | '\u{1bca0}'..='\u{1bca3}' // shorthand format controls
+            | '\u{1d173}'..='\u{1d17a}' // musical format controls
+            | '\u{e0000}'..='\u{e0fff}' // tags, selectors
+        )
+}
+
+fn push(out: &mut String, character: char) {
+    if !is_hostile(character) {
+        out.push(character);
+    } else if u32::from(character) <= 0xff && character != '\u{ad}' {
+        let _ = write!(out, "\\x{:02x}", u32::from(character));
+    } else {
+        push_code(out, character);
+    }
+}
+
+fn push_code(out: &mut String, character: char) {
+    let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hostile_characters_are_written_out() {
+        assert_eq!(escape("a\x1b[31m\n"), r"a\x1b[31m\x0a");
+        assert_eq!(escape("\u{202e}gpj.exe"), r"\u{202e}gpj.exe");
+        assert_eq!(escape("\u{9b}\u{7f}\u{200b}\u{2028}\u{feff}"), r"\x9b\x7f\u{200b}\u{2028}\u{feff}");
+        assert_eq!(escape("Grüße 漢字 🦀"), "Grüße 漢字 🦀");
+    }
+
+    #[test]
+    fn a_written_escape_is_not_mistaken_for_the_character() {
+        assert_ne!(escape(r"\x1b"), escape("\x1b"));
+        assert_ne!(escape_bytes("\u{80}".as_bytes()), escape_bytes(b"\x80"));
+        assert_eq!(escape_bytes(b"a\xffb\\"), r"a\xffb\\");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_hostile_is_left(text in any::<String>(), bytes in any::<Vec<u8>>()) {
+            prop_assert!(!escape(&text).chars().any(is_hostile));
+            prop_assert!(!escape_bytes(&bytes).chars().any(is_hostile));
+            prop_assert!(!visible(&text).chars().any(is_hostile));
+        }
+
+        #[test]
+        fn different_bytes_have_different_forms(a in proptest::collection::vec(any::<u8>(), 0..4),
+                                                b in proptest::collection::vec(any::<u8>(), 0..4)) {
+            prop_assert_eq!(escape_bytes(&a) == escape_bytes(&b), a == b);
+        }
+
+        #[test]
+        fn visible_text_stays_as_it_is(text in any::<String>()) {
+            let once = visible(&text);
+            prop_assert_eq!(visible(&once), once.clone());
+        }
+    }
+}

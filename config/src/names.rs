@@ -1,0 +1,234 @@
+//! Users and groups: of the host by NSS, or of another tree by its `etc/passwd` and `etc/group`.
+
+use std::ffi::CString;
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use nix::unistd;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+
+/// The longest name of a user or group that is accepted, in bytes (Linux: LOGIN_NAME_MAX).
+const NAME_MAX: usize = 256;
+
+/// A user as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name that the database gives it, which may differ from the one asked for.
+    pub name: String,
+    /// The user id.
+    pub uid: u32,
+    /// The id of the primary group.
+    pub gid: u32,
+}
+
+/// A group as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The name that the database gives it.
+    pub name: String,
+    /// The group id.
+    pub gid: u32,
+}
+
+/// A lookup that could not be made. It says nothing about whether the name exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupError {
+    attempted: String,
+    cause: String,
+}
+
+impl LookupError {
+    fn new(attempted: impl Into<String>, cause: impl fmt::Display) -> Self {
+        Self { attempted: attempted.into(), cause: cause.to_string() }
+    }
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}: {}", self.attempted, self.cause)
+    }
+}
+
+impl std::error::Error for LookupError {}
+
+/// Why no user or group can have this name; nothing if one could.
+///
+/// The limits are those of systemd's relaxed mode (`valid_user_group_name`), which takes whatever
+/// `/etc/passwd` and the tools around it can carry: quotes, backslashes, blanks inside and
+/// non-ASCII letters pass. A name of digits alone is refused, because polkit writes the number of
+/// a user that has no name in the same place.
+///
+/// # Errors
+/// The reason, to stand after "the name `x` ".
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        return Err("is empty");
+    }
+    if name.len() > NAME_MAX {
+        return Err("is longer than 256 bytes");
+    }
+    if name.chars().any(char::is_control) {
+        return Err("has a control character (a line break, a NUL), which no account name can have");
+    }
+    if name.contains([':', '/']) {
+        return Err("has a `:` or `/`, which no account name can have");
+    }
+    if name.trim() != name {
+        return Err("begins or ends with a blank");
+    }
+    if matches!(name, "." | "..") {
+        return Err("is not an account name");
+    }
+    if name.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("is a number, not a name");
+    }
+    Ok(())
+}
+
+/// Where names are looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// This host, through NSS.
+    Host,
+    /// Another tree: its `etc/passwd` and `etc/group`, and nothing else.
+    Root(Tree),
+}
+
+/// The accounts of another tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    users: Vec<User>,
+    groups: Vec<(Group, Vec<String>)>,
+}
+
+impl Names {
+    /// The names of the tree at `root`. Symbolic links in it lead to files of the tree itself.
+    ///
+    /// # Errors
+    /// `etc/passwd` or `etc/group` cannot be read. A missing file has no names in it.
+    pub fn of_root(root: &Path) -> Result<Self, LookupError> {
+        Ok(Self::Root(Tree::parse(&read_in_root(root, "etc/passwd")?, &read_in_root(root, "etc/group")?)))
+    }
+
+    /// The user of this name; `None` only if the database was asked and has none.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub fn user(&self, name: &str) -> Result<Option<User>, LookupError> {
+        if check_name(name).is_err() {
+            return Ok(None);
+        }
+        match self {
+            Self::Host => {
+                let found = unistd::User::from_name(name)
+                    .map_err(|errno| LookupError::new(format!("look up user `{name}`"), errno.desc()))?;
+                Ok(found.map(|user| User { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
+            }
+            Self::Root(tree) => Ok(tree.users.iter().find(|user| user.name == name).cloned()),
+        }
+    }
+
+    /// The user of this id.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub fn user_by_uid(&self, uid: u32) -> Result<Option<User>, LookupError> {
+        match self {
+            Self::Host => {
+                let found = unistd::User::from_uid(uid.into())
+                    .map_err(|errno| LookupError::new(format!("look up uid {uid}"), errno.desc()))?;
+                Ok(found.map(|user| User { name: user.name, uid, gid: user.gid.as_raw() }))
+            }
+            Self::Root(tree) => Ok(tree.users.iter().find(|user| user.uid == uid).cloned()),
+        }
+    }
+
+    /// The group of this name; `None` only if the database was asked and has none.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub fn group(&self, name: &str) -> Result<Option<Group>, LookupError> {
+        if check_name(name).is_err() {
+            return Ok(None);
+        }
+        match self {
+            Self::Host => {
+                let found = unistd::Group::from_name(name)
+                    .map_err(|errno| LookupError::new(format!("look up group `{name}`"), errno.desc()))?;
+                Ok(found.map(|group| Group { name: group.name, gid: group.gid.as_raw() }))
+            }
+            Self::Root(tree) => {
+                Ok(tree.groups.iter().map(|(group, _)| group).find(|group| group.name == name).cloned())
+            }
+        }
+    }
+
+    /// The ids of all groups of `user`, its primary one among them, as polkit sees them: from the
+    /// database (getgrouplist), not from a process.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub fn groups_of(&self, user: &User) -> Result<Vec<u32>, LookupError> {
+        match self {
+            Self::Host => {
+                let attempted = || format!("look up the groups of `{}`", user.name);
+                let name = CString::new(user.name.as_str()).map_err(|error| LookupError::new(attempted(), error))?;
+                let groups = unistd::getgrouplist(&name, user.gid.into())
+                    .map_err(|errno| LookupError::new(attempted(), errno.desc()))?;
+                Ok(groups.into_iter().map(unistd::Gid::as_raw).collect())
+            }
+            Self::Root(tree) => {
+                let member = |members: &Vec<String>| members.contains(&user.name);
+                let others = tree.groups.iter().filter(|(_, members)| member(members));
+                let others = others.map(|(group, _)| group.gid).filter(|gid| *gid != user.gid);
+                Ok(std::iter::once(user.gid).chain(others).collect())
+            }
+        }
+    }
+}
+
+impl Tree {
+    /// The accounts of the text of a passwd and a group file. As with NSS, a line that cannot be
+    /// read is passed over and the first of a name counts.
+    #[must_use]
+    pub fn parse(passwd: &str, group: &str) -> Self {
+        let users = passwd.lines().filter_map(|line| {
+            let mut fields = line.split(':');
+            let (name, _password) = (fields.next()?, fields.next()?);
+            let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+            check_name(name).ok()?;
+            Some(User { name: name.to_owned(), uid, gid })
+        });
+        let groups = group.lines().filter_map(|line| {
+            let mut fields = line.split(':');
+            let (name, _password) = (fields.next()?, fields.next()?);
+            let gid = fields.next()?.parse().ok()?;
+            check_name(name).ok()?;
+            let members = fields.next().unwrap_or("").split(',').filter(|member| !member.is_empty());
+            Some((Group { name: name.to_owned(), gid }, members.map(str::to_owned).collect()))
+        });
+        Self { users: users.collect(), groups: groups.collect() }
+    }
+}
+
+/// The text of a file of the tree at `root`, empty if there is none.
+fn read_in_root(root: &Path, path: &str) -> Result<String, LookupError> {
+    let shown: PathBuf = root.join(path);
+    let error = |cause: &dyn fmt::Display| LookupError::new(format!("read {}", shown.display()), cause);
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(root, flags | OFlags::DIRECTORY, Mode::empty()).map_err(|errno| error(&errno))?;
+    match rustix::fs::openat2(directory, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+        Ok(opened) => {
+            let mut bytes = Vec::new();
+            std::fs::File::from(opened).read_to_end(&mut bytes).map_err(|cause| error(&cause))?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        }
+        Err(rustix::io::Errno::NOENT) => Ok(String::new()),
+        Err(errno) => Err(error(&errno)),
+    }
+}
+
+#[cfg(test)]
+#[path = "names_tests.rs"]
+mod tests;

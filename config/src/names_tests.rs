@@ -1,0 +1,55 @@
+use super::*;
+
+#[test]
+fn names_that_no_account_can_have_are_refused_with_the_reason() {
+    for name in ["", "a\nb", "a\0", "a:b", "a/b", " a", "a ", ".", "..", "33", "-1", "\u{85}"] {
+        assert!(check_name(name).is_err(), "{name:?}");
+    }
+    assert!(check_name(&"a".repeat(257)).is_err());
+    for name in
+        ["www-data", "o'brien", "DOM\\user", "a\"b", "a b", "köln", "__proto__", "user$", "a@b.c", &"a".repeat(256)]
+    {
+        assert_eq!(check_name(name), Ok(()), "{name:?}");
+    }
+}
+
+#[test]
+fn the_host_knows_root_and_not_a_made_up_name() {
+    let root = Names::Host.user("root").unwrap().unwrap();
+    assert_eq!((root.uid, root.gid), (0, 0));
+    assert_eq!(Names::Host.user_by_uid(0).unwrap().unwrap().name, "root");
+    assert!(Names::Host.groups_of(&root).unwrap().contains(&0));
+    assert_eq!(Names::Host.user("no-such-user-here").unwrap(), None);
+    assert_eq!(Names::Host.group("no-such-group-here").unwrap(), None);
+    assert_eq!(Names::Host.user("0").unwrap(), None);
+}
+
+#[test]
+fn a_tree_has_its_own_accounts_and_its_links_stay_inside() {
+    let root = tempfile::tempdir().unwrap();
+    let etc = root.path().join("etc");
+    std::fs::create_dir(&etc).unwrap();
+    std::fs::write(
+        etc.join("passwd-real"),
+        "root:x:0:0::/root:/bin/sh\n# comment\nbad line\nweb:x:33:33:web:/var/www:/bin/sh\nweb:x:34:34::/:/\nnonumber:x:a:1::/:/\n",
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("/etc/passwd-real", etc.join("passwd")).unwrap();
+    std::fs::write(etc.join("group"), "root:x:0:\nweb:x:33:\nvm:x:100:other,web\nshort:x\n").unwrap();
+    let names = Names::of_root(root.path()).unwrap();
+    let web = names.user("web").unwrap().unwrap();
+    assert_eq!(web, User { name: "web".into(), uid: 33, gid: 33 });
+    assert_eq!(names.groups_of(&web).unwrap(), [33, 100]);
+    assert_eq!(names.group("vm").unwrap().unwrap().gid, 100);
+    assert_eq!(names.group("short").unwrap(), None);
+    assert_eq!(names.user("nonumber").unwrap(), None);
+}
+
+#[test]
+fn an_unreadable_database_is_an_error_and_not_an_absent_name() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("etc/passwd")).unwrap();
+    let error = Names::of_root(root.path()).unwrap_err().to_string();
+    assert!(error.contains("etc/passwd: "), "{error}");
+    assert!(Names::of_root(&root.path().join("absent")).is_err());
+}

@@ -1,0 +1,92 @@
+use super::*;
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+fn report(text: &str, span: Range<usize>) -> Report {
+    let source = Source::new("/etc/x.toml", text);
+    let mut report = Report::new();
+    report.add_source(&source);
+    report.push(Problem::error(source.at(span), "unknown key `unti`").help("did you mean `unit`?"));
+    report
+}
+
+#[test]
+fn a_problem_shows_its_line_with_a_caret_and_the_help() {
+    let report = report("[[rule]]\r\nunti = 1\r\n", 10..14);
+    assert_snapshot!(report.render(false), @r"
+    error: unknown key `unti`
+     --> /etc/x.toml:2:1
+      |
+    2 | unti = 1
+      | ^^^^
+      |
+      = help: did you mean `unit`?
+    ");
+    assert_eq!(report.lines(), ["/etc/x.toml:2:1: unknown key `unti` (did you mean `unit`?)"]);
+}
+
+#[test]
+fn colour_is_there_only_when_asked_for() {
+    let report = report("unti = 1", 0..4);
+    assert!(report.render(true).contains('\x1b'));
+    assert!(!report.render(false).contains('\x1b'));
+}
+
+#[test]
+fn a_hostile_line_is_shown_harmless_and_marked_in_the_right_place() {
+    let report = report(
+        "a\u{202e}\x1b[2J = \"é\"\tunti",
+        "a\u{202e}\x1b[2J = \"é\"\t".len().."a\u{202e}\x1b[2J = \"é\"\tunti".len(),
+    );
+    assert_snapshot!(report.render(false), @r#"
+    error: unknown key `unti`
+     --> /etc/x.toml:1:14
+      |
+    1 | a\u{202e}\x1b[2J = "é"    unti
+      |                           ^^^^
+      |
+      = help: did you mean `unit`?
+    "#);
+}
+
+#[test]
+fn a_line_of_ten_megabytes_is_cut_around_the_place() {
+    let text = format!("{} unti {}", "x".repeat(5_000_000), "y".repeat(5_000_000));
+    let shown = report(&text, 5_000_001..5_000_005).render(false);
+    assert!(shown.len() < 1000, "{} bytes", shown.len());
+    assert!(shown.contains("/etc/x.toml:1:5000002") && shown.contains("x unti y") && shown.contains("^^^^"));
+}
+
+#[test]
+fn a_file_as_a_whole_has_no_line() {
+    let mut report = Report::new();
+    let source = Source::new("/etc/\x1bx", "");
+    report.push(Problem::warning(source.whole(), "it is\nempty"));
+    assert_snapshot!(report.render(false), @r"
+    warning: it is\x0aempty
+    --> /etc/\x1bx
+    ");
+    assert!(!report.has_errors());
+}
+
+#[test]
+fn problems_stand_in_the_order_of_the_file_and_the_rest_is_counted() {
+    let source = Source::new("f", "a\n".repeat(500));
+    let mut report = Report::new();
+    report.add_source(&source);
+    for line in (0..130).rev() {
+        report.push(Problem::error(source.at(line * 2..line * 2 + 1), format!("number {line}")));
+    }
+    let shown = report.render(false);
+    assert!(shown.starts_with("error: number 0\n"), "{shown}");
+    assert!(shown.ends_with("30 more problems are not shown\n"), "{shown}");
+}
+
+proptest! {
+    #[test]
+    fn any_text_and_any_span_can_be_shown(text in any::<String>(), start in 0usize..300, length in 0usize..300) {
+        let shown = report(&text, start..start + length).render(false);
+        prop_assert!(!shown.chars().any(|c| c != '\n' && is_hostile(c)), "{shown:?}");
+        prop_assert!(shown.contains("error: unknown key `unti`\n"));
+    }
+}
