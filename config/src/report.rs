@@ -213,6 +213,12 @@ impl Report {
         self.sources.iter().find(|source| source.name() == name)
     }
 
+    /// How many of its problems are an [`Level::Error`]: whether a part added some.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.level == Level::Error).count()
+    }
+
     /// Whether anything in it is an [`Level::Error`].
     #[must_use]
     pub fn has_errors(&self) -> bool {
