@@ -164,6 +164,24 @@ impl Names {
         }
     }
 
+    /// The names that the group itself lists. Users who have it as their primary group are not among them.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub fn listed_members(&self, group: &Group) -> Result<Vec<String>, LookupError> {
+        match self {
+            Self::Host => {
+                let found = unistd::Group::from_name(&group.name)
+                    .map_err(|errno| LookupError::new(format!("look up group `{}`", group.name), errno.desc()))?;
+                Ok(found.map(|found| found.mem).unwrap_or_default())
+            }
+            Self::Root(tree) => {
+                let found = tree.groups.iter().find(|(known, _)| known == group);
+                Ok(found.map(|(_, members)| members.clone()).unwrap_or_default())
+            }
+        }
+    }
+
     /// The ids of all groups of `user`, its primary one among them, as polkit sees them: from the
     /// database (getgrouplist), not from a process.
     ///

@@ -40,7 +40,8 @@ fn a_tree_has_its_own_accounts_and_its_links_stay_inside() {
     let web = names.user("web").unwrap().unwrap();
     assert_eq!(web, User { name: "web".into(), uid: 33, gid: 33 });
     assert_eq!(names.groups_of(&web).unwrap(), [33, 100]);
-    assert_eq!(names.group("vm").unwrap().unwrap().gid, 100);
+    let vm = names.group("vm").unwrap().unwrap();
+    assert_eq!((vm.gid, names.listed_members(&vm).unwrap()), (100, vec!["other".to_owned(), "web".to_owned()]));
     assert_eq!(names.group("short").unwrap(), None);
     assert_eq!(names.user("nonumber").unwrap(), None);
 }
