@@ -1,1 +1,46 @@
-//! Being written.
+//! A headless polkit authentication agent for services. The modules stand in the order of the data: each uses those
+//! before it.
+//!
+//! [`road`] is the product: one function from a challenge to its answer. What decides is pure and stands before it
+//! ([`cgroup`] to [`decision`]); what reads the host stands in [`process`], [`session`] and [`gather`], and what writes a
+//! record in [`recorder`].
+
+pub mod log;
+pub mod paths;
+pub mod terminal;
+
+pub mod action;
+pub mod cgroup;
+pub mod facts;
+pub mod rule;
+
+pub mod decision;
+
+pub mod process;
+pub mod session;
+
+pub mod gather;
+
+pub mod record;
+pub mod recorder;
+
+pub mod config;
+pub mod notes;
+
+pub mod road;
+
+pub mod discover;
+pub mod namespace;
+mod pidfd;
+pub mod registration;
+pub mod registry;
+pub mod systemd;
+
+pub mod exec_socket;
+
+pub mod daemon;
+
+pub mod check;
+pub mod cli;
+pub mod exec;
+pub mod try_out;

@@ -1,0 +1,43 @@
+//! `polkit-service-agent check`.
+
+use std::process::ExitCode;
+
+use crate::{
+    config::{Config, Loaded, Origin, load},
+    notes,
+    rule::Rule,
+    terminal,
+};
+
+/// Reads the configuration and tells what there is to tell.
+#[must_use]
+pub fn run(origin: &Origin) -> ExitCode {
+    let loaded = load(origin);
+    terminal::report(&loaded.report);
+    let Some(config) = &loaded.config else {
+        terminal::error("the configuration is broken; nothing of it would be used");
+        return ExitCode::FAILURE;
+    };
+    terminal::print(&describe(&loaded, config));
+    ExitCode::SUCCESS
+}
+
+fn describe(loaded: &Loaded, config: &Config) -> String {
+    let mut lines = vec!["Files, in the order of their rules:".to_owned()];
+    for file in &loaded.files {
+        let masked = file.instead_of.as_ref().map(|path| format!(" (instead of {})", path.display()));
+        let empty = if file.masks() { " (empty)" } else { "" };
+        lines.push(format!("  {}{empty}{}", file.path.display(), masked.unwrap_or_default()));
+    }
+    lines.push("Served:".to_owned());
+    lines.extend(config.serve.iter().map(|serve| format!("  {}", serve.what)));
+    lines.push("Rules, the first match wins; what none matches is refused:".to_owned());
+    lines.extend(config.rules.iter().map(|rule| format!("  {}", line_of(rule))));
+    lines.extend(notes::of(config).into_iter().map(|note| format!("note: {note}")));
+    lines.join("\n")
+}
+
+fn line_of(rule: &Rule) -> String {
+    let actions: Vec<String> = rule.actions.iter().map(ToString::to_string).collect();
+    format!("{} \"{}\": {} ({})", rule.answer.word(), rule.id, actions.join(", "), rule.origin)
+}

@@ -1,0 +1,107 @@
+//! The command line.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Answers polkit in place of the human that a service does not have: by configured rules, and refuses everything else.
+#[derive(Debug, Parser)]
+#[command(
+    name = "polkit-service-agent",
+    version,
+    after_help = "\
+Example: what would the rules say to PHP under Apache?
+    polkit-service-agent test --action org.libvirt.unix.manage --user www-data --unit apache2.service
+
+Exit codes: 0 done; 2 usage; 3 what is needed cannot be reached. Each command adds its own."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the agent.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent run --config /root/draft.toml
+
+Runs until SIGTERM. SIGHUP reads the configuration again; a broken one changes nothing.
+Exit codes: 0 ended as told; 1 broken configuration; 3 the bus or polkitd cannot be reached.")]
+    Run(ConfigFile),
+    /// Register this process with the running agent, then become COMMAND.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent exec -- virsh -c qemu:///system list
+
+For those whom an `exec` entry of [[serve]] names. The process of COMMAND is covered, its children are not.
+Exit codes: those of COMMAND; 125 not registered, COMMAND was not run; 126 it cannot be run; 127 it is not there.")]
+    Exec {
+        /// The program and its arguments.
+        #[arg(required = true, last = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
+    },
+    /// Read the configuration, and say what is wrong with it, what it gives away and in which order it is asked.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent check --config draft.toml && systemctl reload polkit-service-agent
+
+Exit codes: 0 right, perhaps with warnings; 1 broken.")]
+    Check(ConfigFile),
+    /// Say what the rules answer, and ask nobody.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent test --action org.libvirt.unix.manage --pid 4242 --json
+
+With --pid everything is read from the process. Otherwise a fact that is not given is unknown: a rule that grants needs
+every one of its keys to be true, a rule that refuses matches unless one is false. Groups that are not given are those of
+the user. It is taken for granted that polkitd vouches for the subject (AUTH_SELF, the [[agent]] of polkit-policy-gen).
+Exit codes: 0 allow; 1 deny or dismiss; 2 usage; 3 broken configuration, or no such process.")]
+    Test(Box<Asked>),
+}
+
+/// Which configuration.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// Read this file alone, instead of agent.toml and its fragments.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// A question for `test`.
+#[derive(Debug, Args)]
+pub struct Asked {
+    /// Which configuration.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// The action's id.
+    #[arg(long, value_name = "ID")]
+    pub action: String,
+    /// Ask about this process.
+    #[arg(long, value_name = "N", conflicts_with_all = ["user", "unit", "group", "exe", "session"])]
+    pub pid: Option<u32>,
+    /// The subject's real user.
+    #[arg(long, value_name = "U", required_unless_present = "pid")]
+    pub user: Option<String>,
+    /// The subject's unit.
+    #[arg(long, value_name = "U")]
+    pub unit: Option<String>,
+    /// A group of the subject's user; may be given more than once.
+    #[arg(long, value_name = "G")]
+    pub group: Vec<String>,
+    /// The subject's program.
+    #[arg(long, value_name = "P")]
+    pub exe: Option<PathBuf>,
+    /// The subject's session: none, active, inactive, or a class.
+    #[arg(long, value_name = "S")]
+    pub session: Option<String>,
+    /// How the question comes.
+    #[arg(long, value_name = "WAY", value_parser = ["challenge"], default_value = "challenge")]
+    pub way: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}

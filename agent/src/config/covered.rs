@@ -1,0 +1,38 @@
+//! Rules that an earlier one leaves nothing to.
+
+use polkit_config::report::{Problem, Report};
+
+use super::rules::Entry;
+use crate::rule::Rule;
+
+/// Warns of them.
+pub(super) fn warn(entries: &[Entry], report: &mut Report) {
+    for (position, entry) in entries.iter().enumerate() {
+        let earlier = entries.iter().take(position).find(|earlier| covers(&earlier.rule, &entry.rule));
+        if let Some(earlier) = earlier {
+            let message = format!(
+                "`{}` is never asked: `{}` at {} matches whatever it matches",
+                entry.rule.id, earlier.rule.id, earlier.rule.origin
+            );
+            report.push(
+                Problem::warning(entry.at.clone(), message).help("first match wins: put the narrower rule first"),
+            );
+        }
+    }
+}
+
+/// Whether every question that `later` matches is matched by `earlier`, as far as all facts are known.
+fn covers(earlier: &Rule, later: &Rule) -> bool {
+    let actions = later.actions.iter().all(|action| earlier.actions.iter().any(|pattern| pattern.includes(action)));
+    actions
+        && wider(earlier.unit.as_ref(), later.unit.as_ref())
+        && wider(earlier.user.as_ref().map(|user| user.id), later.user.as_ref().map(|user| user.id))
+        && wider(earlier.group.as_ref().map(|group| group.id), later.group.as_ref().map(|group| group.id))
+        && wider(earlier.exe.as_ref(), later.exe.as_ref())
+        && wider(earlier.session.as_ref(), later.session.as_ref())
+}
+
+/// A key that is not there is wider than any value.
+fn wider<T: PartialEq>(earlier: Option<T>, later: Option<T>) -> bool {
+    earlier.is_none() || earlier == later
+}

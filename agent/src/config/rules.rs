@@ -1,0 +1,166 @@
+//! `[[rule]]`: what is answered.
+
+use std::collections::HashMap;
+
+use polkit_config::{
+    report::{Location, Problem, Report},
+    table::{Spanned, Table},
+};
+
+use super::{
+    files::Found,
+    serve::{checked_unit, named_group, named_user},
+};
+use crate::{
+    action::{ActionPattern, NEVER_NARROWED},
+    process::named_file,
+    rule::{Answer, Rule, SessionKey},
+};
+
+/// Units that run whatever users tell them to: being in one says nothing about the program.
+const RUN_FOR_USERS: [&str; 3] = ["cron.service", "crond.service", "atd.service"];
+const LONGEST_ID: usize = 128;
+
+/// A rule and where it stands.
+pub(super) struct Entry {
+    pub(super) rule: Rule,
+    pub(super) at: Location,
+}
+
+/// Reads one rule. All of its errors are reported; with any of them there is no rule.
+pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &mut Report) -> Option<Entry> {
+    let at = table.at().clone();
+    let before = report.errors();
+    let id = table.required_string("id", report).and_then(|id| checked_id(id, report));
+    let actions = table.required_strings("action", report).map(|list| patterns(list, report));
+    let unit = table.string("unit", report).and_then(|unit| checked_unit(unit, report));
+    let user = table.string("user", report).and_then(|name| named_user(&name, report));
+    let group = table.string("group", report).and_then(|name| named_group(&name, report));
+    let exe = table.path("exe", report);
+    let session = table.string("session", report);
+    let unbound = table.bool("unbound", report);
+    let root_equivalent = table.bool("root_equivalent", report);
+    let answer = table.required_string("answer", report).and_then(|word| checked_answer(word, report));
+    table.finish(report);
+    if report.errors() > before {
+        return None;
+    }
+    let (id, actions, answer) = (id?, actions?, answer?);
+
+    if let Some(exe) = &exe {
+        check_exe(exe, report);
+    }
+    let rule = Rule {
+        id: id.value,
+        origin: report.place(&at),
+        actions,
+        unit: unit.map(|unit| unit.value),
+        user,
+        group,
+        exe: exe.map(|exe| exe.value),
+        session: session.map(|session| SessionKey::new(&session.value)),
+        unbound: unbound.as_ref().is_some_and(|unbound| unbound.value),
+        answer: answer.value,
+    };
+    if rule.answer.grants() {
+        check_grant(&rule, root_equivalent.is_some_and(|key| key.value), &at, report);
+        if file.vendor && !vendor_rules {
+            let problem = Problem::warning(at, format!("`{}` is ignored: a package's files grant nothing", rule.id));
+            report.push(problem.help("`vendor_rules = true` under [agent] in agent.toml lets them"));
+            return None;
+        }
+    } else if let Some(unbound) = unbound {
+        report.push(Problem::warning(unbound.at, "`unbound` means something for a grant alone"));
+    }
+    Some(Entry { rule, at })
+}
+
+/// An id names one rule in the record, so no two may share it.
+pub(super) fn refuse_doubles(entries: &[Entry], report: &mut Report) {
+    let mut seen: HashMap<&str, &Location> = HashMap::new();
+    for entry in entries {
+        match seen.get(entry.rule.id.as_str()) {
+            Some(first) => {
+                let message = format!("the id `{}` is taken by the rule at {}", entry.rule.id, report.place(first));
+                report.push(
+                    Problem::error(entry.at.clone(), message).help("records name a rule by its id: choose another"),
+                );
+            }
+            None => drop(seen.insert(&entry.rule.id, &entry.at)),
+        }
+    }
+}
+
+fn checked_id(id: Spanned<String>, report: &mut Report) -> Option<Spanned<String>> {
+    if !id.value.is_empty() && id.value.len() <= LONGEST_ID && !id.value.chars().any(char::is_control) {
+        return Some(id);
+    }
+    let problem = Problem::error(id.at, "this cannot be an id");
+    report.push(problem.help(format!("1 to {LONGEST_ID} bytes without control characters, such as `\"web-panel\"`")));
+    None
+}
+
+fn patterns(list: Vec<Spanned<String>>, report: &mut Report) -> Vec<ActionPattern> {
+    let mut patterns = Vec::new();
+    for text in list {
+        match ActionPattern::new(&text.value) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(help) => {
+                report.push(Problem::error(text.at, format!("`{}` is no action", text.value)).help(help));
+            }
+        }
+    }
+    patterns
+}
+
+fn checked_answer(word: Spanned<String>, report: &mut Report) -> Option<Spanned<Answer>> {
+    let known = Answer::WORDS.into_iter().find(|(name, _)| *name == word.value);
+    if known.is_none() {
+        let problem = Problem::error(word.at.clone(), format!("`{}` is no answer", word.value));
+        report.push(problem.help("`\"allow\"`, `\"deny\"` or `\"dismiss\"`"));
+    }
+    known.map(|(_, value)| Spanned { value, at: word.at })
+}
+
+fn check_exe(exe: &Spanned<std::path::PathBuf>, report: &mut Report) {
+    let shown = exe.value.display();
+    match named_file(&exe.value) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let problem = Problem::error(exe.at.clone(), format!("others than root may write `{shown}`"));
+            report.push(problem.help("a program that a rule trusts belongs to root, mode 0755 or less"));
+        }
+        Err(error) => {
+            report.push(Problem::warning(exe.at.clone(), format!("`{shown}` cannot be read now: {error}")));
+        }
+    }
+}
+
+/// What is wrong with a grant although each of its keys is right.
+fn check_grant(rule: &Rule, root_equivalent: bool, at: &Location, report: &mut Report) {
+    let mut refuse = |message: String, help: &str| report.push(Problem::error(at.clone(), message).help(help));
+    if rule.actions.iter().any(ActionPattern::covers_everything) {
+        refuse("a grant of every action is a grant of root".into(), "name the actions");
+    }
+    if rule.unit.is_none() && rule.user.is_none() && rule.group.is_none() && rule.session.is_none() {
+        let help = "add one of `unit`, `user`, `group` and `session`; `exe` narrows and is no fence";
+        refuse("this grants to everybody who is served".into(), help);
+    }
+    let wide = NEVER_NARROWED.into_iter().find(|action| rule.actions.iter().any(|pattern| pattern.covers(action)));
+    if let Some(action) = wide.filter(|_| !root_equivalent) {
+        let help = "an agent is not told which program or unit is meant; `root_equivalent = true` if that is wanted";
+        refuse(format!("this grants `{action}` for all programs and all units: root in everything but name"), help);
+    }
+    match &rule.unit {
+        Some(unit) if RUN_FOR_USERS.contains(&unit.as_str()) => {
+            let help =
+                "every user with a crontab is in that unit; grant to a `user`, or run the job as a unit of its own";
+            refuse(format!("a grant to `{unit}` is a grant to whoever has it run something"), help);
+        }
+        Some(unit) if rule.user.is_none() => {
+            let message = format!("a unit is not a user: this grants to every user who has a process in `{unit}`");
+            report.push(Problem::warning(at.clone(), message).help("add `user`"));
+        }
+        Some(_) | None => {}
+    }
+}

@@ -1,0 +1,87 @@
+//! `[agent]`: what holds for the whole. A key may stand in one file only.
+
+use std::{collections::HashMap, time::Duration};
+
+use polkit_config::{
+    report::{Location, Problem, Report},
+    table::{Spanned, Table},
+};
+
+use super::files::Found;
+
+/// libvirt gives up after 30 s, and polkit 122 may add 15 s of its own.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+const LONGEST_ANSWER: Duration = Duration::from_secs(60);
+const MAX_REGISTRATIONS: usize = 128;
+/// The bus allows each user 256 connections, root too, and others of root need some.
+pub(super) const MOST_REGISTRATIONS: i64 = 160;
+
+/// `[agent]`, with what was not set as usual. A part that was set wrongly is missing.
+pub(super) struct Settings {
+    pub(super) answer_within: Option<Duration>,
+    pub(super) max_registrations: Option<usize>,
+    pub(super) vendor_rules: bool,
+}
+
+pub(super) fn read(tables: &mut [(&Found, Table)], report: &mut Report) -> Settings {
+    let mut settings = Settings {
+        answer_within: Some(ANSWER_WITHIN),
+        max_registrations: Some(MAX_REGISTRATIONS),
+        vendor_rules: false,
+    };
+    let mut seen = HashMap::new();
+    for (file, table) in tables {
+        let Some(mut agent) = table.table("agent", report) else { continue };
+        if let Some(within) = agent.duration("answer_within", report) {
+            once("answer_within", &within.at, &mut seen, report);
+            settings.answer_within = in_range(&within, report);
+        }
+        if let Some(max) = agent.integer("max_registrations", report) {
+            once("max_registrations", &max.at, &mut seen, report);
+            settings.max_registrations = registrations(&max, report);
+        }
+        if let Some(vendor) = agent.bool("vendor_rules", report) {
+            once("vendor_rules", &vendor.at, &mut seen, report);
+            settings.vendor_rules = vendor.value;
+            if !file.main {
+                let problem = Problem::error(vendor.at, "`vendor_rules` counts in agent.toml alone");
+                report.push(problem.help("move it to agent.toml"));
+            }
+        }
+        agent.finish(report);
+    }
+    settings
+}
+
+/// How many registrations: also for `max` of one entry.
+pub(super) fn registrations(max: &Spanned<i64>, report: &mut Report) -> Option<usize> {
+    let number = usize::try_from(max.value).ok().filter(|_| (1..=MOST_REGISTRATIONS).contains(&max.value));
+    if number.is_none() {
+        let problem = Problem::error(max.at.clone(), format!("`{}` is not from 1 to {MOST_REGISTRATIONS}", max.value));
+        report
+            .push(problem.help("each registration is a bus connection of root's, and the bus has 256 for all of root"));
+    }
+    number
+}
+
+fn in_range(within: &Spanned<Duration>, report: &mut Report) -> Option<Duration> {
+    let fits = (Duration::from_millis(100)..=LONGEST_ANSWER).contains(&within.value);
+    if !fits {
+        let problem = Problem::error(within.at.clone(), "`answer_within` is from 100 ms to 60 s");
+        report.push(problem.help("libvirt gives up after 30 s: `\"20s\"` leaves polkitd some time"));
+    } else if within.value > Duration::from_secs(25) {
+        let problem =
+            Problem::warning(within.at.clone(), "libvirt gives up after 30 s, and polkitd takes time as well");
+        report.push(problem.help("`\"20s\"`"));
+    }
+    fits.then_some(within.value)
+}
+
+fn once(key: &'static str, at: &Location, seen: &mut HashMap<&'static str, Location>, report: &mut Report) {
+    if let Some(first) = seen.get(key) {
+        let message = format!("`{key}` is set twice: first at {}", report.place(first));
+        report.push(Problem::error(at.clone(), message).help("keep one of the two lines"));
+    } else {
+        seen.insert(key, at.clone());
+    }
+}

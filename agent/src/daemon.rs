@@ -1,0 +1,198 @@
+//! `polkit-service-agent run`: the loop that everything else is called from.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use polkit_dbus::{AgentUid, Authority, AuthorityError, Connection, Owner, OwnerWatch, connect};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, watch},
+    time::MissedTickBehavior,
+};
+
+use crate::{
+    config::{self, Config, Origin},
+    discover::Cgroups,
+    exec_socket, log, namespace, notes, paths,
+    process::cgroup_root,
+    recorder::Recorder,
+    registry::Registry,
+    road::{Polkitd, Road},
+    systemd::Systemd,
+};
+
+/// How often the units are looked at for new processes.
+const SCAN: Duration = Duration::from_millis(100);
+/// How often a polkitd that is not there is asked for over the bus, which starts it where it can.
+const WAKE: Duration = Duration::from_secs(2);
+/// How long to wait for its version.
+const WAKE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs until it is told to end.
+///
+/// # Errors
+/// What the agent cannot do without, and what to do about it.
+pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
+    let [mut reload, mut terminate, mut interrupt] = signals().map_err(|error| format!("no signals: {error}"))?;
+    let connection = connect().await.map_err(|error| format!("the system bus cannot be reached: {error}"))?;
+    let (mut watch, owner) = OwnerWatch::new(&connection).await.map_err(|error| error.to_string())?;
+    let root = cgroup_root().map_err(|error| format!("the cgroup of pid 1 cannot be read: {error}"))?;
+    let cgroups =
+        Cgroups::of_host(&root).map_err(|error| format!("the unified cgroup hierarchy is missing: {error}"))?;
+    let listener = exec_socket::listen(Path::new(paths::EXEC_SOCKET)).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => "another polkit-service-agent is running".to_owned(),
+        _ => format!("{} cannot be made: {error}", paths::EXEC_SOCKET),
+    })?;
+
+    let (config_sender, config) = watch::channel(Arc::new(config));
+    let (polkitd_sender, polkitd) = watch::channel(None);
+    let (requests, mut asked) = mpsc::channel(exec_socket::AT_ONCE);
+    tokio::spawn(exec_socket::serve(listener, config.clone(), requests));
+    let registering = AgentUid::new(rustix::process::getuid().as_raw()).map_err(|error| error.to_string())?;
+    let road = Road { config, polkitd, recorder: Recorder::for_host(), cgroup_root: root, registering };
+    let mut agent = Running {
+        registry: Registry::new(Arc::new(road), cgroups),
+        systemd: Systemd::new(),
+        connection,
+        origin,
+        config: config_sender,
+        polkitd: polkitd_sender,
+        next_wake: Instant::now(),
+        ready: false,
+    };
+    agent.say_notes();
+    agent.polkitd_is(owner).await?;
+    let mut tick = tokio::time::interval(SCAN);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => agent.turn().await?,
+            () = agent.registry.ended() => {}
+            owner = watch.changed() => {
+                let owner = owner.map_err(|error| format!("the system bus is gone: {error}"))?;
+                agent.polkitd_is(owner).await?;
+            }
+            Some((held, reply)) = asked.recv() => {
+                // Whoever asked may have gone.
+                let _ = reply.send(agent.registry.add_exec(held).await);
+            }
+            _ = reload.recv() => agent.reload(),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    agent.systemd.stopping();
+    agent.registry.clear();
+    Ok(())
+}
+
+struct Running {
+    registry: Registry,
+    systemd: Systemd,
+    connection: Connection,
+    origin: Origin,
+    config: watch::Sender<Arc<Config>>,
+    polkitd: watch::Sender<Option<Polkitd>>,
+    next_wake: Instant,
+    ready: bool,
+}
+
+impl Running {
+    /// One turn of the loop: who is new, who is gone, and whether polkitd is there.
+    async fn turn(&mut self) -> Result<(), String> {
+        self.systemd.feed_watchdog();
+        if self.polkitd.borrow().is_none() {
+            return self.wake().await;
+        }
+        self.registry.scan().await;
+        if !self.ready {
+            self.ready = true;
+            self.systemd.ready();
+            log::notice("ready");
+        }
+        let served = self.registry.len();
+        let entries = self.config.borrow().serve.len();
+        self.systemd.status(&format!("{served} processes registered, {entries} entries to serve"));
+        Ok(())
+    }
+
+    /// Asks for polkitd, which the bus starts where it can. Under a service manager it is waited for; by hand it is missed.
+    async fn wake(&mut self) -> Result<(), String> {
+        if Instant::now() < self.next_wake {
+            return Ok(());
+        }
+        self.next_wake = Instant::now() + WAKE;
+        let authority = Authority::new(self.connection.clone());
+        match tokio::time::timeout(WAKE_WITHIN, authority.version()).await {
+            // That it is there comes by `OwnerWatch`.
+            Ok(Ok(_)) | Err(_) => Ok(()),
+            Ok(Err(error)) if self.ready || Systemd::is_manager() => {
+                self.systemd.status(&format!("waiting for polkitd: {error}"));
+                if !self.ready {
+                    self.systemd.still_starting();
+                }
+                Ok(())
+            }
+            Ok(Err(AuthorityError::Absent)) => Err(NO_POLKITD.into()),
+            Ok(Err(error)) => Err(format!("polkitd does not answer: {error}")),
+        }
+    }
+
+    /// polkitd came, went, or is another one: it knows nothing of earlier registrations.
+    async fn polkitd_is(&mut self, owner: Option<Owner>) -> Result<(), String> {
+        self.polkitd.send_replace(None);
+        self.registry.clear();
+        let Some(owner) = owner else {
+            if self.ready {
+                log::warning("polkitd is gone: nobody is served until it is back");
+            }
+            return Ok(());
+        };
+        let authority = Authority::new(self.connection.clone());
+        let (version, pid) = match (authority.version().await, authority.pid().await) {
+            (Ok(version), Ok(pid)) => (version, pid),
+            // It went again at once, and that comes by `OwnerWatch`, too.
+            (Err(error), _) | (_, Err(error)) => {
+                log::warning(&format!("polkitd does not say its version: {error}"));
+                return Ok(());
+            }
+        };
+        namespace::same_as(pid)?;
+        log::notice(&format!("polkitd {version} is there, with pid {pid}"));
+        self.polkitd.send_replace(Some(Polkitd { owner, version }));
+        Ok(())
+    }
+
+    /// All of the new configuration, or all of the old one.
+    fn reload(&mut self) {
+        let loaded = config::load(&self.origin);
+        for line in loaded.report.lines() {
+            log::warning(&line);
+        }
+        match loaded.config {
+            Some(config) => {
+                self.config.send_replace(Arc::new(config));
+                log::notice("the new configuration is in force");
+                self.say_notes();
+            }
+            None => log::error("the new configuration is broken: the old one stays in force"),
+        }
+    }
+
+    fn say_notes(&self) {
+        for note in notes::of(&self.config.borrow()) {
+            log::notice(&note);
+        }
+    }
+}
+
+/// What to tell where there is no polkitd.
+pub const NO_POLKITD: &str = "polkitd is not installed, or cannot be started: nobody would ask the agent anything. \
+    Debian and its kin: apt install polkitd (policykit-1 before Debian 12); Fedora and SUSE: the package polkit";
+
+fn signals() -> std::io::Result<[Signal; 3]> {
+    Ok([signal(SignalKind::hangup())?, signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
+}

@@ -1,0 +1,137 @@
+//! The decision: a pure function of the rules and the facts.
+
+use polkit_dbus::{Identity, IdentityUid, SubjectUid};
+
+use crate::{
+    facts::Facts,
+    rule::{Answer, Rule},
+};
+
+/// Why the verdict is what it is. The words are part of the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A rule matched.
+    Rule,
+    /// None did.
+    NoRule,
+    /// A rule would have granted, but polkitd does not vouch for the subject: see [`Facts::bound`].
+    Unbound,
+    /// Not polkitd asked.
+    Sender,
+    /// The challenge names another process than the one that this agent stands in for, or none.
+    OtherSubject,
+    /// The challenge could not be decoded.
+    Malformed,
+    /// The subject is gone.
+    Gone,
+    /// The subject's uid, unit or program changed while it was looked at.
+    Changed,
+    /// Something about the subject could not be read.
+    Unreadable,
+    /// polkitd offered nobody as whom to answer.
+    NoIdentity,
+    /// It took longer than `answer_within`.
+    Deadline,
+    /// polkitd took the question back.
+    Cancelled,
+}
+
+impl Reason {
+    /// The word for it, in records and `--json`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::NoRule => "no-rule",
+            Self::Unbound => "unbound",
+            Self::Sender => "sender",
+            Self::OtherSubject => "other-subject",
+            Self::Malformed => "malformed",
+            Self::Gone => "gone",
+            Self::Changed => "changed",
+            Self::Unreadable => "unreadable",
+            Self::NoIdentity => "no-identity",
+            Self::Deadline => "deadline",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A decision. It is a refusal unless [`decide`] found a rule that says otherwise: nothing outside this file can make one
+/// that grants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Verdict {
+    answer: Answer,
+    rule: Option<String>,
+    reason: Reason,
+}
+
+impl Verdict {
+    /// A refusal that no rule was asked for.
+    pub fn refuse(reason: Reason) -> Self {
+        Self { answer: Answer::Deny, rule: None, reason }
+    }
+
+    /// What is answered.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        self.answer
+    }
+
+    /// The id of the rule that made it.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self::refuse(Reason::NoRule)
+    }
+}
+
+/// The first rule that matches decides; without one it is a refusal.
+pub fn decide(rules: &[Rule], facts: &Facts) -> Verdict {
+    let Some(rule) = rules.iter().find(|rule| rule.matches(facts)) else {
+        return Verdict::default();
+    };
+    let id = Some(rule.id.clone());
+    if rule.answer.grants() && !facts.bound && !rule.unbound {
+        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Unbound };
+    }
+    Verdict { answer: rule.answer, rule: id, reason: Reason::Rule }
+}
+
+/// Whether polkitd vouches for the subject: the one identity that it offers is the real uid of the process. With
+/// AUTH_SELF that identity is the uid that the mechanism claims for the subject. A pid that was reused between the
+/// client's connect and the challenge would carry another.
+#[must_use]
+pub fn is_bound(offered: &[Identity], real: SubjectUid) -> bool {
+    matches!(offered, [Identity::User(uid)] if uid.get() == real.get())
+}
+
+/// As whom to answer: the subject itself where polkitd offers it, else root, else the first user offered.
+#[must_use]
+pub fn answering_identity(offered: &[Identity], real: SubjectUid) -> Option<IdentityUid> {
+    let users = || {
+        offered.iter().filter_map(|identity| match identity {
+            Identity::User(uid) => Some(*uid),
+            Identity::Group(_) | Identity::Netgroup(_) => None,
+        })
+    };
+    users()
+        .find(|uid| uid.get() == real.get())
+        .or_else(|| users().find(|uid| uid.get() == 0))
+        .or_else(|| users().next())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+use std::{collections::BTreeMap, path::PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    action::ActionPattern,
+    facts::{Fact, FileId, Session},
+    rule::{Named, SessionKey},
+};
+
+const ACTION: &str = "org.libvirt.unix.manage";
+
+fn rule(answer: Answer) -> Rule {
+    Rule {
+        id: "r".into(),
+        origin: "agent.toml:1".into(),
+        actions: vec![ActionPattern::new(ACTION).unwrap()],
+        unit: None,
+        user: Some(Named { name: "www-data".into(), id: 33 }),
+        group: None,
+        exe: None,
+        session: None,
+        unbound: false,
+        answer,
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        action: ACTION.into(),
+        uid: SubjectUid::new(33).unwrap(),
+        unit: Fact::Known(Some("apache2.service".into())),
+        groups: Fact::Known([33].into()),
+        exe: Fact::Known(FileId { device: 1, inode: 2 }),
+        named_files: BTreeMap::new(),
+        session: Fact::Known(Session::None),
+        bound: true,
+    }
+}
+
+fn answer(rule: Rule, facts: &Facts) -> Answer {
+    decide(&[rule], facts).answer()
+}
+
+#[test]
+fn the_default_verdict_is_a_refusal() {
+    assert_eq!(Verdict::default().answer(), Answer::Deny);
+    assert_eq!(Verdict::default().reason(), Reason::NoRule);
+}
+
+#[test]
+fn without_rules_everything_is_refused() {
+    assert_eq!(decide(&[], &facts()), Verdict::default());
+}
+
+#[test]
+fn a_rule_that_matches_decides_and_is_named() {
+    let verdict = decide(&[rule(Answer::Allow)], &facts());
+    assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Allow, Some("r"), Reason::Rule));
+}
+
+#[test]
+fn the_first_match_wins() {
+    let verdict = decide(&[rule(Answer::Dismiss), rule(Answer::Allow)], &facts());
+    assert_eq!(verdict.answer(), Answer::Dismiss);
+    let other = Rule { actions: vec![ActionPattern::new("org.example.other").unwrap()], ..rule(Answer::Deny) };
+    assert_eq!(decide(&[other, rule(Answer::Allow)], &facts()).answer(), Answer::Allow);
+}
+
+#[test]
+fn a_grant_needs_every_key_to_be_true() {
+    let other_unit = Rule { unit: Some("cron.service".into()), ..rule(Answer::Allow) };
+    assert_eq!(answer(other_unit, &facts()), Answer::Deny);
+    let other_user = Rule { user: Some(Named { name: "root".into(), id: 0 }), ..rule(Answer::Allow) };
+    assert_eq!(answer(other_user, &facts()), Answer::Deny);
+    let other_group = Rule { group: Some(Named { name: "kvm".into(), id: 99 }), ..rule(Answer::Allow) };
+    assert_eq!(answer(other_group, &facts()), Answer::Deny);
+}
+
+#[test]
+fn an_unknown_fact_grants_nothing_and_refuses() {
+    let unknown = Facts { unit: Fact::Unknown, ..facts() };
+    let with_unit = |answer| Rule { unit: Some("apache2.service".into()), ..rule(answer) };
+    assert_eq!(decide(&[with_unit(Answer::Allow)], &unknown), Verdict::default());
+    let refused = decide(&[with_unit(Answer::Deny), rule(Answer::Allow)], &unknown);
+    assert_eq!((refused.answer(), refused.rule()), (Answer::Deny, Some("r")));
+}
+
+#[test]
+fn a_refusal_is_passed_over_when_a_key_is_known_to_be_false() {
+    let deny = Rule { unit: Some("cron.service".into()), session: Some(SessionKey::Active), ..rule(Answer::Deny) };
+    let session_unknown = Facts { session: Fact::Unknown, ..facts() };
+    assert_eq!(decide(&[deny, rule(Answer::Allow)], &session_unknown).answer(), Answer::Allow);
+}
+
+#[test]
+fn exe_compares_the_file_and_not_its_name() {
+    let path = PathBuf::from("/usr/sbin/apache2");
+    let with_exe = || Rule { exe: Some(path.clone()), ..rule(Answer::Allow) };
+    let on_disk = |id| Facts { named_files: [(path.clone(), id)].into(), ..facts() };
+    let same = Fact::Known(FileId { device: 1, inode: 2 });
+    let other = Fact::Known(FileId { device: 1, inode: 3 });
+    assert_eq!(answer(with_exe(), &on_disk(same)), Answer::Allow);
+    assert_eq!(answer(with_exe(), &on_disk(other)), Answer::Deny);
+    assert_eq!(answer(with_exe(), &on_disk(Fact::Unknown)), Answer::Deny);
+    assert_eq!(answer(with_exe(), &facts()), Answer::Deny);
+}
+
+#[test]
+fn session_tells_none_active_inactive_and_class_apart() {
+    let in_session = |active| Facts { session: Fact::Known(Session::Of { class: "user".into(), active }), ..facts() };
+    let with = |word: &str| Rule { session: Some(SessionKey::new(word)), ..rule(Answer::Allow) };
+    assert_eq!(answer(with("none"), &facts()), Answer::Allow);
+    assert_eq!(answer(with("none"), &in_session(true)), Answer::Deny);
+    assert_eq!(answer(with("active"), &in_session(true)), Answer::Allow);
+    assert_eq!(answer(with("active"), &in_session(false)), Answer::Deny);
+    assert_eq!(answer(with("active"), &facts()), Answer::Deny);
+    assert_eq!(answer(with("inactive"), &in_session(false)), Answer::Allow);
+    assert_eq!(answer(with("user"), &in_session(false)), Answer::Allow);
+    assert_eq!(answer(with("greeter"), &in_session(false)), Answer::Deny);
+}
+
+#[test]
+fn an_unbound_subject_is_granted_nothing_unless_the_rule_says_so() {
+    let unbound = Facts { bound: false, ..facts() };
+    let verdict = decide(&[rule(Answer::Allow)], &unbound);
+    assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Deny, Some("r"), Reason::Unbound));
+    let accepting = Rule { unbound: true, ..rule(Answer::Allow) };
+    assert_eq!(answer(accepting, &unbound), Answer::Allow);
+    assert_eq!(answer(rule(Answer::Dismiss), &unbound), Answer::Dismiss);
+}
+
+fn user(uid: u32) -> Identity {
+    Identity::User(IdentityUid::new(uid).unwrap())
+}
+
+#[test]
+fn bound_is_one_identity_that_is_the_real_uid() {
+    let www = SubjectUid::new(33).unwrap();
+    assert!(is_bound(&[user(33)], www));
+    assert!(!is_bound(&[user(1001)], www));
+    assert!(!is_bound(&[user(33), user(33)], www));
+    assert!(!is_bound(&[user(33), user(0)], www));
+    assert!(!is_bound(&[Identity::Group(33)], www));
+    assert!(!is_bound(&[], www));
+}
+
+#[test]
+fn the_answer_is_given_as_the_subject_then_root_then_whoever_is_offered() {
+    let www = SubjectUid::new(33).unwrap();
+    let as_whom = |offered: &[Identity]| answering_identity(offered, www).map(IdentityUid::get);
+    assert_eq!(as_whom(&[user(0), user(33)]), Some(33));
+    assert_eq!(as_whom(&[user(1000), user(0)]), Some(0));
+    assert_eq!(as_whom(&[Identity::Group(4), user(1000)]), Some(1000));
+    assert_eq!(as_whom(&[Identity::Group(4)]), None);
+}
+
+fn any_fact<T: std::fmt::Debug + Clone + 'static>(value: T) -> impl Strategy<Value = Fact<T>> {
+    prop_oneof![Just(Fact::Unknown), Just(Fact::Known(value))]
+}
+
+proptest! {
+    /// Knowing less never turns a refusal into a grant.
+    #[test]
+    fn forgetting_a_fact_never_grants(
+        unit in any_fact(Some("apache2.service".to_string())),
+        groups in any_fact([33u32].into()),
+        session in any_fact(Session::None),
+        rules in proptest::collection::vec((0u8..3, any::<[bool; 3]>()), 0..6),
+    ) {
+        let rules: Vec<Rule> = rules.into_iter().map(|(answer, [unit, group, session])| Rule {
+            unit: unit.then(|| "apache2.service".into()),
+            group: group.then(|| Named { name: "www-data".into(), id: 33 }),
+            session: session.then_some(SessionKey::None),
+            ..rule(Answer::WORDS[usize::from(answer)].1)
+        }).collect();
+        let less = Facts { unit, groups, session, ..facts() };
+        if decide(&rules, &facts()).answer() != Answer::Allow {
+            prop_assert_ne!(decide(&rules, &less).answer(), Answer::Allow);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Which processes there are to serve, at this moment. One of the files with effects: it reads the cgroup file system and
+//! pid files.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use polkit_dbus::SubjectPid;
+
+use crate::{cgroup, process::Held};
+
+/// The unified hierarchy, as this process sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cgroups {
+    top: PathBuf,
+}
+
+impl Cgroups {
+    /// Finds where it is mounted: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` beside the old hierarchies.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] where it is not mounted.
+    pub fn of_host(root: &str) -> io::Result<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+        let mount = mounts.lines().find_map(cgroup2_mount).ok_or(io::ErrorKind::Unsupported)?;
+        Ok(Self { top: PathBuf::from(format!("{mount}{root}")) })
+    }
+
+    /// The processes of a unit of the system manager, with those in cgroups that it made below its own. A unit that is not
+    /// running has none.
+    #[must_use]
+    pub fn processes_of(&self, unit: &str) -> Vec<SubjectPid> {
+        let mut pids = Vec::new();
+        if let Some(folder) = find_unit(&self.top, unit) {
+            collect(&folder, &mut pids);
+        }
+        pids
+    }
+}
+
+/// The mount point in a line of mountinfo, if it is the unified hierarchy. Fields: id, parent, device, root, mount point,
+/// options, optional fields, `-`, type.
+fn cgroup2_mount(line: &str) -> Option<&str> {
+    let (before, after) = line.split_once(" - ")?;
+    let kind = after.split(' ').next()?;
+    before.split(' ').nth(4).filter(|_| kind == "cgroup2")
+}
+
+/// Units stand in slices and nowhere else: whatever lies below a unit is not looked into for units.
+fn find_unit(folder: &Path, unit: &str) -> Option<PathBuf> {
+    let mut slices = Vec::new();
+    for entry in fs::read_dir(folder).ok()?.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if cgroup::unit(&format!("/{name}")) == Some(unit) {
+            return Some(entry.path());
+        }
+        if cgroup::is_slice_name(name) {
+            slices.push(entry.path());
+        }
+    }
+    slices.iter().find_map(|slice| find_unit(slice, unit))
+}
+
+/// A cgroup that vanishes while it is read had no process left.
+fn collect(folder: &Path, pids: &mut Vec<SubjectPid>) {
+    let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    pids.extend(text.lines().filter_map(|line| SubjectPid::new(line.parse().ok()?).ok()));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect(&entry.path(), pids);
+        }
+    }
+}
+
+/// The process that a pid file names, held. Whoever can write the file chooses the process, so it is root's to write, or
+/// the process is the writer's own.
+///
+/// # Errors
+/// [`io::ErrorKind::NotFound`] where there is no file or no process; [`io::ErrorKind::PermissionDenied`] for a file that
+/// others may write; [`io::ErrorKind::InvalidData`] for one without a pid.
+pub fn pid_file(path: &Path) -> io::Result<Held> {
+    let file = fs::File::open(path)?;
+    let meta = file.metadata()?;
+    let folder = fs::metadata(path.parent().unwrap_or(Path::new("/")))?;
+    let mut text = String::new();
+    io::Read::read_to_string(&mut io::Read::take(file, 64), &mut text)?;
+    let pid = text.trim().parse().ok().and_then(|pid| SubjectPid::new(pid).ok()).ok_or(io::ErrorKind::InvalidData)?;
+    let held = Held::open(pid)?;
+    let uid = held.process.uid.get();
+    let private = |meta: &fs::Metadata| meta.mode() & 0o022 == 0 && (meta.uid() == 0 || meta.uid() == uid);
+    if meta.is_file() && private(&meta) && private(&folder) {
+        Ok(held)
+    } else {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! The daemon's side of `exec`: a socket that anybody may connect to and nobody sends anything over. The kernel says who
+//! connected; the answer is one line.
+
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+
+use polkit_config::names::Names;
+use polkit_dbus::SubjectPid;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{UnixListener, UnixStream},
+    sync::{Semaphore, mpsc, oneshot, watch},
+};
+
+use crate::{
+    config::{Config, What, Who},
+    log,
+    process::Held,
+};
+
+/// Those who are answered at the same time; others wait in the socket's backlog.
+pub const AT_ONCE: usize = 32;
+/// How long one of them may take, registering included.
+const DEADLINE: Duration = Duration::from_secs(25);
+
+/// The process that asks, for the registry, and where the answer goes.
+pub type Request = (Held, oneshot::Sender<Result<(), String>>);
+
+/// Makes the socket. One that another agent listens on is left alone; one that nobody does is what a killed agent left.
+///
+/// # Errors
+/// [`io::ErrorKind::AddrInUse`] where another agent runs; else what the file system says.
+pub async fn listen(path: &Path) -> io::Result<UnixListener> {
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+/// Answers whoever connects, for ever.
+pub async fn serve(listener: UnixListener, config: watch::Receiver<Arc<Config>>, registry: mpsc::Sender<Request>) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (config, registry) = (Arc::clone(&config.borrow()), registry.clone());
+                tokio::spawn(async move {
+                    let _place = place;
+                    // Who does not wait for the answer gets none.
+                    let _ = tokio::time::timeout(DEADLINE, answer(stream, config, registry)).await;
+                });
+            }
+            Err(error) => {
+                log::warning(&format!("exec: a connection could not be taken: {error}"));
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn answer(mut stream: UnixStream, config: Arc<Config>, registry: mpsc::Sender<Request>) -> io::Result<()> {
+    let line = match register(&stream, config, registry).await {
+        Ok(()) => "ok\n".to_owned(),
+        Err(why) => format!("no {why}\n"),
+    };
+    stream.write_all(line.as_bytes()).await
+}
+
+/// The peer is held by a pidfd from here on. Should its pid have passed to another process since it connected, that one
+/// is of the same user, who could have had it registered anyway; and what it may do is decided when it asks.
+async fn register(stream: &UnixStream, config: Arc<Config>, registry: mpsc::Sender<Request>) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("the agent failed: {error}");
+    let peer = stream.peer_cred().map_err(|error| failed(&error))?;
+    let uid = peer.uid();
+    if uid == 0 {
+        return Err("root needs no agent: polkit asks nobody about root".into());
+    }
+    let may = tokio::task::spawn_blocking(move || may_ask(uid, &config)).await.map_err(|error| failed(&error))?;
+    if !may {
+        return Err("no [[serve]] entry names this user in `exec`".into());
+    }
+    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).and_then(|pid| SubjectPid::new(pid).ok());
+    let held = pid.and_then(|pid| Held::open(pid).ok()).filter(|held| held.process.uid.get() == uid);
+    let held = held.ok_or("the process that asks cannot be found")?;
+    let (reply, answer) = oneshot::channel();
+    registry.send((held, reply)).await.map_err(|error| failed(&error))?;
+    answer.await.map_err(|error| failed(&error))?
+}
+
+fn may_ask(uid: u32, config: &Config) -> bool {
+    let gids = || {
+        let user = Names::Host.user_by_uid(uid).ok().flatten()?;
+        Names::Host.groups_of(&user).ok()
+    };
+    let who = config.serve.iter().filter_map(|serve| match &serve.what {
+        What::Exec(who) => Some(who),
+        What::Unit(_) | What::PidFile(_) => None,
+    });
+    who.flatten().any(|who| match who {
+        Who::User(user) => user.id == uid,
+        Who::Group(group) => gids().is_some_and(|gids| gids.contains(&group.id)),
+    })
+}

@@ -1,0 +1,102 @@
+//! From a challenge to the facts that decide it. One of the files with effects: it reads the process, its user and the
+//! files that rules name.
+
+use std::{collections::BTreeSet, path::Path};
+
+use polkit_config::{
+    escape::escape,
+    names::{LookupError, Names},
+};
+use polkit_dbus::SubjectUid;
+
+use crate::{
+    cgroup,
+    decision::Reason,
+    facts::{Fact, Facts},
+    process::{Held, Seen, named_file},
+    rule::Rule,
+    session,
+};
+
+/// Where logind keeps its state.
+const RUN_SYSTEMD: &str = "/run/systemd";
+
+/// What is known of a subject when it asks.
+#[derive(Debug)]
+pub struct Gathered {
+    /// What a decision may rest on.
+    pub facts: Facts,
+    /// What was seen of the process, to be compared before the answer.
+    pub seen: Seen,
+    /// For the record alone.
+    pub described: Described,
+}
+
+/// Text about a subject, for people. All of it is escaped.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Described {
+    /// The name of the real uid.
+    pub user: Option<String>,
+    /// The unit.
+    pub unit: Option<String>,
+    /// The program's path, as the kernel shows it.
+    pub exe: Option<String>,
+    /// The command line, as the process shows it.
+    pub command_line: Option<String>,
+}
+
+/// Reads everything. May take as long as the user database or the process likes: the caller sets the limit.
+///
+/// # Errors
+/// The [`Reason`] to refuse for.
+pub fn gather(action: &str, held: &Held, bound: bool, rules: &[Rule], cgroup_root: &str) -> Result<Gathered, Reason> {
+    let seen = held.look(cgroup_root).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Reason::Gone,
+        _ => Reason::Unreadable,
+    })?;
+    let user = Names::Host.user_by_uid(seen.uid.get());
+    let facts = Facts {
+        action: action.to_owned(),
+        uid: seen.uid,
+        unit: unit_of(&seen),
+        groups: groups(&user, seen.uid),
+        exe: seen.exe.clone(),
+        named_files: rules.iter().filter_map(|rule| rule.exe.clone()).map(|path| on_disk(&path)).collect(),
+        session: match &seen.cgroup {
+            Fact::Known(path) => session::of(path, Path::new(RUN_SYSTEMD)),
+            Fact::Unknown => Fact::Unknown,
+        },
+        bound,
+    };
+    let described = Described {
+        user: user.ok().flatten().map(|user| escape(&user.name)),
+        unit: match &facts.unit {
+            Fact::Known(unit) => unit.clone(),
+            Fact::Unknown => None,
+        },
+        exe: held.exe_path(),
+        command_line: held.command_line(),
+    };
+    Ok(Gathered { facts, seen, described })
+}
+
+fn unit_of(seen: &Seen) -> Fact<Option<String>> {
+    match &seen.cgroup {
+        Fact::Known(path) => Fact::Known(cgroup::unit(path).map(str::to_owned)),
+        Fact::Unknown => Fact::Unknown,
+    }
+}
+
+fn on_disk(path: &Path) -> (std::path::PathBuf, Fact<crate::facts::FileId>) {
+    (path.to_owned(), named_file(path).into())
+}
+
+/// The gids of a user. One without an entry in the user database has unknown groups, not none.
+fn groups(user: &Result<Option<polkit_config::names::User>, LookupError>, uid: SubjectUid) -> Fact<BTreeSet<u32>> {
+    match user {
+        Ok(Some(user)) if user.uid == uid.get() => {
+            Names::Host.groups_of(user).map(|gids| gids.into_iter().collect()).into()
+        }
+        Ok(_) | Err(_) => Fact::Unknown,
+    }
+}

@@ -1,0 +1,59 @@
+//! `polkit-service-agent`.
+#![forbid(unsafe_code)]
+
+use std::{path::Path, process::ExitCode};
+
+use clap::Parser;
+use polkit_service_agent::{
+    check,
+    cli::{Cli, Command, ConfigFile},
+    config::{Config, Origin, load},
+    daemon, exec, paths, terminal, try_out,
+};
+
+/// What the agent needs cannot be reached.
+const CANNOT_REACH: u8 = 3;
+/// Threads that may wait for the user database or a slow process at the same time.
+const WAITING_THREADS: usize = 16;
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(file) => run(origin(file)),
+        Command::Exec { command } => exec::run(Path::new(paths::EXEC_SOCKET), &command),
+        Command::Check(file) => check::run(&origin(file)),
+        Command::Test(asked) => {
+            let file = ConfigFile { config: asked.config.config.clone() };
+            try_out::run(&origin(file), &asked)
+        }
+    }
+}
+
+fn origin(file: ConfigFile) -> Origin {
+    file.config.map_or(Origin::Host, Origin::File)
+}
+
+fn run(origin: Origin) -> ExitCode {
+    let loaded = load(&origin);
+    terminal::report(&loaded.report);
+    let Some(config) = loaded.config else {
+        terminal::error("the configuration is broken: not started");
+        return ExitCode::FAILURE;
+    };
+    match serve(origin, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            terminal::error(&why);
+            CANNOT_REACH.into()
+        }
+    }
+}
+
+fn serve(origin: Origin, config: Config) -> Result<(), String> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(WAITING_THREADS).build();
+    let runtime = runtime.map_err(|error| format!("the runtime could not be started: {error}"))?;
+    let ended = runtime.block_on(daemon::run(origin, config));
+    // A thread that hangs in the user database is not waited for.
+    runtime.shutdown_background();
+    ended
+}

@@ -1,0 +1,183 @@
+//! Reading a process. One of the files with effects: it reads `/proc`, and opens pidfds.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::fd::OwnedFd,
+};
+
+use polkit_config::escape::escape_bytes;
+use polkit_dbus::{Process, StartTime, SubjectPid, SubjectUid};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+
+use crate::{
+    cgroup,
+    facts::{Fact, FileId},
+};
+
+/// The longest text of `/proc` that is read: a `status` or `cgroup` has a few kilobytes.
+const LONGEST: u64 = 64 * 1024;
+/// What is kept of a command line, in bytes.
+const COMMAND_LINE: u64 = 1024;
+
+/// One process, held by a pidfd: no other can be taken for it while this exists.
+#[derive(Debug)]
+pub struct Held {
+    pidfd: OwnedFd,
+    folder: OwnedFd,
+    /// As polkit names it.
+    pub process: Process,
+}
+
+/// What is seen of a process at one moment. Two equal ones are the same program under the same user in the same place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its real uid.
+    pub uid: SubjectUid,
+    /// Its path in the unified hierarchy, below the system manager's root.
+    pub cgroup: Fact<String>,
+    /// Its program.
+    pub exe: Fact<FileId>,
+}
+
+impl Held {
+    /// Takes hold of the process that has this pid now.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there is none, or it is a zombie.
+    pub fn open(pid: SubjectPid) -> io::Result<Self> {
+        let raw = Pid::from_raw(pid.get().cast_signed()).ok_or(io::ErrorKind::InvalidInput)?;
+        let pidfd = pidfd_open(raw, PidfdFlags::empty()).map_err(gone)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        // A folder of /proc stays that process's: it does not pass to the next one with the pid.
+        let folder = openat(CWD, format!("/proc/{pid}"), flags, Mode::empty()).map_err(gone)?;
+        let start_time = start_time(&read(&folder, "stat")?)?;
+        let uid = real_uid(&read(&folder, "status")?)?;
+        let held = Self { pidfd, folder, process: Process { pid, start_time, uid } };
+        if held.is_alive() { Ok(held) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    /// Whether the process has not ended. A zombie has.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
+    }
+
+    /// A second descriptor of the process, to wait for its end with.
+    ///
+    /// # Errors
+    /// Where there are no descriptors left.
+    pub fn pidfd(&self) -> io::Result<OwnedFd> {
+        self.pidfd.try_clone()
+    }
+
+    /// Looks at the process.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if it has ended; others where `/proc` does not show its uid.
+    pub fn look(&self, root: &str) -> io::Result<Seen> {
+        let uid = real_uid(&read(&self.folder, "status")?)?;
+        let cgroup = read(&self.folder, "cgroup").ok();
+        let path = cgroup.as_deref().and_then(cgroup::unified).and_then(|path| cgroup::below(path, root));
+        let seen = Seen {
+            uid,
+            cgroup: path.map_or(Fact::Unknown, |path| Fact::Known(path.to_owned())),
+            exe: file_id(&self.folder, "exe").into(),
+        };
+        if self.is_alive() { Ok(seen) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    /// The path of the program as the kernel shows it, for people: it proves nothing.
+    #[must_use]
+    pub fn exe_path(&self) -> Option<String> {
+        let path = readlinkat(&self.folder, "exe", Vec::new()).ok()?;
+        Some(escape_bytes(path.as_bytes()))
+    }
+
+    /// The command line, escaped and cut, for people. The process can write there what it likes, and can make reading it
+    /// slow.
+    #[must_use]
+    pub fn command_line(&self) -> Option<String> {
+        let mut bytes = Vec::new();
+        let file = open(&self.folder, "cmdline").ok()?;
+        file.take(COMMAND_LINE + 1).read_to_end(&mut bytes).ok()?;
+        let cut = bytes.len() as u64 > COMMAND_LINE;
+        bytes.truncate(usize::try_from(COMMAND_LINE).unwrap_or(usize::MAX));
+        while bytes.last() == Some(&0) {
+            bytes.pop();
+        }
+        let spaced: Vec<u8> = bytes.into_iter().map(|byte| if byte == 0 { b' ' } else { byte }).collect();
+        Some(format!("{}{}", escape_bytes(&spaced), if cut { "…" } else { "" }))
+    }
+}
+
+/// The file that a rule's `exe` names, if it is root's alone: a file that others may write is nobody's program.
+///
+/// # Errors
+/// [`io::ErrorKind::PermissionDenied`] for a file that others than root may write.
+pub fn named_file(path: &std::path::Path) -> io::Result<FileId> {
+    let stat = rustix::fs::stat(path)?;
+    if stat.st_uid != 0 || stat.st_mode & 0o022 != 0 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
+}
+
+/// The system manager's cgroup root, from its own process.
+///
+/// # Errors
+/// Where `/proc` or the unified hierarchy is missing.
+pub fn cgroup_root() -> io::Result<String> {
+    let text = std::fs::read_to_string("/proc/1/cgroup")?;
+    let path = cgroup::unified(&text).ok_or(io::ErrorKind::Unsupported)?;
+    Ok(cgroup::root_of(path).to_owned())
+}
+
+fn open(folder: &OwnedFd, name: &str) -> io::Result<File> {
+    Ok(openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(gone)?.into())
+}
+
+fn read(folder: &OwnedFd, name: &str) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    open(folder, name)?.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn file_id(folder: &OwnedFd, name: &str) -> io::Result<FileId> {
+    let stat = statat(folder, name, AtFlags::empty())?;
+    Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
+}
+
+/// A process that ended shows itself as one error or another; callers care for one.
+fn gone(error: rustix::io::Errno) -> io::Error {
+    match error {
+        rustix::io::Errno::SRCH | rustix::io::Errno::NOENT => io::ErrorKind::NotFound.into(),
+        other => other.into(),
+    }
+}
+
+/// Field 22 of `/proc/PID/stat`. The second field is the process's own name in parentheses and may contain anything, so
+/// fields are counted after the last `)`.
+fn start_time(stat: &str) -> io::Result<StartTime> {
+    let after_name = stat.rsplit_once(')').map(|(_, rest)| rest);
+    let field = after_name.and_then(|rest| rest.split_whitespace().nth(19));
+    let ticks = field.and_then(|text| text.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+    Ok(StartTime(ticks))
+}
+
+/// The first of the four uids in `/proc/PID/status`. The line of the name comes before and has its newlines escaped by
+/// the kernel.
+fn real_uid(status: &str) -> io::Result<SubjectUid> {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let number = line.and_then(|rest| rest.split_whitespace().next()).and_then(|text| text.parse().ok());
+    let uid = number.ok_or(io::ErrorKind::InvalidData)?;
+    SubjectUid::new(uid).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+use std::os::unix::process::CommandExt;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn me() -> Held {
+    Held::open(SubjectPid::new(std::process::id()).unwrap()).unwrap()
+}
+
+#[test]
+fn a_name_with_parentheses_does_not_shift_the_fields() {
+    let tail = "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 987654 0 0";
+    assert_eq!(start_time(&format!("42 (cat) {tail}")).unwrap(), StartTime(987_654));
+    assert_eq!(start_time(&format!("42 (a) S 1 2 (b) {tail}")).unwrap(), StartTime(987_654));
+    assert!(start_time("42 (cat) S 1").is_err());
+}
+
+#[test]
+fn the_real_uid_is_the_first_of_four() {
+    assert_eq!(real_uid("Name:\tx\\nUid:\t0\nUid:\t33\t0\t0\t0\n").unwrap().get(), 33);
+    assert!(real_uid("Uid:\n").is_err());
+    assert!(real_uid("Uid:\t4294967295\t0\t0\t0\n").is_err());
+    assert!(real_uid("").is_err());
+}
+
+#[test]
+fn a_process_that_runs_is_alive_and_the_same_at_a_second_look() {
+    let held = me();
+    assert!(held.is_alive());
+    assert_eq!(held.look("").unwrap(), held.look("").unwrap());
+    assert!(held.command_line().is_some());
+}
+
+#[test]
+fn a_zombie_is_not_alive() {
+    let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let held = Held::open(SubjectPid::new(child.id()).unwrap()).unwrap();
+    child.kill().unwrap();
+    while held.is_alive() {
+        std::thread::yield_now();
+    }
+    assert_eq!(held.look("").unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert!(Held::open(held.process.pid).is_err());
+    child.wait().unwrap();
+    assert_eq!(Held::open(held.process.pid).unwrap_err().kind(), io::ErrorKind::NotFound);
+}
+
+#[test]
+fn a_command_line_comes_escaped_and_cut() {
+    let long = format!("evil\n\x1b[2J{}", "x".repeat(5000));
+    let mut child = std::process::Command::new("sleep").arg0(&long).arg("60").spawn().unwrap();
+    let held = Held::open(SubjectPid::new(child.id()).unwrap()).unwrap();
+    // The name is there once exec is done.
+    let line = loop {
+        let line = held.command_line().unwrap();
+        if line.starts_with("evil") {
+            break line;
+        }
+        std::thread::yield_now();
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.starts_with("evil\\x0a\\x1b[2Jxxx"), "{line}");
+    assert!(line.ends_with("x…") && line.len() < 1200, "{}", line.len());
+}
+
+proptest! {
+    #[test]
+    fn no_text_of_proc_panics(text in ".*") {
+        let _ = (start_time(&text), real_uid(&text));
+    }
+}

@@ -1,0 +1,205 @@
+//! What a record says: the decision before the answer, and the outcome after it, under one id.
+
+use std::{fmt, io};
+
+use polkit_config::escape::escape;
+use polkit_dbus::{CallerPid, IdentityUid, Process};
+
+use crate::{decision::Verdict, gather::Described, rule::Answer};
+
+/// What the two entries of one decision share. Random: it says nothing, and nobody can foresee it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordId(String);
+
+impl RecordId {
+    /// A new one.
+    ///
+    /// # Errors
+    /// Where the kernel gives no random bytes.
+    pub fn random() -> io::Result<Self> {
+        let mut bytes = [0u8; 16];
+        let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+        if got != bytes.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+}
+
+/// The way in which a question came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// polkitd challenged a registered agent.
+    Challenge,
+}
+
+impl Way {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Challenge => "challenge",
+        }
+    }
+}
+
+/// Everything that is recorded of a decision.
+#[derive(Debug)]
+pub struct Decision<'a> {
+    /// How the question came.
+    pub way: Way,
+    /// The action, as it came: none if the question could not be decoded.
+    pub action: Option<&'a str>,
+    /// What was decided.
+    pub verdict: &'a Verdict,
+    /// The process that the agent stands in for.
+    pub subject: Process,
+    /// What is known of it.
+    pub described: &'a Described,
+    /// The mechanism.
+    pub caller: Option<CallerPid>,
+    /// As whom an answer is to be given.
+    pub identity: Option<IdentityUid>,
+}
+
+/// How a decision ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// polkitd took the answer.
+    Sent,
+    /// A refusal was returned.
+    Refused,
+    /// The subject ended, or is not the one any more that the decision was about: refused.
+    Changed,
+    /// polkitd did not take the answer, and says why: refused.
+    RefusedByPolkitd(String),
+    /// polkitd took the question back before it was answered.
+    Cancelled,
+    /// `answer_within` was over before polkitd had taken the answer: refused.
+    Deadline,
+}
+
+impl Outcome {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Refused => "refused",
+            Self::Changed => "changed",
+            Self::RefusedByPolkitd(_) => "refused-by-polkitd",
+            Self::Cancelled => "cancelled",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
+/// An entry as fields with one line each. Values are escaped and cut, so that no entry is over 4 KiB.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Entry {
+    /// For people.
+    pub message: String,
+    /// syslog's levels: 5 for a decision of a rule, 4 for a refusal without one.
+    pub priority: u8,
+    /// `POLKIT_AGENT_…` without that prefix, and the value.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// The longest value of one field, in bytes; a command line has 1 KiB of its own before it is escaped.
+const LONGEST: usize = 512;
+const LONGEST_COMMAND_LINE: usize = 1300;
+
+impl Entry {
+    /// The decision's entry.
+    #[must_use]
+    pub fn decision(id: &RecordId, decision: &Decision<'_>) -> Self {
+        let verdict = decision.verdict;
+        let described = decision.described;
+        let mut entry = Self { priority: if verdict.rule().is_some() { 5 } else { 4 }, ..Self::default() };
+        entry.add("RECORD", &id.0);
+        entry.add("ENTRY", "decision");
+        entry.add("WAY", decision.way.word());
+        entry.add("ACTION", &escape(decision.action.unwrap_or_default()));
+        entry.add("VERDICT", verdict.answer().word());
+        entry.add("RULE", &escape(verdict.rule().unwrap_or_default()));
+        entry.add("REASON", verdict.reason().word());
+        entry.add("SUBJECT_PID", &decision.subject.pid.to_string());
+        entry.add("SUBJECT_START", &decision.subject.start_time.to_string());
+        entry.add("SUBJECT_UID", &decision.subject.uid.to_string());
+        entry.add("USER", described.user.as_deref().unwrap_or_default());
+        entry.add("UNIT", described.unit.as_deref().unwrap_or_default());
+        entry.add("EXE", described.exe.as_deref().unwrap_or_default());
+        entry.push("COMMAND_LINE", cut(described.command_line.as_deref().unwrap_or_default(), LONGEST_COMMAND_LINE));
+        entry.add("CALLER_PID", &decision.caller.map(|pid| pid.to_string()).unwrap_or_default());
+        entry.add("IDENTITY", &decision.identity.map(|uid| format!("unix-user:{uid}")).unwrap_or_default());
+        entry.message = sentence(decision);
+        entry
+    }
+
+    /// The outcome's entry. `microseconds` are counted from the arrival of the question.
+    #[must_use]
+    pub fn outcome(id: &RecordId, outcome: &Outcome, microseconds: u128) -> Self {
+        let mut entry = Self { priority: 6, ..Self::default() };
+        entry.add("RECORD", &id.0);
+        entry.add("ENTRY", "outcome");
+        entry.add("OUTCOME", outcome.word());
+        if let Outcome::RefusedByPolkitd(why) = outcome {
+            entry.priority = 4;
+            entry.add("ERROR", &escape(why));
+        }
+        entry.add("MICROSECONDS", &microseconds.to_string());
+        entry.message = format!("{} after {microseconds} µs", outcome.word());
+        entry
+    }
+
+    fn add(&mut self, key: &'static str, value: &str) {
+        self.push(key, cut(value, LONGEST));
+    }
+
+    /// A fact that is not there has no field.
+    fn push(&mut self, key: &'static str, value: String) {
+        if !value.is_empty() {
+            self.fields.push((key, value));
+        }
+    }
+}
+
+/// One line for stderr: what stands in the fields, in their order.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, (key, value)) in self.fields.iter().enumerate() {
+            let space = if position == 0 { "" } else { " " };
+            write!(f, "{space}{}=\"{}\"", key.to_ascii_lowercase(), value.replace('"', "\\\""))?;
+        }
+        Ok(())
+    }
+}
+
+fn sentence(decision: &Decision<'_>) -> String {
+    let verb = match decision.verdict.answer() {
+        Answer::Allow => "Allowed",
+        Answer::Deny => "Denied",
+        Answer::Dismiss => "Dismissed",
+    };
+    let user = decision.described.user.clone().unwrap_or_else(|| format!("uid {}", decision.subject.uid));
+    let unit = decision.described.unit.as_deref().map(|unit| format!(" of {unit}")).unwrap_or_default();
+    let why = match decision.verdict.rule() {
+        Some(rule) => format!("by rule \"{}\"", escape(rule)),
+        None => "by no rule".into(),
+    };
+    let action = escape(decision.action.unwrap_or("a malformed question"));
+    let reason = decision.verdict.reason().word();
+    let text = format!("{verb} {action} to pid {}{unit} ({user}) {why}: {reason}", decision.subject.pid);
+    cut(&text, LONGEST)
+}
+
+/// Cuts at a character's boundary and marks the cut.
+fn cut(text: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let kept: String =
+        text.char_indices().take_while(|(start, c)| start + c.len_utf8() <= longest).map(|(_, c)| c).collect();
+    format!("{kept}…")
+}
+
+#[cfg(test)]
+mod tests;

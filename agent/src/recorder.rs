@@ -1,0 +1,105 @@
+//! Writing records. One of the files with effects. A record that cannot be written is an error, and the answer is then a
+//! refusal.
+
+use std::{
+    io,
+    os::unix::net::UnixDatagram as StdDatagram,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::net::UnixDatagram;
+
+use crate::record::{Decision, Entry, Outcome, RecordId};
+
+/// journald's own socket. It is looked at, and not asked through a library: `sd_journal_send` reports success where there
+/// is no journal at all.
+pub const JOURNAL: &str = "/run/systemd/journal/socket";
+/// The MESSAGE_ID of a decision and its outcome.
+pub const MESSAGE_ID: &str = "062650a6bb21482cb26e15a767235462";
+/// How long a full journal is waited for.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Where records go.
+#[derive(Debug)]
+pub struct Recorder {
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Journal(PathBuf),
+    Stderr,
+}
+
+/// A decision that is on record and has no outcome yet.
+#[derive(Debug)]
+#[must_use]
+pub struct Open(RecordId);
+
+impl Recorder {
+    /// Records go to the journal where there is one at this moment, and must go there from then on; else to stderr.
+    #[must_use]
+    pub fn for_host() -> Self {
+        let journal = Path::new(JOURNAL);
+        Self { sink: if journal.exists() { Sink::Journal(journal.to_owned()) } else { Sink::Stderr } }
+    }
+
+    /// Puts a decision on record.
+    ///
+    /// # Errors
+    /// It is not on record: the answer must be a refusal.
+    pub async fn open(&self, decision: &Decision<'_>) -> io::Result<Open> {
+        let id = RecordId::random()?;
+        self.write(&Entry::decision(&id, decision)).await?;
+        Ok(Open(id))
+    }
+
+    /// Puts its outcome on record.
+    ///
+    /// # Errors
+    /// It is not on record; the decision is, and its outcome counts as unknown.
+    pub async fn close(&self, open: Open, outcome: &Outcome, took: Duration) -> io::Result<()> {
+        self.write(&Entry::outcome(&open.0, outcome, took.as_micros())).await
+    }
+
+    async fn write(&self, entry: &Entry) -> io::Result<()> {
+        match &self.sink {
+            Sink::Journal(socket) => {
+                let datagram = to_journal(entry);
+                tokio::time::timeout(DEADLINE, send(socket, &datagram)).await?
+            }
+            Sink::Stderr => {
+                let line = format!("polkit-service-agent: {entry}\n");
+                let written =
+                    tokio::task::spawn_blocking(move || io::Write::write_all(&mut io::stderr(), line.as_bytes()));
+                tokio::time::timeout(DEADLINE, written).await??
+            }
+        }
+    }
+}
+
+/// Connected, so that a full queue is waited for and not spun upon. A socket for each entry costs some microseconds and
+/// survives every restart of journald.
+async fn send(socket: &Path, datagram: &[u8]) -> io::Result<()> {
+    let unbound = StdDatagram::unbound()?;
+    unbound.set_nonblocking(true)?;
+    unbound.connect(socket)?;
+    let sent = UnixDatagram::from_std(unbound)?.send(datagram).await?;
+    if sent == datagram.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+/// journald's native protocol. Every value is escaped text without line breaks, so the short form serves for all.
+fn to_journal(entry: &Entry) -> Vec<u8> {
+    let mut text = format!(
+        "MESSAGE={}\nMESSAGE_ID={MESSAGE_ID}\nPRIORITY={}\nSYSLOG_IDENTIFIER=polkit-service-agent\n",
+        entry.message, entry.priority
+    );
+    for (key, value) in &entry.fields {
+        text.push_str(&format!("POLKIT_AGENT_{key}={value}\n"));
+    }
+    text.into_bytes()
+}
+
+#[cfg(test)]
+mod tests;

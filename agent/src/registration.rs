@@ -1,0 +1,114 @@
+//! One registration: one process, one bus connection, from registering to the process's end.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use polkit_dbus::{
+    Agent, AgentStream, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError, Registration, Reply,
+    Sender, Subject, connect, serve,
+};
+use tokio::sync::watch;
+
+use crate::{
+    pidfd::ended,
+    process::Held,
+    road::{Question, Road},
+};
+
+/// Where polkitd finds the agent on its connection. The same for all: each connection has one.
+const PATH: &str = "/io/github/polkit_service_agent/AuthenticationAgent";
+
+/// A registration that polkitd has taken.
+pub struct Registered {
+    held: Arc<Held>,
+    connection: Connection,
+    stream: AgentStream,
+    stand: Arc<Stand>,
+}
+
+/// Registers for a process, over a connection of its own: when a connection vanishes polkitd drops one registration of it
+/// and keeps the others for ever (0.105 to 128).
+///
+/// # Errors
+/// Those of [`Authority::register`] and of connecting.
+pub async fn register(road: &Arc<Road>, held: Arc<Held>) -> Result<Registered, AuthorityError> {
+    let connection = connect().await?;
+    let stream = AgentStream::new(&connection);
+    let authority = Authority::new(connection.clone());
+    authority.register(&Subject::Process(held.process), PATH, Registration::Sole).await?;
+    let stand =
+        Arc::new(Stand { road: Arc::clone(road), held: Arc::clone(&held), authority, pending: Mutex::default() });
+    Ok(Registered { held, connection, stream, stand })
+}
+
+impl Registered {
+    /// Answers until the process ends or the connection does, then closes the connection. The process is then still a
+    /// zombie as a rule, and polkitd leaks nothing: 124 to 127 leak a descriptor for one that was reaped before.
+    pub async fn live(self) {
+        let Self { held, connection, stream, stand } = self;
+        tokio::select! {
+            () = serve(stream, PATH.to_owned(), stand) => {}
+            () = end_of(&held) => {}
+        }
+        // The connection may have gone first; then there is nothing to close.
+        let _ = connection.close().await;
+    }
+}
+
+/// A process whose end cannot be waited for is treated as ended: it is registered anew.
+async fn end_of(held: &Held) {
+    if let Ok(pidfd) = held.pidfd() {
+        // Either it ended, or it cannot be waited for.
+        let _ = ended(pidfd).await;
+    }
+}
+
+/// What stands behind the object that polkitd calls.
+struct Stand {
+    road: Arc<Road>,
+    held: Arc<Held>,
+    authority: Authority,
+    pending: Mutex<HashMap<Cookie, watch::Sender<bool>>>,
+}
+
+impl Agent for Stand {
+    fn begin(
+        self: Arc<Self>,
+        sender: Sender,
+        challenge: Result<Challenge, DecodeError>,
+    ) -> impl Future<Output = Reply> + Send + 'static {
+        let (cancel, cancelled) = watch::channel(false);
+        let cookie = challenge.as_ref().ok().map(|challenge| challenge.cookie.clone());
+        // Only polkitd's own challenges can be cancelled: nobody else's may take the place of one.
+        if let Some(cookie) = cookie.clone().filter(|_| self.road.polkitd_sent(&sender)) {
+            self.pending().insert(cookie, cancel);
+        }
+        let question = Question { held: Arc::clone(&self.held), authority: self.authority.clone(), cancelled };
+        async move {
+            let reply = self.road.travel(question, sender, challenge).await;
+            if let Some(cookie) = cookie {
+                self.pending().remove(&cookie);
+            }
+            reply
+        }
+    }
+
+    fn cancel(&self, sender: Sender, cookie: Result<Cookie, DecodeError>) {
+        let Ok(cookie) = cookie else { return };
+        if self.road.polkitd_sent(&sender)
+            && let Some(challenge) = self.pending().get(&cookie)
+        {
+            challenge.send_replace(true);
+        }
+    }
+}
+
+impl Stand {
+    /// A panic elsewhere does not make the map wrong: each of its changes is one call.
+    fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<Cookie, watch::Sender<bool>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,206 @@
+//! The one road from a challenge to its answer. Everything else is a stage of it, or calls it.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use polkit_dbus::{AgentUid, Authority, BackendVersion, Challenge, DecodeError, IdentityUid, Owner, Reply, Sender};
+use tokio::sync::watch;
+
+use crate::{
+    config::Config,
+    decision::{Reason, Verdict, answering_identity, decide, is_bound},
+    gather::{Described, Gathered, gather},
+    log,
+    process::Held,
+    record::{Decision, Outcome, Way},
+    recorder::Recorder,
+    rule::Answer,
+};
+
+/// The polkitd of the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Polkitd {
+    /// Its unique name.
+    pub owner: Owner,
+    /// Its version.
+    pub version: BackendVersion,
+}
+
+/// What a question meets on the road: the agent's side of it.
+#[derive(Debug)]
+pub struct Road {
+    /// The rules, as they are when the question comes.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// Who polkitd is when the question comes.
+    pub polkitd: watch::Receiver<Option<Polkitd>>,
+    /// Where records go.
+    pub recorder: Recorder,
+    /// The system manager's cgroup root.
+    pub cgroup_root: String,
+    /// The uid that registered: the agent's own.
+    pub registering: AgentUid,
+}
+
+/// A question that waits for its answer: the process that the agent stands in for, the connection that the question came
+/// by, and who takes it back.
+#[derive(Debug)]
+pub struct Question {
+    /// The registered process.
+    pub held: Arc<Held>,
+    /// polkitd, over the connection of this registration.
+    pub authority: Authority,
+    /// Becomes true when polkitd cancels.
+    pub cancelled: watch::Receiver<bool>,
+}
+
+impl Road {
+    /// A challenge, its facts, the verdict, the record, the facts once more, the answer, the end of the record. Whatever
+    /// goes wrong is a refusal.
+    pub async fn travel(&self, question: Question, sender: Sender, challenge: Result<Challenge, DecodeError>) -> Reply {
+        let arrived = Instant::now();
+        let config = Arc::clone(&self.config.borrow());
+        let mut limits = Limits { deadline: arrived + config.answer_within, cancelled: question.cancelled.clone() };
+
+        let read = limits.keep(self.read(&question, &sender, &challenge, &config)).await.and_then(|read| read);
+        let verdict = match &read {
+            Ok(gathered) => decide(&config.rules, &gathered.facts),
+            Err(reason) => Verdict::refuse(*reason),
+        };
+        let challenge = challenge.ok();
+        let identity = challenge.as_ref().and_then(|c| answering_identity(&c.identities, question.held.process.uid));
+
+        let unknown = Described::default();
+        let decision = Decision {
+            way: Way::Challenge,
+            action: challenge.as_ref().map(|c| c.action.as_str()),
+            verdict: &verdict,
+            subject: question.held.process,
+            described: read.as_ref().map_or(&unknown, |gathered| &gathered.described),
+            caller: challenge.as_ref().and_then(|c| c.details.caller_pid),
+            identity: identity.filter(|_| verdict.answer().grants()),
+        };
+        let record = match self.recorder.open(&decision).await {
+            Ok(record) => record,
+            Err(error) => {
+                log::error(&format!("no record, no answer: the journal did not take a decision: {error}"));
+                return Reply::Refused;
+            }
+        };
+
+        let answering = self.carry_out(&verdict, &question, challenge.as_ref(), read.as_ref().ok(), identity);
+        let outcome = limits.keep(answering).await.unwrap_or_else(Outcome::of_limit);
+        if let Err(error) = self.recorder.close(record, &outcome, arrived.elapsed()).await {
+            log::warning(&format!("the outcome of a decision could not be recorded: {error}"));
+        }
+        reply(&verdict, &outcome)
+    }
+
+    /// Whether a message came from the one unique name that is polkitd. A uid would not do: whatever polkitd spawns has it
+    /// too, and could hand the cookie of its own challenge to an agent that allows.
+    #[must_use]
+    pub fn polkitd_sent(&self, sender: &Sender) -> bool {
+        self.polkitd.borrow().as_ref().is_some_and(|polkitd| polkitd.owner.sent(sender))
+    }
+
+    fn agent_uids(&self, question: &Question) -> Option<[AgentUid; 2]> {
+        let version = self.polkitd.borrow().as_ref().map(|polkitd| polkitd.version.clone())?;
+        Some(version.agent_uids(self.registering, question.held.process.uid))
+    }
+
+    /// Who asks, about whom, and what is known of that process.
+    async fn read(
+        &self,
+        question: &Question,
+        sender: &Sender,
+        challenge: &Result<Challenge, DecodeError>,
+        config: &Arc<Config>,
+    ) -> Result<Gathered, Reason> {
+        if !self.polkitd_sent(sender) {
+            return Err(Reason::Sender);
+        }
+        let challenge = challenge.as_ref().map_err(|_| Reason::Malformed)?;
+        if challenge.details.subject_pid != Some(question.held.process.pid) {
+            return Err(Reason::OtherSubject);
+        }
+        let bound = is_bound(&challenge.identities, question.held.process.uid);
+        let (action, held, config) = (challenge.action.clone(), Arc::clone(&question.held), Arc::clone(config));
+        let root = self.cgroup_root.clone();
+        // The user database and the process decide how long this takes: not on the thread that serves others.
+        let gathering = tokio::task::spawn_blocking(move || gather(&action, &held, bound, &config.rules, &root));
+        gathering.await.map_err(|_| Reason::Unreadable)?
+    }
+
+    /// Does what the verdict says, if the process is still what it was decided about.
+    async fn carry_out(
+        &self,
+        verdict: &Verdict,
+        question: &Question,
+        challenge: Option<&Challenge>,
+        gathered: Option<&Gathered>,
+        identity: Option<IdentityUid>,
+    ) -> Outcome {
+        if !verdict.answer().grants() {
+            return Outcome::Refused;
+        }
+        let (Some(challenge), Some(gathered), Some(identity)) = (challenge, gathered, identity) else {
+            return Outcome::RefusedByPolkitd("polkitd offered no user as whom to answer".into());
+        };
+        match question.held.look(&self.cgroup_root) {
+            Ok(now) if now == gathered.seen && now.uid == question.held.process.uid => {}
+            Ok(_) | Err(_) => return Outcome::Changed,
+        }
+        let Some(uids) = self.agent_uids(question) else { return Outcome::Changed };
+        match question.authority.answer(uids, &challenge.cookie, identity).await {
+            Ok(()) => Outcome::Sent,
+            Err(error) => Outcome::RefusedByPolkitd(error.to_string()),
+        }
+    }
+}
+
+/// What polkitd is told. Only an answer that polkitd took is a yes; after any other end even a taken one is undone by the
+/// error.
+fn reply(verdict: &Verdict, outcome: &Outcome) -> Reply {
+    match (verdict.answer(), outcome) {
+        (Answer::Allow, Outcome::Sent) => Reply::Done,
+        (_, Outcome::Cancelled) | (Answer::Dismiss, _) => Reply::Dismissed,
+        (Answer::Allow | Answer::Deny, _) => Reply::Refused,
+    }
+}
+
+/// The agent's own deadline, and polkitd's taking back: polkitd sets no limit, and libvirt gives up after 30 s without a
+/// word to anybody.
+struct Limits {
+    deadline: Instant,
+    cancelled: watch::Receiver<bool>,
+}
+
+impl Limits {
+    async fn keep<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Reason> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        tokio::select! {
+            biased;
+            () = cancellation(&mut self.cancelled) => Err(Reason::Cancelled),
+            () = tokio::time::sleep(left.max(Duration::from_millis(1))) => Err(Reason::Deadline),
+            done = work => Ok(done),
+        }
+    }
+}
+
+async fn cancellation(cancelled: &mut watch::Receiver<bool>) {
+    if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
+        // Whoever could cancel is gone with the connection, and so is the question.
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Outcome {
+    fn of_limit(reason: Reason) -> Self {
+        match reason {
+            Reason::Cancelled => Self::Cancelled,
+            _ => Self::Deadline,
+        }
+    }
+}

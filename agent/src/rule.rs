@@ -1,0 +1,150 @@
+//! One `[[rule]]`, and when it applies.
+
+use std::path::PathBuf;
+
+use crate::{
+    action::ActionPattern,
+    facts::{Fact, Facts, Session, Truth},
+};
+
+/// What a rule says to a question that it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Authorize.
+    Allow,
+    /// Refuse; the client sees "access denied by policy".
+    Deny,
+    /// Refuse; the client sees that the authentication was cancelled.
+    Dismiss,
+}
+
+impl Answer {
+    /// The words of the configuration, the record and the command line.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("allow", Self::Allow), ("deny", Self::Deny), ("dismiss", Self::Dismiss)];
+
+    /// Whether this gives something away.
+    #[must_use]
+    pub fn grants(self) -> bool {
+        match self {
+            Self::Allow => true,
+            Self::Deny | Self::Dismiss => false,
+        }
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Dismiss => "dismiss",
+        }
+    }
+}
+
+/// A user or group of the host, by the name that the configuration gives and the number that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Named {
+    /// As written.
+    pub name: String,
+    /// uid or gid, looked up when the configuration was loaded.
+    pub id: u32,
+}
+
+/// What `session` may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionKey {
+    /// In no session.
+    None,
+    /// In a session that is active.
+    Active,
+    /// In a session that is not active.
+    Inactive,
+    /// In a session of that class.
+    Class(String),
+}
+
+/// A rule as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// What the record names.
+    pub id: String,
+    /// `file:line`, for people.
+    pub origin: String,
+    /// The actions; one of them must cover the one asked for.
+    pub actions: Vec<ActionPattern>,
+    /// The subject's unit.
+    pub unit: Option<String>,
+    /// The subject's real user.
+    pub user: Option<Named>,
+    /// A group that the user database gives the subject's user.
+    pub group: Option<Named>,
+    /// The subject's program.
+    pub exe: Option<PathBuf>,
+    /// The subject's session.
+    pub session: Option<SessionKey>,
+    /// Grant although polkitd may be asking about a process that is gone: see [`Facts::bound`].
+    pub unbound: bool,
+    /// What is said.
+    pub answer: Answer,
+}
+
+impl Rule {
+    /// A rule that grants needs every key to be true; one that refuses applies unless a key is known to be false.
+    #[must_use]
+    pub fn matches(&self, facts: &Facts) -> bool {
+        match self.truth(facts) {
+            Truth::True => true,
+            Truth::Unknown => !self.answer.grants(),
+            Truth::False => false,
+        }
+    }
+
+    fn truth(&self, facts: &Facts) -> Truth {
+        let known = |holds: bool| if holds { Truth::True } else { Truth::False };
+        let mut keys = vec![known(self.actions.iter().any(|pattern| pattern.covers(&facts.action)))];
+        if let Some(unit) = &self.unit {
+            keys.push(facts.unit.is(|of| of.as_ref() == Some(unit)));
+        }
+        if let Some(user) = &self.user {
+            keys.push(known(user.id == facts.uid.get()));
+        }
+        if let Some(group) = &self.group {
+            keys.push(facts.groups.is(|gids| gids.contains(&group.id)));
+        }
+        if let Some(path) = &self.exe {
+            keys.push(match facts.named_files.get(path) {
+                Some(Fact::Known(named)) => facts.exe.is(|exe| exe == named),
+                Some(Fact::Unknown) | None => Truth::Unknown,
+            });
+        }
+        if let Some(session) = &self.session {
+            keys.push(facts.session.is(|of| session.fits(of)));
+        }
+        keys.into_iter().min().unwrap_or(Truth::False)
+    }
+}
+
+impl SessionKey {
+    /// The word of the configuration. Every word but three is a class: logind may learn new ones.
+    #[must_use]
+    pub fn new(word: &str) -> Self {
+        match word {
+            "none" => Self::None,
+            "active" => Self::Active,
+            "inactive" => Self::Inactive,
+            class => Self::Class(class.to_owned()),
+        }
+    }
+
+    fn fits(&self, session: &Session) -> bool {
+        match (self, session) {
+            (Self::None, Session::None) => true,
+            (Self::Active, Session::Of { active, .. }) => *active,
+            (Self::Inactive, Session::Of { active, .. }) => !active,
+            (Self::Class(wanted), Session::Of { class, .. }) => wanted == class,
+            (Self::None, Session::Of { .. }) | (_, Session::None) => false,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What the commands print. A reader that went away is no error of theirs.
+
+use std::io::{IsTerminal, Write};
+
+use polkit_config::{escape::escape, report::Report};
+
+/// Result, to stdout.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// What went wrong, to stderr.
+pub fn error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "polkit-service-agent: {}", escape(text));
+}
+
+/// What is to be said of the configuration, to stderr, in colour on a terminal.
+pub fn report(report: &Report) {
+    let mut stderr = std::io::stderr();
+    let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let _ = stderr.write_all(report.render(colour).as_bytes());
+}

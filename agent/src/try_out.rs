@@ -1,0 +1,132 @@
+//! `polkit-service-agent test`: the daemon's own decision, on facts from the command line or of a process.
+
+use std::{collections::BTreeSet, path::Path, process::ExitCode};
+
+use polkit_config::names::Names;
+use polkit_dbus::{SubjectPid, SubjectUid};
+
+use crate::{
+    cli::Asked,
+    config::{Config, Origin, load},
+    decision::{Verdict, decide},
+    facts::{Fact, Facts, FileId, Session},
+    gather::gather,
+    notes,
+    process::{Held, cgroup_root, named_file},
+    rule::{Answer, SessionKey},
+    terminal,
+};
+
+/// A broken configuration, or a process that is not there.
+const CANNOT: u8 = 3;
+
+/// Answers the question.
+#[must_use]
+pub fn run(origin: &Origin, asked: &Asked) -> ExitCode {
+    let loaded = load(origin);
+    terminal::report(&loaded.report);
+    let Some(config) = loaded.config else {
+        terminal::error("the configuration is broken");
+        return CANNOT.into();
+    };
+    match facts(asked, &config) {
+        Ok(facts) => {
+            let verdict = decide(&config.rules, &facts);
+            terminal::print(&if asked.json { json(&verdict) } else { text(&verdict, &config) });
+            match verdict.answer() {
+                Answer::Allow => ExitCode::SUCCESS,
+                Answer::Deny | Answer::Dismiss => ExitCode::FAILURE,
+            }
+        }
+        Err(why) => {
+            terminal::error(&why);
+            CANNOT.into()
+        }
+    }
+}
+
+fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
+    let root = cgroup_root().unwrap_or_default();
+    if let Some(pid) = asked.pid {
+        let held = SubjectPid::new(pid).ok().and_then(|pid| Held::open(pid).ok());
+        let held = held.ok_or(format!("there is no process {pid}"))?;
+        let gathered = gather(&asked.action, &held, true, &config.rules, &root);
+        return gathered.map(|gathered| gathered.facts).map_err(|reason| format!("process {pid}: {}", reason.word()));
+    }
+    let uid = user(asked.user.as_deref().unwrap_or_default())?;
+    let exe = asked.exe.as_deref().map_or(Fact::Unknown, |path| file(path).into());
+    let named = config.rules.iter().filter_map(|rule| rule.exe.clone());
+    Ok(Facts {
+        action: asked.action.clone(),
+        uid,
+        unit: asked.unit.clone().map_or(Fact::Unknown, |unit| Fact::Known(Some(unit))),
+        groups: groups(uid, &asked.group)?,
+        exe,
+        named_files: named.map(|path| (path.clone(), named_file(&path).into())).collect(),
+        session: asked.session.as_deref().map_or(Fact::Unknown, |word| Fact::Known(session(word))),
+        bound: true,
+    })
+}
+
+/// By name, or by number for a user without a name.
+fn user(name: &str) -> Result<SubjectUid, String> {
+    let number = match Names::Host.user(name) {
+        Ok(Some(user)) => Some(user.uid),
+        Ok(None) => name.parse().ok(),
+        Err(error) => return Err(format!("the user `{name}` could not be looked up: {error}")),
+    };
+    let uid = number.and_then(|uid| SubjectUid::new(uid).ok());
+    uid.ok_or_else(|| format!("there is no user `{name}` on this host"))
+}
+
+fn groups(uid: SubjectUid, given: &[String]) -> Result<Fact<BTreeSet<u32>>, String> {
+    if given.is_empty() {
+        let user = Names::Host.user_by_uid(uid.get()).ok().flatten();
+        let gids = user.and_then(|user| Names::Host.groups_of(&user).ok());
+        return Ok(gids.map_or(Fact::Unknown, |gids| Fact::Known(gids.into_iter().collect())));
+    }
+    let gid = |name: &String| match Names::Host.group(name) {
+        Ok(Some(group)) => Ok(group.gid),
+        Ok(None) => Err(format!("there is no group `{name}` on this host")),
+        Err(error) => Err(format!("the group `{name}` could not be looked up: {error}")),
+    };
+    given.iter().map(gid).collect::<Result<_, _>>().map(Fact::Known)
+}
+
+fn file(path: &Path) -> std::io::Result<FileId> {
+    let stat = rustix::fs::stat(path)?;
+    Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
+}
+
+fn session(word: &str) -> Session {
+    let of = |class: &str, active| Session::Of { class: class.to_owned(), active };
+    match SessionKey::new(word) {
+        SessionKey::None => Session::None,
+        SessionKey::Active => of("user", true),
+        SessionKey::Inactive => of("user", false),
+        SessionKey::Class(class) => of(&class, true),
+    }
+}
+
+fn json(verdict: &Verdict) -> String {
+    serde_json::json!({
+        "verdict": verdict.answer().word(),
+        "rule": verdict.rule(),
+        "reason": verdict.reason().word(),
+    })
+    .to_string()
+}
+
+fn text(verdict: &Verdict, config: &Config) -> String {
+    let rule = config.rules.iter().find(|rule| Some(rule.id.as_str()) == verdict.rule());
+    let by = rule.map_or("no rule matches".into(), |rule| format!("rule \"{}\" ({})", rule.id, rule.origin));
+    let mut lines = vec![format!("{}: {by}", verdict.answer().word())];
+    if verdict.answer().grants() {
+        lines.push(
+            "This holds where polkitd vouches for the subject: install an [[agent]] with polkit-policy-gen".into(),
+        );
+        let marked = rule.map(|rule| format!("rule \"{}\" ", rule.id)).unwrap_or_default();
+        lines.extend(notes::of(config).into_iter().filter(|note| note.starts_with(&marked)));
+    }
+    lines.join("\n")
+}
