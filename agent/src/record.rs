@@ -103,9 +103,9 @@ pub struct Entry {
     pub fields: Vec<(&'static str, String)>,
 }
 
-/// The longest value of one field, in bytes; a command line has 1 KiB of its own before it is escaped.
-const LONGEST: usize = 512;
-const LONGEST_COMMAND_LINE: usize = 1300;
+/// The longest value of one field, in bytes.
+const LONGEST: usize = 384;
+const LONGEST_COMMAND_LINE: usize = 1024;
 
 impl Entry {
     /// The decision's entry.

@@ -1,1 +1,299 @@
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
+use super::*;
+use crate::rule::Answer;
+
+/// A folder that only root can write: the tests of reading run as root, as the agent does.
+fn folder() -> Option<tempfile::TempDir> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: configuration is read as root alone");
+        assert!(std::env::var_os("REQUIRE_REAL").is_none(), "REQUIRE_REAL is set, and this is not root");
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    Some(folder)
+}
+
+fn write(path: PathBuf, text: impl AsRef<[u8]>) -> PathBuf {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    path
+}
+
+fn loaded(text: impl AsRef<[u8]>) -> Option<(tempfile::TempDir, Loaded)> {
+    let folder = folder()?;
+    let path = write(folder.path().join("agent.toml"), text);
+    let loaded = load(&Origin::File(path));
+    Some((folder, loaded))
+}
+
+/// What is said of a text, one line each, without the folder's name.
+fn said(text: impl AsRef<[u8]>) -> Option<Vec<String>> {
+    let (folder, loaded) = loaded(text)?;
+    let place = format!("{}/", folder.path().display());
+    Some(loaded.report.lines().into_iter().map(|line| line.replace(&place, "")).collect())
+}
+
+/// Asserts that a text is refused, with exactly these complaints.
+macro_rules! refused {
+    ($text:expr, $($line:literal),+ $(,)?) => {
+        if let Some((folder, loaded)) = loaded($text) {
+            assert!(loaded.config.is_none(), "accepted: {:?}", loaded.config);
+            let place = format!("{}/", folder.path().display());
+            let lines: Vec<String> = loaded.report.lines().into_iter().map(|line| line.replace(&place, "")).collect();
+            assert_eq!(lines, [$($line),+]);
+        }
+    };
+}
+
+const RULE: &str = "[[rule]]\nid = \"a\"\naction = \"org.example.x\"\nuser = \"daemon\"\nanswer = \"allow\"\n";
+
+#[test]
+fn an_empty_file_is_a_configuration_that_refuses_everything() {
+    let Some((_folder, loaded)) = loaded("") else { return };
+    let config = loaded.config.unwrap();
+    assert!(config.rules.is_empty() && config.serve.is_empty());
+    assert_eq!(config.answer_within, Duration::from_secs(20));
+    assert_eq!(config.max_registrations, 128);
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    let text = "[agent]\nanswer_within = \"5s\"\nmax_registrations = 7\n\n[[serve]]\nunit = \"apache2.service\"\nmax = 3\n\n\
+        [[serve]]\nexec = [\"daemon\", \"@bin\"]\n\n[[serve]]\npid_file = \"/run/x.pid\"\n\n[[rule]]\nid = \"a\"\n\
+        action = [\"org.example.x\", \"org.example.y.*\"]\nunit = \"apache2.service\"\nuser = \"daemon\"\n\
+        group = \"bin\"\nexe = \"/bin/sh\"\nsession = \"none\"\nunbound = true\nanswer = \"allow\"\n";
+    let Some((_folder, loaded)) = loaded(text) else { return };
+    assert_eq!(loaded.report.lines(), [""; 0]);
+    let config = loaded.config.unwrap();
+    assert_eq!((config.answer_within, config.max_registrations), (Duration::from_secs(5), 7));
+    let served: Vec<String> = config.serve.iter().map(|serve| serve.what.to_string()).collect();
+    assert_eq!(served, ["apache2.service", "exec", "/run/x.pid"]);
+    assert_eq!(config.serve[0].max, Some(3));
+    let rule = &config.rules[0];
+    assert_eq!((rule.user.as_ref().unwrap().id, rule.group.as_ref().unwrap().id), (1, 2));
+    assert!(rule.unbound && rule.answer == Answer::Allow);
+}
+
+#[test]
+fn an_unknown_key_names_its_place_and_the_nearest_known_one() {
+    refused!(RULE.replace("user", "usr"), "agent.toml:4:1: unknown key `usr` in [[rule]] (did you mean `user`?)",);
+    refused!("[agnt]\n", "agent.toml:1:2: unknown key `agnt` (did you mean `agent`?)");
+}
+
+#[test]
+fn a_wrong_type_says_what_to_write() {
+    refused!(
+        "[agent]\nanswer_within = 20\n",
+        "agent.toml:2:17: `answer_within`: expected a length of time, found an integer (write `answer_within = \"20s\"`)",
+    );
+}
+
+#[test]
+fn users_groups_units_and_answers_that_do_not_exist_are_refused() {
+    refused!(
+        RULE.replace("daemon", "nobody-here"),
+        "agent.toml:4:8: there is no user `nobody-here` on this host (`getent passwd` lists those that there are)",
+    );
+    refused!(
+        RULE.replace("user", "group").replace("daemon", "no-group"),
+        "agent.toml:4:9: there is no group `no-group` on this host (`getent group` lists those that there are)",
+    );
+    refused!(
+        RULE.replace("user = \"daemon\"", "unit = \"apache2\""),
+        "agent.toml:4:8: `apache2` cannot be a unit that runs (the full name, such as `apache2.service` or `app@1.service`)",
+    );
+    refused!(
+        RULE.replace("\"allow\"", "\"yes\""),
+        "agent.toml:5:10: `yes` is no answer (`\"allow\"`, `\"deny\"` or `\"dismiss\"`)",
+    );
+}
+
+#[test]
+fn an_id_is_required_and_unique() {
+    refused!(RULE.replace("id = \"a\"\n", ""), "agent.toml:1:1: [[rule]] has no `id` (add `id = \"…\"`)");
+    refused!(
+        RULE.repeat(2),
+        "agent.toml:6:1: the id `a` is taken by the rule at agent.toml:1:1 \
+         (records name a rule by its id: choose another)",
+        "agent.toml:6:1: `a` is never asked: `a` at agent.toml:1:1 matches whatever it matches \
+         (first match wins: put the narrower rule first)",
+    );
+}
+
+#[test]
+fn all_errors_of_a_file_are_told_at_once() {
+    let text = "[agent]\nfoo = 1\n[[rule]]\naction = 5\nanswer = \"maybe\"\n[[serve]]\n";
+    let Some(lines) = said(text) else { return };
+    let places: Vec<&str> = lines.iter().map(|line| line.split(": ").next().unwrap()).collect();
+    assert_eq!(places, ["agent.toml:2:1", "agent.toml:3:1", "agent.toml:4:10", "agent.toml:5:10", "agent.toml:6:1"]);
+}
+
+#[test]
+fn a_grant_to_everybody_is_refused() {
+    refused!(
+        RULE.replace("user = \"daemon\"\n", ""),
+        "agent.toml:1:1: this grants to everybody who is served (add one of `unit`, `user`, `group` and `session`; \
+         `exe` narrows and is no fence)",
+    );
+    refused!(
+        RULE.replace("org.example.x", "*").replace("answer", "root_equivalent = true\nanswer"),
+        "agent.toml:1:1: a grant of every action is a grant of root (name the actions)",
+    );
+}
+
+#[test]
+fn a_grant_that_no_challenge_can_narrow_needs_to_be_said_twice() {
+    for action in ["org.freedesktop.policykit.exec", "org.freedesktop.systemd1.manage-units", "org.freedesktop.*"] {
+        let text = RULE.replace("org.example.x", action);
+        let Some((_folder, refused)) = loaded(&text) else { return };
+        assert!(refused.config.is_none(), "{action}");
+        let Some((_folder, said)) = loaded(text.replace("answer", "root_equivalent = true\nanswer")) else { return };
+        assert!(said.config.is_some(), "{action}");
+    }
+}
+
+#[test]
+fn a_unit_that_runs_for_anybody_gets_no_grant_and_a_unit_alone_a_warning() {
+    let with = |unit: &str| RULE.replace("user = \"daemon\"", &format!("unit = \"{unit}\""));
+    for unit in ["cron.service", "crond.service", "atd.service"] {
+        let Some((_folder, loaded)) = loaded(with(unit)) else { return };
+        assert!(loaded.config.is_none(), "{unit}");
+    }
+    let Some((_folder, loaded)) = loaded(with("apache2.service")) else { return };
+    assert!(loaded.config.is_some());
+    assert!(loaded.report.lines()[0].contains("a unit is not a user"), "{:?}", loaded.report.lines());
+}
+
+#[test]
+fn a_program_that_others_may_write_is_refused() {
+    let Some(folder) = folder() else { return };
+    let program = write(folder.path().join("program"), "");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o777)).unwrap();
+    let text = RULE.replace("answer", &format!("exe = \"{}\"\nanswer", program.display()));
+    let Some(lines) = said(text) else { return };
+    assert!(lines[0].contains("others than root may write"), "{lines:?}");
+}
+
+#[test]
+fn who_may_exec_is_never_root() {
+    refused!("[[serve]]\nexec = [\"root\"]\n", "agent.toml:2:9: root needs no agent: polkit asks nobody about root",);
+}
+
+#[test]
+fn registrations_are_limited_by_what_the_bus_has() {
+    let Some(lines) = said("[agent]\nmax_registrations = 161\n[[serve]]\nunit = \"a.service\"\nmax = 0\n") else {
+        return;
+    };
+    assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+#[test]
+fn a_file_or_folder_that_others_may_write_is_refused() {
+    let Some(folder) = folder() else { return };
+    let path = write(folder.path().join("agent.toml"), RULE);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    assert!(load(&Origin::File(path.clone())).config.is_none());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(load(&Origin::File(path.clone())).config.is_some());
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(load(&Origin::File(path)).config.is_none());
+}
+
+#[test]
+fn what_is_no_text_is_refused_with_a_reason() {
+    let Some(lines) = said(b"[agent]\n# caf\xe9\n") else { return };
+    assert!(lines[0].starts_with("agent.toml:2:6: "), "{lines:?}");
+    let Some(lines) = said(vec![b'#'; 10 << 20]) else { return };
+    assert!(lines[0].contains("MiB"), "{lines:?}");
+    let Some(folder) = folder() else { return };
+    let path = folder.path().join("agent.toml");
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    let loaded = load(&Origin::File(path));
+    assert!(loaded.config.is_none());
+    assert!(loaded.report.lines()[0].contains("circle"), "{:?}", loaded.report.lines());
+}
+
+#[test]
+fn a_problem_shows_the_line_and_a_caret() {
+    let Some((folder, loaded)) = loaded(RULE.replace("\"allow\"", "\"yes\"")) else { return };
+    let shown = loaded.report.render(false).replace(&format!("{}/", folder.path().display()), "");
+    let expected = "error: `yes` is no answer\n --> agent.toml:5:10\n  |\n5 | answer = \"yes\"\n  |          ^^^^^\n  |\n  \
+        = help: `\"allow\"`, `\"deny\"` or `\"dismiss\"`\n";
+    assert_eq!(shown.trim_end(), expected.trim_end(), "{shown}");
+}
+
+fn host(files: &[(&str, &str)]) -> Option<(tempfile::TempDir, Vec<Found>, Report)> {
+    let folder = folder()?;
+    for (path, text) in files {
+        write(folder.path().join(path), text);
+    }
+    let mut report = Report::new();
+    let found = files::of_host(&folder.path().join("etc"), &folder.path().join("usr"), &mut report);
+    Some((folder, found, report))
+}
+
+fn named(id: &str, answer: &str) -> String {
+    RULE.replace("\"a\"", &format!("\"{id}\"")).replace("allow", answer)
+}
+
+#[test]
+fn fragments_are_merged_in_the_order_of_their_names() {
+    let files = [
+        ("etc/agent.toml", named("main", "allow")),
+        ("etc/agent.d/60-late.toml", named("late", "deny")),
+        ("etc/agent.d/10-early.toml", named("early", "deny")),
+        ("usr/agent.d/20-vendor.toml", named("vendor", "deny")),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let Some((_folder, found, mut report)) = host(&files) else { return };
+    let config = read(&found, &mut report).unwrap();
+    let ids: Vec<&str> = config.rules.iter().map(|rule| rule.id.as_str()).collect();
+    assert_eq!(ids, ["early", "vendor", "main", "late"]);
+}
+
+#[test]
+fn a_fragment_masks_the_vendors_and_hiding_a_refusal_is_told() {
+    let vendor = named("vendor", "deny");
+    let Some((_folder, found, mut report)) = host(&[("etc/agent.d/20-x.toml", ""), ("usr/agent.d/20-x.toml", &vendor)])
+    else {
+        return;
+    };
+    let config = read(&found, &mut report).unwrap();
+    assert!(config.rules.is_empty());
+    files::warn_of_masked_refusals(&found, &mut report);
+    assert!(report.lines()[0].contains("it refuses something"), "{:?}", report.lines());
+}
+
+#[test]
+fn a_vendors_grant_counts_only_where_agent_toml_lets_it() {
+    let (grant, allowing) = (named("vendor", "allow"), "[agent]\nvendor_rules = true\n");
+    let Some((_folder, found, mut report)) = host(&[("usr/agent.d/20-x.toml", &grant)]) else { return };
+    assert!(read(&found, &mut report).unwrap().rules.is_empty());
+    assert!(report.lines()[0].contains("grant nothing"), "{:?}", report.lines());
+    let files = [("etc/agent.toml", allowing), ("usr/agent.d/20-x.toml", grant.as_str())];
+    let Some((_folder, found, mut report)) = host(&files) else { return };
+    assert_eq!(read(&found, &mut report).unwrap().rules.len(), 1);
+    let files = [("etc/agent.d/90-y.toml", allowing)];
+    let Some((_folder, found, mut report)) = host(&files) else { return };
+    drop(read(&found, &mut report));
+    assert!(report.has_errors());
+}
+
+#[test]
+fn a_setting_in_two_files_is_an_error_that_names_both() {
+    let files = [
+        ("etc/agent.toml", "[agent]\nanswer_within = \"5s\"\n"),
+        ("etc/agent.d/90-y.toml", "[agent]\nanswer_within = \"6s\"\n"),
+    ];
+    let Some((folder, found, mut report)) = host(&files) else { return };
+    drop(read(&found, &mut report));
+    let place = format!("{}/etc/", folder.path().display());
+    let lines: Vec<String> = report.lines().into_iter().map(|line| line.replace(&place, "")).collect();
+    assert_eq!(
+        lines,
+        ["agent.d/90-y.toml:2:17: `answer_within` is set twice: first at agent.toml:2:17 (keep one of the two lines)"]
+    );
+}

@@ -1,1 +1,78 @@
+use polkit_dbus::{Process, StartTime, SubjectPid, SubjectUid};
 
+use super::*;
+use crate::{
+    decision::{Reason, Verdict},
+    gather::Described,
+    record::Way,
+};
+
+fn to(socket: &Path) -> Recorder {
+    Recorder { sink: Sink::Journal(socket.to_owned()) }
+}
+
+async fn open(recorder: &Recorder) -> io::Result<Open> {
+    let verdict = Verdict::refuse(Reason::NoRule);
+    let subject =
+        Process { pid: SubjectPid::new(7).unwrap(), start_time: StartTime(8), uid: SubjectUid::new(33).unwrap() };
+    let described = Described::default();
+    let decision = Decision {
+        way: Way::Challenge,
+        action: Some("org.example.x"),
+        verdict: &verdict,
+        subject,
+        described: &described,
+        caller: None,
+        identity: None,
+    };
+    recorder.open(&decision).await
+}
+
+fn text(socket: &StdDatagram) -> String {
+    let mut buffer = vec![0; 8192];
+    let length = socket.recv(&mut buffer).unwrap();
+    String::from_utf8(buffer[..length].to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_decision_and_its_outcome_share_an_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let journal = StdDatagram::bind(&path).unwrap();
+    let recorder = to(&path);
+    let record = open(&recorder).await.unwrap();
+    let id = record.0.clone();
+    recorder.close(record, &Outcome::Refused, Duration::from_micros(1500)).await.unwrap();
+    let (decision, outcome) = (text(&journal), text(&journal));
+    assert!(decision.starts_with("MESSAGE=Denied org.example.x to pid 7 (uid 33) by no rule: no-rule\n"), "{decision}");
+    assert!(decision.contains("\nMESSAGE_ID=062650a6bb21482cb26e15a767235462\n"), "{decision}");
+    assert!(decision.contains("\nPOLKIT_AGENT_VERDICT=deny\n"), "{decision}");
+    assert!(outcome.contains("\nPOLKIT_AGENT_OUTCOME=refused\n"), "{outcome}");
+    assert!(outcome.contains("\nPOLKIT_AGENT_MICROSECONDS=1500\n"), "{outcome}");
+    let shared = outcome.lines().find(|line| line.starts_with("POLKIT_AGENT_RECORD=")).unwrap();
+    assert!(decision.contains(shared), "{id:?}");
+}
+
+#[tokio::test]
+async fn without_a_journal_socket_there_is_no_record_and_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = open(&to(&folder.path().join("missing"))).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_takes_nothing_is_an_error_and_not_a_wait_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let _journal = StdDatagram::bind(&path).unwrap();
+    let recorder = to(&path);
+    let mut taken = 0;
+    let error = loop {
+        match open(&recorder).await {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+        assert!(taken < 100_000, "a socket that nobody reads took everything");
+    };
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+}
