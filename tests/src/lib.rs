@@ -12,12 +12,13 @@
 //! * [`LightBed`]: dbus-daemon, polkitd and libvirtd, no systemd; up in 0.1 s.
 //! * [`FullBed`]: systemd as PID 1, with logind, polkit, libvirtd, Apache and PHP as units; up in 0.3 to 1.4 s.
 //! * Both are a [`Bed`]: run programs in it, read and write its files, reach its bus from outside.
+//! * [`Polkit`] and [`StandIn`]: polkitd seen by a client, and an agent that does as a test says.
 //! * [`on_each_suite!`] makes one test of a function for each suite.
 //! * [`program`] finds what cargo built, to be copied into a bed.
 //!
 //! A bed is an overlay of a root filesystem in namespaces and a cgroup of its own, and is gone when it is dropped.
 //! The modules in the order in which data flows: [`paths`], [`suite`], [`roots`], [`skip`], `cgroup`, `tree`,
-//! `launch`, [`output`], [`bed`], [`light`], [`full`]; [`init`] is what runs inside as PID 1.
+//! `launch`, [`output`], [`bed`], [`light`], [`full`], [`polkit`], [`stand_in`]; [`init`] is what runs inside as PID 1.
 
 #![warn(missing_docs)]
 
@@ -29,8 +30,10 @@ mod launch;
 pub mod light;
 pub mod output;
 pub mod paths;
+pub mod polkit;
 pub mod roots;
 pub mod skip;
+pub mod stand_in;
 pub mod suite;
 mod tree;
 
@@ -38,6 +41,8 @@ pub use bed::{Bed, Process};
 pub use full::FullBed;
 pub use light::LightBed;
 pub use output::Output;
-pub use paths::program;
+pub use paths::{libvirt_probe, program};
+pub use polkit::Polkit;
 pub use skip::{Root, require};
+pub use stand_in::{Script, Seen, StandIn};
 pub use suite::Suite;

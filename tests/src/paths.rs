@@ -40,3 +40,8 @@ pub fn program(name: &str) -> PathBuf {
 pub(crate) fn make_dir(dir: &Path) {
     std::fs::create_dir_all(dir).unwrap_or_else(|error| panic!("making {}: {error}", dir.display()));
 }
+
+/// A static build of `libvirt-probe`, which starts in the beds of every suite.
+pub fn libvirt_probe() -> &'static Path {
+    Path::new(env!("LIBVIRT_PROBE"))
+}
