@@ -164,6 +164,21 @@ impl Names {
         }
     }
 
+    /// The group of this id.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub fn group_by_gid(&self, gid: u32) -> Result<Option<Group>, LookupError> {
+        match self {
+            Self::Host => {
+                let found = unistd::Group::from_gid(gid.into())
+                    .map_err(|errno| LookupError::new(format!("look up gid {gid}"), errno.desc()))?;
+                Ok(found.map(|group| Group { name: group.name, gid }))
+            }
+            Self::Root(tree) => Ok(tree.groups.iter().map(|(group, _)| group).find(|group| group.gid == gid).cloned()),
+        }
+    }
+
     /// The names that the group itself lists. Users who have it as their primary group are not among them.
     ///
     /// # Errors

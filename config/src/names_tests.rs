@@ -42,6 +42,8 @@ fn a_tree_has_its_own_accounts_and_its_links_stay_inside() {
     assert_eq!(names.groups_of(&web).unwrap(), [33, 100]);
     let vm = names.group("vm").unwrap().unwrap();
     assert_eq!((vm.gid, names.listed_members(&vm).unwrap()), (100, vec!["other".to_owned(), "web".to_owned()]));
+    assert_eq!(names.group_by_gid(100).unwrap(), Some(vm));
+    assert_eq!(Names::Host.group_by_gid(0).unwrap().unwrap().name, "root");
     assert_eq!(names.group("short").unwrap(), None);
     assert_eq!(names.user("nonumber").unwrap(), None);
 }

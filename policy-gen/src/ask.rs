@@ -1,0 +1,240 @@
+//! Asking the running polkitd, so that what was installed is seen to decide.
+
+use std::collections::{BTreeSet, HashMap};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use polkit_config::escape::escape;
+use polkit_config::names::{Names, User};
+use polkit_dbus::{Authority, AuthorityError, Interaction, Process, StartTime, Subject, SubjectPid, SubjectUid};
+
+use crate::policy::{Answer, Policy, Results};
+
+/// How long polkitd may take to notice the new files.
+const RELOAD: Duration = Duration::from_secs(3);
+/// How many questions are asked; a policy of thousands of grants is not asked about as a whole.
+const QUESTIONS_MAX: usize = 40;
+/// Users that hardly any policy names.
+const STRANGERS: [&str; 4] = ["nobody", "daemon", "bin", "games"];
+
+/// A question to polkitd and what came of it.
+#[derive(Debug)]
+pub struct Row {
+    grant: String,
+    action: String,
+    user: Option<User>,
+    /// What the policy says; none of a user that it does not name.
+    expected: Option<Results>,
+    seen: String,
+    as_expected: bool,
+}
+
+/// All answers, and what was not asked.
+#[derive(Debug, Default)]
+pub struct Answers {
+    rows: Vec<Row>,
+    left_out: usize,
+}
+
+impl Answers {
+    /// Whether every user that the policy names got what it says.
+    #[must_use]
+    pub fn as_expected(&self) -> bool {
+        self.rows.iter().all(|row| row.as_expected)
+    }
+
+    /// A table for a person.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut lines = vec![["GRANT", "ACTION", "USER", "POLICY", "POLKITD"].map(str::to_owned)];
+        lines.extend(self.rows.iter().map(|row| {
+            let user = row.user.as_ref().map_or("-", |user| user.name.as_str());
+            let wrong = if row.as_expected { "" } else { "  <- not as expected" };
+            let policy = row.expected.map_or_else(|| "-".to_owned(), words);
+            [escape(&row.grant), row.action.clone(), escape(user), policy, format!("{}{wrong}", row.seen)]
+        }));
+        let mut widths = [0; 5];
+        for line in &lines {
+            for (width, cell) in widths.iter_mut().zip(line) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let mut out = String::new();
+        for line in &lines {
+            let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            out.push_str(cells.join("  ").trim_end());
+            out.push('\n');
+        }
+        if self.left_out > 0 {
+            out.push_str(&format!("({} more questions were not asked)\n", self.left_out));
+        }
+        out
+    }
+}
+
+fn words(results: Results) -> String {
+    let words = [results.any, results.inactive, results.active].map(Answer::word);
+    if results == Results::always(results.any) { results.any.word().to_owned() } else { words.join("/") }
+}
+
+/// Asks about each grant: for a user that it names, and for one that no grant of the action names.
+/// Waits for polkitd to have read the new files.
+///
+/// # Errors
+/// polkitd or the user database cannot be asked.
+pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
+    let connection = polkit_dbus::connect().await.map_err(|error| error.to_string())?;
+    let authority = Authority::new(connection);
+    let mut answers = questions(policy, names)?;
+    let deadline = Instant::now() + RELOAD;
+    loop {
+        for row in answers.rows.iter_mut().filter(|row| row.user.is_some()) {
+            row.ask(&authority).await?;
+        }
+        if answers.as_expected() || Instant::now() > deadline {
+            return Ok(answers);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn questions(policy: &Policy, names: &Names) -> Result<Answers, String> {
+    let mut answers = Answers::default();
+    for grant in &policy.grants {
+        for action in &grant.actions {
+            if answers.rows.len() >= QUESTIONS_MAX {
+                answers.left_out += 2;
+                continue;
+            }
+            let listed =
+                grant.groups.iter().map(|group| members(names, &group.value)).collect::<Result<Vec<_>, _>>()?;
+            let named = grant.users.iter().map(|user| user.value.clone()).chain(listed.into_iter().flatten());
+            let strangers = STRANGERS.iter().map(|&name| name.to_owned());
+            let known = |name: String| names.user(&name).map_err(|error| error.to_string());
+            let mut row = |user: Option<User>, seen: &str, wants: bool| -> Result<bool, String> {
+                let expected = match &user {
+                    Some(user) => policy.results(&action.value, &user.name, &group_names(names, user)?),
+                    None => None,
+                };
+                let fits = user.is_none() || expected.is_some() == wants;
+                if fits {
+                    let (grant, action, seen) = (grant.label.clone(), action.value.clone(), seen.to_owned());
+                    answers.rows.push(Row { grant, action, user, expected, seen, as_expected: true });
+                }
+                Ok(fits)
+            };
+            let mut asked = false;
+            for name in named {
+                // polkit lets uid 0 do everything, whatever the rules say.
+                if let Some(user) = known(name)?.filter(|user| user.uid != 0) {
+                    asked = row(Some(user), "", true)?;
+                    break;
+                }
+            }
+            if !asked {
+                row(None, "not asked: it names nobody yet who is there", true)?;
+            }
+            for name in strangers {
+                if let Some(user) = known(name)?
+                    && row(Some(user), "", false)?
+                {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(answers)
+}
+
+fn members(names: &Names, group: &str) -> Result<Vec<String>, String> {
+    let group = names.group(group).map_err(|error| error.to_string())?;
+    group.map_or(Ok(Vec::new()), |group| names.listed_members(&group).map_err(|error| error.to_string()))
+}
+
+fn group_names(names: &Names, user: &User) -> Result<BTreeSet<String>, String> {
+    let gids = names.groups_of(user).map_err(|error| error.to_string())?;
+    let found = gids.into_iter().map(|gid| names.group_by_gid(gid).map_err(|error| error.to_string()));
+    let groups = found.collect::<Result<Vec<_>, _>>()?;
+    Ok(groups.into_iter().flatten().map(|group| group.name).collect())
+}
+
+impl Row {
+    async fn ask(&mut self, authority: &Authority) -> Result<(), String> {
+        let Some(user) = &self.user else { return Ok(()) };
+        let stand_in = StandIn::of(user)?;
+        let answer = authority.check(&stand_in.subject, &self.action, &HashMap::new(), Interaction::Forbidden).await;
+        let outcome = match answer {
+            Ok(answer) if answer.authorized => Some(Outcome::Yes),
+            Ok(answer) if answer.challenge => Some(Outcome::Challenge),
+            Ok(_) => Some(Outcome::No),
+            Err(AuthorityError::UnknownAction) => None,
+            Err(error) => return Err(format!("asking polkitd about {}: {error}", self.action)),
+        };
+        self.seen = match outcome {
+            Some(Outcome::Yes) => "yes".to_owned(),
+            Some(Outcome::Challenge) => "must authenticate".to_owned(),
+            Some(Outcome::No) => "no".to_owned(),
+            None => "the action is not registered (yet)".to_owned(),
+        };
+        // The process may belong to the session that we were started from, so any of the three will do.
+        self.as_expected = self.expected.is_none_or(|results| {
+            let possible = [results.any, results.inactive, results.active].map(Outcome::of);
+            outcome.is_none_or(|outcome| possible.contains(&outcome))
+        });
+        if self.expected.is_none() && outcome == Some(Outcome::Yes) {
+            self.seen.push_str(" (by something else)");
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Yes,
+    No,
+    Challenge,
+}
+
+impl Outcome {
+    fn of(answer: Answer) -> Self {
+        match answer {
+            Answer::Yes => Self::Yes,
+            Answer::No => Self::No,
+            _ => Self::Challenge,
+        }
+    }
+}
+
+/// A process of a user that does nothing but be asked about.
+struct StandIn {
+    child: Child,
+    subject: Subject,
+}
+
+impl StandIn {
+    fn of(user: &User) -> Result<Self, String> {
+        let failed =
+            |error: &dyn std::fmt::Display| format!("starting a process of `{}` to ask about: {error}", user.name);
+        let mut command = Command::new("sleep");
+        command.arg("30").current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.uid(user.uid).gid(user.gid).spawn().map_err(|error| failed(&error))?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()));
+        // Field 22, counted from the last parenthesis, after which field 3 begins: the name may hold anything.
+        let started = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok());
+        let subject = (|| {
+            let (pid, uid) = (SubjectPid::new(child.id()).ok()?, SubjectUid::new(user.uid).ok()?);
+            Some(Subject::Process(Process { pid, start_time: StartTime(started?), uid }))
+        })();
+        let mut stand_in = Self { child, subject: Subject::Session(String::new()) };
+        stand_in.subject = subject.ok_or_else(|| failed(&"it cannot be found in /proc"))?;
+        Ok(stand_in)
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,144 @@
+//! What a policy would do to the host or tree that it is for.
+
+use std::collections::BTreeSet;
+
+use polkit_config::names::{LookupError, Names};
+use polkit_config::report::{Problem, Report};
+
+use crate::failure::Failure;
+use crate::passwords::{Password, Passwords};
+use crate::policy::{Answer, Grant, Kind, Policy};
+
+/// Actions with which one is root, and how.
+const ROOT_EQUIVALENT: &[(&str, &str)] = &[
+    ("org.libvirt.unix.manage", "a domain can be given any disk or file of the host"),
+    ("org.libvirt.api.domain.write", "a domain can be given any disk or file of the host"),
+    ("org.freedesktop.policykit.exec", "pkexec runs any program as root"),
+    ("org.freedesktop.systemd1.manage-units", "a unit runs any program as root (systemd-run)"),
+    ("org.freedesktop.systemd1.manage-unit-files", "a unit file runs any program as root"),
+    ("org.freedesktop.systemd1.reload-daemon", "with a unit file, it runs any program as root"),
+    ("org.freedesktop.packagekit.package-install-untrusted", "a package's scripts run as root"),
+    ("org.freedesktop.accounts.user-administration", "it can make an administrator and set passwords"),
+    ("org.freedesktop.udisks2.filesystem-mount-system", "a file system can bring setuid programs"),
+    ("org.freedesktop.machine1.shell", "it opens a shell as root, in a machine or on the host"),
+    ("org.freedesktop.machine1.host-shell", "it opens a root shell on the host"),
+];
+
+/// What is known about the host or tree; what is not known is not checked, and that is said.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// Its users and groups.
+    pub names: &'a Names,
+    /// Their passwords.
+    pub passwords: &'a Passwords,
+    /// Whether users and groups that are missing come later (`--create`).
+    pub create: bool,
+}
+
+/// Notes, once each, the actions with which one is root. The least that would do is offered with it.
+pub fn root_equivalent(policy: &Policy, report: &mut Report) {
+    let mut said: BTreeSet<&str> = BTreeSet::new();
+    let gives = |answer| matches!(answer, Answer::Yes | Answer::AuthSelf | Answer::AuthSelfKeep);
+    let grants = policy.grants.iter().filter(|grant| {
+        let results = grant.results;
+        [results.any, results.inactive, results.active].into_iter().any(gives)
+    });
+    for action in grants.flat_map(|grant| &grant.actions) {
+        let Some((id, how)) = ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action.value) else { continue };
+        if !said.insert(id) {
+            continue;
+        }
+        let note = Problem::note(action.at.clone(), format!("`{id}` is root-equivalent: {how}"));
+        report.push(if *id == "org.libvirt.unix.manage" {
+            note.help("to list and to look, a read-only connection needs no policy at all: `virsh -r`")
+        } else {
+            note
+        });
+    }
+}
+
+/// Checks the names and passwords that the policy is about.
+///
+/// # Errors
+/// [`Failure::Unreachable`] if the user database cannot be asked: that is not "does not exist".
+pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) -> Result<(), Failure> {
+    let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
+    for grant in &policy.grants {
+        for user in &grant.users {
+            let known = around.names.user(&user.value).map_err(unreachable)?.is_some();
+            match (grant.kind, known) {
+                (Kind::Grant, false) if !around.create => {
+                    let message = format!("there is no user `{}`: the grant gives nobody anything", user.value);
+                    report.push(Problem::warning(user.at.clone(), message));
+                }
+                (Kind::Agent, false) if !around.create => {
+                    let problem = Problem::error(user.at.clone(), format!("there is no user `{}`", user.value));
+                    report.push(problem.help("create it first, or say --create when building an image"));
+                }
+                (Kind::Agent, true) => check_password(&user.value, user.at.clone(), around.passwords, report),
+                _ => {}
+            }
+        }
+        for group in &grant.groups {
+            if around.names.group(&group.value).map_err(unreachable)?.is_none() && !around.create {
+                let message = format!("there is no group `{}`: the grant gives nobody anything", group.value);
+                report.push(Problem::warning(group.at.clone(), message));
+            }
+        }
+    }
+    for member in policy.members.iter().filter(|_| !around.create) {
+        let help = "correct the name, or say --create when building an image: systemd-sysusers would create it";
+        if around.names.user(&member.user.value).map_err(unreachable)?.is_none() {
+            let message = format!("there is no user `{}`", member.user.value);
+            report.push(Problem::error(member.user.at.clone(), message).help(help));
+        }
+        if around.names.group(&member.group.value).map_err(unreachable)?.is_none() {
+            let message = format!("there is no group `{}`", member.group.value);
+            report.push(Problem::error(member.group.at.clone(), message).help(help));
+        }
+    }
+    Ok(())
+}
+
+/// Warns that nobody has looked at the passwords of those whom an agent answers for.
+pub fn passwords_unseen(policy: &Policy, report: &mut Report) {
+    for grant in policy.grants.iter().filter(|grant| grant.kind == Kind::Agent) {
+        let message = "whether these users have passwords is not checked for another machine";
+        let help = "`polkit-policy-gen install` there checks it; they must have none";
+        report.push(Problem::warning(grant.at.clone(), message).help(help));
+    }
+}
+
+/// Warns of an `[[agent]]` that is never reached, since a grant answers first.
+pub fn unreached_agents(policy: &Policy, report: &mut Report) {
+    let agents = policy.grants.iter().filter(|grant| grant.kind == Kind::Agent);
+    let same = |one: &Grant, other: &Grant, action: &str, user: &str| {
+        one.kind == Kind::Grant
+            && one.users.iter().any(|known| known.value == user)
+            && other.actions.iter().any(|known| known.value == action)
+            && one.actions.iter().any(|known| known.value == action)
+    };
+    for agent in agents {
+        for (user, action) in agent.users.iter().flat_map(|user| agent.actions.iter().map(move |action| (user, action)))
+        {
+            if let Some(grant) = policy.grants.iter().find(|grant| same(grant, agent, &action.value, &user.value)) {
+                let message = format!(
+                    "`{}` answers {} for `{}` before the agent is asked",
+                    grant.label, action.value, user.value
+                );
+                report.push(Problem::warning(user.at.clone(), message).help("leave one of the two out"));
+            }
+        }
+    }
+}
+
+fn check_password(user: &str, at: polkit_config::report::Location, passwords: &Passwords, report: &mut Report) {
+    let problem = match passwords.of_user(user) {
+        Password::None => return,
+        Password::Usable => Problem::error(at, format!("`{user}` has a usable password"))
+            .help(format!("an agent may answer only for a user who cannot log in: `passwd --lock {user}`")),
+        Password::Unknown(why) => Problem::error(at, format!("whether `{user}` has a password cannot be told: {why}"))
+            .help("run this as root, for a user of /etc/passwd"),
+    };
+    report.push(problem);
+}

@@ -1,0 +1,152 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::emit::Format;
+use crate::target::Spelling;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or nothing to do
+  1  a problem was found, or it was refused: nothing was changed
+  2  wrong usage
+  3  something that is needed cannot be reached or read
+  4  diff, --dry-run: there would be a change";
+
+/// Writes, installs and removes static polkit policy: rules or pkla, and group memberships.
+#[derive(Debug, Parser)]
+#[command(name = "polkit-policy-gen", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write the files that a policy becomes, without installing them
+    #[command(after_help = "\
+Examples:
+  polkit-policy-gen generate --group libvirt --action org.libvirt.unix.manage --result yes
+  polkit-policy-gen generate policy.toml --target debian:11 -o out/
+
+Several files go to standard output one after the other, each after a comment line `// File: PATH`
+(in pkla and sysusers.d files `# File: PATH`); a single file stands alone.")]
+    Generate(Generate),
+    /// Install a policy, and let the running polkitd confirm it
+    #[command(after_help = "\
+Example:
+  polkit-policy-gen install policy.toml --dry-run && polkit-policy-gen install policy.toml
+
+Without POLICY.toml: /etc/polkit-policy-gen/policy.toml, then policy.d/*.toml there by name. Files that are
+empty or links to /dev/null are passed over. What was installed is recorded in /var/lib/polkit-policy-gen.")]
+    Install(Install),
+    /// Show what `install` would change, as a unified diff
+    #[command(after_help = "Example:\n  polkit-policy-gen diff policy.toml || test $? -eq 4")]
+    Diff(Diff),
+    /// Take away what was installed, by the record of it
+    #[command(after_help = "Example:\n  polkit-policy-gen remove --dry-run && polkit-policy-gen remove")]
+    Remove(Remove),
+}
+
+/// `generate`
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// The policy file; `-` is standard input
+    #[arg(value_name = "POLICY.toml", conflicts_with_all = ["group", "user", "action", "result"])]
+    pub policy: Option<PathBuf>,
+    /// A group that gets it (may be repeated)
+    #[arg(long, value_name = "G")]
+    pub group: Vec<String>,
+    /// A user that gets it (may be repeated)
+    #[arg(long, value_name = "U")]
+    pub user: Vec<String>,
+    /// The action (may be repeated)
+    #[arg(long, value_name = "ID")]
+    pub action: Vec<String>,
+    /// yes, no, auth_self, auth_self_keep, auth_admin or auth_admin_keep
+    #[arg(long, value_name = "R", requires = "action")]
+    pub result: Option<String>,
+    #[command(flatten)]
+    /// For which polkit.
+    pub target: Target,
+    /// A file, or a directory (one that exists, or with a slash at the end) for several
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Generate a package's files: the paths below /usr
+    #[arg(long)]
+    pub vendor: bool,
+}
+
+/// For which polkit, and in which format.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR
+    #[arg(long, value_name = "T")]
+    pub target: Option<Spelling>,
+    /// The format, where the target reads both
+    #[arg(long, value_name = "F")]
+    pub format: Option<Format>,
+}
+
+/// Where, and what with.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// The policy file; `-` is standard input
+    #[arg(value_name = "POLICY.toml")]
+    pub policy: Option<PathBuf>,
+    #[command(flatten)]
+    /// For which polkit.
+    pub target: Target,
+    /// Work on the tree below DIR instead of the host; needs no polkitd, nor root where DIR is writable
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Write where packages write: below /usr
+    #[arg(long)]
+    pub vendor: bool,
+    /// Overwrite and remove what was changed by hand
+    #[arg(long)]
+    pub force: bool,
+    /// Take users and groups that do not exist as coming later, for images
+    #[arg(long)]
+    pub create: bool,
+}
+
+/// `install`
+#[derive(Debug, Args)]
+pub struct Install {
+    #[command(flatten)]
+    /// Where, and what with.
+    pub place: Place,
+    /// Change nothing, show the diff
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Make polkit's directory if it is missing, as that version's own package makes it
+    #[arg(long)]
+    pub mkdir: bool,
+}
+
+/// `diff`
+#[derive(Debug, Args)]
+pub struct Diff {
+    #[command(flatten)]
+    /// Where, and what with.
+    pub place: Place,
+}
+
+/// `remove`
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// Work on the tree below DIR instead of the host
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Change nothing, show the diff
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove what was changed by hand, too
+    #[arg(long)]
+    pub force: bool,
+}

@@ -1,0 +1,213 @@
+//! The subcommands, one file each, and what they share: reading a policy and planning its files.
+
+pub mod diff;
+pub mod generate;
+pub mod install;
+pub mod remove;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+use polkit_config::escape::escape;
+use polkit_config::file::{fragments, is_mask, read_plain, read_trusted};
+use polkit_config::names::Names;
+use polkit_config::report::{Problem, Report, Source};
+
+use crate::check::{self, Surroundings};
+use crate::cli::Place;
+use crate::emit::{self, File, Owner};
+use crate::failure::Failure;
+use crate::install::plan::{Conflict, Plan};
+use crate::passwords::Passwords;
+use crate::policy::{self, Policy};
+use crate::target::{self, Target};
+use crate::tree::Tree;
+
+/// Nothing to do, or done.
+pub const DONE: u8 = 0;
+/// There would be a change.
+pub const WOULD_CHANGE: u8 = 4;
+/// Done, and polkitd does not answer as it should.
+pub const NOT_AS_EXPECTED: u8 = 1;
+
+const DIRECTORY: &str = "etc/polkit-policy-gen";
+
+/// A policy with its files, for one tree.
+#[derive(Debug)]
+pub struct Ready {
+    /// The tree.
+    pub tree: Tree,
+    /// Its users and groups.
+    pub names: Names,
+    /// The polkit that will read the files.
+    pub target: Target,
+    /// The policy.
+    pub policy: Policy,
+    /// What it becomes.
+    pub files: Vec<File>,
+}
+
+impl Ready {
+    /// User and group of each `[[member]]`.
+    #[must_use]
+    pub fn members(&self) -> Vec<(String, String)> {
+        self.policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone())).collect()
+    }
+}
+
+/// Reads and checks the policy of `install` and `diff`, and makes its files.
+///
+/// # Errors
+/// All that is wrong with it, at once.
+pub async fn ready(place: &Place) -> Result<Ready, Failure> {
+    let tree = Tree::open(place.root.as_deref())?;
+    let target = match &place.target.target {
+        Some(target::Spelling::Host) | None => target::default_for(place.root.as_deref()),
+        Some(spelling) => spelling.clone(),
+    };
+    let target = target::resolve(&target).await?;
+    let format = target.format(place.target.format)?;
+    let owner = if place.vendor { Owner::Vendor } else { Owner::Admin };
+    let mut report = Report::new();
+    let (sources, origin) = match &place.policy {
+        Some(path) => explicit(path, &mut report),
+        None => default_sources(&tree, &mut report)?,
+    };
+    let policy = policy::read(&sources, &mut report);
+    let names = if tree.is_host() {
+        Names::Host
+    } else {
+        Names::of_root(tree.path()).map_err(|error| Failure::Unreachable(error.to_string()))?
+    };
+    let passwords = Passwords::of(&tree);
+    let around = Surroundings { names: &names, passwords: &passwords, create: place.create };
+    check::check(&policy, &around, &mut report)?;
+    check::unreached_agents(&policy, &mut report);
+    check::root_equivalent(&policy, &mut report);
+    let files = emit::files(&policy, &origin, format, owner, &mut report);
+    tell(&report)?;
+    Ok(Ready { tree, names, target, policy, files })
+}
+
+/// Reads a policy file that was named.
+fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, String) {
+    let origin = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
+    match read_plain(path) {
+        Ok(source) => (vec![source], origin),
+        Err(problem) => {
+            report.push(problem);
+            (Vec::new(), origin)
+        }
+    }
+}
+
+/// `policy.toml` and the fragments of the tree. On the host they decide who is allowed what, so
+/// nobody but root may be able to write them.
+fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<Source>, String), Failure> {
+    let directory = tree.path().join(DIRECTORY);
+    let main = directory.join("policy.toml");
+    let mut paths = if main.try_exists().unwrap_or(true) { vec![main.clone()] } else { Vec::new() };
+    match fragments(&directory.join("policy.d")) {
+        Ok(found) => paths.extend(found),
+        Err(problem) => report.push(problem),
+    }
+    if paths.is_empty() && !report.has_errors() {
+        return Err(Failure::Usage(format!("there is no {}: name a policy file", main.display())));
+    }
+    paths.retain(|path| !is_mask(path));
+    let mut sources = Vec::new();
+    for path in paths {
+        match if tree.is_host() { read_trusted(&path) } else { read_plain(&path) } {
+            Ok(source) => sources.push(source),
+            Err(problem) => report.push(problem),
+        }
+    }
+    let names = sources.iter().map(|source| {
+        let inside = Path::new(source.name()).strip_prefix(tree.path());
+        inside.map_or_else(|_| source.name().to_owned(), |inside| format!("/{}", inside.display()))
+    });
+    let origin = names.collect::<Vec<_>>().join(", ");
+    Ok((sources, origin))
+}
+
+/// Shows the problems of a policy on standard error.
+///
+/// # Errors
+/// [`Failure::Refused`] if one of them is an error; the text is then in it.
+fn tell(report: &Report) -> Result<(), Failure> {
+    let shown = report.render(std::io::stderr().is_terminal());
+    if report.has_errors() {
+        return Err(Failure::Refused(shown));
+    }
+    say_aside(shown.trim_end());
+    Ok(())
+}
+
+/// Refuses to overwrite what a person changed, unless told to.
+fn settle(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
+    let mut text = String::new();
+    for conflict in conflicts {
+        text.push_str(&format!("{}\n{}", escape(&conflict.message), safe(&conflict.diff)));
+    }
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    if force {
+        say_aside(text.trim_end());
+        return Ok(());
+    }
+    Err(Failure::Refused(format!("{text}Nothing was changed. --force goes over it.")))
+}
+
+/// Prints the diff of a plan, and says by the exit code whether there is one.
+fn show_diff(plan: &Plan) -> u8 {
+    for conflict in &plan.conflicts {
+        say_aside(&escape(&conflict.message));
+    }
+    say(safe(&plan.diff).trim_end());
+    if plan.is_empty() { DONE } else { WOULD_CHANGE }
+}
+
+/// Says what was done.
+fn show_done(tree: &Tree, plan: &Plan) {
+    for change in &plan.changes {
+        let did = if change.to.is_some() { "wrote" } else { "removed" };
+        say(&format!("{did} {}", tree.shown(&change.path)));
+    }
+    for member in &plan.members {
+        let did = if member.add { ("added", "to") } else { ("removed", "from") };
+        say(&format!("{} {} {} {}", did.0, member.user, did.1, member.group));
+    }
+    if !rustix::process::geteuid().is_root() && plan.changes.iter().any(|change| change.to.is_some()) {
+        say_aside("note: these files belong to you and not to root: polkit's must be root's where they are used");
+    }
+}
+
+/// A diff with everything hostile written out.
+fn safe(diff: &str) -> String {
+    diff.lines().map(|line| format!("{}\n", line.split('\t').map(escape_line).collect::<Vec<_>>().join("\t"))).collect()
+}
+
+/// As [`escape`], but a backslash stays single, as it is in the file.
+fn escape_line(text: &str) -> String {
+    escape(text).replace("\\\\", "\\")
+}
+
+/// A line, or several, for standard output. Nobody is left to tell where it is closed.
+fn say(text: &str) {
+    if !text.is_empty() {
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+}
+
+/// The same for standard error.
+fn say_aside(text: &str) {
+    if !text.is_empty() {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+}
+
+/// A problem with an option as a [`Problem`] without a line.
+fn option_problem(name: &str, message: impl Into<String>) -> Problem {
+    Problem::error(Source::new(name, "").whole(), message)
+}

@@ -1,0 +1,18 @@
+//! `diff`
+
+use super::{ready, show_diff};
+use crate::cli::Diff;
+use crate::failure::Failure;
+use crate::install::run::{Site, plan_now};
+
+/// Shows what `install` would change.
+///
+/// # Errors
+/// Those of the policy, and what cannot be read.
+pub async fn run(options: &Diff) -> Result<u8, Failure> {
+    let place = &options.place;
+    let ready = ready(place).await?;
+    let site = Site { tree: &ready.tree, names: &ready.names, mkdir: None };
+    let plan = plan_now(&site, &ready.files, &ready.members())?;
+    Ok(show_diff(&plan))
+}

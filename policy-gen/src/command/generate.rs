@@ -1,0 +1,122 @@
+//! `generate`
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use polkit_config::names::Names;
+use polkit_config::report::{Report, Source};
+
+use super::{DONE, explicit, option_problem, tell};
+use crate::check::{self, Surroundings};
+use crate::cli::Generate;
+use crate::emit::{self, File, Owner};
+use crate::failure::Failure;
+use crate::install::plan::{Change, NewFile};
+use crate::install::write::Prepared;
+use crate::passwords::Passwords;
+use crate::policy;
+use crate::target::{self, Spelling};
+use crate::tree::Tree;
+
+/// Writes the files of a policy.
+///
+/// # Errors
+/// Those of the policy, and what cannot be written.
+pub async fn run(options: &Generate) -> Result<u8, Failure> {
+    let mut report = Report::new();
+    let (sources, origin) = match &options.policy {
+        Some(path) => explicit(path, &mut report),
+        None => (vec![from_options(options, &mut report)?], "its command line".to_owned()),
+    };
+    let policy = policy::read(&sources, &mut report);
+    let spelling = options.target.target.clone().unwrap_or(Spelling::Host);
+    let target = target::resolve(&spelling).await?;
+    let format = target.format(options.target.format)?;
+    surroundings(&spelling, &policy, &mut report)?;
+    check::unreached_agents(&policy, &mut report);
+    check::root_equivalent(&policy, &mut report);
+    let owner = if options.vendor { Owner::Vendor } else { Owner::Admin };
+    let files = emit::files(&policy, &origin, format, owner, &mut report);
+    tell(&report)?;
+    write(&files, options.output.as_deref())
+}
+
+/// The options as a policy file, so that they are checked as one.
+fn from_options(options: &Generate, report: &mut Report) -> Result<Source, Failure> {
+    if options.action.is_empty() || (options.group.is_empty() && options.user.is_empty()) {
+        return Err(Failure::Usage(
+            "name a policy file, or --action with --group or --user. Example:\n  \
+             polkit-policy-gen generate --group libvirt --action org.libvirt.unix.manage --result yes"
+                .to_owned(),
+        ));
+    }
+    let mut text = String::from("[[grant]]\n");
+    let lists = [("actions", &options.action), ("users", &options.user), ("groups", &options.group)];
+    for (key, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+        let values = values.iter().map(|value| emit::quote::javascript(value));
+        text.push_str(&format!("{key} = [{}]\n", values.collect::<Vec<_>>().join(", ")));
+    }
+    match &options.result {
+        Some(result) => text.push_str(&format!("result = {}\n", emit::quote::javascript(result))),
+        None => report.push(option_problem("--result", "is missing").help("add `--result yes`")),
+    }
+    Ok(Source::new("<command line>", text))
+}
+
+/// Checks names and passwords where the target is at hand, and says where it is not.
+fn surroundings(spelling: &Spelling, policy: &policy::Policy, report: &mut Report) -> Result<(), Failure> {
+    let (names, root) = match spelling {
+        Spelling::Host => (Names::Host, None),
+        Spelling::Root(directory) => {
+            (Names::of_root(directory).map_err(|error| Failure::Unreachable(error.to_string()))?, Some(directory))
+        }
+        Spelling::Debian(_) | Spelling::Polkit(_) => {
+            check::passwords_unseen(policy, report);
+            return Ok(());
+        }
+    };
+    let passwords = Passwords::of(&Tree::open(root.map(PathBuf::as_path))?);
+    check::check(policy, &Surroundings { names: &names, passwords: &passwords, create: false }, report)
+}
+
+fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure> {
+    let Some(output) = output.filter(|output| output.as_os_str() != "-") else {
+        let mut text = String::new();
+        for file in files {
+            if files.len() > 1 {
+                let sign = if file.name.ends_with(".rules") { "//" } else { "#" };
+                text.push_str(&format!("{sign} File: /{}\n", file.path()));
+            }
+            text.push_str(&file.text);
+        }
+        return std::io::stdout()
+            .write_all(text.as_bytes())
+            .map(|()| DONE)
+            .map_err(|error| Failure::Refused(format!("cannot write to standard output: {error}")));
+    };
+    let as_directory = output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let targets: Vec<PathBuf> = match files {
+        _ if as_directory => files.iter().map(|file| output.join(file.name)).collect(),
+        [_] => vec![output.to_owned()],
+        _ => {
+            let names: Vec<&str> = files.iter().map(|file| file.name).collect();
+            return Err(Failure::Usage(format!(
+                "the policy becomes {} files ({}): name a directory, {}/",
+                files.len(),
+                names.join(", "),
+                output.display()
+            )));
+        }
+    };
+    let host = Tree::open(None)?;
+    let mut changes = Vec::new();
+    for (file, target) in files.iter().zip(targets) {
+        let absolute = std::path::absolute(&target)
+            .map_err(|error| Failure::Refused(format!("cannot write {}: {error}", target.display())))?;
+        let path = absolute.to_string_lossy().trim_start_matches('/').to_owned();
+        let to = NewFile { bytes: file.text.as_bytes().to_vec(), mode: 0o644, owner: None };
+        changes.push(Change { path, to: Some(to) });
+    }
+    Prepared::new(&host, &changes)?.commit()?.keep();
+    Ok(DONE)
+}

@@ -1,0 +1,37 @@
+//! `remove`
+
+use polkit_config::names::Names;
+
+use super::{DONE, say, settle, show_diff, show_done};
+use crate::cli::Remove;
+use crate::failure::Failure;
+use crate::install::run::{Site, apply, lock, plan_now};
+use crate::tree::Tree;
+
+/// Takes away what was installed.
+///
+/// # Errors
+/// What was changed by hand; what cannot be read or written. Nothing was changed then.
+pub fn run(options: &Remove) -> Result<u8, Failure> {
+    let tree = Tree::open(options.root.as_deref())?;
+    let names = if tree.is_host() {
+        Names::Host
+    } else {
+        Names::of_root(tree.path()).map_err(|error| Failure::Unreachable(error.to_string()))?
+    };
+    let site = Site { tree: &tree, names: &names, mkdir: None };
+    let plan = plan_now(&site, &[], &[])?;
+    if options.dry_run {
+        return Ok(show_diff(&plan));
+    }
+    if plan.pending.is_empty() {
+        say("nothing is installed");
+        return Ok(DONE);
+    }
+    let lock = lock(&tree)?;
+    let plan = plan_now(&site, &[], &[])?;
+    settle(&plan.conflicts, options.force)?;
+    apply(&site, &plan, &lock)?;
+    show_done(&tree, &plan);
+    Ok(DONE)
+}

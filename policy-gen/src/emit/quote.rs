@@ -1,0 +1,64 @@
+//! Names as data.
+
+use std::fmt::Write as _;
+
+use polkit_config::escape::escape;
+
+/// `text` as a JavaScript string in ASCII. Both engines read it alike; a single Latin-1 byte would
+/// make Duktape drop the file, and U+2028 would end a line.
+#[must_use]
+pub fn javascript(text: &str) -> String {
+    let mut out = String::from("\"");
+    for unit in text.encode_utf16() {
+        match char::from_u32(u32::from(unit)) {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            // So that `</script>` and `<!--` are safe where a rule is shown in a page.
+            Some('<') => out.push_str("\\u003c"),
+            Some(' '..='~') => out.extend(char::from_u32(u32::from(unit))),
+            _ => {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// `text` as part of a comment line: ASCII, one line.
+#[must_use]
+pub fn comment(text: &str) -> String {
+    let mut out = String::new();
+    for character in escape(text).chars() {
+        if character.is_ascii() {
+            out.push(character);
+        } else {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hostile_names_stay_inside_their_quotes() {
+        assert_eq!(javascript(r#"a"b\c"#), r#""a\"b\\c""#);
+        assert_eq!(javascript("</script>"), r#""\u003c/script>""#);
+        assert_eq!(javascript("k\u{f6}ln\u{2028}\0\n"), r#""k\u00f6ln\u2028\u0000\u000a""#);
+        assert_eq!(comment("a\nreturn 1; \u{f6}"), r"a\x0areturn 1; \u{f6}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_one_ascii_string_that_means_it(text in any::<String>()) {
+            let quoted = javascript(&text);
+            prop_assert!(quoted.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            prop_assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text.clone());
+            prop_assert!(comment(&text).bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Changing several files, all or none.
+//!
+//! Each new file is written under a temporary name in its own directory, with its final mode, and
+//! synced; only when all are there are they renamed, the old ones being kept under a second name
+//! until all is done. polkitd reloads on the rename and sees a whole file at any moment. The
+//! temporary names begin with a dot, which polkitd's monitor passes over, and do not end in
+//! `.rules`, `.pkla` or `.conf`: polkit up to 128 loads dot-files, too.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+
+use super::plan::{Change, NewFile};
+use crate::failure::Failure;
+use crate::tree::{Tree, split};
+
+/// Changes of which nothing is visible yet. Dropping it takes the temporary files away.
+#[derive(Debug)]
+pub struct Prepared {
+    items: Vec<Item>,
+}
+
+#[derive(Debug)]
+struct Item {
+    directory: OwnedFd,
+    name: String,
+    /// For messages.
+    shown: String,
+    writes: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// A temporary file may be there.
+    Prepared,
+    /// Done; the old file, if there was one, has its second name.
+    Renamed {
+        /// Whether there was one.
+        had_old: bool,
+    },
+}
+
+/// Changes that are visible, and can still be taken back.
+#[derive(Debug)]
+#[must_use = "dropping it takes the changes back"]
+pub struct Committed {
+    items: Vec<Item>,
+}
+
+fn temporary(name: &str) -> String {
+    format!(".{name}.new")
+}
+
+fn second(name: &str) -> String {
+    format!(".{name}.old")
+}
+
+impl Prepared {
+    /// Writes and syncs all temporary files.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] that names the file. Nothing has changed then.
+    pub fn new(tree: &Tree, changes: &[Change]) -> Result<Self, Failure> {
+        let mut prepared = Self { items: Vec::new() };
+        for change in changes {
+            let shown = tree.shown(&change.path);
+            let refused = |error: &dyn std::fmt::Display| unchanged(&shown, error);
+            let (directory, name) = split(&change.path);
+            let directory = tree.directory(directory).map_err(|error| refused(&error))?;
+            let item = Item {
+                directory,
+                name: name.to_owned(),
+                shown: shown.clone(),
+                writes: change.to.is_some(),
+                state: State::Prepared,
+            };
+            // First into the list, so that what there is of the temporary file is taken away on failure.
+            prepared.items.push(item);
+            if let (Some(to), Some(item)) = (&change.to, prepared.items.last()) {
+                item.write(to).map_err(|error| refused(&error))?;
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// Makes all changes visible, in their order.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] that names the file; what was changed has been put back.
+    pub fn commit(mut self) -> Result<Committed, Failure> {
+        // From here on dropping it puts back what was done and takes away the rest.
+        let mut committed = Committed { items: std::mem::take(&mut self.items) };
+        for item in &mut committed.items {
+            item.rename().map_err(|error| unchanged(&item.shown, &error))?;
+        }
+        Ok(committed)
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        for item in &self.items {
+            item.sweep();
+        }
+    }
+}
+
+impl Committed {
+    /// Keeps the changes.
+    pub fn keep(mut self) {
+        for item in std::mem::take(&mut self.items) {
+            item.unlink(&second(&item.name));
+            item.sync();
+        }
+    }
+}
+
+impl Drop for Committed {
+    fn drop(&mut self) {
+        for item in self.items.iter().rev() {
+            match item.state {
+                State::Prepared => item.sweep(),
+                State::Renamed { had_old: true } => {
+                    let _ = rustix::fs::renameat(&item.directory, second(&item.name), &item.directory, &item.name);
+                }
+                State::Renamed { had_old: false } => item.unlink(&item.name),
+            }
+            item.sync();
+        }
+    }
+}
+
+impl Item {
+    fn write(&self, to: &NewFile) -> io::Result<()> {
+        let name = temporary(&self.name);
+        // Left by an installation that was killed; nobody else uses these names, and we hold the lock.
+        self.sweep();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::openat(&self.directory, &name, flags, Mode::RUSR | Mode::WUSR)?);
+        file.write_all(&to.bytes)?;
+        // Root's even where the directory is set-group-ID. Who is not root owns what it writes.
+        let owner = to.owner.unwrap_or((0, 0));
+        if rustix::process::geteuid().is_root() {
+            rustix::fs::fchown(&file, Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)))?;
+        }
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(to.mode))?;
+        file.sync_all()
+    }
+
+    fn rename(&mut self) -> io::Result<()> {
+        let (name, second) = (self.name.as_str(), second(&self.name));
+        self.unlink(&second);
+        let had_old = if self.writes {
+            let kept = rustix::fs::linkat(&self.directory, name, &self.directory, &second, AtFlags::empty());
+            let had_old = match kept {
+                Ok(()) => true,
+                Err(Errno::NOENT) => false,
+                Err(errno) => return Err(errno.into()),
+            };
+            rustix::fs::renameat(&self.directory, temporary(name), &self.directory, name)?;
+            had_old
+        } else {
+            match rustix::fs::renameat(&self.directory, name, &self.directory, &second) {
+                Ok(()) => true,
+                Err(Errno::NOENT) => false,
+                Err(errno) => return Err(errno.into()),
+            }
+        };
+        self.state = State::Renamed { had_old };
+        self.sync();
+        Ok(())
+    }
+
+    fn sweep(&self) {
+        self.unlink(&temporary(&self.name));
+        self.unlink(&second(&self.name));
+    }
+
+    fn unlink(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
+    }
+
+    /// A directory that cannot be synced (some network file systems) is as good as it gets.
+    fn sync(&self) {
+        let _ = rustix::fs::fsync(&self.directory);
+    }
+}
+
+/// Takes away what an installation that was killed left beside the file at `path`.
+pub fn sweep(tree: &Tree, path: &str) {
+    let (directory, name) = split(path);
+    if let Ok(directory) = tree.directory(directory) {
+        for name in [temporary(name), second(name)] {
+            let _ = rustix::fs::unlinkat(&directory, name, AtFlags::empty());
+        }
+    }
+}
+
+fn unchanged(shown: &str, error: &dyn std::fmt::Display) -> Failure {
+    let root = if rustix::process::geteuid().is_root() { "" } else { " Run this as root." };
+    Failure::Refused(format!("cannot write {shown}: {error}. Nothing was changed.{root}"))
+}
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;

@@ -1,0 +1,36 @@
+//! `polkit-policy-gen`
+
+#![forbid(unsafe_code)]
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use polkit_policy_gen::cli::{Cli, Command};
+use polkit_policy_gen::command;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("cannot start: {error}"), 3),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Generate(options) => command::generate::run(&options).await,
+            Command::Install(options) => command::install::run(&options).await,
+            Command::Diff(options) => command::diff::run(&options).await,
+            Command::Remove(options) => command::remove::run(&options),
+        }
+    });
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => fail(&failure.to_string(), failure.code()),
+    }
+}
+
+fn fail(message: &str, code: u8) -> ExitCode {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{}", message.trim_end());
+    ExitCode::from(code)
+}

@@ -1,0 +1,130 @@
+//! The policy: what is granted, to whom, in which order.
+
+mod read;
+
+use std::collections::BTreeSet;
+
+use polkit_config::report::Location;
+use polkit_config::table::Spanned;
+
+pub use read::read;
+
+/// A whole policy, of one file or several.
+#[derive(Debug, Default)]
+pub struct Policy {
+    /// Every `[[grant]]` in the order of the files, then every `[[agent]]`: the first that names
+    /// the subject and the action decides, as the first rule that answers does in polkit.
+    pub grants: Vec<Grant>,
+    /// Every `[[member]]`.
+    pub members: Vec<Member>,
+}
+
+/// What somebody gets for some actions.
+#[derive(Debug)]
+pub struct Grant {
+    /// Whether it grants by itself or hands the question to the agent.
+    pub kind: Kind,
+    /// Its `name`, or its place in the order.
+    pub label: String,
+    /// Action ids, exact.
+    pub actions: Vec<Spanned<String>>,
+    /// Users by name.
+    pub users: Vec<Spanned<String>>,
+    /// Groups by name.
+    pub groups: Vec<Spanned<String>>,
+    /// What polkit answers.
+    pub results: Results,
+    /// Its header in the file.
+    pub at: Location,
+}
+
+/// The table that a grant was written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `[[grant]]`
+    Grant,
+    /// `[[agent]]`: always [`Answer::AuthSelf`], to users only.
+    Agent,
+}
+
+/// A membership to be had.
+#[derive(Debug)]
+pub struct Member {
+    /// The user's name.
+    pub user: Spanned<String>,
+    /// The group's name.
+    pub group: Spanned<String>,
+}
+
+/// polkit's answer by the state of the subject's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Results {
+    /// Without a local session: services, cron, ssh.
+    pub any: Answer,
+    /// In a local session that is in the background.
+    pub inactive: Answer,
+    /// In the local session at the seat.
+    pub active: Answer,
+}
+
+/// One of polkit's six results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Refused.
+    No,
+    /// Allowed.
+    Yes,
+    /// The user authenticates as itself, each time.
+    AuthSelf,
+    /// The same, kept for some minutes.
+    AuthSelfKeep,
+    /// An administrator authenticates, each time.
+    AuthAdmin,
+    /// The same, kept for some minutes.
+    AuthAdminKeep,
+}
+
+impl Answer {
+    const ALL: [Self; 6] =
+        [Self::Yes, Self::No, Self::AuthSelf, Self::AuthSelfKeep, Self::AuthAdmin, Self::AuthAdminKeep];
+
+    /// The word for it, in policy files, in rules and in pkla.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Yes => "yes",
+            Self::AuthSelf => "auth_self",
+            Self::AuthSelfKeep => "auth_self_keep",
+            Self::AuthAdmin => "auth_admin",
+            Self::AuthAdminKeep => "auth_admin_keep",
+        }
+    }
+}
+
+impl Results {
+    /// The same whatever the session.
+    #[must_use]
+    pub fn always(answer: Answer) -> Self {
+        Self { any: answer, inactive: answer, active: answer }
+    }
+}
+
+impl Grant {
+    /// Whether it names this subject and action.
+    #[must_use]
+    pub fn covers(&self, action: &str, user: &str, groups: &BTreeSet<String>) -> bool {
+        self.actions.iter().any(|known| known.value == action)
+            && (self.users.iter().any(|known| known.value == user)
+                || self.groups.iter().any(|known| groups.contains(&known.value)))
+    }
+}
+
+impl Policy {
+    /// What the policy says about a subject: the results of the first grant that names it and the
+    /// action. `None` leaves the question to other rules.
+    #[must_use]
+    pub fn results(&self, action: &str, user: &str, groups: &BTreeSet<String>) -> Option<Results> {
+        self.grants.iter().find(|grant| grant.covers(action, user, groups)).map(|grant| grant.results)
+    }
+}

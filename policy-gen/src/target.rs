@@ -1,0 +1,198 @@
+//! Which polkit will read the files.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use polkit_dbus::Authority;
+
+use crate::emit::Format;
+use crate::failure::Failure;
+use crate::tree::Tree;
+
+/// `--target`, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// `host`: the polkitd that answers on the system bus.
+    Host,
+    /// `debian:11`, `debian:12` or `debian:13`.
+    Debian(u8),
+    /// `polkit:VERSION`.
+    Polkit(Version),
+    /// `root:DIR`: what is installed in that tree.
+    Root(PathBuf),
+}
+
+/// A version of polkit, so that they compare: 105 for 0.105, 120 for 0.120, then 121 and up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32);
+
+impl Version {
+    /// The first that reads rules in JavaScript; from it on pkla needs polkit-pkla-compat.
+    pub const RULES: Self = Self(106);
+
+    /// Reads `0.105`, `122`, `126-2+deb13u1`, `2:0.105-33`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.split_once(':').map_or(text, |(_, rest)| rest);
+        let text = text.strip_prefix("0.").unwrap_or(text);
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (digits, rest) = text.split_at_checked(end)?;
+        let plain = rest.is_empty() || rest.starts_with(['.', '-', '+', '~']);
+        digits.parse().ok().filter(|_| plain).map(Self)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self <= Self(120) { write!(f, "0.{}", self.0) } else { write!(f, "{}", self.0) }
+    }
+}
+
+impl FromStr for Spelling {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("`{text}` is none of host, debian:11, debian:12, debian:13, polkit:VERSION, root:DIR");
+        match text.split_once(':') {
+            None if text == "host" => Ok(Self::Host),
+            Some(("debian", release)) => match release.parse() {
+                Ok(release @ 11..=13) => Ok(Self::Debian(release)),
+                _ => Err(wrong()),
+            },
+            Some(("polkit", version)) => Version::parse(version).map(Self::Polkit).ok_or_else(wrong),
+            Some(("root", directory)) if !directory.is_empty() => Ok(Self::Root(directory.into())),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// Whether pkla files are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pkla {
+    /// By polkit itself (up to 0.105).
+    Native,
+    /// By polkit-pkla-compat (polkitd-pkla), which is there.
+    Compat,
+    /// By polkit-pkla-compat, if it is installed there; that is not known.
+    Perhaps,
+    /// By nothing.
+    No,
+}
+
+/// A polkit and what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its version.
+    pub version: Version,
+    /// Whether it reads pkla files.
+    pub pkla: Pkla,
+}
+
+impl Target {
+    fn new(version: Version, compat: Pkla) -> Self {
+        Self { version, pkla: if version < Version::RULES { Pkla::Native } else { compat } }
+    }
+
+    /// The format to write: the one asked for, if it is read there, else the one that is.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`], with the reason.
+    pub fn format(&self, asked: Option<Format>) -> Result<Format, Failure> {
+        let version = self.version;
+        match (asked, self.pkla) {
+            (Some(Format::Rules), Pkla::Native) => Err(Failure::Refused(format!(
+                "polkit {version} reads no rules in JavaScript, which came with 0.106: leave --format out, and it is pkla"
+            ))),
+            (Some(Format::Pkla), Pkla::No) => Err(Failure::Refused(format!(
+                "polkit {version} reads no pkla files here: polkit-pkla-compat (Debian: polkitd-pkla) is not there. \
+                 Leave --format out, and it is rules"
+            ))),
+            (Some(format), _) => Ok(format),
+            (None, Pkla::Native) => Ok(Format::Pkla),
+            (None, _) => Ok(Format::Rules),
+        }
+    }
+}
+
+/// Finds out what `spelling` means. The host is asked over the bus.
+///
+/// # Errors
+/// [`Failure::Unreachable`] where that polkit cannot be found.
+pub async fn resolve(spelling: &Spelling) -> Result<Target, Failure> {
+    match spelling {
+        Spelling::Host => of_host().await,
+        Spelling::Debian(release) => Ok(match release {
+            11 => Target::new(Version(105), Pkla::Native),
+            // polkitd-pkla is a package of its own in Debian 12, and gone in 13.
+            12 => Target::new(Version(122), Pkla::Perhaps),
+            _ => Target::new(Version(126), Pkla::No),
+        }),
+        Spelling::Polkit(version) => Ok(Target::new(*version, Pkla::Perhaps)),
+        Spelling::Root(directory) => of_tree(&Tree::open(Some(directory))?),
+    }
+}
+
+async fn of_host() -> Result<Target, Failure> {
+    let absent = |error: polkit_dbus::AuthorityError| {
+        Failure::Unreachable(format!(
+            "cannot ask the polkit of this host: {error}. Install it (Debian 12 and later: `apt install polkitd`; \
+             before: policykit-1; Fedora, openSUSE, Arch: polkit), or say for which one with --target"
+        ))
+    };
+    let connection = polkit_dbus::connect().await.map_err(absent)?;
+    let text = Authority::new(connection).version().await.map_err(absent)?.to_string();
+    let version = Version::parse(&text)
+        .ok_or_else(|| Failure::Unreachable(format!("polkit calls itself `{text}`: say --target polkit:VERSION")))?;
+    Ok(Target::new(version, compat(&Tree::open(None)?)))
+}
+
+/// What is installed in another tree: by its dpkg status, else by the directories that are there.
+fn of_tree(tree: &Tree) -> Result<Target, Failure> {
+    let unreadable =
+        |error| Failure::Unreachable(format!("cannot read {}: {error}", tree.shown("var/lib/dpkg/status")));
+    let status = tree.read_text("var/lib/dpkg/status").map_err(unreadable)?;
+    let version = ["polkitd", "policykit-1"].into_iter().find_map(|name| installed(&status, name));
+    if let Some(version) = version.and_then(|version| Version::parse(&version)) {
+        return Ok(Target::new(version, compat(tree)));
+    }
+    let has = |path| tree.has_directory(path).unwrap_or(false);
+    if has("usr/share/polkit-1/rules.d") || has("etc/polkit-1/rules.d") {
+        return Ok(Target::new(Version::RULES, compat(tree)));
+    }
+    if has("etc/polkit-1/localauthority") {
+        return Ok(Target::new(Version(105), Pkla::Native));
+    }
+    Err(Failure::Unreachable(format!(
+        "cannot find a polkit in {}: say for which one with --target debian:N or --target polkit:VERSION",
+        tree.path().display()
+    )))
+}
+
+fn compat(tree: &Tree) -> Pkla {
+    let rule = "49-polkit-pkla-compat.rules";
+    let directories = ["etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d"];
+    // A directory that is closed to us is not one that lacks the file; but then nothing can be installed either.
+    let found =
+        directories.iter().any(|directory| tree.names(directory).is_ok_and(|names| names.iter().any(|n| n == rule)));
+    if found { Pkla::Compat } else { Pkla::No }
+}
+
+/// The version of an installed package of a dpkg status file.
+fn installed(status: &str, package: &str) -> Option<String> {
+    let stanza = status.split("\n\n").find(|stanza| {
+        stanza.lines().any(|line| line.strip_prefix("Package: ") == Some(package))
+            && stanza.lines().any(|line| line.starts_with("Status: ") && line.ends_with(" ok installed"))
+    })?;
+    stanza.lines().find_map(|line| line.strip_prefix("Version: ")).map(str::to_owned)
+}
+
+/// The directory of the host's or the tree's path as a spelling.
+#[must_use]
+pub fn default_for(root: Option<&Path>) -> Spelling {
+    root.map_or(Spelling::Host, |root| Spelling::Root(root.to_owned()))
+}
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;
