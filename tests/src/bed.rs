@@ -3,9 +3,12 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::launch::Launched;
 use crate::output::Output;
@@ -72,9 +75,10 @@ impl Bed {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("starting {shown}: {error}"));
         let stdin = child.stdin.take();
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let mut process = Process { pid: 0, command: shown, child, stdin, stdout, stderr };
+        let mut process = Process { pid: 0, pidfd: None, command: shown, child, stdin, stdout, stderr };
         let pid = process.line();
         process.pid = pid.parse().unwrap_or_else(|_| panic!("{}: {pid:?} is no pid", process.command));
+        process.pidfd = only_child(process.child.id());
         process
     }
 
@@ -138,7 +142,7 @@ impl Bed {
         let mut command = Command::new(program("bed-exec"));
         let cgroup = self.launched.lock().unwrap().cgroup.join("bed-exec");
         command.arg(cgroup).arg(self.pid1.to_string());
-        command.args(["env", &format!("HOME={home}"), "setpriv", "--pdeathsig=KILL"]);
+        command.args(["env", &format!("HOME={home}"), "setpriv"]);
         command.args([format!("--reuid={user}"), format!("--regid={gid}"), "--init-groups".to_owned()]);
         command
     }
@@ -164,6 +168,7 @@ fn add_arguments<A: AsRef<OsStr>>(command: &mut Command, argv: impl IntoIterator
 #[derive(Debug)]
 pub struct Process {
     pid: u32,
+    pidfd: Option<OwnedFd>,
     command: String,
     child: Child,
     stdin: Option<ChildStdin>,
@@ -220,10 +225,19 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The program in the bed gets SIGKILL when its parent, which is the child here, is gone.
-        let _ = self.child.kill();
+        // The child here is nsenter, which collects the program and ends with it. Without nsenter the host's init would have
+        // to collect the program, and may take seconds, in which the bed cannot end.
+        if let Some(pidfd) = &self.pidfd {
+            let _ = pidfd_send_signal(pidfd, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
+}
+
+/// The one child of a process of the host, or `None` if it is gone already.
+fn only_child(pid: u32) -> Option<OwnedFd> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    pidfd_open(Pid::from_raw(children.trim().parse().ok()?)?, PidfdFlags::empty()).ok()
 }
 
 /// What is done to the files of a bed before anything starts in it.

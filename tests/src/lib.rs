@@ -31,6 +31,7 @@ pub mod light;
 pub mod output;
 pub mod paths;
 pub mod polkit;
+pub mod product;
 pub mod roots;
 pub mod skip;
 pub mod stand_in;
