@@ -7,11 +7,11 @@ use polkit_config::{
     escape::escape,
     names::{LookupError, Names},
 };
-use polkit_dbus::SubjectUid;
+use polkit_dbus::{Identity, SubjectUid};
 
 use crate::{
     cgroup,
-    decision::Reason,
+    decision::{Reason, is_bound},
     facts::{Fact, Facts},
     process::{Held, Seen, named_file},
     rule::Rule,
@@ -32,6 +32,15 @@ pub struct Gathered {
     pub described: Described,
 }
 
+/// The identities that polkitd offers.
+#[derive(Debug, Clone, Copy)]
+pub enum Offered<'a> {
+    /// With a challenge.
+    By(&'a [Identity]),
+    /// None, since nobody is asked: `test` takes for granted that polkitd would vouch for the subject.
+    TakenForGranted,
+}
+
 /// Text about a subject, for people. All of it is escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Described {
@@ -49,7 +58,13 @@ pub struct Described {
 ///
 /// # Errors
 /// The [`Reason`] to refuse for.
-pub fn gather(action: &str, held: &Held, bound: bool, rules: &[Rule], cgroup_root: &str) -> Result<Gathered, Reason> {
+pub fn gather(
+    action: &str,
+    held: &Held,
+    offered: Offered<'_>,
+    rules: &[Rule],
+    cgroup_root: &str,
+) -> Result<Gathered, Reason> {
     let seen = held.look(cgroup_root).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Reason::Gone,
         _ => Reason::Unreadable,
@@ -66,7 +81,10 @@ pub fn gather(action: &str, held: &Held, bound: bool, rules: &[Rule], cgroup_roo
             Fact::Known(path) => session::of(path, Path::new(RUN_SYSTEMD)),
             Fact::Unknown => Fact::Unknown,
         },
-        bound,
+        bound: match offered {
+            Offered::By(identities) => is_bound(identities, seen.uid),
+            Offered::TakenForGranted => true,
+        },
     };
     let described = Described {
         user: user.ok().flatten().map(|user| escape(&user.name)),

@@ -6,13 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use polkit_dbus::{AgentUid, Authority, BackendVersion, Challenge, DecodeError, IdentityUid, Owner, Reply, Sender};
+use polkit_dbus::{
+    AgentUid, Authority, BackendVersion, Challenge, DecodeError, IdentityUid, Owner, Process, Reply, Sender,
+};
 use tokio::sync::watch;
 
 use crate::{
     config::Config,
-    decision::{Reason, Verdict, answering_identity, decide, is_bound},
-    gather::{Described, Gathered, gather},
+    decision::{Reason, Verdict, answering_identity, decide},
+    gather::{Described, Gathered, Offered, gather},
     log,
     process::Held,
     record::{Decision, Outcome, Way},
@@ -70,14 +72,16 @@ impl Road {
             Err(reason) => Verdict::refuse(*reason),
         };
         let challenge = challenge.ok();
-        let identity = challenge.as_ref().and_then(|c| answering_identity(&c.identities, question.held.process.uid));
+        // A process may have been registered as root's, and have given root up since: systemd does so between fork and exec.
+        let uid = read.as_ref().map_or(question.held.process.uid, |gathered| gathered.facts.uid);
+        let identity = challenge.as_ref().and_then(|c| answering_identity(&c.identities, uid));
 
         let unknown = Described::default();
         let decision = Decision {
             way: Way::Challenge,
             action: challenge.as_ref().map(|c| c.action.as_str()),
             verdict: &verdict,
-            subject: question.held.process,
+            subject: Process { uid, ..question.held.process },
             described: read.as_ref().map_or(&unknown, |gathered| &gathered.described),
             caller: challenge.as_ref().and_then(|c| c.details.caller_pid),
             identity: identity.filter(|_| verdict.answer().grants()),
@@ -105,6 +109,7 @@ impl Road {
         self.polkitd.borrow().as_ref().is_some_and(|polkitd| polkitd.owner.sent(sender))
     }
 
+    /// The subject's uid here is the one that it was registered with: polkitd keeps that.
     fn agent_uids(&self, question: &Question) -> Option<[AgentUid; 2]> {
         let version = self.polkitd.borrow().as_ref().map(|polkitd| polkitd.version.clone())?;
         Some(version.agent_uids(self.registering, question.held.process.uid))
@@ -125,11 +130,11 @@ impl Road {
         if challenge.details.subject_pid != Some(question.held.process.pid) {
             return Err(Reason::OtherSubject);
         }
-        let bound = is_bound(&challenge.identities, question.held.process.uid);
-        let (action, held, config) = (challenge.action.clone(), Arc::clone(&question.held), Arc::clone(config));
-        let root = self.cgroup_root.clone();
+        let (action, offered) = (challenge.action.clone(), challenge.identities.clone());
+        let (held, config, root) = (Arc::clone(&question.held), Arc::clone(config), self.cgroup_root.clone());
         // The user database and the process decide how long this takes: not on the thread that serves others.
-        let gathering = tokio::task::spawn_blocking(move || gather(&action, &held, bound, &config.rules, &root));
+        let gathering =
+            tokio::task::spawn_blocking(move || gather(&action, &held, Offered::By(&offered), &config.rules, &root));
         gathering.await.map_err(|_| Reason::Unreadable)?
     }
 
@@ -149,7 +154,7 @@ impl Road {
             return Outcome::RefusedByPolkitd("polkitd offered no user as whom to answer".into());
         };
         match question.held.look(&self.cgroup_root) {
-            Ok(now) if now == gathered.seen && now.uid == question.held.process.uid => {}
+            Ok(now) if now == gathered.seen => {}
             Ok(_) | Err(_) => return Outcome::Changed,
         }
         let Some(uids) = self.agent_uids(question) else { return Outcome::Changed };

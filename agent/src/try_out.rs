@@ -10,7 +10,7 @@ use crate::{
     config::{Config, Origin, load},
     decision::{Verdict, decide},
     facts::{Fact, Facts, FileId, Session},
-    gather::gather,
+    gather::{Offered, gather},
     notes,
     process::{Held, cgroup_root, named_file},
     rule::{Answer, SessionKey},
@@ -50,7 +50,7 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
     if let Some(pid) = asked.pid {
         let held = SubjectPid::new(pid).ok().and_then(|pid| Held::open(pid).ok());
         let held = held.ok_or(format!("there is no process {pid}"))?;
-        let gathered = gather(&asked.action, &held, true, &config.rules, &root);
+        let gathered = gather(&asked.action, &held, Offered::TakenForGranted, &config.rules, &root);
         return gathered.map(|gathered| gathered.facts).map_err(|reason| format!("process {pid}: {}", reason.word()));
     }
     let uid = user(asked.user.as_deref().unwrap_or_default())?;

@@ -1,0 +1,64 @@
+# make test     everything that CI checks
+# make demo     the main job, end to end, in a bed
+# make build    the programs, into target/release
+# make install  puts them in place; never calls cargo
+
+DESTDIR =
+PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
+SBINDIR = $(PREFIX)/sbin
+LIBEXECDIR = $(PREFIX)/libexec
+SYSCONFDIR = /etc
+UNITDIR = $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+TMPFILESDIR = $(PREFIX)/lib/tmpfiles.d
+DBUSPOLICYDIR = $(SYSCONFDIR)/dbus-1/system.d
+CATALOGDIR = $(PREFIX)/lib/systemd/catalog
+MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/polkit-service-agent
+
+# What `install` takes the programs from.
+BUILT = target/release
+CARGO = cargo
+INSTALL = install
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+# What the beds are made with, and what a linker needs.
+PACKAGES = gcc libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
+TREES = target/debug
+
+all: build
+
+build:
+	SYSCONFDIR='$(SYSCONFDIR)' $(CARGO) build --release --locked -p polkit-service-agent -p polkit-policy-gen
+
+# An existing configuration is never touched: the sample goes to the documentation.
+install:
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DOCDIR)/examples'
+	$(INSTALL) -d '$(DESTDIR)$(SYSCONFDIR)/polkit-service-agent/agent.d'
+	$(INSTALL) -m 0755 $(BUILT)/polkit-service-agent $(BUILT)/polkit-policy-gen '$(DESTDIR)$(BINDIR)'
+	sed 's|@BINDIR@|$(BINDIR)|g' agent/dist/polkit-service-agent.service.in \
+		> '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
+	chmod 0644 '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
+	$(INSTALL) -m 0644 agent/dist/agent.toml '$(DESTDIR)$(DOCDIR)/examples'
+	$(INSTALL) -m 0644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE '$(DESTDIR)$(DOCDIR)'
+
+packages:
+	@missing=; for package in $(PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then echo "installing$$missing" >&2; \
+		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y --no-install-recommends $$missing >/dev/null; fi
+
+test: packages
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	$(CARGO) build --workspace --locked
+	$(SUDO) $(TREES)/roots
+	$(SUDO) $(TREES)/skips --clear
+	$(SUDO) env "PATH=$$PATH" $(CARGO) test --workspace --locked --no-fail-fast
+	$(SUDO) $(TREES)/skips
+
+demo: packages
+	@./tests/demo.sh '$(SUDO)' '$(CARGO)'
+
+.PHONY: all build install packages test demo
