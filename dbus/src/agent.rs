@@ -37,8 +37,13 @@ pub enum Reply {
 
 /// Whoever stands behind an agent's object. Challenges run side by side, and a cancellation overtakes them.
 pub trait Agent: Send + Sync + 'static {
-    /// `BeginAuthentication`. polkitd waits for the reply without limit.
-    fn begin(&self, sender: Sender, challenge: Result<Challenge, DecodeError>) -> impl Future<Output = Reply> + Send;
+    /// `BeginAuthentication`. polkitd waits for the reply without limit. The call itself is made in the order of arrival,
+    /// so whatever a cancellation needs to find is to be put there before the future is returned.
+    fn begin(
+        self: Arc<Self>,
+        sender: Sender,
+        challenge: Result<Challenge, DecodeError>,
+    ) -> impl Future<Output = Reply> + Send + 'static;
 
     /// `CancelAuthentication`: may come at any moment and any number of times, for cookies that are long gone too. The
     /// challenge's own reply is still wanted.
@@ -93,11 +98,9 @@ async fn dispatch<A: Agent>(
     let sender = Sender(header.sender().map(|name| name.as_str().to_owned()));
     match member {
         "BeginAuthentication" if ours => {
-            let (connection, agent, call) = (connection.clone(), Arc::clone(agent), message.clone());
-            challenges.spawn(async move {
-                let answer = agent.begin(sender, Challenge::decode(&call)).await;
-                reply(&connection, &call, answer).await;
-            });
+            let answering = Arc::clone(agent).begin(sender, Challenge::decode(&message));
+            let (connection, call) = (connection.clone(), message.clone());
+            challenges.spawn(async move { reply(&connection, &call, answering.await).await });
         }
         "CancelAuthentication" if ours => {
             agent.cancel(sender, decode_cancel(&message));
