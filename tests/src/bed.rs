@@ -195,6 +195,11 @@ impl Process {
         line.trim_end_matches('\n').to_owned()
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
     /// Closes its standard input and waits until it ends. What was read as lines before is not in the output.
     pub fn wait(mut self) -> Output {
         drop(self.stdin.take());

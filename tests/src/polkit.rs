@@ -60,8 +60,8 @@ impl<'bed> Polkit<'bed> {
             self.bed.exec(["pkcheck", "--allow-user-interaction", "--action-id", action, "--process", &process]);
         match output.code() {
             Some(0) => Verdict::Yes,
-            // An error is 1, too, and has no details.
-            Some(1) if output.stderr.starts_with("Not authorized") || output.all().trim().is_empty() => Verdict::No,
+            // An error ends with 1 as well in 0.105, and says so.
+            Some(1) if !output.stderr.contains("Error checking for authorization") => Verdict::No,
             Some(2) => Verdict::NobodyToAsk,
             Some(3) => Verdict::Dismissed,
             _ => panic!("{output}"),

@@ -117,7 +117,7 @@ fn build_one(suite: Suite) -> Result<Outcome, String> {
     Ok(Outcome::Ready)
 }
 
-/// Runs mmdebstrap and says every five seconds that it still runs. True if it succeeded.
+/// Runs mmdebstrap and says every ten seconds that it still runs. True if it succeeded.
 fn bootstrap(suite: Suite, target: &Path, started: Instant) -> Result<bool, String> {
     let archive = archive()?;
     let log = path(suite, Some("log"));
@@ -146,7 +146,7 @@ fn bootstrap(suite: Suite, target: &Path, started: Instant) -> Result<bool, Stri
             return Ok(status.success());
         }
         std::thread::sleep(Duration::from_millis(100));
-        if told.elapsed() >= Duration::from_secs(5) {
+        if told.elapsed() >= Duration::from_secs(10) {
             told = Instant::now();
             eprintln!("roots: {suite}: {} s", started.elapsed().as_secs());
         }
@@ -158,14 +158,21 @@ fn failure(suite: Suite) -> Result<Outcome, String> {
     let log = path(suite, Some("log"));
     let text = fs::read(&log).map_err(|error| format!("reading {}: {error}", log.display()))?;
     let text = String::from_utf8_lossy(&text);
-    let reason = text.lines().find(|line| NOT_SERVED.iter().any(|words| line.contains(words)));
-    match reason {
+    match not_served(&text) {
         Some(reason) if !suite.is_required() => {
             fs::write(path(suite, Some("not-run")), reason).map_err(|error| format!("recording it: {error}"))?;
             Ok(Outcome::NotRun(reason.to_owned()))
         }
-        _ => Err(format!("{} (whole log: {})", reason.or(text.lines().last()).unwrap_or("no output"), log.display())),
+        reason => {
+            let reason = reason.or(text.lines().last()).unwrap_or("no output");
+            Err(format!("{reason} (whole log: {})", log.display()))
+        }
     }
+}
+
+/// The line of a log that says that the archive is the cause.
+fn not_served(log: &str) -> Option<&str> {
+    log.lines().find(|line| NOT_SERVED.iter().any(|words| line.contains(words)))
 }
 
 fn remove_tree(tree: &Path) -> Result<(), String> {
@@ -193,4 +200,24 @@ fn archive() -> Result<String, String> {
     ask(&["Origin: Debian", "Label: Debian"])?
         .or(ask(&["Created-By: Packages"])?)
         .ok_or_else(|| "this machine's apt has no Debian source; name an archive in BEDS_ARCHIVE".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suite_that_the_archive_does_not_serve_is_told_from_a_broken_build() {
+        let gone = "E: The repository 'http://archive.example/debian forky Release' does not have a Release file.";
+        let log = format!("I: running apt-get update...\n{gone}\nE: apt-get update failed\n");
+        assert_eq!(not_served(&log), Some(gone));
+        assert_eq!(not_served("I: running apt-get update...\nE: No space left on device\n"), None);
+    }
+
+    #[test]
+    fn another_list_of_packages_is_another_recipe() {
+        let recipes: Vec<String> = Suite::ALL.into_iter().map(recipe).collect();
+        assert!(recipes.iter().all(|recipe| recipe.starts_with(&format!("recipe {RECIPE}\n"))));
+        assert_eq!(recipes.iter().filter(|recipe| recipe.contains("\npolkitd-pkla\n")).count(), 1);
+    }
 }

@@ -3,6 +3,7 @@
 //! A skip is written to `target/beds/skipped` (test, reason), a suite that the archive does not serve to
 //! `target/beds/not-run`; the program `skips` sums both up after `cargo test`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -86,23 +87,21 @@ pub fn clear() -> std::io::Result<()> {
 /// What was counted since [`clear`], as lines for a person: the skipped tests, and last, if there are such, the suites
 /// that did not run.
 pub fn summary() -> Vec<String> {
-    let lines = |file: &str| {
-        let text = std::fs::read_to_string(beds_dir().join(file)).unwrap_or_default();
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        lines.sort();
-        lines.dedup();
-        lines
-    };
-    let skipped = lines("skipped");
-    let names: Vec<&str> = skipped.iter().filter_map(|line| line.split('\t').next()).collect();
-    let mut summary: Vec<String> = skipped.iter().map(|line| line.replace('\t', ": ")).collect();
-    summary.push(match names.len() {
+    let read = |file: &str| std::fs::read_to_string(beds_dir().join(file)).unwrap_or_default();
+    summarize(&read("skipped"), &read("not-run"))
+}
+
+fn summarize(skipped: &str, not_run: &str) -> Vec<String> {
+    let skipped: BTreeSet<(&str, &str)> = skipped.lines().filter_map(|line| line.split_once('\t')).collect();
+    let not_run: BTreeSet<&str> = not_run.lines().collect();
+    let mut summary: Vec<String> = skipped.iter().map(|(test, reason)| format!("{test}: {reason}")).collect();
+    let tests: Vec<&str> = skipped.iter().map(|(test, _)| *test).collect();
+    summary.push(match tests.len() {
         0 => "SKIPPED: 0".to_owned(),
-        count => format!("SKIPPED: {count} ({})", names.join(", ")),
+        count => format!("SKIPPED: {count} ({})", tests.join(", ")),
     });
-    let not_run = lines("not-run");
     if !not_run.is_empty() {
-        summary.push(format!("NOT RUN: {}", not_run.join(", ")));
+        summary.push(format!("NOT RUN: {}", Vec::from_iter(not_run).join(", ")));
     }
     summary
 }
@@ -154,4 +153,26 @@ macro_rules! on_each_suite {
             )*
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_skipped_test_is_named_once_and_not_run_comes_last() {
+        let skipped = "100_beds::b\tnot root\n100_beds::a\tnot root\n100_beds::b\tnot root\n";
+        let expected = [
+            "100_beds::a: not root",
+            "100_beds::b: not root",
+            "SKIPPED: 2 (100_beds::a, 100_beds::b)",
+            "NOT RUN: bullseye, forky",
+        ];
+        assert_eq!(summarize(skipped, "forky\nbullseye\nforky\n"), expected);
+    }
+
+    #[test]
+    fn nothing_skipped_is_said_too() {
+        assert_eq!(summarize("", ""), ["SKIPPED: 0"]);
+    }
 }
