@@ -24,12 +24,8 @@ pub enum Reason {
     Malformed,
     /// The subject is gone.
     Gone,
-    /// The subject's uid, unit or program changed while it was looked at.
-    Changed,
     /// Something about the subject could not be read.
     Unreadable,
-    /// polkitd offered nobody as whom to answer.
-    NoIdentity,
     /// It took longer than `answer_within`.
     Deadline,
     /// polkitd took the question back.
@@ -48,9 +44,7 @@ impl Reason {
             Self::OtherSubject => "other-subject",
             Self::Malformed => "malformed",
             Self::Gone => "gone",
-            Self::Changed => "changed",
             Self::Unreadable => "unreadable",
-            Self::NoIdentity => "no-identity",
             Self::Deadline => "deadline",
             Self::Cancelled => "cancelled",
         }

@@ -5,7 +5,11 @@ use std::{fmt, io};
 use polkit_config::escape::escape;
 use polkit_dbus::{CallerPid, IdentityUid, Process};
 
-use crate::{decision::Verdict, gather::Described, rule::Answer};
+use crate::{
+    decision::{Reason, Verdict},
+    gather::Described,
+    rule::Answer,
+};
 
 /// What the two entries of one decision share. Random: it says nothing, and nobody can foresee it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,14 +185,28 @@ fn sentence(decision: &Decision<'_>) -> String {
     };
     let user = decision.described.user.clone().unwrap_or_else(|| format!("uid {}", decision.subject.uid));
     let unit = decision.described.unit.as_deref().map(|unit| format!(" of {unit}")).unwrap_or_default();
-    let why = match decision.verdict.rule() {
-        Some(rule) => format!("by rule \"{}\"", escape(rule)),
-        None => "by no rule".into(),
-    };
+    let by = decision.verdict.rule().map(|rule| format!(" by rule \"{}\"", escape(rule))).unwrap_or_default();
     let action = escape(decision.action.unwrap_or("a malformed question"));
-    let reason = decision.verdict.reason().word();
-    let text = format!("{verb} {action} to pid {}{unit} ({user}) {why}: {reason}", decision.subject.pid);
-    cut(&text, LONGEST)
+    let why = because(decision.verdict.reason());
+    cut(&format!("{verb} {action} to pid {}{unit} ({user}){by}{why}", decision.subject.pid), LONGEST)
+}
+
+/// A reason in words, with what to do about it where something can be done.
+fn because(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Rule => "",
+        Reason::NoRule => ": no rule matches",
+        Reason::Unbound => {
+            ": polkitd does not vouch for the subject. Name the user in an [[agent]] and run polkit-policy-gen install"
+        }
+        Reason::Sender => ": it was not polkitd that asked",
+        Reason::OtherSubject => ": the question is not about the registered process",
+        Reason::Malformed => ": the question could not be decoded",
+        Reason::Gone => ": the process has ended",
+        Reason::Unreadable => ": the process could not be read",
+        Reason::Deadline => ": it took longer than answer_within",
+        Reason::Cancelled => ": polkitd took the question back",
+    }
 }
 
 /// Cuts at a character's boundary and marks the cut.

@@ -33,7 +33,8 @@ fn a_decision_says_who_what_and_why() {
     let entry = entry("org.libvirt.unix.manage", &described);
     assert_eq!(
         entry.message,
-        "Denied org.libvirt.unix.manage to pid 4242 of apache2.service (www-data) by no rule: unbound"
+        "Denied org.libvirt.unix.manage to pid 4242 of apache2.service (www-data): polkitd does not vouch for the \
+         subject. Name the user in an [[agent]] and run polkit-policy-gen install"
     );
     assert_eq!(
         entry.to_string(),

@@ -44,7 +44,7 @@ async fn a_decision_and_its_outcome_share_an_id() {
     let id = record.0.clone();
     recorder.close(record, &Outcome::Refused, Duration::from_micros(1500)).await.unwrap();
     let (decision, outcome) = (text(&journal), text(&journal));
-    assert!(decision.starts_with("MESSAGE=Denied org.example.x to pid 7 (uid 33) by no rule: no-rule\n"), "{decision}");
+    assert!(decision.starts_with("MESSAGE=Denied org.example.x to pid 7 (uid 33): no rule matches\n"), "{decision}");
     assert!(decision.contains("\nMESSAGE_ID=062650a6bb21482cb26e15a767235462\n"), "{decision}");
     assert!(decision.contains("\nPOLKIT_AGENT_VERDICT=deny\n"), "{decision}");
     assert!(outcome.contains("\nPOLKIT_AGENT_OUTCOME=refused\n"), "{outcome}");
