@@ -53,8 +53,9 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     tokio::spawn(exec_socket::serve(listener, config.clone(), requests));
     let registering = AgentUid::new(rustix::process::getuid().as_raw()).map_err(|error| error.to_string())?;
     let road = Road { config, polkitd, recorder: Recorder::for_host(), cgroup_root: root, registering };
+    let road = Arc::new(road);
     let mut agent = Running {
-        registry: Registry::new(Arc::new(road), cgroups),
+        registry: Registry::new(Arc::clone(&road), cgroups),
         systemd: Systemd::new(),
         connection,
         origin,
@@ -67,8 +68,10 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     agent.polkitd_is(owner).await?;
     let mut tick = tokio::time::interval(SCAN);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
+            _ = second.tick() => write_counted(&road).await,
             _ = tick.tick() => agent.turn().await?,
             () = agent.registry.ended() => {}
             owner = watch.changed() => {
@@ -86,7 +89,14 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     }
     agent.systemd.stopping();
     agent.registry.clear();
+    write_counted(&road).await;
     Ok(())
+}
+
+async fn write_counted(road: &Road) {
+    if let Err(error) = road.recorder.flush().await {
+        log::error(&format!("counted refusals could not be recorded: {error}"));
+    }
 }
 
 struct Running {

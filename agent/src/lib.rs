@@ -22,6 +22,8 @@ pub mod session;
 pub mod gather;
 
 pub mod record;
+
+pub mod flood;
 pub mod recorder;
 
 pub mod config;

@@ -66,6 +66,16 @@ pub struct Decision<'a> {
     pub identity: Option<IdentityUid>,
 }
 
+impl Decision<'_> {
+    /// What makes two refusals of one uid equal.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        let verdict = self.verdict;
+        let (answer, reason) = (verdict.answer().word(), verdict.reason().word());
+        format!("{} {answer} {reason} {}", self.action.unwrap_or_default(), verdict.rule().unwrap_or_default())
+    }
+}
+
 /// How a decision ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -152,6 +162,14 @@ impl Entry {
         entry.add("MICROSECONDS", &microseconds.to_string());
         entry.message = format!("{} after {microseconds} µs", outcome.word());
         entry
+    }
+
+    /// The entry of several equal refusals, of which this is the first.
+    #[must_use]
+    pub fn repeated(mut self, times: u64) -> Self {
+        self.add("REPEATED", &times.to_string());
+        self.message = cut(&format!("{times} times within a second: {}", self.message), LONGEST);
+        self
     }
 
     fn add(&mut self, key: &'static str, value: &str) {

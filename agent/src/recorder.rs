@@ -5,12 +5,16 @@ use std::{
     io,
     os::unix::net::UnixDatagram as StdDatagram,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use tokio::net::UnixDatagram;
 
-use crate::record::{Decision, Entry, Outcome, RecordId};
+use crate::{
+    flood::{Counted, Flood},
+    record::{Decision, Entry, Outcome, RecordId},
+};
 
 /// journald's own socket. It is looked at, and not asked through a library: `sd_journal_send` reports success where there
 /// is no journal at all.
@@ -24,6 +28,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Recorder {
     sink: Sink,
+    flood: Mutex<Flood>,
 }
 
 #[derive(Debug)]
@@ -35,14 +40,23 @@ enum Sink {
 /// A decision that is on record and has no outcome yet.
 #[derive(Debug)]
 #[must_use]
-pub struct Open(RecordId);
+pub enum Open {
+    /// With an entry of its own.
+    Own(RecordId),
+    /// A refusal among equal ones, which get one entry together within a second.
+    Counted,
+}
 
 impl Recorder {
     /// Records go to the journal where there is one at this moment, and must go there from then on; else to stderr.
     #[must_use]
     pub fn for_host() -> Self {
         let journal = Path::new(JOURNAL);
-        Self { sink: if journal.exists() { Sink::Journal(journal.to_owned()) } else { Sink::Stderr } }
+        Self::to(if journal.exists() { Sink::Journal(journal.to_owned()) } else { Sink::Stderr })
+    }
+
+    fn to(sink: Sink) -> Self {
+        Self { sink, flood: Mutex::default() }
     }
 
     /// Puts a decision on record.
@@ -51,16 +65,41 @@ impl Recorder {
     /// It is not on record: the answer must be a refusal.
     pub async fn open(&self, decision: &Decision<'_>) -> io::Result<Open> {
         let id = RecordId::random()?;
-        self.write(&Entry::decision(&id, decision)).await?;
-        Ok(Open(id))
+        let entry = Entry::decision(&id, decision);
+        let grants = decision.verdict.answer().grants();
+        if !grants && self.flood().counts(Instant::now(), decision.subject.uid, decision.kind(), &entry) {
+            return Ok(Open::Counted);
+        }
+        self.write(&entry).await?;
+        Ok(Open::Own(id))
     }
 
-    /// Puts its outcome on record.
+    /// Puts its outcome on record. That of a counted refusal is a refusal.
     ///
     /// # Errors
     /// It is not on record; the decision is, and its outcome counts as unknown.
     pub async fn close(&self, open: Open, outcome: &Outcome, took: Duration) -> io::Result<()> {
-        self.write(&Entry::outcome(&open.0, outcome, took.as_micros())).await
+        match open {
+            Open::Own(id) => self.write(&Entry::outcome(&id, outcome, took.as_micros())).await,
+            Open::Counted => Ok(()),
+        }
+    }
+
+    /// Puts what was counted on record: to be called once a second, and at the end.
+    ///
+    /// # Errors
+    /// Some of it is not on record.
+    pub async fn flush(&self) -> io::Result<()> {
+        let counted = self.flood().take(Instant::now());
+        for Counted { first, times } in counted {
+            self.write(&first.repeated(times)).await?;
+        }
+        Ok(())
+    }
+
+    /// A panic elsewhere does not make the counts wrong.
+    fn flood(&self) -> MutexGuard<'_, Flood> {
+        self.flood.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn write(&self, entry: &Entry) -> io::Result<()> {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn to(socket: &Path) -> Recorder {
-    Recorder { sink: Sink::Journal(socket.to_owned()) }
+    Recorder::to(Sink::Journal(socket.to_owned()))
 }
 
 async fn open(recorder: &Recorder) -> io::Result<Open> {
@@ -41,7 +41,6 @@ async fn a_decision_and_its_outcome_share_an_id() {
     let journal = StdDatagram::bind(&path).unwrap();
     let recorder = to(&path);
     let record = open(&recorder).await.unwrap();
-    let id = record.0.clone();
     recorder.close(record, &Outcome::Refused, Duration::from_micros(1500)).await.unwrap();
     let (decision, outcome) = (text(&journal), text(&journal));
     assert!(decision.starts_with("MESSAGE=Denied org.example.x to pid 7 (uid 33): no rule matches\n"), "{decision}");
@@ -50,7 +49,7 @@ async fn a_decision_and_its_outcome_share_an_id() {
     assert!(outcome.contains("\nPOLKIT_AGENT_OUTCOME=refused\n"), "{outcome}");
     assert!(outcome.contains("\nPOLKIT_AGENT_MICROSECONDS=1500\n"), "{outcome}");
     let shared = outcome.lines().find(|line| line.starts_with("POLKIT_AGENT_RECORD=")).unwrap();
-    assert!(decision.contains(shared), "{id:?}");
+    assert!(decision.contains(shared), "{outcome}");
 }
 
 #[tokio::test]
@@ -64,15 +63,31 @@ async fn without_a_journal_socket_there_is_no_record_and_an_error() {
 async fn a_journal_that_takes_nothing_is_an_error_and_not_a_wait_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
-    let _journal = StdDatagram::bind(&path).unwrap();
-    let recorder = to(&path);
-    let mut taken = 0;
-    let error = loop {
-        match open(&recorder).await {
-            Ok(_) => taken += 1,
-            Err(error) => break error,
-        }
-        assert!(taken < 100_000, "a socket that nobody reads took everything");
-    };
+    let journal = StdDatagram::bind(&path).unwrap();
+    // Nobody reads: after some datagrams the queue is full.
+    let client = StdDatagram::unbound().unwrap();
+    client.set_nonblocking(true).unwrap();
+    while client.send_to(b"filling", &path).is_ok() {}
+    let error = open(&to(&path)).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    drop(journal);
+}
+
+#[tokio::test]
+async fn a_flood_of_equal_refusals_is_counted_into_one_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let journal = StdDatagram::bind(&path).unwrap();
+    let recorder = to(&path);
+    let mut own = 0;
+    for _ in 0..40 {
+        if matches!(open(&recorder).await.unwrap(), Open::Own(_)) {
+            own += 1;
+            drop(text(&journal));
+        }
+    }
+    recorder.flush().await.unwrap();
+    let counted = text(&journal);
+    assert!(counted.contains(&format!("\nPOLKIT_AGENT_REPEATED={}\n", 40 - own)), "{counted}");
+    assert!((10..40).contains(&own));
 }

@@ -139,6 +139,9 @@ impl Demo {
     /// Runs a command, shows it with what it prints, and compares that with what was announced.
     fn run(&mut self, command: &str, end: End, announced: &str) {
         println!("\n    # {command}");
+        if command.starts_with("journalctl") {
+            let _ = self.bed.exec(["journalctl", "--sync"]).success();
+        }
         let output = self.bed.exec(["sh", "-c", command]);
         let printed = output.all();
         printed.lines().for_each(|line| println!("    {line}"));
