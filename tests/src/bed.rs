@@ -22,11 +22,11 @@ const EXEC_LIMIT: &str = "120";
 /// A running bed. Dropping it kills everything in it and removes every trace.
 #[derive(Debug)]
 pub struct Bed {
-    // Held, so that the root filesystem below is not rebuilt meanwhile.
-    root: Root,
-    tree: Tree,
     pub(crate) launched: Mutex<Launched>,
+    tree: Tree,
     pid1: u32,
+    // Dropped last: the root filesystem below may be rebuilt from then on.
+    root: Root,
 }
 
 impl Bed {

@@ -114,13 +114,14 @@ fn able() -> Result<(), String> {
     cgroup::mount_point().map(|_| ())
 }
 
-/// libtest names the thread of a test after it (but `main` with one test thread).
+/// The test's name after that of its file: libtest names the thread of a test after it (but `main` with one test thread).
 fn test_name() -> String {
-    let thread = std::thread::current();
-    let program = std::env::current_exe().ok();
-    let program = program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let program = program.as_deref().and_then(|name| name.rsplit_once('-')).map_or("?", |(name, _)| name).to_owned();
-    format!("{program}::{}", thread.name().unwrap_or("?"))
+    let program = std::env::current_exe().expect("the path of the running program");
+    let program = program.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    // cargo adds a hash to the name of a test's program.
+    let hashed = |hash: &str| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let file = program.rsplit_once('-').filter(|(_, hash)| hashed(hash)).map_or(program.as_str(), |(file, _)| file);
+    format!("{file}::{}", std::thread::current().name().unwrap_or("?"))
 }
 
 /// One write for each line, so that lines of several processes do not mix.

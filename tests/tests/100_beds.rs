@@ -179,6 +179,17 @@ fn a_bed_sees_neither_the_host_s_processes_nor_its_network() {
 }
 
 #[test]
+fn the_host_sees_none_of_the_mounts_of_a_bed() {
+    let Some(root) = require(Suite::Bookworm) else { return };
+    let bed = light(&root);
+    let name = bed.exec(["cat", "/etc/hostname"]).success().text().to_owned();
+    let run = format!("run/{}", name.strip_prefix("bed-").unwrap());
+    assert!(bed.read("/proc/1/mountinfo").contains(&run), "the bed's own folder is mounted in it");
+    let host = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!host.contains(&run), "{host}");
+}
+
+#[test]
 fn a_dropped_bed_leaves_nothing() {
     let Some(root) = require(Suite::Bookworm) else { return };
     let bed = light(&root);
