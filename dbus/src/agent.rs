@@ -1,8 +1,8 @@
 //! `org.freedesktop.PolicyKit1.AuthenticationAgent`, as a server.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::task::JoinSet;
 use zbus::{Connection, Message, MessageStream, message::Type};
 
@@ -100,7 +100,11 @@ async fn dispatch<A: Agent>(
         "BeginAuthentication" if ours => {
             let answering = Arc::clone(agent).begin(sender, Challenge::decode(&message));
             let (connection, call) = (connection.clone(), message.clone());
-            challenges.spawn(async move { reply(&connection, &call, answering.await).await });
+            challenges.spawn(async move {
+                // Without a reply polkitd would wait for ever: a panic is a refusal, too.
+                let answer = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or(Reply::Refused);
+                reply(&connection, &call, answer).await;
+            });
         }
         "CancelAuthentication" if ours => {
             agent.cancel(sender, decode_cancel(&message));
