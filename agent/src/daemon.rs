@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,9 @@ use tokio::{
 use crate::{
     config::{self, Config, Origin},
     discover::Cgroups,
-    exec_socket, log, namespace, notes, paths,
+    exec_socket,
+    follow::{self, Hint, Interest},
+    log, notes, paths, polkitd,
     process::cgroup_root,
     recorder::Recorder,
     registry::Registry,
@@ -24,8 +26,8 @@ use crate::{
     systemd::Systemd,
 };
 
-/// How often the units are looked at for new processes.
-const SCAN: Duration = Duration::from_millis(100);
+/// How often the registry is asked whether it is time to look at everything.
+const TICK: Duration = Duration::from_millis(100);
 /// How often a polkitd that is not there is asked for over the bus, which starts it where it can.
 const WAKE: Duration = Duration::from_secs(2);
 /// How long to wait for its version.
@@ -54,8 +56,16 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     let registering = AgentUid::new(rustix::process::getuid().as_raw()).map_err(|error| error.to_string())?;
     let road = Road { config, polkitd, recorder: Recorder::for_host(), cgroup_root: root, registering };
     let road = Arc::new(road);
+    let interest = Arc::new(Mutex::new(Interest::default()));
+    let (mut hints, interest) = match follow::start(Arc::clone(&interest)) {
+        Ok(hints) => (hints, Some(interest)),
+        Err(error) => {
+            log::notice(&format!("no process events ({error}): units are looked at ten times a second instead"));
+            (mpsc::channel(1).1, None)
+        }
+    };
     let mut agent = Running {
-        registry: Registry::new(Arc::clone(&road), cgroups),
+        registry: Registry::new(Arc::clone(&road), cgroups, interest),
         systemd: Systemd::new(),
         connection,
         origin,
@@ -66,7 +76,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     };
     agent.say_notes();
     agent.polkitd_is(owner).await?;
-    let mut tick = tokio::time::interval(SCAN);
+    let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {
@@ -78,6 +88,10 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
                 let owner = owner.map_err(|error| format!("the system bus is gone: {error}"))?;
                 agent.polkitd_is(owner).await?;
             }
+            Some(hint) = hints.recv() => match hint {
+                Hint::Look(pid) => agent.look_at(pid).await,
+                Hint::Rescan => agent.registry.scan_soon(),
+            },
             Some((held, reply)) = asked.recv() => {
                 // Whoever asked may have gone.
                 let _ = reply.send(agent.registry.add_exec(held).await);
@@ -129,6 +143,12 @@ impl Running {
         Ok(())
     }
 
+    async fn look_at(&mut self, pid: u32) {
+        if self.polkitd.borrow().is_some() {
+            self.registry.look_at(pid).await;
+        }
+    }
+
     /// Asks for polkitd, which the bus starts where it can. Under a service manager it is waited for; by hand it is missed.
     async fn wake(&mut self) -> Result<(), String> {
         if Instant::now() < self.next_wake {
@@ -155,6 +175,7 @@ impl Running {
     async fn polkitd_is(&mut self, owner: Option<Owner>) -> Result<(), String> {
         self.polkitd.send_replace(None);
         self.registry.clear();
+        self.registry.scan_soon();
         let Some(owner) = owner else {
             if self.ready {
                 log::warning("polkitd is gone: nobody is served until it is back");
@@ -170,7 +191,8 @@ impl Running {
                 return Ok(());
             }
         };
-        namespace::same_as(pid)?;
+        polkitd::same_namespaces(pid)?;
+        self.registry.polkitd_is(&version, polkitd::open_files(pid), authority);
         log::notice(&format!("polkitd {version} is there, with pid {pid}"));
         self.polkitd.send_replace(Some(Polkitd { owner, version }));
         Ok(())
@@ -185,6 +207,7 @@ impl Running {
         match loaded.config {
             Some(config) => {
                 self.config.send_replace(Arc::new(config));
+                self.registry.scan_soon();
                 log::notice("the new configuration is in force");
                 self.say_notes();
             }

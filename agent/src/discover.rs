@@ -9,7 +9,7 @@ use std::{
 
 use polkit_dbus::SubjectPid;
 
-use crate::{cgroup, process::Held};
+use crate::{cgroup, facts::Fact, process::Held, unit_pattern::UnitPattern};
 
 /// The unified hierarchy, as this process sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +28,12 @@ impl Cgroups {
         Ok(Self { top: PathBuf::from(format!("{mount}{root}")) })
     }
 
-    /// The processes of a unit of the system manager, with those in cgroups that it made below its own. A unit that is not
-    /// running has none.
+    /// The processes of the units of the system manager that a pattern covers, with those in cgroups that a unit made below
+    /// its own. A unit that is not running has none.
     #[must_use]
-    pub fn processes_of(&self, unit: &str) -> Vec<SubjectPid> {
+    pub fn processes_of(&self, pattern: &UnitPattern) -> Vec<SubjectPid> {
         let mut pids = Vec::new();
-        if let Some(folder) = find_unit(&self.top, unit) {
-            collect(&folder, &mut pids);
-        }
+        collect_units(&self.top, pattern, &mut pids);
         pids
     }
 }
@@ -49,19 +47,16 @@ fn cgroup2_mount(line: &str) -> Option<&str> {
 }
 
 /// Units stand in slices and nowhere else: whatever lies below a unit is not looked into for units.
-fn find_unit(folder: &Path, unit: &str) -> Option<PathBuf> {
-    let mut slices = Vec::new();
-    for entry in fs::read_dir(folder).ok()?.flatten() {
+fn collect_units(folder: &Path, pattern: &UnitPattern, pids: &mut Vec<SubjectPid>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        if cgroup::unit(&format!("/{name}")) == Some(unit) {
-            return Some(entry.path());
-        }
-        if cgroup::is_slice_name(name) {
-            slices.push(entry.path());
+        if cgroup::unit(&format!("/{name}")).is_some_and(|unit| pattern.covers(unit)) {
+            collect(&entry.path(), pids);
+        } else if cgroup::is_slice_name(name) {
+            collect_units(&entry.path(), pattern, pids);
         }
     }
-    slices.iter().find_map(|slice| find_unit(slice, unit))
 }
 
 /// A cgroup that vanishes while it is read had no process left.
@@ -73,6 +68,21 @@ fn collect(folder: &Path, pids: &mut Vec<SubjectPid>) {
             collect(&entry.path(), pids);
         }
     }
+}
+
+/// The processes of a user that are in no slice of a user, and so in no session: those of services, cron jobs and the like,
+/// and all of them where there is no systemd.
+#[must_use]
+pub fn processes_of_user(uid: u32, cgroup_root: &str) -> Vec<SubjectPid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| SubjectPid::new(entry.file_name().to_str()?.parse().ok()?).ok());
+    let is_served = |pid: &SubjectPid| {
+        let seen = Held::open(*pid).and_then(|held| held.look(cgroup_root));
+        seen.is_ok_and(|seen| {
+            seen.uid.get() == uid && matches!(&seen.cgroup, Fact::Known(path) if cgroup::owner(path).is_none())
+        })
+    };
+    pids.filter(is_served).collect()
 }
 
 /// The process that a pid file names, held. Whoever can write the file chooses the process, so it is root's to write, or

@@ -13,6 +13,7 @@ pub mod action;
 pub mod cgroup;
 pub mod facts;
 pub mod rule;
+pub mod unit_pattern;
 
 pub mod decision;
 
@@ -32,9 +33,15 @@ pub mod notes;
 pub mod road;
 
 pub mod discover;
-pub mod namespace;
+pub mod proc_events;
+
+pub mod follow;
+pub mod limits;
 mod pidfd;
+pub mod polkitd;
 pub mod registration;
+mod said;
+
 pub mod registry;
 pub mod systemd;
 

@@ -68,6 +68,12 @@ impl Held {
         matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
     }
 
+    /// Whether somebody has taken note of its end: it is not even a zombie any more.
+    #[must_use]
+    pub fn is_reaped(&self) -> bool {
+        read(&self.folder, "stat").is_err()
+    }
+
     /// A second descriptor of the process, to wait for its end with.
     ///
     /// # Errors

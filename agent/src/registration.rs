@@ -47,7 +47,10 @@ pub async fn register(road: &Arc<Road>, held: Arc<Held>) -> Result<Registered, A
 impl Registered {
     /// Answers until the process ends or the connection does, then closes the connection. The process is then still a
     /// zombie as a rule, and polkitd leaks nothing: 124 to 127 leak a descriptor for one that was reaped before.
-    pub async fn live(self) {
+    ///
+    /// `sync` is a polkitd that leaks. Says then whether it may have: whether the process was reaped by the time when polkitd
+    /// has seen the connection go. It answers in the order in which things reach it.
+    pub async fn live(self, sync: Option<Authority>) -> bool {
         let Self { held, connection, stream, stand } = self;
         tokio::select! {
             () = serve(stream, PATH.to_owned(), stand) => {}
@@ -55,6 +58,9 @@ impl Registered {
         }
         // The connection may have gone first; then there is nothing to close.
         let _ = connection.close().await;
+        let Some(sync) = sync else { return false };
+        // One that does not answer may have leaked.
+        sync.version().await.is_err() || held.is_reaped()
     }
 }
 

@@ -1,27 +1,33 @@
 //! What is registered: kept as the host's processes and the configuration want it.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use polkit_dbus::{AuthorityError, SubjectPid, connect};
+use polkit_dbus::{Authority, AuthorityError, BackendVersion, SubjectPid, connect};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::{
+    cgroup,
     config::{Config, Serve, What},
-    discover::{Cgroups, pid_file},
-    log,
+    discover::{Cgroups, pid_file, processes_of_user},
+    facts::Fact,
+    follow::Interest,
+    limits::{Leaks, Pace, Strain},
     process::Held,
     registration::register,
     road::Road,
+    said::Said,
 };
 
+/// How often everything is looked at: where the kernel says what happens, for the little that it does not say; where it
+/// does not, for everything.
+const SCAN_WITH_EVENTS: Duration = Duration::from_secs(2);
+const SCAN_WITHOUT: Duration = Duration::from_millis(100);
 /// How long a process is left alone after it could not be registered.
 const RETRY: Duration = Duration::from_secs(5);
-/// How many warnings are remembered; some name a pid, so there is no end of them.
-const SAID_AT_MOST: usize = 1000;
 /// The registrations that one user may have by `exec`.
 const EXEC_PER_USER: usize = 16;
 
@@ -30,13 +36,28 @@ pub struct Registry {
     road: Arc<Road>,
     cgroups: Cgroups,
     registered: HashMap<SubjectPid, Entry>,
-    lives: JoinSet<SubjectPid>,
+    lives: JoinSet<(SubjectPid, bool)>,
     retry: HashMap<SubjectPid, Instant>,
-    /// What was warned of already, so that it is said once and not ten times a second.
-    said: HashSet<String>,
+    said: Said,
     /// The bus has no room: nothing is tried before this moment.
     full_until: Option<Instant>,
+    /// Whose forks the kernel's events are watched for; none where events cannot be had.
+    interest: Option<Arc<Mutex<Interest>>>,
+    next_scan: Instant,
+    /// What registering costs the polkitd of the moment.
+    costs: Option<Costs>,
+    paces: HashMap<What, Pace>,
 }
+
+struct Costs {
+    version: BackendVersion,
+    leaks: Leaks,
+    /// To see when polkitd has taken note of something; only where it leaks.
+    sync: Option<Authority>,
+}
+
+/// The processes of each entry.
+type Members = HashMap<What, Vec<SubjectPid>>;
 
 struct Entry {
     what: What,
@@ -47,16 +68,28 @@ struct Entry {
 impl Registry {
     /// Nothing registered yet.
     #[must_use]
-    pub fn new(road: Arc<Road>, cgroups: Cgroups) -> Self {
+    pub fn new(road: Arc<Road>, cgroups: Cgroups, interest: Option<Arc<Mutex<Interest>>>) -> Self {
         Self {
             road,
             cgroups,
             registered: HashMap::new(),
             lives: JoinSet::new(),
             retry: HashMap::new(),
-            said: HashSet::new(),
+            said: Said::default(),
             full_until: None,
+            interest,
+            next_scan: Instant::now(),
+            costs: None,
+            paces: HashMap::new(),
         }
+    }
+
+    /// Another polkitd is there: it has lost nothing yet, and knows of no registration.
+    pub fn polkitd_is(&mut self, version: &BackendVersion, open_files: u64, authority: Authority) {
+        let sync = version.leaks_reaped_subjects().then_some(authority);
+        self.costs = Some(Costs { version: version.clone(), leaks: Leaks::new(version, open_files), sync });
+        self.paces.clear();
+        self.scan_soon();
     }
 
     /// How many registrations there are.
@@ -74,7 +107,12 @@ impl Registry {
     /// Waits for the next registration to end. Ready at once when none is left would spin, so it waits then, too.
     pub async fn ended(&mut self) {
         match self.lives.join_next().await {
-            Some(Ok(pid)) => drop(self.registered.remove(&pid)),
+            Some(Ok((pid, may_have_leaked))) => {
+                self.registered.remove(&pid);
+                if may_have_leaked && let Some(costs) = &mut self.costs {
+                    costs.leaks.count();
+                }
+            }
             // Aborted by `forget`, which has removed it.
             Some(Err(_)) => {}
             None => std::future::pending().await,
@@ -90,37 +128,137 @@ impl Registry {
         self.said.clear();
     }
 
-    /// Registers whoever is to be served and is not, and gives up who is not to be served any more.
-    pub async fn scan(&mut self) {
+    /// Has the next [`Registry::scan`] look at everything: events were lost, or the configuration is another one.
+    pub fn scan_soon(&mut self) {
+        self.next_scan = Instant::now();
+    }
+
+    /// Looks at one process that the kernel has told of.
+    pub async fn look_at(&mut self, pid: u32) {
+        let Ok(pid) = SubjectPid::new(pid) else { return };
+        if self.registered.contains_key(&pid) || self.full_until.is_some() {
+            return;
+        }
+        // One that ended in between is none.
+        let Ok(held) = Held::open(pid) else { return };
         let config = Arc::clone(&self.road.config.borrow());
+        let Some(serve) = config.serve.iter().find(|serve| self.covers(serve, &held)) else { return };
+        self.watch([pid]);
+        self.add_within(serve, &config, held).await;
+    }
+
+    /// Registers whoever is to be served and is not, and gives up who is not to be served any more, if it is time to.
+    pub async fn scan(&mut self) {
         let now = Instant::now();
+        if now < self.next_scan {
+            return;
+        }
+        self.next_scan = now + if self.interest.is_some() { SCAN_WITH_EVENTS } else { SCAN_WITHOUT };
+        let config = Arc::clone(&self.road.config.borrow());
         self.retry.retain(|_, until| *until > now);
         self.full_until = self.full_until.filter(|until| *until > now);
         let members = self.members(&config);
+        self.watch_anew(&config, &members);
         self.give_up_strangers(&config, &members);
         for serve in &config.serve {
-            let share = share_of(serve, &config);
             for held in self.candidates(serve, &members) {
-                if self.full_until.is_some() {
-                    return;
-                }
-                if self.count(&serve.what) >= share || self.registered.len() >= config.max_registrations {
-                    self.say_over(&serve.what, share);
+                if !self.add_within(serve, &config, held).await {
                     break;
                 }
-                // An error has been told; the process is tried again later.
-                let _ = self.add(serve.what.clone(), held).await;
+            }
+            if let Some(pace) = self.pace_of(serve) {
+                pace.filled();
             }
         }
     }
 
-    /// The processes of each unit that is to be served, read once for a scan.
-    fn members(&self, config: &Config) -> HashMap<String, Vec<SubjectPid>> {
-        let units = config.serve.iter().filter_map(|serve| match &serve.what {
-            What::Unit(unit) => Some(unit.clone()),
-            What::PidFile(_) | What::Exec(_) => None,
-        });
-        units.map(|unit| (unit.clone(), self.cgroups.processes_of(&unit))).collect()
+    /// Registers a process if the entry has room, and says whether it had.
+    async fn add_within(&mut self, serve: &Serve, config: &Config, held: Held) -> bool {
+        if self.full_until.is_some() {
+            return false;
+        }
+        let share = share_of(serve, config);
+        if self.count(&serve.what) >= share || self.registered.len() >= config.max_registrations {
+            self.say_over(&serve.what, share);
+            return false;
+        }
+        if self.is_strained() {
+            return false;
+        }
+        if !self.pace_of(serve).is_none_or(|pace| pace.take(Instant::now())) {
+            self.next_scan = self.next_scan.min(Instant::now() + SCAN_WITHOUT);
+            return false;
+        }
+        // An error has been told; the process is tried again later.
+        let _ = self.add(serve.what.clone(), held).await;
+        true
+    }
+
+    /// Whether polkitd may have lost so much that nothing more is registered.
+    fn is_strained(&mut self) -> bool {
+        let Some(costs) = &self.costs else { return true };
+        let (strain, version) = (costs.leaks.strain(), &costs.version);
+        if strain == Strain::None {
+            return false;
+        }
+        let what =
+            if strain == Strain::Half { "half: nothing more is registered until polkit restarts" } else { "a quarter" };
+        self.said.once(&format!(
+            "polkitd {version} loses descriptors when served processes end, and may have lost {what}. \
+             Serve short-lived processes by a static rule instead (polkit-policy-gen)"
+        ));
+        strain == Strain::Half
+    }
+
+    fn pace_of(&mut self, serve: &Serve) -> Option<&mut Pace> {
+        let version = &self.costs.as_ref()?.version;
+        let pace = || Pace::new(serve.new_per_second, version, Instant::now());
+        Some(self.paces.entry(serve.what.clone()).or_insert_with(pace))
+    }
+
+    /// Whether an entry is about a process.
+    fn covers(&self, serve: &Serve, held: &Held) -> bool {
+        let Ok(seen) = held.look(&self.road.cgroup_root) else { return false };
+        match (&serve.what, &seen.cgroup) {
+            (What::Unit(pattern), Fact::Known(path)) => cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)),
+            (What::User(user), Fact::Known(path)) => seen.uid.get() == user.id && cgroup::owner(path).is_none(),
+            (What::User(_) | What::Unit(_), Fact::Unknown) | (What::PidFile(_) | What::Exec(_), _) => false,
+        }
+    }
+
+    /// Has the forks of these processes told.
+    fn watch(&self, pids: impl IntoIterator<Item = SubjectPid>) {
+        if let Some(interest) = &self.interest {
+            let mut interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
+            interest.parents.extend(pids.into_iter().map(SubjectPid::get));
+        }
+    }
+
+    /// Has the forks of all these told, and of nobody who was before.
+    fn watch_anew(&self, config: &Config, members: &Members) {
+        if let Some(interest) = &self.interest {
+            let users = config.serve.iter().filter_map(|serve| match &serve.what {
+                What::User(user) => Some(user.id),
+                What::Unit(_) | What::PidFile(_) | What::Exec(_) => None,
+            });
+            let mut interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
+            interest.parents = members.values().flatten().map(|pid| pid.get()).collect();
+            interest.users = users.collect();
+        }
+    }
+
+    /// The processes of each unit and user that is to be served, read once for a scan.
+    fn members(&self, config: &Config) -> Members {
+        let mut members = Members::new();
+        for serve in &config.serve {
+            let pids = match &serve.what {
+                What::Unit(pattern) => self.cgroups.processes_of(pattern),
+                What::User(user) => processes_of_user(user.id, &self.road.cgroup_root),
+                What::PidFile(_) | What::Exec(_) => continue,
+            };
+            members.insert(serve.what.clone(), pids);
+        }
+        members
     }
 
     /// Registers the process behind an `exec`.
@@ -169,18 +307,16 @@ impl Registry {
         let registered = register(&self.road, Arc::clone(held)).await?;
         drop(room);
         let pid = held.process.pid;
-        Ok(self.lives.spawn(async move {
-            registered.live().await;
-            pid
-        }))
+        let sync = self.costs.as_ref().and_then(|costs| costs.sync.clone());
+        Ok(self.lives.spawn(async move { (pid, registered.live(sync).await) }))
     }
 
     /// Processes of an entry that are not registered and not known to fail.
-    fn candidates(&mut self, serve: &Serve, members: &HashMap<String, Vec<SubjectPid>>) -> Vec<Held> {
+    fn candidates(&mut self, serve: &Serve, members: &Members) -> Vec<Held> {
         let fresh = |pid: &SubjectPid| !self.registered.contains_key(pid) && !self.retry.contains_key(pid);
         match &serve.what {
-            What::Unit(unit) => {
-                let pids = members.get(unit).into_iter().flatten().filter(|pid| fresh(pid));
+            What::Unit(_) | What::User(_) => {
+                let pids = members.get(&serve.what).into_iter().flatten().filter(|pid| fresh(pid));
                 // A process that ended in between is none.
                 pids.filter_map(|pid| Held::open(*pid).ok()).collect()
             }
@@ -189,7 +325,7 @@ impl Registry {
                 Ok(_) => Vec::new(),
                 Err(error) => {
                     if error.kind() != std::io::ErrorKind::NotFound {
-                        self.say_once(&format!("{}: not served: {error}", path.display()));
+                        self.said.once(&format!("{}: not served: {error}", path.display()));
                     }
                     Vec::new()
                 }
@@ -199,10 +335,10 @@ impl Registry {
     }
 
     /// A process that left its unit, or an entry that left the configuration, is not served any more.
-    fn give_up_strangers(&mut self, config: &Config, members: &HashMap<String, Vec<SubjectPid>>) {
+    fn give_up_strangers(&mut self, config: &Config, members: &Members) {
         self.registered.retain(|pid, entry| {
             let keep = match &entry.what {
-                What::Unit(unit) => members.get(unit).is_some_and(|pids| pids.contains(pid)),
+                What::Unit(_) | What::User(_) => members.get(&entry.what).is_some_and(|pids| pids.contains(pid)),
                 What::PidFile(_) | What::Exec(_) => config.serve.iter().any(|serve| serve.what == entry.what),
             };
             if !keep {
@@ -222,29 +358,20 @@ impl Registry {
             AuthorityError::NoSuchSubject => {}
             AuthorityError::BusLimit(_) => {
                 self.full_until = Some(Instant::now() + RETRY);
-                self.say_once(&format!("{what}: not all processes are served: {error}; lower max_registrations"));
+                self.said.once(&format!("{what}: not all processes are served: {error}; lower max_registrations"));
             }
             AuthorityError::AlreadyRegistered => {
-                self.say_once(&format!("{what}: pid {pid} has another agent, which was there first: {error}"));
+                self.said.once(&format!("{what}: pid {pid} has another agent, which was there first: {error}"));
             }
-            other => self.say_once(&format!("{what}: pid {pid} could not be registered: {other}")),
+            other => self.said.once(&format!("{what}: pid {pid} could not be registered: {other}")),
         }
     }
 
     fn say_over(&mut self, what: &What, share: usize) {
-        self.say_once(&format!(
+        self.said.once(&format!(
             "{what}: more than {share} processes; those above are not served, and polkit will say that they have no agent. \
              Raise `max` or max_registrations, or give the service a static rule (polkit-policy-gen)"
         ));
-    }
-
-    fn say_once(&mut self, text: &str) {
-        if self.said.len() >= SAID_AT_MOST {
-            self.said.clear();
-        }
-        if self.said.insert(text.to_owned()) {
-            log::warning(text);
-        }
     }
 }
 

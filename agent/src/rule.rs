@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{
     action::ActionPattern,
     facts::{Fact, Facts, Session, Truth},
+    unit_pattern::UnitPattern,
 };
 
 /// What a rule says to a question that it matches.
@@ -75,7 +76,7 @@ pub struct Rule {
     /// The actions; one of them must cover the one asked for.
     pub actions: Vec<ActionPattern>,
     /// The subject's unit.
-    pub unit: Option<String>,
+    pub unit: Option<UnitPattern>,
     /// The subject's real user.
     pub user: Option<Named>,
     /// A group that the user database gives the subject's user.
@@ -105,7 +106,7 @@ impl Rule {
         let known = |holds: bool| if holds { Truth::True } else { Truth::False };
         let mut keys = vec![known(self.actions.iter().any(|pattern| pattern.covers(&facts.action)))];
         if let Some(unit) = &self.unit {
-            keys.push(facts.unit.is(|of| of.as_ref() == Some(unit)));
+            keys.push(facts.unit.is(|of| of.as_ref().is_some_and(|of| unit.covers(of))));
         }
         if let Some(user) = &self.user {
             keys.push(known(user.id == facts.uid.get()));

@@ -152,7 +152,7 @@ fn check_grant(rule: &Rule, root_equivalent: bool, at: &Location, report: &mut R
         refuse(format!("this grants `{action}` for all programs and all units: root in everything but name"), help);
     }
     match &rule.unit {
-        Some(unit) if RUN_FOR_USERS.contains(&unit.as_str()) => {
+        Some(unit) if RUN_FOR_USERS.iter().any(|known| unit.covers(known)) => {
             let help =
                 "every user with a crontab is in that unit; grant to a `user`, or run the job as a unit of its own";
             refuse(format!("a grant to `{unit}` is a grant to whoever has it run something"), help);

@@ -9,7 +9,7 @@ use polkit_config::{
 };
 
 use super::settings::registrations;
-use crate::{cgroup::is_unit_name, rule::Named};
+use crate::{rule::Named, unit_pattern::UnitPattern};
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +18,18 @@ pub struct Serve {
     pub what: What,
     /// The most registrations of this entry; without it the entries share evenly.
     pub max: Option<usize>,
+    /// New registrations in a second, once those that existed at first are there. Without it only a polkitd that loses
+    /// descriptors sets a pace.
+    pub new_per_second: Option<u32>,
 }
 
 /// Whom an entry serves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum What {
-    /// Every process of a unit of the system manager.
-    Unit(String),
+    /// Every process of a unit of the system manager, or of all units of a pattern.
+    Unit(UnitPattern),
+    /// Every process of a user that is in no session.
+    User(Named),
     /// The process whose pid a file holds.
     PidFile(PathBuf),
     /// Whoever of these runs `polkit-service-agent exec`.
@@ -43,7 +48,8 @@ pub enum Who {
 impl std::fmt::Display for What {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unit(name) => f.write_str(name),
+            Self::Unit(pattern) => pattern.fmt(f),
+            Self::User(user) => write!(f, "user {}", user.name),
             Self::PidFile(path) => path.display().fmt(f),
             Self::Exec(_) => f.write_str("exec"),
         }
@@ -59,21 +65,25 @@ pub(super) struct Entry {
 pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
     let at = table.at().clone();
     let unit = table.string("unit", report).and_then(|unit| checked_unit(unit, report));
+    let user = table.string("user", report).and_then(|name| served_user(&name, report));
     let pid_file = table.path("pid_file", report);
     let exec = table.strings("exec", report);
-    let named = ["unit", "pid_file", "exec"].into_iter().filter(|key| table.has(key)).count();
+    let named = ["unit", "user", "pid_file", "exec"].into_iter().filter(|key| table.has(key)).count();
     let max = table.integer("max", report);
-    let given = usize::from(unit.is_some()) + usize::from(pid_file.is_some()) + usize::from(exec.is_some());
+    let pace = table.integer("new_per_second", report);
+    let given =
+        [unit.is_some(), user.is_some(), pid_file.is_some(), exec.is_some()].into_iter().filter(|is| *is).count();
     table.finish(report);
 
-    let what = match (unit, pid_file, exec) {
-        (Some(unit), None, None) => What::Unit(unit.value),
-        (None, Some(path), None) => What::PidFile(path.value),
-        (None, None, Some(who)) => What::Exec(who.into_iter().filter_map(|name| who_may(name, report)).collect()),
+    let what = match (unit, user, pid_file, exec) {
+        (Some(unit), None, None, None) => What::Unit(unit.value),
+        (None, Some(user), None, None) => What::User(user),
+        (None, None, Some(path), None) => What::PidFile(path.value),
+        (None, None, None, Some(who)) => What::Exec(who.into_iter().filter_map(|name| who_may(name, report)).collect()),
         _ => {
             // A form that was there and wrong has its own error already.
             if given > 1 || named == 0 {
-                let problem = Problem::error(at, "[[serve]] names one of `unit`, `pid_file` and `exec`");
+                let problem = Problem::error(at, "[[serve]] names one of `unit`, `user`, `pid_file` and `exec`");
                 report.push(problem.help("`unit = \"apache2.service\"` serves every process of that unit"));
             }
             return None;
@@ -83,7 +93,19 @@ pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
         Some(max) => Some(registrations(&max, report)?),
         None => None,
     };
-    Some(Entry { serve: Serve { what, max }, at })
+    let new_per_second = match pace {
+        Some(pace) => Some(per_second(&pace, report)?),
+        None => None,
+    };
+    Some(Entry { serve: Serve { what, max, new_per_second }, at })
+}
+
+fn per_second(pace: &Spanned<i64>, report: &mut Report) -> Option<u32> {
+    let number = u32::try_from(pace.value).ok().filter(|number| (1..=1000).contains(number));
+    if number.is_none() {
+        report.push(Problem::error(pace.at.clone(), format!("`{}` is not from 1 to 1000", pace.value)));
+    }
+    number
 }
 
 pub(super) fn warn_of_doubles(entries: &[Entry], report: &mut Report) {
@@ -97,26 +119,29 @@ pub(super) fn warn_of_doubles(entries: &[Entry], report: &mut Report) {
 }
 
 /// A unit as `[[serve]]` and `[[rule]]` name it.
-pub(super) fn checked_unit(unit: Spanned<String>, report: &mut Report) -> Option<Spanned<String>> {
-    if is_unit_name(&unit.value) {
-        return Some(unit);
+pub(super) fn checked_unit(unit: Spanned<String>, report: &mut Report) -> Option<Spanned<UnitPattern>> {
+    let pattern = UnitPattern::new(&unit.value);
+    if pattern.is_none() {
+        let problem = Problem::error(unit.at.clone(), format!("`{}` cannot be a unit that runs", unit.value));
+        report.push(problem.help("the full name, such as `apache2.service`, or a pattern of such, as `app@*.service`"));
     }
-    let problem = Problem::error(unit.at, format!("`{}` cannot be a unit that runs", unit.value));
-    report.push(problem.help("the full name, such as `apache2.service` or `app@1.service`"));
-    None
+    pattern.map(|value| Spanned { value, at: unit.at })
 }
 
 fn who_may(name: Spanned<String>, report: &mut Report) -> Option<Who> {
     match name.value.strip_prefix('@') {
         Some(group) => named_group(&Spanned { value: group.to_owned(), at: name.at }, report).map(Who::Group),
-        None => match named_user(&name, report) {
-            Some(user) if user.id == 0 => {
-                report.push(Problem::error(name.at, "root needs no agent: polkit asks nobody about root"));
-                None
-            }
-            user => user.map(Who::User),
-        },
+        None => served_user(&name, report).map(Who::User),
     }
+}
+
+fn served_user(name: &Spanned<String>, report: &mut Report) -> Option<Named> {
+    let user = named_user(name, report)?;
+    if user.id == 0 {
+        report.push(Problem::error(name.at.clone(), "root needs no agent: polkit asks nobody about root"));
+        return None;
+    }
+    Some(user)
 }
 
 /// Looks a user up.

@@ -103,7 +103,7 @@ fn users_groups_units_and_answers_that_do_not_exist_are_refused() {
     );
     refused!(
         RULE.replace("user = \"daemon\"", "unit = \"apache2\""),
-        "agent.toml:4:8: `apache2` cannot be a unit that runs (the full name, such as `apache2.service` or `app@1.service`)",
+        "agent.toml:4:8: `apache2` cannot be a unit that runs (the full name, such as `apache2.service`, or a pattern of such, as `app@*.service`)",
     );
     refused!(
         RULE.replace("\"allow\"", "\"yes\""),

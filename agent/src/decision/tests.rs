@@ -7,6 +7,7 @@ use crate::{
     action::ActionPattern,
     facts::{Fact, FileId, Session},
     rule::{Named, SessionKey},
+    unit_pattern::UnitPattern,
 };
 
 const ACTION: &str = "org.libvirt.unix.manage";
@@ -70,7 +71,7 @@ fn the_first_match_wins() {
 
 #[test]
 fn a_grant_needs_every_key_to_be_true() {
-    let other_unit = Rule { unit: Some("cron.service".into()), ..rule(Answer::Allow) };
+    let other_unit = Rule { unit: UnitPattern::new("cron.service"), ..rule(Answer::Allow) };
     assert_eq!(answer(other_unit, &facts()), Answer::Deny);
     let other_user = Rule { user: Some(Named { name: "root".into(), id: 0 }), ..rule(Answer::Allow) };
     assert_eq!(answer(other_user, &facts()), Answer::Deny);
@@ -81,7 +82,7 @@ fn a_grant_needs_every_key_to_be_true() {
 #[test]
 fn an_unknown_fact_grants_nothing_and_refuses() {
     let unknown = Facts { unit: Fact::Unknown, ..facts() };
-    let with_unit = |answer| Rule { unit: Some("apache2.service".into()), ..rule(answer) };
+    let with_unit = |answer| Rule { unit: UnitPattern::new("apache2.service"), ..rule(answer) };
     assert_eq!(decide(&[with_unit(Answer::Allow)], &unknown), Verdict::default());
     let refused = decide(&[with_unit(Answer::Deny), rule(Answer::Allow)], &unknown);
     assert_eq!((refused.answer(), refused.rule()), (Answer::Deny, Some("r")));
@@ -89,7 +90,7 @@ fn an_unknown_fact_grants_nothing_and_refuses() {
 
 #[test]
 fn a_refusal_is_passed_over_when_a_key_is_known_to_be_false() {
-    let deny = Rule { unit: Some("cron.service".into()), session: Some(SessionKey::Active), ..rule(Answer::Deny) };
+    let deny = Rule { unit: UnitPattern::new("cron.service"), session: Some(SessionKey::Active), ..rule(Answer::Deny) };
     let session_unknown = Facts { session: Fact::Unknown, ..facts() };
     assert_eq!(decide(&[deny, rule(Answer::Allow)], &session_unknown).answer(), Answer::Allow);
 }
@@ -170,7 +171,7 @@ proptest! {
         rules in proptest::collection::vec((0u8..3, any::<[bool; 3]>()), 0..6),
     ) {
         let rules: Vec<Rule> = rules.into_iter().map(|(answer, [unit, group, session])| Rule {
-            unit: unit.then(|| "apache2.service".into()),
+            unit: unit.then(|| UnitPattern::new("apache2.service").unwrap()),
             group: group.then(|| Named { name: "www-data".into(), id: 33 }),
             session: session.then_some(SessionKey::None),
             ..rule(Answer::WORDS[usize::from(answer)].1)

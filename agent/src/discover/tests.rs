@@ -14,7 +14,8 @@ fn tree(cgroups: &[(&str, &str)]) -> (tempfile::TempDir, Cgroups) {
 }
 
 fn pids(cgroups: &Cgroups, unit: &str) -> Vec<u32> {
-    let mut pids: Vec<u32> = cgroups.processes_of(unit).into_iter().map(SubjectPid::get).collect();
+    let mut pids: Vec<u32> =
+        cgroups.processes_of(&UnitPattern::new(unit).unwrap()).into_iter().map(SubjectPid::get).collect();
     pids.sort_unstable();
     pids
 }
@@ -45,6 +46,7 @@ fn a_unit_of_a_users_manager_or_below_a_delegated_unit_is_not_found() {
 fn a_unit_in_a_slice_of_its_own_is_found() {
     let (_top, cgroups) = tree(&[("web.slice/web-php.slice/php@1.service", "40\n0\n")]);
     assert_eq!(pids(&cgroups, "php@1.service"), [40]);
+    assert_eq!(pids(&cgroups, "php@*.service"), [40]);
 }
 
 #[test]

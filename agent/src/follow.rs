@@ -1,0 +1,166 @@
+//! Following forks: a thread that listens to the kernel's process events, and says which processes are worth a look. One of
+//! the files with effects.
+//!
+//! The events are there in the initial network namespace only; in another one the request fails, and in a foreign pid
+//! namespace it is silently without effect. So the kernel's acknowledgement is waited for.
+
+use std::{
+    collections::HashSet,
+    io,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind,
+    netlink::{CONNECTOR, SocketAddrNetlink},
+    recv, send, socket_with,
+    sockopt::{Timeout, set_socket_recv_buffer_size, set_socket_timeout},
+};
+use tokio::sync::mpsc;
+
+use crate::proc_events::{Event, parse, request};
+
+/// The multicast group of process events.
+const GROUP: u32 = 1;
+/// How long the kernel may take to acknowledge.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(500);
+/// Room for the events of a burst, in bytes.
+const BUFFER: usize = 4 << 20;
+/// Hints that wait for the main loop; more are lost, and a rescan is asked for instead.
+const HINTS: usize = 4096;
+/// The pid of the service manager, whose children become services.
+const MANAGER: u32 = 1;
+
+/// What the main loop is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// This process may have to be served.
+    Look(u32),
+    /// Events were lost: everything is to be looked at.
+    Rescan,
+}
+
+/// Whose forks and whose changes of user matter, kept by the main loop and read by the thread.
+#[derive(Debug, Default)]
+pub struct Interest {
+    /// Processes that are served, or would be if there were room: their children are served as well.
+    pub parents: HashSet<u32>,
+    /// Uids that are served as such.
+    pub users: HashSet<u32>,
+}
+
+/// Starts listening. The thread ends with the receiver.
+///
+/// # Errors
+/// Where the events cannot be had: without CAP_NET_ADMIN (before Linux 6.6), in a namespace of its own, or where the kernel
+/// was built without them.
+pub fn start(interest: Arc<Mutex<Interest>>) -> io::Result<mpsc::Receiver<Hint>> {
+    let socket = listen(true).or_else(|_| listen(false))?;
+    let (hints, receiver) = mpsc::channel(HINTS);
+    std::thread::Builder::new().name("events".into()).spawn(move || pass_on(&socket, &interest, &hints))?;
+    Ok(receiver)
+}
+
+fn listen(only_wanted: bool) -> io::Result<OwnedFd> {
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(CONNECTOR))?;
+    set_socket_recv_buffer_size(&socket, BUFFER)?;
+    bind(&socket, &SocketAddrNetlink::new(0, GROUP))?;
+    send(&socket, &request(only_wanted), SendFlags::empty())?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(ACKNOWLEDGED_WITHIN))?;
+    let mut buffer = vec![0; 64 * 1024];
+    // Others' events may come first, but not for ever.
+    for _ in 0..10_000 {
+        let (length, _) = recv(&socket, &mut buffer, RecvFlags::empty())?;
+        for event in parse(buffer.get(..length).unwrap_or_default()) {
+            match event {
+                Event::Acknowledged(0) => {
+                    set_socket_timeout(&socket, Timeout::Recv, None)?;
+                    return Ok(socket);
+                }
+                Event::Acknowledged(_) => return Err(io::ErrorKind::PermissionDenied.into()),
+                Event::Fork { .. } | Event::Exec { .. } | Event::User { .. } => {}
+            }
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
+}
+
+/// Reads until nobody listens any more.
+fn pass_on(socket: &OwnedFd, interest: &Mutex<Interest>, hints: &mpsc::Sender<Hint>) {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut young = HashSet::new();
+    let mut lost = false;
+    while !hints.is_closed() {
+        match recv(socket, &mut buffer, RecvFlags::empty()) {
+            Ok((length, _)) => {
+                for event in parse(buffer.get(..length).unwrap_or_default()) {
+                    if let Some(pid) = worth_a_look(event, interest, &mut young) {
+                        lost |= hints.try_send(Hint::Look(pid)).is_err();
+                    }
+                }
+            }
+            Err(rustix::io::Errno::NOBUFS) => lost = true,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => {
+                lost = true;
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        // Said again until there is room to say it.
+        lost = lost && hints.try_send(Hint::Rescan).is_err();
+    }
+}
+
+/// Children of the served; children of the service manager once they run their program, since they change their cgroup
+/// between; and whoever becomes a user that is served.
+fn worth_a_look(event: Event, interest: &Mutex<Interest>, young: &mut HashSet<u32>) -> Option<u32> {
+    let interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
+    match event {
+        Event::Fork { parent, child } if interest.parents.contains(&parent) => Some(child),
+        Event::Fork { parent: MANAGER, child } => {
+            // Whoever ends without running a program would stay for ever.
+            if young.len() >= HINTS {
+                young.clear();
+            }
+            young.insert(child);
+            None
+        }
+        Event::Exec { pid } if young.contains(&pid) => Some(pid),
+        Event::User { pid, uid } if interest.users.contains(&uid) => Some(pid),
+        Event::Fork { .. } | Event::Exec { .. } | Event::User { .. } | Event::Acknowledged(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(events: &[Event]) -> Vec<u32> {
+        let interest = Interest { parents: [100].into(), users: [33].into() };
+        let (interest, mut young) = (Mutex::new(interest), HashSet::new());
+        events.iter().filter_map(|event| worth_a_look(*event, &interest, &mut young)).collect()
+    }
+
+    #[test]
+    fn a_child_of_a_served_process_is_looked_at_at_once() {
+        assert_eq!(look(&[Event::Fork { parent: 100, child: 200 }, Event::Fork { parent: 7, child: 8 }]), [200]);
+    }
+
+    #[test]
+    fn a_child_of_the_manager_is_looked_at_when_it_runs_its_program() {
+        let fork = Event::Fork { parent: 1, child: 300 };
+        assert_eq!(look(&[fork]), [0u32; 0]);
+        // systemd runs a program of its own before the service's, in the service's cgroup or not yet: each counts.
+        assert_eq!(
+            look(&[fork, Event::Exec { pid: 300 }, Event::Exec { pid: 300 }, Event::Exec { pid: 301 }]),
+            [300, 300]
+        );
+    }
+
+    #[test]
+    fn whoever_becomes_a_served_user_is_looked_at() {
+        assert_eq!(look(&[Event::User { pid: 5, uid: 33 }, Event::User { pid: 6, uid: 34 }]), [5]);
+    }
+}

@@ -1,0 +1,59 @@
+//! polkitd as a process: whether pids and uids mean the same to it and to the agent, and how many files it may open. One of
+//! the files with effects.
+
+use std::{fs, os::unix::fs::MetadataExt};
+
+/// Compares the agent's pid and user namespaces with polkitd's.
+///
+/// # Errors
+/// Says which differs, or what could not be read.
+pub fn same_namespaces(polkitd: u32) -> Result<(), String> {
+    for kind in ["pid", "user"] {
+        let ours = inode("self", kind)?;
+        let theirs = inode(&polkitd.to_string(), kind)?;
+        if ours != theirs {
+            return Err(format!(
+                "polkitd (pid {polkitd}) is in another {kind} namespace: its pids and uids are not the agent's. \
+                 Run the agent on the host or in the container where polkitd runs"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The soft limit of open files of polkitd, for a count of those that it has lost. Where it cannot be read it is systemd's
+/// usual one.
+#[must_use]
+pub fn open_files(polkitd: u32) -> u64 {
+    const USUAL: u64 = 1024;
+    let limits = fs::read_to_string(format!("/proc/{polkitd}/limits")).unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(USUAL)
+}
+
+fn inode(process: &str, kind: &str) -> Result<u64, String> {
+    let path = format!("/proc/{process}/ns/{kind}");
+    fs::metadata(&path).map(|meta| meta.ino()).map_err(|error| format!("cannot read {path}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_in_its_own_namespaces() {
+        assert!(same_namespaces(std::process::id()).is_ok());
+    }
+
+    #[test]
+    fn the_limit_of_open_files_is_read_or_the_usual_one() {
+        let mine = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap();
+        assert_eq!(open_files(std::process::id()), mine);
+        assert_eq!(open_files(0), 1024);
+    }
+
+    #[test]
+    fn a_polkitd_that_cannot_be_seen_is_not_in_ours() {
+        assert!(same_namespaces(0).unwrap_err().contains("/proc/0/ns/pid"));
+    }
+}
