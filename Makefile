@@ -33,9 +33,10 @@ build:
 
 # An existing configuration is never touched: the sample goes to the documentation.
 install:
-	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DOCDIR)/examples'
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DOCDIR)/examples'
 	$(INSTALL) -d '$(DESTDIR)$(SYSCONFDIR)/polkit-service-agent/agent.d'
 	$(INSTALL) -m 0755 $(BUILT)/polkit-service-agent $(BUILT)/polkit-policy-gen '$(DESTDIR)$(BINDIR)'
+	$(INSTALL) -m 0755 $(BUILT)/polkit-service-agent-hook '$(DESTDIR)$(LIBEXECDIR)'
 	sed 's|@BINDIR@|$(BINDIR)|g' agent/dist/polkit-service-agent.service.in \
 		> '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
 	chmod 0644 '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'

@@ -98,10 +98,20 @@ pub struct Asked {
     /// The subject's session: none, active, inactive, or a class.
     #[arg(long, value_name = "S")]
     pub session: Option<String>,
+    /// A detail of the action, which only the hook is told; may be given more than once.
+    #[arg(long, value_name = "K=V", value_parser = key_value)]
+    pub detail: Vec<(String, String)>,
     /// How the question comes.
-    #[arg(long, value_name = "WAY", value_parser = ["challenge"], default_value = "challenge")]
+    #[arg(long, value_name = "WAY", value_parser = ["challenge", "hook"], default_value = "challenge")]
     pub way: String,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a detail is KEY=VALUE".into()),
+    }
 }

@@ -10,6 +10,7 @@ use polkit_dbus::{AgentUid, Authority, AuthorityError, Connection, Owner, OwnerW
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
+    task::JoinHandle,
     time::MissedTickBehavior,
 };
 
@@ -18,7 +19,7 @@ use crate::{
     discover::Cgroups,
     exec_socket,
     follow::{self, Hint, Interest},
-    log, notes, paths, polkitd,
+    hook_socket, log, notes, paths, polkitd,
     process::cgroup_root,
     recorder::Recorder,
     registry::Registry,
@@ -65,6 +66,8 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         }
     };
     let mut agent = Running {
+        road: Arc::clone(&road),
+        hook: None,
         registry: Registry::new(Arc::clone(&road), cgroups, interest),
         systemd: Systemd::new(),
         connection,
@@ -114,6 +117,9 @@ async fn write_counted(road: &Road) {
 }
 
 struct Running {
+    road: Arc<Road>,
+    /// Whom the hook's socket is for, and who answers there.
+    hook: Option<(u32, JoinHandle<()>)>,
     registry: Registry,
     systemd: Systemd,
     connection: Connection,
@@ -183,10 +189,11 @@ impl Running {
             return Ok(());
         };
         let authority = Authority::new(self.connection.clone());
-        let (version, pid) = match (authority.version().await, authority.pid().await) {
-            (Ok(version), Ok(pid)) => (version, pid),
+        let asked = (authority.version().await, authority.pid().await, authority.uid().await);
+        let (version, pid, uid) = match asked {
+            (Ok(version), Ok(pid), Ok(uid)) => (version, pid, uid),
             // It went again at once, and that comes by `OwnerWatch`, too.
-            (Err(error), _) | (_, Err(error)) => {
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
                 log::warning(&format!("polkitd does not say its version: {error}"));
                 return Ok(());
             }
@@ -195,7 +202,24 @@ impl Running {
         self.registry.polkitd_is(&version, polkitd::open_files(pid), authority);
         log::notice(&format!("polkitd {version} is there, with pid {pid}"));
         self.polkitd.send_replace(Some(Polkitd { owner, version }));
+        self.listen_for_hook(uid);
         Ok(())
+    }
+
+    /// The hook's socket belongs to the user that polkitd runs as, which is known now.
+    fn listen_for_hook(&mut self, polkitd: u32) {
+        if self.hook.as_ref().is_some_and(|(uid, task)| *uid == polkitd && !task.is_finished()) {
+            return;
+        }
+        match hook_socket::listen(Path::new(paths::HOOK_SOCKET), polkitd) {
+            Ok(listener) => {
+                let task = tokio::spawn(hook_socket::serve(listener, polkitd, Arc::clone(&self.road)));
+                if let Some((_, old)) = self.hook.replace((polkitd, task)) {
+                    old.abort();
+                }
+            }
+            Err(error) => log::error(&format!("{} cannot be made, and no rule can ask: {error}", paths::HOOK_SOCKET)),
+        }
     }
 
     /// All of the new configuration, or all of the old one.

@@ -9,7 +9,7 @@ use std::{
 
 use polkit_dbus::SubjectPid;
 
-use crate::{cgroup, facts::Fact, process::Held, unit_pattern::UnitPattern};
+use crate::{cgroup, facts::Fact, glob::UnitPattern, process::Held};
 
 /// The unified hierarchy, as this process sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -86,6 +86,9 @@ pub struct Facts {
     pub named_files: BTreeMap<PathBuf, Fact<FileId>>,
     /// The logind session.
     pub session: Fact<Session>,
+    /// What the mechanism said of the action: `unit`, `verb`, `domain_name`, … Only the hook is told; polkitd does not pass it
+    /// on to agents.
+    pub details: Fact<BTreeMap<String, String>>,
     /// The one identity offered is the subject's own real uid: polkitd asks about the process that really is there.
     pub bound: bool,
 }

@@ -64,23 +64,25 @@ pub fn gather(
     offered: Offered<'_>,
     rules: &[Rule],
     cgroup_root: &str,
+    names: &Names,
 ) -> Result<Gathered, Reason> {
     let seen = held.look(cgroup_root).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Reason::Gone,
         _ => Reason::Unreadable,
     })?;
-    let user = Names::Host.user_by_uid(seen.uid.get());
+    let user = names.user_by_uid(seen.uid.get());
     let facts = Facts {
         action: action.to_owned(),
         uid: seen.uid,
         unit: unit_of(&seen),
-        groups: groups(&user, seen.uid),
+        groups: groups(names, &user, seen.uid),
         exe: seen.exe.clone(),
         named_files: rules.iter().filter_map(|rule| rule.exe.clone()).map(|path| on_disk(&path)).collect(),
         session: match &seen.cgroup {
             Fact::Known(path) => session::of(path, Path::new(RUN_SYSTEMD)),
             Fact::Unknown => Fact::Unknown,
         },
+        details: Fact::Unknown,
         bound: match offered {
             Offered::By(identities) => is_bound(identities, seen.uid),
             Offered::TakenForGranted => true,
@@ -110,11 +112,13 @@ fn on_disk(path: &Path) -> (std::path::PathBuf, Fact<crate::facts::FileId>) {
 }
 
 /// The gids of a user. One without an entry in the user database has unknown groups, not none.
-fn groups(user: &Result<Option<polkit_config::names::User>, LookupError>, uid: SubjectUid) -> Fact<BTreeSet<u32>> {
+fn groups(
+    names: &Names,
+    user: &Result<Option<polkit_config::names::User>, LookupError>,
+    uid: SubjectUid,
+) -> Fact<BTreeSet<u32>> {
     match user {
-        Ok(Some(user)) if user.uid == uid.get() => {
-            Names::Host.groups_of(user).map(|gids| gids.into_iter().collect()).into()
-        }
+        Ok(Some(user)) if user.uid == uid.get() => names.groups_of(user).map(|gids| gids.into_iter().collect()).into(),
         Ok(_) | Err(_) => Fact::Unknown,
     }
 }

@@ -12,8 +12,8 @@ pub mod terminal;
 pub mod action;
 pub mod cgroup;
 pub mod facts;
+pub mod glob;
 pub mod rule;
-pub mod unit_pattern;
 
 pub mod decision;
 
@@ -30,7 +30,11 @@ pub mod recorder;
 pub mod config;
 pub mod notes;
 
+pub mod hook_wire;
+
 pub mod road;
+
+pub mod hook;
 
 pub mod discover;
 pub mod proc_events;
@@ -46,6 +50,7 @@ pub mod registry;
 pub mod systemd;
 
 pub mod exec_socket;
+pub mod hook_socket;
 
 pub mod daemon;
 

@@ -6,5 +6,7 @@ pub const CONFIG: &str = concat!(env!("PSA_SYSCONFDIR"), "/polkit-service-agent"
 pub const VENDOR_CONFIG: &str = "/usr/lib/polkit-service-agent";
 /// The daemon's run-time folder.
 pub const RUN: &str = "/run/polkit-service-agent";
+/// The socket that the hook asks over.
+pub const HOOK_SOCKET: &str = "/run/polkit-service-agent/hook.sock";
 /// The socket that `exec` asks over.
 pub const EXEC_SOCKET: &str = "/run/polkit-service-agent/exec.sock";

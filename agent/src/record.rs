@@ -35,6 +35,8 @@ impl RecordId {
 pub enum Way {
     /// polkitd challenged a registered agent.
     Challenge,
+    /// A rule asked through the hook.
+    Hook,
 }
 
 impl Way {
@@ -43,6 +45,7 @@ impl Way {
     pub fn word(self) -> &'static str {
         match self {
             Self::Challenge => "challenge",
+            Self::Hook => "hook",
         }
     }
 }
@@ -83,6 +86,8 @@ pub enum Outcome {
     Sent,
     /// A refusal was returned.
     Refused,
+    /// No rule is about the question: polkit's other rules decide.
+    Passed,
     /// The subject ended, or is not the one any more that the decision was about: refused.
     Changed,
     /// polkitd did not take the answer, and says why: refused.
@@ -98,6 +103,7 @@ impl Outcome {
         match self {
             Self::Sent => "sent",
             Self::Refused => "refused",
+            Self::Passed => "passed",
             Self::Changed => "changed",
             Self::RefusedByPolkitd(_) => "refused-by-polkitd",
             Self::Cancelled => "cancelled",

@@ -142,7 +142,7 @@ impl Registry {
         // One that ended in between is none.
         let Ok(held) = Held::open(pid) else { return };
         let config = Arc::clone(&self.road.config.borrow());
-        let Some(serve) = config.serve.iter().find(|serve| self.covers(serve, &held)) else { return };
+        let Some(serve) = config.serve.iter().find(|serve| !serve.by_hook && self.covers(serve, &held)) else { return };
         self.watch([pid]);
         self.add_within(serve, &config, held).await;
     }
@@ -160,7 +160,7 @@ impl Registry {
         let members = self.members(&config);
         self.watch_anew(&config, &members);
         self.give_up_strangers(&config, &members);
-        for serve in &config.serve {
+        for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
             for held in self.candidates(serve, &members) {
                 if !self.add_within(serve, &config, held).await {
                     break;
@@ -250,7 +250,7 @@ impl Registry {
     /// The processes of each unit and user that is to be served, read once for a scan.
     fn members(&self, config: &Config) -> Members {
         let mut members = Members::new();
-        for serve in &config.serve {
+        for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
             let pids = match &serve.what {
                 What::Unit(pattern) => self.cgroups.processes_of(pattern),
                 What::User(user) => processes_of_user(user.id, &self.road.cgroup_root),

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use polkit_config::names::Names;
 use polkit_dbus::{
     AgentUid, Authority, BackendVersion, Challenge, DecodeError, IdentityUid, Owner, Process, Reply, Sender,
 };
@@ -133,8 +134,9 @@ impl Road {
         let (action, offered) = (challenge.action.clone(), challenge.identities.clone());
         let (held, config, root) = (Arc::clone(&question.held), Arc::clone(config), self.cgroup_root.clone());
         // The user database and the process decide how long this takes: not on the thread that serves others.
-        let gathering =
-            tokio::task::spawn_blocking(move || gather(&action, &held, Offered::By(&offered), &config.rules, &root));
+        let gathering = tokio::task::spawn_blocking(move || {
+            gather(&action, &held, Offered::By(&offered), &config.rules, &root, &Names::Host)
+        });
         gathering.await.map_err(|_| Reason::Unreadable)?
     }
 

@@ -1,11 +1,11 @@
 //! One `[[rule]]`, and when it applies.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
     action::ActionPattern,
     facts::{Fact, Facts, Session, Truth},
-    unit_pattern::UnitPattern,
+    glob::{Glob, UnitPattern},
 };
 
 /// What a rule says to a question that it matches.
@@ -85,6 +85,8 @@ pub struct Rule {
     pub exe: Option<PathBuf>,
     /// The subject's session.
     pub session: Option<SessionKey>,
+    /// The action's details, each of which must be there and be covered.
+    pub details: BTreeMap<String, Glob>,
     /// Grant although polkitd may be asking about a process that is gone: see [`Facts::bound`].
     pub unbound: bool,
     /// What is said.
@@ -122,6 +124,9 @@ impl Rule {
         }
         if let Some(session) = &self.session {
             keys.push(facts.session.is(|of| session.fits(of)));
+        }
+        for (key, wanted) in &self.details {
+            keys.push(facts.details.is(|details| details.get(key).is_some_and(|value| wanted.covers(value))));
         }
         keys.into_iter().min().unwrap_or(Truth::False)
     }

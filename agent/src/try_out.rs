@@ -1,6 +1,10 @@
 //! `polkit-service-agent test`: the daemon's own decision, on facts from the command line or of a process.
 
-use std::{collections::BTreeSet, path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::ExitCode,
+};
 
 use polkit_config::names::Names;
 use polkit_dbus::{SubjectPid, SubjectUid};
@@ -10,7 +14,7 @@ use crate::{
     config::{Config, Origin, load},
     decision::{Verdict, decide},
     facts::{Fact, Facts, FileId, Session},
-    gather::{Offered, gather},
+    gather::{Gathered, Offered, gather},
     notes,
     process::{Held, cgroup_root, named_file},
     rule::{Answer, SessionKey},
@@ -50,8 +54,9 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
     if let Some(pid) = asked.pid {
         let held = SubjectPid::new(pid).ok().and_then(|pid| Held::open(pid).ok());
         let held = held.ok_or(format!("there is no process {pid}"))?;
-        let gathered = gather(&asked.action, &held, Offered::TakenForGranted, &config.rules, &root);
-        return gathered.map(|gathered| gathered.facts).map_err(|reason| format!("process {pid}: {}", reason.word()));
+        let gathered = gather(&asked.action, &held, Offered::TakenForGranted, &config.rules, &root, &Names::Host);
+        let with_details = |gathered: Gathered| Facts { details: details(asked), ..gathered.facts };
+        return gathered.map(with_details).map_err(|reason| format!("process {pid}: {}", reason.word()));
     }
     let uid = user(asked.user.as_deref().unwrap_or_default())?;
     let exe = asked.exe.as_deref().map_or(Fact::Unknown, |path| file(path).into());
@@ -64,6 +69,7 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         exe,
         named_files: named.map(|path| (path.clone(), named_file(&path).into())).collect(),
         session: asked.session.as_deref().map_or(Fact::Unknown, |word| Fact::Known(session(word))),
+        details: details(asked),
         bound: true,
     })
 }
@@ -91,6 +97,14 @@ fn groups(uid: SubjectUid, given: &[String]) -> Result<Fact<BTreeSet<u32>>, Stri
         Err(error) => Err(format!("the group `{name}` could not be looked up: {error}")),
     };
     given.iter().map(gid).collect::<Result<_, _>>().map(Fact::Known)
+}
+
+/// A challenge does not bring the details along: they are unknown then.
+fn details(asked: &Asked) -> Fact<BTreeMap<String, String>> {
+    match asked.way.as_str() {
+        "hook" => Fact::Known(asked.detail.iter().cloned().collect()),
+        _ => Fact::Unknown,
+    }
 }
 
 fn file(path: &Path) -> std::io::Result<FileId> {

@@ -274,6 +274,22 @@ impl Table {
         }
     }
 
+    /// All keys of a table that has no fixed ones, with their strings, in the order of the file.
+    pub fn strings_by_key(self, report: &mut Report) -> Vec<(String, Spanned<String>)> {
+        let mut pairs = Vec::new();
+        for entry in self.entries {
+            let at = self.source.at(entry.span);
+            match entry.value {
+                Value::String(value) => pairs.push((entry.key, Spanned { value, at })),
+                other => {
+                    let message = format!("`{}`: expected a string, found {}", entry.key, other.kind());
+                    report.push(Problem::error(at, message).help(format!("write `{} = \"…\"`", entry.key)));
+                }
+            }
+        }
+        pairs
+    }
+
     /// Whether `key` holds a table; it is not taken.
     pub fn holds_table(&mut self, key: &'static str) -> bool {
         self.known.push(key);

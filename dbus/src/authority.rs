@@ -98,6 +98,18 @@ impl Authority {
             .map_err(|_| DecodeError::Type { field: "GetConnectionUnixProcessID", expected: "u" }.into())
     }
 
+    /// The uid of polkitd.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Absent`] where it is not running.
+    pub async fn uid(&self) -> Result<u32, AuthorityError> {
+        let reply = ask_bus(&self.connection, "GetConnectionUnixUser", AUTHORITY_NAME).await?;
+        reply
+            .body()
+            .deserialize()
+            .map_err(|_| DecodeError::Type { field: "GetConnectionUnixUser", expected: "u" }.into())
+    }
+
     /// Registers this connection as the agent of `subject`, reached at `path`. polkitd drops only one registration when a
     /// connection vanishes (0.105 to 128), so a connection must register once.
     ///

@@ -66,7 +66,9 @@ impl Details {
             details.subject_pid = Some(SubjectPid::new(pid(&text, "polkit.subject-pid")?)?);
         }
         if let Some(text) = details.other.remove("polkit.caller-pid") {
-            details.caller_pid = Some(CallerPid::new(pid(&text, "polkit.caller-pid")?)?);
+            // The bus says 0 of a mechanism in a pid namespace that it does not see, in a container for instance.
+            let number = pid(&text, "polkit.caller-pid")?;
+            details.caller_pid = (number != 0).then(|| CallerPid::new(number)).transpose()?;
         }
         Ok(details)
     }

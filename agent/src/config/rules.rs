@@ -1,6 +1,6 @@
 //! `[[rule]]`: what is answered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use polkit_config::{
     report::{Location, Problem, Report},
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     action::{ActionPattern, NEVER_NARROWED},
+    glob::Glob,
     process::named_file,
     rule::{Answer, Rule, SessionKey},
 };
@@ -38,6 +39,7 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
     let group = table.string("group", report).and_then(|name| named_group(&name, report));
     let exe = table.path("exe", report);
     let session = table.string("session", report);
+    let details = details(&mut table, report);
     let unbound = table.bool("unbound", report);
     let root_equivalent = table.bool("root_equivalent", report);
     let answer = table.required_string("answer", report).and_then(|word| checked_answer(word, report));
@@ -59,6 +61,7 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
         group,
         exe: exe.map(|exe| exe.value),
         session: session.map(|session| SessionKey::new(&session.value)),
+        details,
         unbound: unbound.as_ref().is_some_and(|unbound| unbound.value),
         answer: answer.value,
     };
@@ -111,6 +114,13 @@ fn patterns(list: Vec<Spanned<String>>, report: &mut Report) -> Vec<ActionPatter
         }
     }
     patterns
+}
+
+/// `details = { unit = "nginx.service" }`: any keys, each a text in which `*` stands for anything.
+fn details(table: &mut Table, report: &mut Report) -> BTreeMap<String, Glob> {
+    let Some(details) = table.table("details", report) else { return BTreeMap::new() };
+    let pairs = details.strings_by_key(report);
+    pairs.into_iter().map(|(key, value)| (key, Glob::new(&value.value))).collect()
 }
 
 fn checked_answer(word: Spanned<String>, report: &mut Report) -> Option<Spanned<Answer>> {

@@ -9,7 +9,7 @@ use polkit_config::{
 };
 
 use super::settings::registrations;
-use crate::{rule::Named, unit_pattern::UnitPattern};
+use crate::{glob::UnitPattern, rule::Named};
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Serve {
     /// New registrations in a second, once those that existed at first are there. Without it only a polkitd that loses
     /// descriptors sets a pace.
     pub new_per_second: Option<u32>,
+    /// Nothing is registered: a rule asks through the hook.
+    pub by_hook: bool,
 }
 
 /// Whom an entry serves.
@@ -71,6 +73,7 @@ pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
     let named = ["unit", "user", "pid_file", "exec"].into_iter().filter(|key| table.has(key)).count();
     let max = table.integer("max", report);
     let pace = table.integer("new_per_second", report);
+    let way = table.string("way", report);
     let given =
         [unit.is_some(), user.is_some(), pid_file.is_some(), exec.is_some()].into_iter().filter(|is| *is).count();
     table.finish(report);
@@ -97,7 +100,24 @@ pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
         Some(pace) => Some(per_second(&pace, report)?),
         None => None,
     };
-    Some(Entry { serve: Serve { what, max, new_per_second }, at })
+    let by_hook = match way {
+        Some(way) => hook(&way, &what, report)?,
+        None => false,
+    };
+    Some(Entry { serve: Serve { what, max, new_per_second, by_hook }, at })
+}
+
+fn hook(way: &Spanned<String>, what: &What, report: &mut Report) -> Option<bool> {
+    if way.value != "hook" {
+        let problem = Problem::error(way.at.clone(), format!("`{}` is no way", way.value));
+        report.push(problem.help("`\"hook\"`; without `way` the processes are registered"));
+        return None;
+    }
+    if !matches!(what, What::Unit(_) | What::User(_)) {
+        report.push(Problem::error(way.at.clone(), "the hook is for a `unit` or a `user`"));
+        return None;
+    }
+    Some(true)
 }
 
 fn per_second(pace: &Spanned<i64>, report: &mut Report) -> Option<u32> {
@@ -110,7 +130,10 @@ fn per_second(pace: &Spanned<i64>, report: &mut Report) -> Option<u32> {
 
 pub(super) fn warn_of_doubles(entries: &[Entry], report: &mut Report) {
     for (position, entry) in entries.iter().enumerate() {
-        let first = entries.iter().take(position).find(|earlier| earlier.serve.what == entry.serve.what);
+        let first = entries
+            .iter()
+            .take(position)
+            .find(|earlier| earlier.serve.what == entry.serve.what && earlier.serve.by_hook == entry.serve.by_hook);
         if let Some(first) = first {
             let message = format!("`{}` is served already at {}", entry.serve.what, report.place(&first.at));
             report.push(Problem::warning(entry.at.clone(), message));

@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     action::ActionPattern,
     facts::{Fact, FileId, Session},
+    glob::UnitPattern,
     rule::{Named, SessionKey},
-    unit_pattern::UnitPattern,
 };
 
 const ACTION: &str = "org.libvirt.unix.manage";
@@ -22,6 +22,7 @@ fn rule(answer: Answer) -> Rule {
         group: None,
         exe: None,
         session: None,
+        details: BTreeMap::new(),
         unbound: false,
         answer,
     }
@@ -36,6 +37,7 @@ fn facts() -> Facts {
         exe: Fact::Known(FileId { device: 1, inode: 2 }),
         named_files: BTreeMap::new(),
         session: Fact::Known(Session::None),
+        details: Fact::Unknown,
         bound: true,
     }
 }

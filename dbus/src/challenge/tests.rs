@@ -48,6 +48,13 @@ fn a_session_challenge_has_no_pids() {
 }
 
 #[test]
+fn a_mechanism_that_the_bus_does_not_see_has_no_pid() {
+    let mut body = well_formed();
+    body.3.insert("polkit.caller-pid", "0");
+    assert_eq!(Challenge::decode(&message(&body)).unwrap().details.caller_pid, None);
+}
+
+#[test]
 fn every_malformed_part_is_an_error_that_names_it() {
     let broken = |change: &dyn Fn(&mut Body)| {
         let mut body = well_formed();

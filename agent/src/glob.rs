@@ -1,12 +1,35 @@
-//! The name of a unit, or a pattern of such: `php*-fpm.service`, `app@*.service`, `docker-*.scope`.
+//! Texts with `*` in them.
 
 use std::fmt;
 
 use crate::cgroup::is_unit_name;
 
-/// `*` stands for any characters, none included; everything else for itself.
+/// A text in which `*` stands for any characters, none included, and everything else for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct UnitPattern(String);
+pub struct Glob(String);
+
+impl Glob {
+    /// Takes any text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Whether it covers `text`.
+    #[must_use]
+    pub fn covers(&self, text: &str) -> bool {
+        let Some((start, rest)) = self.0.split_once('*') else { return self.0 == text };
+        let Some(text) = text.strip_prefix(start) else { return false };
+        match rest.rsplit_once('*') {
+            None => text.ends_with(rest),
+            Some((middle, end)) => text.strip_suffix(end).is_some_and(|text| in_order(middle, text)),
+        }
+    }
+}
+
+/// The name of a unit, or a pattern of such: `php*-fpm.service`, `app@*.service`, `docker-*.scope`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UnitPattern(Glob);
 
 impl UnitPattern {
     /// Takes a name or a pattern as it stands in a configuration. The kind of the unit must be written out, so that a
@@ -14,24 +37,13 @@ impl UnitPattern {
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let concrete = text.replace('*', "x");
-        is_unit_name(&concrete).then(|| Self(text.to_owned()))
-    }
-
-    /// Whether it is one unit's name.
-    #[must_use]
-    pub fn is_name(&self) -> bool {
-        !self.0.contains('*')
+        is_unit_name(&concrete).then(|| Self(Glob::new(text)))
     }
 
     /// Whether the pattern covers the unit of that name.
     #[must_use]
     pub fn covers(&self, unit: &str) -> bool {
-        let Some((start, rest)) = self.0.split_once('*') else { return self.0 == unit };
-        let Some(unit) = unit.strip_prefix(start) else { return false };
-        match rest.rsplit_once('*') {
-            None => unit.ends_with(rest),
-            Some((middle, end)) => unit.strip_suffix(end).is_some_and(|unit| in_order(middle, unit)),
-        }
+        self.0.covers(unit)
     }
 }
 
@@ -48,7 +60,7 @@ fn in_order(parts: &str, mut text: &str) -> bool {
 
 impl fmt::Display for UnitPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.0)
     }
 }
 

@@ -1,0 +1,124 @@
+//! The road from a question of the hook to its answer. It is the challenge's road without what only a challenge has: there
+//! is no cookie to send back, and the rule that asks says itself which user polkit takes the subject for.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use polkit_config::names::Names;
+use polkit_dbus::SubjectPid;
+
+use crate::{
+    config::What,
+    decision::{Verdict, decide},
+    facts::Fact,
+    gather::{Offered, gather},
+    hook_wire::{self, Question},
+    log,
+    process::Held,
+    record::{Decision, Outcome, Way},
+    road::Road,
+    rule::Answer,
+};
+
+/// The users and groups that the hook's road knows: those of /etc, read again when a file is another one. A user database
+/// elsewhere could take longer to ask than polkitd can be kept waiting.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    read: Mutex<Option<(Stamps, Arc<Names>)>>,
+}
+
+type Stamps = [Option<std::time::SystemTime>; 2];
+
+impl Accounts {
+    fn now(&self) -> Option<Arc<Names>> {
+        let stamp = |path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        let stamps = [stamp("/etc/passwd"), stamp("/etc/group")];
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*read {
+            Some((known, names)) if *known == stamps => Some(Arc::clone(names)),
+            _ => {
+                let names = Arc::new(Names::of_root(Path::new("/")).ok()?);
+                *read = Some((stamps, Arc::clone(&names)));
+                Some(names)
+            }
+        }
+    }
+}
+
+/// Answers a question. Whatever goes wrong is "nothing": polkit then goes on with its other rules.
+pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> hook_wire::Answer {
+    let arrived = Instant::now();
+    let config = Arc::clone(&road.config.borrow());
+    let Some(names) = accounts.now() else { return hook_wire::Answer::Nothing };
+    let Some(held) = SubjectPid::new(question.pid).ok().and_then(|pid| Held::open(pid).ok()) else {
+        return hook_wire::Answer::Nothing;
+    };
+    // polkit fixed the user when the client connected; a pid that has passed on since is another user's as a rule.
+    if !is_user(&names, &held, &question.user) {
+        return hook_wire::Answer::Nothing;
+    }
+    let offered = Offered::TakenForGranted;
+    let Ok(mut gathered) = gather(&question.action, &held, offered, &config.rules, &road.cgroup_root, &names) else {
+        return hook_wire::Answer::Nothing;
+    };
+    gathered.facts.details = Fact::Known(question.details.clone());
+    let asks = |what: &What| match (what, &gathered.facts.unit) {
+        (What::Unit(pattern), Fact::Known(Some(unit))) => pattern.covers(unit),
+        (What::User(user), _) => user.id == gathered.facts.uid.get(),
+        _ => false,
+    };
+    if !config.serve.iter().any(|serve| serve.by_hook && asks(&serve.what)) {
+        return hook_wire::Answer::Nothing;
+    }
+
+    let verdict = decide(&config.rules, &gathered.facts);
+    let decision = Decision {
+        way: Way::Hook,
+        action: Some(&question.action),
+        verdict: &verdict,
+        subject: held.process,
+        described: &gathered.described,
+        caller: None,
+        identity: None,
+    };
+    let record = match road.recorder.open(&decision).await {
+        Ok(record) => record,
+        Err(error) => {
+            log::error(&format!("no record, no answer: the journal did not take a decision: {error}"));
+            return hook_wire::Answer::Nothing;
+        }
+    };
+    let same = held.look(&road.cgroup_root).is_ok_and(|now| now == gathered.seen);
+    let answer = if same { answer(&verdict) } else { hook_wire::Answer::Nothing };
+    let outcome = match answer {
+        hook_wire::Answer::Yes => Outcome::Sent,
+        hook_wire::Answer::No => Outcome::Refused,
+        hook_wire::Answer::Nothing if same => Outcome::Passed,
+        hook_wire::Answer::Nothing => Outcome::Changed,
+    };
+    if let Err(error) = road.recorder.close(record, &outcome, arrived.elapsed()).await {
+        log::warning(&format!("the outcome of a decision could not be recorded: {error}"));
+    }
+    answer
+}
+
+fn is_user(names: &Names, held: &Held, user: &str) -> bool {
+    let uid = held.process.uid.get();
+    match names.user(user) {
+        Ok(Some(known)) => known.uid == uid,
+        Ok(None) => user.parse() == Ok(uid),
+        Err(_) => false,
+    }
+}
+
+/// What no rule is about stays with polkit's other rules.
+fn answer(verdict: &Verdict) -> hook_wire::Answer {
+    match verdict.answer() {
+        Answer::Allow => hook_wire::Answer::Yes,
+        Answer::Deny | Answer::Dismiss if verdict.rule().is_some() => hook_wire::Answer::No,
+        Answer::Deny | Answer::Dismiss => hook_wire::Answer::Nothing,
+    }
+}
