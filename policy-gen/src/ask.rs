@@ -103,7 +103,7 @@ fn questions(policy: &Policy, names: &Names) -> Result<Answers, String> {
     let mut answers = Answers::default();
     for grant in &policy.grants {
         for action in &grant.actions {
-            if answers.rows.len() >= QUESTIONS_MAX {
+            if answers.rows.iter().filter(|row| row.user.is_some()).count() >= QUESTIONS_MAX {
                 answers.left_out += 2;
                 continue;
             }

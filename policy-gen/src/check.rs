@@ -88,13 +88,18 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
     }
     for member in policy.members.iter().filter(|_| !around.create) {
         let help = "correct the name, or say --create when building an image: systemd-sysusers would create it";
-        if around.names.user(&member.user.value).map_err(unreachable)?.is_none() {
-            let message = format!("there is no user `{}`", member.user.value);
-            report.push(Problem::error(member.user.at.clone(), message).help(help));
+        let (user, group) = (&member.user, &member.group);
+        if around.names.user(&user.value).map_err(unreachable)?.is_none() {
+            let message = format!("there is no user `{}`", user.value);
+            report.push(Problem::error(user.at.clone(), message).help(help));
+        } else if around.names.group(&user.value).map_err(unreachable)?.is_none() {
+            let message = format!("there is no group `{0}`, and systemd-sysusers makes one for every user", user.value);
+            let help = "it will be empty, and made when the system's accounts are next brought up to date";
+            report.push(Problem::warning(user.at.clone(), message).help(help));
         }
-        if around.names.group(&member.group.value).map_err(unreachable)?.is_none() {
-            let message = format!("there is no group `{}`", member.group.value);
-            report.push(Problem::error(member.group.at.clone(), message).help(help));
+        if around.names.group(&group.value).map_err(unreachable)?.is_none() {
+            let message = format!("there is no group `{}`", group.value);
+            report.push(Problem::error(group.at.clone(), message).help(help));
         }
     }
     Ok(())
@@ -109,24 +114,23 @@ pub fn passwords_unseen(policy: &Policy, report: &mut Report) {
     }
 }
 
-/// Warns of an `[[agent]]` that is never reached, since a grant answers first.
+/// Warns of an `[[agent]]` that is never reached, since a grant answers first: to the user, or to
+/// a group that a `[[member]]` of the same policy puts the user into.
 pub fn unreached_agents(policy: &Policy, report: &mut Report) {
-    let agents = policy.grants.iter().filter(|grant| grant.kind == Kind::Agent);
-    let same = |one: &Grant, other: &Grant, action: &str, user: &str| {
-        one.kind == Kind::Grant
-            && one.users.iter().any(|known| known.value == user)
-            && other.actions.iter().any(|known| known.value == action)
-            && one.actions.iter().any(|known| known.value == action)
-    };
-    for agent in agents {
-        for (user, action) in agent.users.iter().flat_map(|user| agent.actions.iter().map(move |action| (user, action)))
-        {
-            if let Some(grant) = policy.grants.iter().find(|grant| same(grant, agent, &action.value, &user.value)) {
-                let message = format!(
-                    "`{}` answers {} for `{}` before the agent is asked",
-                    grant.label, action.value, user.value
-                );
-                report.push(Problem::warning(user.at.clone(), message).help("leave one of the two out"));
+    for agent in policy.grants.iter().filter(|grant| grant.kind == Kind::Agent) {
+        for user in &agent.users {
+            let memberships = policy.members.iter().filter(|member| member.user.value == user.value);
+            let groups = memberships.map(|member| member.group.value.clone()).collect();
+            for action in &agent.actions {
+                let answers =
+                    |grant: &&Grant| grant.kind == Kind::Grant && grant.covers(&action.value, &user.value, &groups);
+                if let Some(grant) = policy.grants.iter().find(answers) {
+                    let message = format!(
+                        "`{}` answers {} for `{}` before the agent is asked",
+                        grant.label, action.value, user.value
+                    );
+                    report.push(Problem::warning(user.at.clone(), message).help("leave one of the two out"));
+                }
             }
         }
     }

@@ -83,9 +83,11 @@ pub fn apply(site: &Site<'_>, plan: &Plan, _lock: &Lock) -> Result<(), Failure> 
     let tree = site.tree;
     let mut made = Vec::new();
     let mut done = plan.done.clone();
+    let in_use = |directory: &String| done.files.iter().any(|file| file.path.starts_with(&format!("{directory}/")));
+    let (kept, left): (Vec<String>, Vec<String>) = plan.done.directories.iter().cloned().partition(in_use);
     let result = prepare_directories(site, plan, &mut made).and_then(|()| {
-        done.directories.extend(made.iter().cloned());
-        let pending = Record { directories: done.directories.clone(), ..plan.pending.clone() };
+        done.directories = [kept.clone(), made.clone()].concat();
+        let pending = Record { directories: [kept, left.clone(), made.clone()].concat(), ..plan.pending.clone() };
         change(site, plan, &pending, &done)
     });
     match &result {
@@ -93,8 +95,8 @@ pub fn apply(site: &Site<'_>, plan: &Plan, _lock: &Lock) -> Result<(), Failure> 
             for file in plan.pending.files.iter().filter(|file| plan.done.file(&file.path).is_none()) {
                 sweep(tree, &file.path);
             }
+            remove_directories(tree, &left);
             if done.is_empty() {
-                remove_directories(tree, &done.directories);
                 remove_directories(tree, &[DIRECTORY.to_owned()]);
             }
         }
@@ -120,9 +122,9 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     let prepared = Prepared::new(tree, &changes)?;
     let intent = Prepared::new(tree, &[record_change(PENDING, pending)])?.commit()?;
     // What fails from here on drops `prepared` or what became of it, and then `intent`: all is as before.
-    let mut changed = Memberships { tree, done: Vec::new() };
+    let mut changed = Memberships { site, done: Vec::new() };
     for member in on_host {
-        change_host(tree, member)?;
+        change_host(tree, site.names, member)?;
         changed.done.push(member);
     }
     prepared.commit()?.keep();
@@ -146,14 +148,15 @@ fn is_missing(names: &Names, member: &MemberChange) -> Result<bool, Failure> {
 
 /// Memberships of the host that are taken back unless the list is emptied.
 struct Memberships<'a> {
-    tree: &'a Tree,
+    site: &'a Site<'a>,
     done: Vec<&'a MemberChange>,
 }
 
 impl Drop for Memberships<'_> {
     fn drop(&mut self) {
         for member in self.done.iter().rev() {
-            let _ = change_host(self.tree, &MemberChange { add: !member.add, ..(*member).clone() });
+            let back = MemberChange { add: !member.add, ..(*member).clone() };
+            let _ = change_host(self.site.tree, self.site.names, &back);
         }
     }
 }
@@ -264,7 +267,8 @@ fn remove_directories(tree: &Tree, paths: &[String]) {
         let (above, name) = split(path);
         if let Ok(above) = tree.directory(above) {
             match rustix::fs::unlinkat(&above, name, AtFlags::REMOVEDIR) {
-                Ok(()) | Err(Errno::NOTEMPTY | Errno::NOENT) => {}
+                Ok(()) | Err(Errno::NOENT) => {}
+                // In use by somebody else, and so are those above it.
                 Err(_) => return,
             }
         }
