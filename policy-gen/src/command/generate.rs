@@ -53,11 +53,11 @@ fn from_options(options: &Generate, report: &mut Report) -> Result<Source, Failu
     let mut text = String::from("[[grant]]\n");
     let lists = [("actions", &options.action), ("users", &options.user), ("groups", &options.group)];
     for (key, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        let values = values.iter().map(|value| emit::quote::javascript(value));
+        let values = values.iter().map(|value| emit::quote::toml(value));
         text.push_str(&format!("{key} = [{}]\n", values.collect::<Vec<_>>().join(", ")));
     }
     match &options.result {
-        Some(result) => text.push_str(&format!("result = {}\n", emit::quote::javascript(result))),
+        Some(result) => text.push_str(&format!("result = {}\n", emit::quote::toml(result))),
         None => report.push(option_problem("--result", "is missing").help("add `--result yes`")),
     }
     Ok(Source::new("<command line>", text))
