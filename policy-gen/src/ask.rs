@@ -214,8 +214,9 @@ struct StandIn {
 
 impl StandIn {
     fn of(user: &User) -> Result<Self, String> {
-        let failed =
-            |error: &dyn std::fmt::Display| format!("starting a process of `{}` to ask about: {error}", user.name);
+        let failed = |error: &dyn std::fmt::Display| {
+            format!("starting a process of `{}` to ask about: {error}", escape(&user.name))
+        };
         let mut command = Command::new("sleep");
         command.arg("30").current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.uid(user.uid).gid(user.gid).spawn().map_err(|error| failed(&error))?;

@@ -5,7 +5,6 @@ use std::os::fd::OwnedFd;
 
 use polkit_config::names::Names;
 use rustix::fs::{AtFlags, FlockOperation, Gid, Mode, Uid};
-use rustix::io::Errno;
 
 use super::members::{change_host, create_in_tree, is_member, tree_changes};
 use super::plan::{Change, Current, MemberChange, NewFile, Plan, plan};
@@ -27,10 +26,18 @@ pub struct Site<'a> {
     pub mkdir: Option<Version>,
 }
 
-/// The right to change a tree; one at a time has it.
+/// The right to change a tree; one at a time has it. Directories that were made for it alone go with it.
 #[derive(Debug)]
-pub struct Lock {
-    _directory: OwnedFd,
+pub struct Lock<'a> {
+    tree: &'a Tree,
+    made: Vec<String>,
+    _directory: Option<OwnedFd>,
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        remove_directories(self.tree, &self.made);
+    }
 }
 
 /// Reads what is there and plans.
@@ -62,16 +69,18 @@ pub fn plan_now(site: &Site<'_>, files: &[File], members: &[(String, String)]) -
 ///
 /// # Errors
 /// [`Failure::Refused`]: it cannot be made, or another one has the lock.
-pub fn lock(tree: &Tree) -> Result<Lock, Failure> {
+pub fn lock(tree: &Tree) -> Result<Lock<'_>, Failure> {
     let refused = |error: &dyn std::fmt::Display| {
         let root = if rustix::process::geteuid().is_root() { "" } else { " Run this as root." };
         Failure::Refused(format!("cannot write {}: {error}. Nothing was changed.{root}", tree.shown(DIRECTORY)))
     };
-    make_directories(tree, DIRECTORY, &mut Vec::new()).map_err(|error| refused(&error))?;
+    let mut lock = Lock { tree, made: Vec::new(), _directory: None };
+    make_directories(tree, DIRECTORY, &mut lock.made).map_err(|error| refused(&error))?;
     let directory = tree.directory(DIRECTORY).map_err(|error| refused(&error))?;
     rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| refused(&"another polkit-policy-gen is at work there"))?;
-    Ok(Lock { _directory: directory })
+    lock._directory = Some(directory);
+    Ok(lock)
 }
 
 /// Does what was planned: all of it, or nothing.
@@ -79,12 +88,16 @@ pub fn lock(tree: &Tree) -> Result<Lock, Failure> {
 /// # Errors
 /// [`Failure::Refused`] that says what failed; everything is then as it was, save for accounts
 /// that `--create` made.
-pub fn apply(site: &Site<'_>, plan: &Plan, _lock: &Lock) -> Result<(), Failure> {
+pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failure> {
     let tree = site.tree;
     let mut made = Vec::new();
     let mut done = plan.done.clone();
-    let in_use = |directory: &String| done.files.iter().any(|file| file.path.starts_with(&format!("{directory}/")));
-    let (kept, left): (Vec<String>, Vec<String>) = plan.done.directories.iter().cloned().partition(in_use);
+    let record = (!done.is_empty()).then(|| format!("{DIRECTORY}/{NAME}"));
+    let paths: Vec<&String> = done.files.iter().map(|file| &file.path).chain(&record).collect();
+    let in_use = |directory: &String| paths.iter().any(|path| path.starts_with(&format!("{directory}/")));
+    // Those of the lock are the outermost.
+    let all = lock.made.iter().chain(&plan.done.directories);
+    let (kept, left): (Vec<String>, Vec<String>) = all.cloned().partition(in_use);
     let result = prepare_directories(site, plan, &mut made).and_then(|()| {
         done.directories = [kept.clone(), made.clone()].concat();
         let pending = Record { directories: [kept, left.clone(), made.clone()].concat(), ..plan.pending.clone() };
@@ -96,9 +109,6 @@ pub fn apply(site: &Site<'_>, plan: &Plan, _lock: &Lock) -> Result<(), Failure> 
                 sweep(tree, &file.path);
             }
             remove_directories(tree, &left);
-            if done.is_empty() {
-                remove_directories(tree, &[DIRECTORY.to_owned()]);
-            }
         }
         Err(_) => remove_directories(tree, &made),
     }
@@ -216,7 +226,10 @@ fn polkits_directory(directory: &str) -> Option<&'static str> {
 fn make_polkits(site: &Site<'_>, path: &str, version: Version) -> Result<(), String> {
     let tree = site.tree;
     let rules = path.ends_with("rules.d");
+    let polkitd = site.names.user("polkitd").map_err(|error| error.to_string())?;
     let (user, group, mode) = match (rules, path.starts_with("etc/")) {
+        // In the tree of a package there are no users: polkit's own package settles the directory.
+        (true, false) if polkitd.is_none() => (false, false, 0o755),
         (true, _) if version <= Version(122) => (true, false, 0o700),
         (true, true) => (false, true, 0o750),
         (false, true) if version >= Version::RULES => (false, true, 0o750),
@@ -224,7 +237,7 @@ fn make_polkits(site: &Site<'_>, path: &str, version: Version) -> Result<(), Str
         _ => (false, false, 0o755),
     };
     let missing = |what: &str| format!("there is no {what} `polkitd`, whose it would be; install polkit first");
-    let uid = match site.names.user("polkitd").map_err(|error| error.to_string())? {
+    let uid = match polkitd {
         Some(polkitd) if user => polkitd.uid,
         None if user => return Err(missing("user")),
         _ => 0,
@@ -266,11 +279,8 @@ fn remove_directories(tree: &Tree, paths: &[String]) {
     for path in paths.iter().rev() {
         let (above, name) = split(path);
         if let Ok(above) = tree.directory(above) {
-            match rustix::fs::unlinkat(&above, name, AtFlags::REMOVEDIR) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                // In use by somebody else, and so are those above it.
-                Err(_) => return,
-            }
+            // Fails where somebody else has put something into it.
+            let _ = rustix::fs::unlinkat(&above, name, AtFlags::REMOVEDIR);
         }
     }
 }
