@@ -58,12 +58,12 @@ pub(super) struct Entry {
 
 pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
     let at = table.at().clone();
+    // Counted before they are read: what is read is taken out.
+    let named = ["unit", "pid_file", "exec"].into_iter().filter(|key| table.has(key)).count();
     let unit = table.string("unit", report).and_then(|unit| checked_unit(unit, report));
     let pid_file = table.path("pid_file", report);
     let exec = table.strings("exec", report);
-    let named = ["unit", "pid_file", "exec"].into_iter().filter(|key| table.has(key)).count();
     let max = table.integer("max", report);
-    let given = usize::from(unit.is_some()) + usize::from(pid_file.is_some()) + usize::from(exec.is_some());
     table.finish(report);
 
     let what = match (unit, pid_file, exec) {
@@ -72,7 +72,7 @@ pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
         (None, None, Some(who)) => What::Exec(who.into_iter().filter_map(|name| who_may(name, report)).collect()),
         _ => {
             // A form that was there and wrong has its own error already.
-            if given > 1 || named == 0 {
+            if named != 1 {
                 let problem = Problem::error(at, "[[serve]] names one of `unit`, `pid_file` and `exec`");
                 report.push(problem.help("`unit = \"apache2.service\"` serves every process of that unit"));
             }
