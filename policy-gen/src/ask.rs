@@ -1,7 +1,6 @@
 //! Asking the running polkitd, so that what was installed is seen to decide.
 
 use std::collections::{BTreeSet, HashMap};
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,8 @@ use crate::policy::{Answer, Policy, Results};
 
 /// How long polkitd may take to notice the new files.
 const RELOAD: Duration = Duration::from_secs(3);
+/// How long the process that is asked about may take to start.
+const START: Duration = Duration::from_secs(2);
 /// How many questions are asked; a policy of thousands of grants is not asked about as a whole.
 const QUESTIONS_MAX: usize = 40;
 /// Users that hardly any policy names.
@@ -213,23 +214,43 @@ struct StandIn {
 }
 
 impl StandIn {
+    /// The user can trace the process and so become it. It therefore gets nothing of ours: no
+    /// environment, and no terminal, which it loses (setsid) before it stops being root.
     fn of(user: &User) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| {
             format!("starting a process of `{}` to ask about: {error}", escape(&user.name))
         };
-        let mut command = Command::new("sleep");
-        command.arg("30").current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.uid(user.uid).gid(user.gid).spawn().map_err(|error| failed(&error))?;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()));
+        let mut command = Command::new("setsid");
+        command.arg("setpriv").arg(format!("--reuid={}", user.uid)).arg(format!("--regid={}", user.gid));
+        command.args(["--clear-groups", "sleep", "30"]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().map_err(|error| failed(&error))?;
+        let mut stand_in = Self { child, subject: Subject::Session(String::new()) };
+        let deadline = Instant::now() + START;
+        while !stand_in.is_ready(user.uid) {
+            if Instant::now() > deadline || !matches!(stand_in.child.try_wait(), Ok(None)) {
+                return Err(failed(&"setsid and setpriv (util-linux) did not start it"));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let pid = stand_in.child.id();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
         // Field 22, counted from the last parenthesis, after which field 3 begins: the name may hold anything.
         let started = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok());
-        let subject = (|| {
-            let (pid, uid) = (SubjectPid::new(child.id()).ok()?, SubjectUid::new(user.uid).ok()?);
+        let subject = || {
+            let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(user.uid).ok()?);
             Some(Subject::Process(Process { pid, start_time: StartTime(started?), uid }))
-        })();
-        let mut stand_in = Self { child, subject: Subject::Session(String::new()) };
-        stand_in.subject = subject.ok_or_else(|| failed(&"it cannot be found in /proc"))?;
+        };
+        stand_in.subject = subject().ok_or_else(|| failed(&"it cannot be found in /proc"))?;
         Ok(stand_in)
+    }
+
+    /// Whether it is the last program of the three, and the user's.
+    fn is_ready(&self, uid: u32) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let uids = vec![uid.to_string(); 4].join("\t");
+        field("Name:") == Some("sleep") && field("Uid:") == Some(&uids)
     }
 }
 

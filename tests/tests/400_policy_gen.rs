@@ -480,3 +480,66 @@ fn pkla_decides_through_polkit_pkla_compat_and_names_are_only_names() {
     assert_eq!(difference(&seeded, &state(&bed)), [""; 0]);
     assert_ne!(before, seeded);
 }
+
+#[test]
+fn a_rule_that_answers_before_ours_is_told() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = bed(&root);
+    bed.write("/etc/polkit-1/rules.d/10-no.rules", 0o644, "polkit.addRule(function () { return 'no'; });\n");
+    let installed = install(&bed, GRANT, &[]);
+    assert_eq!(installed.code(), Some(1), "{installed}");
+    assert!(installed.stdout.contains("yes     no  <- not as expected"), "{installed}");
+    assert!(installed.stderr.contains("An earlier rule may answer first"), "{installed}");
+}
+
+#[test]
+fn the_process_that_is_asked_about_has_no_environment_and_no_terminal_of_ours() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = bed(&root);
+    bed.write(POLICY, 0o600, GRANT);
+    // polkitd is stopped in its tracks, so that the process stays long enough to be looked at.
+    let script = "
+        kill -STOP $(pidof polkitd)
+        SECRET=1 script -qec 'SECRET=1 polkit-policy-gen install --target debian:13 /root/policy.toml' /dev/null &
+        for try in $(seq 200); do pid=$(pgrep -u alice sleep) && break; sleep 0.02; done
+        tr '\\0' '\\n' < /proc/$pid/environ
+        awk '{print \"tty\", $7}' /proc/$pid/stat
+        kill -CONT $(pidof polkitd)
+        wait";
+    let seen = bed.exec(["sh", "-c", script]);
+    assert!(seen.stdout.contains("PATH=/usr/sbin:") && seen.stdout.contains("tty 0\n"), "{seen}");
+    assert!(!seen.stdout.contains("SECRET"), "{seen}");
+}
+
+#[test]
+fn a_membership_is_taken_back_when_what_follows_fails() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = bed(&root);
+    let _ = install(&bed, GRANT, &[]).success();
+    let before = state(&bed);
+    // The second name of the record, which is the last to be written, is taken.
+    let _ = bed.exec(["mkdir", "-p", "/var/lib/polkit-policy-gen/.state.json.old/x"]).success();
+    let refused = install(&bed, ALL, &[]);
+    assert_eq!(refused.code(), Some(1), "{refused}");
+    assert!(
+        refused.stderr.contains("state.json: File exists") && refused.stderr.contains("Nothing was changed."),
+        "{refused}"
+    );
+    assert_eq!(difference(&before, &state(&bed)), [""; 0]);
+    let _ = bed.exec(["rm", "-r", "/var/lib/polkit-policy-gen/.state.json.old"]).success();
+    let _ = install(&bed, ALL, &[]).success();
+}
+
+#[test]
+fn without_a_tool_for_memberships_nothing_is_installed() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = bed(&root);
+    for tool in ["/usr/bin/systemd-sysusers", "/usr/bin/gpasswd", "/usr/sbin/usermod"] {
+        bed.remove(tool);
+    }
+    let before = state(&bed);
+    let refused = install(&bed, ALL, &[]);
+    assert_eq!(refused.code(), Some(1), "{refused}");
+    assert!(refused.stderr.contains("none of gpasswd, usermod is installed"), "{refused}");
+    assert_eq!(difference(&before, &state(&bed)), [""; 0]);
+}

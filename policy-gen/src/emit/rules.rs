@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Origin;
 use super::quote::{comment, javascript};
 use crate::policy::Grant;
 
@@ -82,7 +83,7 @@ struct Entry<'a> {
 
 /// A rules file. The same grants give the same bytes.
 #[must_use]
-pub fn emit(grants: &[&Grant], origin: &str) -> String {
+pub fn emit(grants: &[&Grant], origin: &Origin) -> String {
     let mut actions: BTreeMap<&str, Entry<'_>> = BTreeMap::new();
     for (number, grant) in grants.iter().enumerate() {
         for action in &grant.actions {

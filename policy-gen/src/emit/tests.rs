@@ -31,7 +31,7 @@ group = "vm"
 fn emitted(text: &str, format: Format, owner: Owner) -> (Vec<File>, Vec<String>) {
     let mut report = Report::new();
     let policy = read(&[Source::new("p.toml", text)], &mut report);
-    let files = files(&policy, "/etc/p.toml", format, owner, &mut report);
+    let files = files(&policy, &Origin::Files("/etc/p.toml".to_owned()), format, owner, &mut report);
     (files, report.lines())
 }
 

@@ -14,7 +14,8 @@ use crate::tree::Tree;
 
 /// Where the tools are; the caller's PATH is not asked.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-const FILES: [&str; 2] = ["etc/group", "etc/gshadow"];
+/// The files that hold the memberships of a tree.
+pub const FILES: [&str; 2] = ["etc/group", "etc/gshadow"];
 
 /// Whether `user` is a member of `group` now: listed in `etc/group`, or by its primary group.
 ///

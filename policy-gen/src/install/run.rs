@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use polkit_config::names::Names;
 use rustix::fs::{AtFlags, FlockOperation, Gid, Mode, Uid};
 
-use super::members::{change_host, create_in_tree, is_member, tree_changes};
+use super::members::{FILES as ACCOUNTS, change_host, create_in_tree, is_member, tree_changes};
 use super::plan::{Change, Current, MemberChange, NewFile, Plan, plan};
 use super::record::{DIRECTORY, NAME, PENDING, Record};
 use super::write::{Prepared, sweep};
@@ -26,16 +26,24 @@ pub struct Site<'a> {
     pub mkdir: Option<Version>,
 }
 
-/// The right to change a tree; one at a time has it. Directories that were made for it alone go with it.
+/// The right to change a tree; one at a time has it. It lies on the directory of the record, which
+/// goes with it if there is no record in it.
 #[derive(Debug)]
 pub struct Lock<'a> {
     tree: &'a Tree,
     made: Vec<String>,
-    _directory: Option<OwnedFd>,
+    directory: Option<OwnedFd>,
 }
 
 impl Drop for Lock<'_> {
     fn drop(&mut self) {
+        if self.directory.is_none() {
+            return remove_directories(self.tree, &self.made);
+        }
+        for name in [PENDING, NAME] {
+            sweep(self.tree, &format!("{DIRECTORY}/{name}"));
+        }
+        remove_directories(self.tree, &[DIRECTORY.to_owned()]);
         remove_directories(self.tree, &self.made);
     }
 }
@@ -74,12 +82,12 @@ pub fn lock(tree: &Tree) -> Result<Lock<'_>, Failure> {
         let root = if rustix::process::geteuid().is_root() { "" } else { " Run this as root." };
         Failure::Refused(format!("cannot write {}: {error}. Nothing was changed.{root}", tree.shown(DIRECTORY)))
     };
-    let mut lock = Lock { tree, made: Vec::new(), _directory: None };
+    let mut lock = Lock { tree, made: Vec::new(), directory: None };
     make_directories(tree, DIRECTORY, &mut lock.made).map_err(|error| refused(&error))?;
     let directory = tree.directory(DIRECTORY).map_err(|error| refused(&error))?;
     rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| refused(&"another polkit-policy-gen is at work there"))?;
-    lock._directory = Some(directory);
+    lock.directory = Some(directory);
     Ok(lock)
 }
 
@@ -105,8 +113,10 @@ pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failur
     });
     match &result {
         Ok(()) => {
-            for file in plan.pending.files.iter().filter(|file| plan.done.file(&file.path).is_none()) {
-                sweep(tree, &file.path);
+            let gone =
+                plan.pending.files.iter().map(|file| file.path.as_str()).filter(|path| done.file(path).is_none());
+            for path in gone.chain(if tree.is_host() { [].as_slice() } else { &ACCOUNTS }.iter().copied()) {
+                sweep(tree, path);
             }
             remove_directories(tree, &left);
         }
@@ -129,9 +139,9 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     changes.extend(tree_changes(tree, in_tree)?);
     // The last to become visible: with it the work is done.
     changes.push(record_change(NAME, done));
-    let prepared = Prepared::new(tree, &changes)?;
-    let intent = Prepared::new(tree, &[record_change(PENDING, pending)])?.commit()?;
     // What fails from here on drops `prepared` or what became of it, and then `intent`: all is as before.
+    let intent = Prepared::new(tree, &[record_change(PENDING, pending)])?.commit()?;
+    let prepared = Prepared::new(tree, &changes)?;
     let mut changed = Memberships { site, done: Vec::new() };
     for member in on_host {
         change_host(tree, site.names, member)?;
