@@ -8,7 +8,7 @@ use polkit_config::escape::escape;
 use polkit_config::names::{Names, User};
 use polkit_dbus::{Authority, AuthorityError, Interaction, Process, StartTime, Subject, SubjectPid, SubjectUid};
 
-use crate::policy::{Answer, Policy, Results};
+use crate::policy::{Answer, Grant, Policy, Results};
 
 /// How long polkitd may take to notice the new files.
 const RELOAD: Duration = Duration::from_secs(3);
@@ -108,49 +108,52 @@ fn questions(policy: &Policy, names: &Names) -> Result<Answers, String> {
                 answers.left_out += 2;
                 continue;
             }
-            let listed =
-                grant.groups.iter().map(|group| members(names, &group.value)).collect::<Result<Vec<_>, _>>()?;
-            let named = grant.users.iter().map(|user| user.value.clone()).chain(listed.into_iter().flatten());
-            let strangers = STRANGERS.iter().map(|&name| name.to_owned());
-            let known = |name: String| names.user(&name).map_err(|error| error.to_string());
-            let mut row = |user: Option<User>, seen: &str, wants: bool| -> Result<bool, String> {
-                let expected = match &user {
-                    Some(user) => policy.results(&action.value, &user.name, &group_names(names, user)?),
-                    None => None,
-                };
-                let fits = user.is_none() || expected.is_some() == wants;
-                if fits {
-                    let (grant, action, seen) = (grant.label.clone(), action.value.clone(), seen.to_owned());
-                    answers.rows.push(Row { grant, action, user, expected, seen, as_expected: true });
-                }
-                Ok(fits)
+            let expected = |user: &User| -> Result<Option<Results>, String> {
+                Ok(policy.results(&action.value, &user.name, &group_names(names, user)?))
             };
-            let mut asked = false;
-            for name in named {
-                // polkit lets uid 0 do everything, whatever the rules say.
-                if let Some(user) = known(name)?.filter(|user| user.uid != 0) {
-                    asked = row(Some(user), "", true)?;
-                    break;
-                }
-            }
-            if !asked {
-                row(None, "not asked: it names nobody yet who is there", true)?;
-            }
-            for name in strangers {
-                if let Some(user) = known(name)?
-                    && row(Some(user), "", false)?
-                {
-                    break;
-                }
+            let mut row = |user: Option<User>, expected: Option<Results>| {
+                let seen = "not asked: it names nobody who is there".to_owned();
+                let (grant, action) = (grant.label.clone(), action.value.clone());
+                answers.rows.push(Row { grant, action, user, expected, seen, as_expected: true });
+            };
+            let member = first_user(names, named(grant, names)?, |_| Ok(true))?;
+            let of_member = member.as_ref().map(expected).transpose()?.flatten();
+            row(member, of_member);
+            let strangers = STRANGERS.map(str::to_owned).to_vec();
+            if let Some(stranger) = first_user(names, strangers, |user| Ok(expected(user)?.is_none()))? {
+                row(Some(stranger), None);
             }
         }
     }
     Ok(answers)
 }
 
-fn members(names: &Names, group: &str) -> Result<Vec<String>, String> {
-    let group = names.group(group).map_err(|error| error.to_string())?;
-    group.map_or(Ok(Vec::new()), |group| names.listed_members(&group).map_err(|error| error.to_string()))
+/// The names of all whom a grant names or its groups list.
+fn named(grant: &Grant, names: &Names) -> Result<Vec<String>, String> {
+    let mut named: Vec<String> = grant.users.iter().map(|user| user.value.clone()).collect();
+    for group in &grant.groups {
+        if let Some(group) = names.group(&group.value).map_err(|error| error.to_string())? {
+            named.extend(names.listed_members(&group).map_err(|error| error.to_string())?);
+        }
+    }
+    Ok(named)
+}
+
+/// The first who exists and fits. polkit lets uid 0 do everything, whatever the rules say.
+fn first_user(
+    names: &Names,
+    among: Vec<String>,
+    fits: impl Fn(&User) -> Result<bool, String>,
+) -> Result<Option<User>, String> {
+    for name in among {
+        let user = names.user(&name).map_err(|error| error.to_string())?;
+        if let Some(user) = user.filter(|user| user.uid != 0)
+            && fits(&user)?
+        {
+            return Ok(Some(user));
+        }
+    }
+    Ok(None)
 }
 
 fn group_names(names: &Names, user: &User) -> Result<BTreeSet<String>, String> {

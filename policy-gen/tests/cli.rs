@@ -230,6 +230,7 @@ fn a_package_s_tree_needs_neither_accounts_nor_polkit() {
         assert!(installed.status.success(), "{installed:?}");
         assert!(root.path().join("usr/share/polkit-1/rules.d/45-polkit-policy-gen.rules").is_file());
         assert!(root.path().join("usr/lib/sysusers.d/polkit-policy-gen.conf").is_file());
+        assert!(!out(&installed).contains("added www-data"), "there is no group file to add it to: {installed:?}");
         assert!(run(&["remove", "--root", dir]).status.success());
         assert_eq!(state(root.path()), [""; 0], "{target}");
     }
@@ -292,4 +293,15 @@ fn an_installation_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_f
         state(root.path()).into_iter().filter(|line| line.contains("policy-gen") || line.contains("/.")).collect();
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(std::fs::read_to_string(root.path().join("etc/group")).unwrap().lines().last(), Some("vm:x:3100:alice"));
+}
+
+#[test]
+fn a_second_name_of_one_id_is_warned_of() {
+    let root = tree();
+    let passwd = root.path().join("etc/passwd");
+    std::fs::write(&passwd, std::fs::read_to_string(&passwd).unwrap() + "toor:x:33:33::/:/bin/sh\n").unwrap();
+    let (_folder, path) = policy("[[grant]]\nactions = ['a.b']\nusers = ['toor', 'gone']\nresult = 'yes'\n");
+    let output = run(&["diff", &path, "--root", root.path().to_str().unwrap()]);
+    assert!(err(&output).contains("warning: polkit knows the user `toor` as `www-data`"), "{output:?}");
+    assert!(err(&output).contains("warning: there is no user `gone`"), "{output:?}");
 }

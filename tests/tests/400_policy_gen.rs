@@ -543,3 +543,22 @@ fn without_a_tool_for_memberships_nothing_is_installed() {
     assert!(refused.stderr.contains("none of gpasswd, usermod is installed"), "{refused}");
     assert_eq!(difference(&before, &state(&bed)), [""; 0]);
 }
+
+#[test]
+fn an_image_s_users_are_created_only_when_asked_for() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = bed(&root);
+    let files = "mkdir -p /img/etc/polkit-1/rules.d && echo root:x:0:0::/root:/bin/sh > /img/etc/passwd
+        echo root:x:0: > /img/etc/group";
+    let _ = bed.exec(["sh", "-c", files]).success();
+    let member = "[[member]]\nuser = 'panel'\ngroup = 'machines'\n";
+    let refused = install(&bed, member, &["--root", "/img"]);
+    assert_eq!(refused.code(), Some(1), "{refused}");
+    assert_eq!(bed.read("/img/etc/group"), "root:x:0:\n");
+    let _ = install(&bed, member, &["--root", "/img", "--create"]).success();
+    let group = bed.read("/img/etc/group");
+    assert!(group.lines().any(|line| line.starts_with("machines:x:") && line.ends_with(":panel")), "{group}");
+    assert!(bed.read("/img/etc/passwd").contains("\npanel:x:"));
+    let _ = run(&bed, &["remove", "--root", "/img"]).success();
+    assert!(!bed.read("/img/etc/group").contains(":panel"));
+}

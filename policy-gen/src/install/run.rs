@@ -63,10 +63,12 @@ pub fn plan_now(site: &Site<'_>, files: &[File], members: &[(String, String)]) -
         })?;
         current.extend(read.map(|contents| (path, contents)));
     }
+    let has_accounts = tree.is_host() || has_accounts(tree);
     let mut known: BTreeMap<(String, String), bool> = BTreeMap::new();
     let recorded = record.members.iter().map(|member| (member.user.clone(), member.group.clone()));
     for (user, group) in members.iter().cloned().chain(recorded) {
-        let is = is_member(tree, site.names, &user, &group)?;
+        // In the tree of a package there are no accounts: systemd-sysusers does it where the package goes.
+        let is = !has_accounts || is_member(tree, site.names, &user, &group)?;
         known.insert((user, group), is);
     }
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
@@ -129,8 +131,7 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     let tree = site.tree;
     let (on_host, in_tree) =
         if tree.is_host() { (plan.members.as_slice(), &[][..]) } else { (&[][..], plan.members.as_slice()) };
-    let has_accounts = tree.read("etc/group").is_ok_and(|group| group.is_some());
-    for member in in_tree.iter().filter(|member| member.add && has_accounts) {
+    for member in in_tree.iter().filter(|member| member.add) {
         if is_missing(site.names, member)? {
             create_in_tree(tree, member)?;
         }
@@ -152,6 +153,10 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     intent.keep();
     remove_pending(tree);
     Ok(())
+}
+
+fn has_accounts(tree: &Tree) -> bool {
+    tree.read("etc/group").is_ok_and(|group| group.is_some())
 }
 
 fn record_change(name: &str, record: &Record) -> Change {
