@@ -2,12 +2,12 @@
 //! is no cookie to send back, and the rule that asks says itself which user polkit takes the subject for.
 
 use std::{
-    path::Path,
+    fs,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
-use polkit_config::names::Names;
+use polkit_config::names::{Names, Tree};
 use polkit_dbus::SubjectPid;
 
 use crate::{
@@ -30,17 +30,21 @@ pub struct Accounts {
     read: Mutex<Option<(Stamps, Arc<Names>)>>,
 }
 
-type Stamps = [Option<std::time::SystemTime>; 2];
+type Stamps = [Option<SystemTime>; 2];
+
+const PASSWD: &str = "/etc/passwd";
+const GROUP: &str = "/etc/group";
 
 impl Accounts {
     fn now(&self) -> Option<Arc<Names>> {
-        let stamp = |path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-        let stamps = [stamp("/etc/passwd"), stamp("/etc/group")];
+        let stamp = |path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        let stamps = [stamp(PASSWD), stamp(GROUP)];
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         match &*read {
             Some((known, names)) if *known == stamps => Some(Arc::clone(names)),
             _ => {
-                let names = Arc::new(Names::of_root(Path::new("/")).ok()?);
+                let (passwd, group) = (fs::read_to_string(PASSWD).ok()?, fs::read_to_string(GROUP).ok()?);
+                let names = Arc::new(Names::Root(Tree::parse(&passwd, &group)));
                 *read = Some((stamps, Arc::clone(&names)));
                 Some(names)
             }

@@ -11,7 +11,6 @@ const AT_MOST: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Said {
     texts: HashSet<String>,
-    last: Option<String>,
 }
 
 impl Said {
@@ -21,7 +20,6 @@ impl Said {
             self.texts.clear();
         }
         if self.texts.insert(text.to_owned()) {
-            self.last = Some(text.to_owned());
             log::warning(text);
         }
     }
@@ -29,11 +27,5 @@ impl Said {
     /// Everything may be said again: things have changed.
     pub fn clear(&mut self) {
         self.texts.clear();
-    }
-
-    /// The last warning.
-    #[must_use]
-    pub fn last(&self) -> Option<&str> {
-        self.last.as_deref()
     }
 }

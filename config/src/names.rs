@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
+use crate::escape::visible;
+
 /// The longest name of a user or group that is accepted, in bytes (Linux: LOGIN_NAME_MAX).
 const NAME_MAX: usize = 256;
 
@@ -46,7 +48,7 @@ impl LookupError {
 
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}", self.attempted, self.cause)
+        write!(f, "cannot {}: {}", visible(&self.attempted), visible(&self.cause))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Asking the running polkitd, so that what was installed is seen to decide.
 
 use std::collections::{BTreeSet, HashMap};
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,10 +8,12 @@ use polkit_config::escape::escape;
 use polkit_config::names::{Names, User};
 use polkit_dbus::{Authority, AuthorityError, Interaction, Process, StartTime, Subject, SubjectPid, SubjectUid};
 
-use crate::policy::{Answer, Policy, Results};
+use crate::policy::{Answer, Grant, Policy, Results};
 
 /// How long polkitd may take to notice the new files.
 const RELOAD: Duration = Duration::from_secs(3);
+/// How long the process that is asked about may take to start.
+const START: Duration = Duration::from_secs(2);
 /// How many questions are asked; a policy of thousands of grants is not asked about as a whole.
 const QUESTIONS_MAX: usize = 40;
 /// Users that hardly any policy names.
@@ -103,53 +104,56 @@ fn questions(policy: &Policy, names: &Names) -> Result<Answers, String> {
     let mut answers = Answers::default();
     for grant in &policy.grants {
         for action in &grant.actions {
-            if answers.rows.len() >= QUESTIONS_MAX {
+            if answers.rows.iter().filter(|row| row.user.is_some()).count() >= QUESTIONS_MAX {
                 answers.left_out += 2;
                 continue;
             }
-            let listed =
-                grant.groups.iter().map(|group| members(names, &group.value)).collect::<Result<Vec<_>, _>>()?;
-            let named = grant.users.iter().map(|user| user.value.clone()).chain(listed.into_iter().flatten());
-            let strangers = STRANGERS.iter().map(|&name| name.to_owned());
-            let known = |name: String| names.user(&name).map_err(|error| error.to_string());
-            let mut row = |user: Option<User>, seen: &str, wants: bool| -> Result<bool, String> {
-                let expected = match &user {
-                    Some(user) => policy.results(&action.value, &user.name, &group_names(names, user)?),
-                    None => None,
-                };
-                let fits = user.is_none() || expected.is_some() == wants;
-                if fits {
-                    let (grant, action, seen) = (grant.label.clone(), action.value.clone(), seen.to_owned());
-                    answers.rows.push(Row { grant, action, user, expected, seen, as_expected: true });
-                }
-                Ok(fits)
+            let expected = |user: &User| -> Result<Option<Results>, String> {
+                Ok(policy.results(&action.value, &user.name, &group_names(names, user)?))
             };
-            let mut asked = false;
-            for name in named {
-                // polkit lets uid 0 do everything, whatever the rules say.
-                if let Some(user) = known(name)?.filter(|user| user.uid != 0) {
-                    asked = row(Some(user), "", true)?;
-                    break;
-                }
-            }
-            if !asked {
-                row(None, "not asked: it names nobody yet who is there", true)?;
-            }
-            for name in strangers {
-                if let Some(user) = known(name)?
-                    && row(Some(user), "", false)?
-                {
-                    break;
-                }
+            let mut row = |user: Option<User>, expected: Option<Results>| {
+                let seen = "not asked: it names nobody who is there".to_owned();
+                let (grant, action) = (grant.label.clone(), action.value.clone());
+                answers.rows.push(Row { grant, action, user, expected, seen, as_expected: true });
+            };
+            let member = first_user(names, named(grant, names)?, |_| Ok(true))?;
+            let of_member = member.as_ref().map(expected).transpose()?.flatten();
+            row(member, of_member);
+            let strangers = STRANGERS.map(str::to_owned).to_vec();
+            if let Some(stranger) = first_user(names, strangers, |user| Ok(expected(user)?.is_none()))? {
+                row(Some(stranger), None);
             }
         }
     }
     Ok(answers)
 }
 
-fn members(names: &Names, group: &str) -> Result<Vec<String>, String> {
-    let group = names.group(group).map_err(|error| error.to_string())?;
-    group.map_or(Ok(Vec::new()), |group| names.listed_members(&group).map_err(|error| error.to_string()))
+/// The names of all whom a grant names or its groups list.
+fn named(grant: &Grant, names: &Names) -> Result<Vec<String>, String> {
+    let mut named: Vec<String> = grant.users.iter().map(|user| user.value.clone()).collect();
+    for group in &grant.groups {
+        if let Some(group) = names.group(&group.value).map_err(|error| error.to_string())? {
+            named.extend(names.listed_members(&group).map_err(|error| error.to_string())?);
+        }
+    }
+    Ok(named)
+}
+
+/// The first who exists and fits. polkit lets uid 0 do everything, whatever the rules say.
+fn first_user(
+    names: &Names,
+    among: Vec<String>,
+    fits: impl Fn(&User) -> Result<bool, String>,
+) -> Result<Option<User>, String> {
+    for name in among {
+        let user = names.user(&name).map_err(|error| error.to_string())?;
+        if let Some(user) = user.filter(|user| user.uid != 0)
+            && fits(&user)?
+        {
+            return Ok(Some(user));
+        }
+    }
+    Ok(None)
 }
 
 fn group_names(names: &Names, user: &User) -> Result<BTreeSet<String>, String> {
@@ -213,22 +217,43 @@ struct StandIn {
 }
 
 impl StandIn {
+    /// The user can trace the process and so become it. It therefore gets nothing of ours: no
+    /// environment, and no terminal, which it loses (setsid) before it stops being root.
     fn of(user: &User) -> Result<Self, String> {
-        let failed =
-            |error: &dyn std::fmt::Display| format!("starting a process of `{}` to ask about: {error}", user.name);
-        let mut command = Command::new("sleep");
-        command.arg("30").current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.uid(user.uid).gid(user.gid).spawn().map_err(|error| failed(&error))?;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()));
+        let failed = |error: &dyn std::fmt::Display| {
+            format!("starting a process of `{}` to ask about: {error}", escape(&user.name))
+        };
+        let mut command = Command::new("setsid");
+        command.arg("setpriv").arg(format!("--reuid={}", user.uid)).arg(format!("--regid={}", user.gid));
+        command.args(["--clear-groups", "sleep", "30"]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().map_err(|error| failed(&error))?;
+        let mut stand_in = Self { child, subject: Subject::Session(String::new()) };
+        let deadline = Instant::now() + START;
+        while !stand_in.is_ready(user.uid) {
+            if Instant::now() > deadline || !matches!(stand_in.child.try_wait(), Ok(None)) {
+                return Err(failed(&"setsid and setpriv (util-linux) did not start it"));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let pid = stand_in.child.id();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
         // Field 22, counted from the last parenthesis, after which field 3 begins: the name may hold anything.
         let started = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok());
-        let subject = (|| {
-            let (pid, uid) = (SubjectPid::new(child.id()).ok()?, SubjectUid::new(user.uid).ok()?);
+        let subject = || {
+            let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(user.uid).ok()?);
             Some(Subject::Process(Process { pid, start_time: StartTime(started?), uid }))
-        })();
-        let mut stand_in = Self { child, subject: Subject::Session(String::new()) };
-        stand_in.subject = subject.ok_or_else(|| failed(&"it cannot be found in /proc"))?;
+        };
+        stand_in.subject = subject().ok_or_else(|| failed(&"it cannot be found in /proc"))?;
         Ok(stand_in)
+    }
+
+    /// Whether it is the last program of the three, and the user's.
+    fn is_ready(&self, uid: u32) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let uids = vec![uid.to_string(); 4].join("\t");
+        field("Name:") == Some("sleep") && field("Uid:") == Some(&uids)
     }
 }
 

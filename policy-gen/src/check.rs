@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use polkit_config::names::{LookupError, Names};
-use polkit_config::report::{Problem, Report};
+use polkit_config::report::{Location, Problem, Report};
 
 use crate::failure::Failure;
 use crate::passwords::{Password, Passwords};
@@ -65,39 +65,66 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
     let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
     for grant in &policy.grants {
         for user in &grant.users {
-            let known = around.names.user(&user.value).map_err(unreachable)?.is_some();
-            match (grant.kind, known) {
-                (Kind::Grant, false) if !around.create => {
-                    let message = format!("there is no user `{}`: the grant gives nobody anything", user.value);
-                    report.push(Problem::warning(user.at.clone(), message));
+            let at = user.at.clone();
+            let found = around.names.user(&user.value).map_err(unreachable)?;
+            let Some(found) = found else {
+                if !around.create {
+                    report.push(absent("user", &user.value, at, grant.kind));
                 }
-                (Kind::Agent, false) if !around.create => {
-                    let problem = Problem::error(user.at.clone(), format!("there is no user `{}`", user.value));
-                    report.push(problem.help("create it first, or say --create when building an image"));
-                }
-                (Kind::Agent, true) => check_password(&user.value, user.at.clone(), around.passwords, report),
-                _ => {}
+                continue;
+            };
+            if grant.kind == Kind::Agent {
+                check_password(&user.value, at.clone(), around.passwords, report);
             }
+            let known = around.names.user_by_uid(found.uid).map_err(unreachable)?.map(|user| user.name);
+            report_alias("user", &user.value, known, at, report);
         }
         for group in &grant.groups {
-            if around.names.group(&group.value).map_err(unreachable)?.is_none() && !around.create {
-                let message = format!("there is no group `{}`: the grant gives nobody anything", group.value);
-                report.push(Problem::warning(group.at.clone(), message));
-            }
+            let at = group.at.clone();
+            let Some(found) = around.names.group(&group.value).map_err(unreachable)? else {
+                if !around.create {
+                    report.push(absent("group", &group.value, at, grant.kind));
+                }
+                continue;
+            };
+            let known = around.names.group_by_gid(found.gid).map_err(unreachable)?.map(|group| group.name);
+            report_alias("group", &group.value, known, at, report);
         }
     }
     for member in policy.members.iter().filter(|_| !around.create) {
         let help = "correct the name, or say --create when building an image: systemd-sysusers would create it";
-        if around.names.user(&member.user.value).map_err(unreachable)?.is_none() {
-            let message = format!("there is no user `{}`", member.user.value);
-            report.push(Problem::error(member.user.at.clone(), message).help(help));
+        let (user, group) = (&member.user, &member.group);
+        if around.names.user(&user.value).map_err(unreachable)?.is_none() {
+            let message = format!("there is no user `{}`", user.value);
+            report.push(Problem::error(user.at.clone(), message).help(help));
+        } else if around.names.group(&user.value).map_err(unreachable)?.is_none() {
+            let message = format!("there is no group `{0}`, and systemd-sysusers makes one for every user", user.value);
+            let help = "it will be empty, and made when the system's accounts are next brought up to date";
+            report.push(Problem::warning(user.at.clone(), message).help(help));
         }
-        if around.names.group(&member.group.value).map_err(unreachable)?.is_none() {
-            let message = format!("there is no group `{}`", member.group.value);
-            report.push(Problem::error(member.group.at.clone(), message).help(help));
+        if around.names.group(&group.value).map_err(unreachable)?.is_none() {
+            let message = format!("there is no group `{}`", group.value);
+            report.push(Problem::error(group.at.clone(), message).help(help));
         }
     }
     Ok(())
+}
+
+/// A grant to nobody is harmless; an agent for nobody is a mistake in what it guards.
+fn absent(what: &str, name: &str, at: Location, kind: Kind) -> Problem {
+    match kind {
+        Kind::Grant => Problem::warning(at, format!("there is no {what} `{name}`: the grant gives nobody anything")),
+        Kind::Agent => Problem::error(at, format!("there is no {what} `{name}`"))
+            .help("create it first, or say --create when building an image"),
+    }
+}
+
+/// Of two names with one id polkit sees the first in the database only (122 to 128).
+fn report_alias(what: &str, name: &str, known: Option<String>, at: Location, report: &mut Report) {
+    if let Some(known) = known.filter(|known| known != name) {
+        let message = format!("polkit knows the {what} `{name}` as `{known}`, which has the same id and comes first");
+        report.push(Problem::warning(at, message).help(format!("name `{known}`: the other one never matches")));
+    }
 }
 
 /// Warns that nobody has looked at the passwords of those whom an agent answers for.
@@ -109,30 +136,29 @@ pub fn passwords_unseen(policy: &Policy, report: &mut Report) {
     }
 }
 
-/// Warns of an `[[agent]]` that is never reached, since a grant answers first.
+/// Warns of an `[[agent]]` that is never reached, since a grant answers first: to the user, or to
+/// a group that a `[[member]]` of the same policy puts the user into.
 pub fn unreached_agents(policy: &Policy, report: &mut Report) {
-    let agents = policy.grants.iter().filter(|grant| grant.kind == Kind::Agent);
-    let same = |one: &Grant, other: &Grant, action: &str, user: &str| {
-        one.kind == Kind::Grant
-            && one.users.iter().any(|known| known.value == user)
-            && other.actions.iter().any(|known| known.value == action)
-            && one.actions.iter().any(|known| known.value == action)
-    };
-    for agent in agents {
-        for (user, action) in agent.users.iter().flat_map(|user| agent.actions.iter().map(move |action| (user, action)))
-        {
-            if let Some(grant) = policy.grants.iter().find(|grant| same(grant, agent, &action.value, &user.value)) {
-                let message = format!(
-                    "`{}` answers {} for `{}` before the agent is asked",
-                    grant.label, action.value, user.value
-                );
-                report.push(Problem::warning(user.at.clone(), message).help("leave one of the two out"));
+    for agent in policy.grants.iter().filter(|grant| grant.kind == Kind::Agent) {
+        for user in &agent.users {
+            let memberships = policy.members.iter().filter(|member| member.user.value == user.value);
+            let groups = memberships.map(|member| member.group.value.clone()).collect();
+            for action in &agent.actions {
+                let answers =
+                    |grant: &&Grant| grant.kind == Kind::Grant && grant.covers(&action.value, &user.value, &groups);
+                if let Some(grant) = policy.grants.iter().find(answers) {
+                    let message = format!(
+                        "`{}` answers {} for `{}` before the agent is asked",
+                        grant.label, action.value, user.value
+                    );
+                    report.push(Problem::warning(user.at.clone(), message).help("leave one of the two out"));
+                }
             }
         }
     }
 }
 
-fn check_password(user: &str, at: polkit_config::report::Location, passwords: &Passwords, report: &mut Report) {
+fn check_password(user: &str, at: Location, passwords: &Passwords, report: &mut Report) {
     let problem = match passwords.of_user(user) {
         Password::None => return,
         Password::Usable => Problem::error(at, format!("`{user}` has a usable password"))

@@ -33,7 +33,7 @@ Examples:
   polkit-policy-gen generate --group libvirt --action org.libvirt.unix.manage --result yes
   polkit-policy-gen generate policy.toml --target debian:11 -o out/
 
-Several files go to standard output one after the other, each after a comment line `// File: PATH`
+Several files go to standard output one after the other, each after a comment line `// File: PATH` \
 (in pkla and sysusers.d files `# File: PATH`); a single file stands alone.")]
     Generate(Generate),
     /// Install a policy, and let the running polkitd confirm it
@@ -41,8 +41,10 @@ Several files go to standard output one after the other, each after a comment li
 Example:
   polkit-policy-gen install policy.toml --dry-run && polkit-policy-gen install policy.toml
 
-Without POLICY.toml: /etc/polkit-policy-gen/policy.toml, then policy.d/*.toml there by name. Files that are
-empty or links to /dev/null are passed over. What was installed is recorded in /var/lib/polkit-policy-gen.")]
+Without POLICY.toml: /etc/polkit-policy-gen/policy.toml, then policy.d/*.toml there by name. \
+Files that are empty or links to /dev/null are passed over.
+
+What was installed is recorded in /var/lib/polkit-policy-gen, with --root below DIR; a package leaves that out.")]
     Install(Install),
     /// Show what `install` would change, as a unified diff
     #[command(after_help = "Example:\n  polkit-policy-gen diff policy.toml || test $? -eq 4")]

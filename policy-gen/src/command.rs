@@ -15,7 +15,7 @@ use polkit_config::report::{Problem, Report, Source};
 
 use crate::check::{self, Surroundings};
 use crate::cli::Place;
-use crate::emit::{self, File, Owner};
+use crate::emit::{self, File, Origin, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Conflict, Plan};
 use crate::passwords::Passwords;
@@ -90,8 +90,9 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
 }
 
 /// Reads a policy file that was named.
-fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, String) {
-    let origin = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
+fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, Origin) {
+    let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
+    let origin = Origin::Files(name);
     match read_plain(path) {
         Ok(source) => (vec![source], origin),
         Err(problem) => {
@@ -103,7 +104,7 @@ fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, String) {
 
 /// `policy.toml` and the fragments of the tree. On the host they decide who is allowed what, so
 /// nobody but root may be able to write them.
-fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<Source>, String), Failure> {
+fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<Source>, Origin), Failure> {
     let directory = tree.path().join(DIRECTORY);
     let main = directory.join("policy.toml");
     let mut paths = if main.try_exists().unwrap_or(true) { vec![main.clone()] } else { Vec::new() };
@@ -126,7 +127,7 @@ fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<Source>, Str
         let inside = Path::new(source.name()).strip_prefix(tree.path());
         inside.map_or_else(|_| source.name().to_owned(), |inside| format!("/{}", inside.display()))
     });
-    let origin = names.collect::<Vec<_>>().join(", ");
+    let origin = Origin::Files(names.collect::<Vec<_>>().join(", "));
     Ok((sources, origin))
 }
 

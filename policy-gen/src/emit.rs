@@ -55,9 +55,8 @@ pub const PKLA: &str = "polkit-policy-gen.pkla";
 /// The memberships.
 pub const SYSUSERS: &str = "polkit-policy-gen.conf";
 
-/// All files of `policy`, in the order of their names. `origin` says where it was read, for the
-/// first line of each. Only what has something to say is written.
-pub fn files(policy: &Policy, origin: &str, format: Format, owner: Owner, report: &mut Report) -> Vec<File> {
+/// All files of `policy`, in the order of their names. Only what has something to say is written.
+pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, report: &mut Report) -> Vec<File> {
     let of = |kind| policy.grants.iter().filter(move |grant| grant.kind == kind).collect::<Vec<_>>();
     let mut files = Vec::new();
     match format {
@@ -92,15 +91,29 @@ pub fn files(policy: &Policy, origin: &str, format: Format, owner: Owner, report
     files
 }
 
-/// The first line of a file, after its comment sign.
-fn first_line(origin: &str) -> String {
-    format!(
-        "Written by polkit-policy-gen from {}. To change it, edit that and run `polkit-policy-gen install`.",
-        quote::comment(origin)
-    )
+/// Where a policy was read, for the first line of each file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From these files, as the user names them.
+    Files(String),
+    /// From the options of `generate`.
+    Options,
 }
 
-fn sysusers(policy: &Policy, origin: &str) -> String {
+/// The first line of a file, after its comment sign.
+fn first_line(origin: &Origin) -> String {
+    match origin {
+        Origin::Files(names) => format!(
+            "Written by polkit-policy-gen from {}. To change it, edit that and run `polkit-policy-gen install`.",
+            quote::comment(names)
+        ),
+        Origin::Options => {
+            "Written by polkit-policy-gen. To change it, run `polkit-policy-gen generate` again.".to_owned()
+        }
+    }
+}
+
+fn sysusers(policy: &Policy, origin: &Origin) -> String {
     let mut text = format!("# {}\n", first_line(origin));
     for member in &policy.members {
         text.push_str(&format!("m {} {}\n", member.user.value, member.group.value));

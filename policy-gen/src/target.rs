@@ -171,11 +171,15 @@ fn of_tree(tree: &Tree) -> Result<Target, Failure> {
 
 fn compat(tree: &Tree) -> Pkla {
     let rule = "49-polkit-pkla-compat.rules";
-    let directories = ["etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d"];
-    // A directory that is closed to us is not one that lacks the file; but then nothing can be installed either.
-    let found =
-        directories.iter().any(|directory| tree.names(directory).is_ok_and(|names| names.iter().any(|n| n == rule)));
-    if found { Pkla::Compat } else { Pkla::No }
+    let listed: Vec<_> = ["etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d"].map(|path| tree.names(path)).into();
+    if listed.iter().flatten().flatten().any(|name| name == rule) {
+        Pkla::Compat
+    } else if listed.iter().any(Result::is_err) {
+        // Up to 122 these directories are polkitd's own, and closed to all others but root.
+        Pkla::Perhaps
+    } else {
+        Pkla::No
+    }
 }
 
 /// The version of an installed package of a dpkg status file.

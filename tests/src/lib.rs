@@ -14,11 +14,12 @@
 //! * Both are a [`Bed`]: run programs in it, read and write its files, reach its bus from outside.
 //! * [`Polkit`] and [`StandIn`]: polkitd seen by a client, and an agent that does as a test says.
 //! * [`on_each_suite!`] makes one test of a function for each suite.
-//! * [`program`] finds what cargo built, to be copied into a bed.
+//! * [`program`] finds what cargo built, to be copied into a bed; [`product`] is all that the project installs.
 //!
 //! A bed is an overlay of a root filesystem in namespaces and a cgroup of its own, and is gone when it is dropped.
 //! The modules in the order in which data flows: [`paths`], [`suite`], [`roots`], [`skip`], `cgroup`, `tree`,
-//! `launch`, [`output`], [`bed`], [`light`], [`full`], [`polkit`], [`stand_in`]; [`init`] is what runs inside as PID 1.
+//! `launch`, [`output`], [`bed`], [`light`], [`full`], [`polkit`], [`stand_in`], [`product`]; [`init`] is what runs inside
+//! as PID 1.
 
 #![warn(missing_docs)]
 

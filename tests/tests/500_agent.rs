@@ -2,6 +2,7 @@
 
 use polkit_tests::{FullBed, Root, Suite, product};
 
+#[macro_use]
 mod agent;
 
 use agent::{AGENT_RULE, CONFIG, NO_AGENT, journal, page, start_agent};
@@ -11,33 +12,17 @@ fn has_php(root: &Root) -> bool {
     root.suite() != Suite::Forky
 }
 
-/// Suites where the programs built here start.
-macro_rules! on_each_suite_with_rules {
-    ($($fact:ident)+) => { $(
-        mod $fact {
-            use polkit_tests::{Suite, require};
-            #[test]
-            fn bookworm() { if let Some(root) = require(Suite::Bookworm) { super::$fact(&root) } }
-            #[test]
-            fn trixie() { if let Some(root) = require(Suite::Trixie) { super::$fact(&root) } }
-            #[test]
-            fn forky() { if let Some(root) = require(Suite::Forky) { super::$fact(&root) } }
-        }
-    )+ };
-}
-
 on_each_suite_with_rules! {
     a_unit_is_served_and_nobody_else_is
     a_broken_configuration_makes_the_reload_fail_and_changes_nothing
 }
 
 fn bed(root: &Root) -> FullBed {
-    let bed = product::full(root)
+    product::full(root)
         .file(product::PAGE_FILE, 0o644, product::PAGE)
         .file("/etc/polkit-service-agent/agent.toml", 0o644, CONFIG)
         .file("/etc/polkit-1/rules.d/46-agent.rules", 0o644, AGENT_RULE)
-        .start();
-    bed
+        .start()
 }
 
 fn a_unit_is_served_and_nobody_else_is(root: &Root) {

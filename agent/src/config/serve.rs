@@ -66,16 +66,15 @@ pub(super) struct Entry {
 
 pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
     let at = table.at().clone();
+    // Counted before they are read: what is read is taken out.
+    let named = ["unit", "user", "pid_file", "exec"].into_iter().filter(|key| table.has(key)).count();
     let unit = table.string("unit", report).and_then(|unit| checked_unit(unit, report));
     let user = table.string("user", report).and_then(|name| served_user(&name, report));
     let pid_file = table.path("pid_file", report);
     let exec = table.strings("exec", report);
-    let named = ["unit", "user", "pid_file", "exec"].into_iter().filter(|key| table.has(key)).count();
     let max = table.integer("max", report);
     let pace = table.integer("new_per_second", report);
     let way = table.string("way", report);
-    let given =
-        [unit.is_some(), user.is_some(), pid_file.is_some(), exec.is_some()].into_iter().filter(|is| *is).count();
     table.finish(report);
 
     let what = match (unit, user, pid_file, exec) {
@@ -85,7 +84,7 @@ pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
         (None, None, None, Some(who)) => What::Exec(who.into_iter().filter_map(|name| who_may(name, report)).collect()),
         _ => {
             // A form that was there and wrong has its own error already.
-            if given > 1 || named == 0 {
+            if named != 1 {
                 let problem = Problem::error(at, "[[serve]] names one of `unit`, `user`, `pid_file` and `exec`");
                 report.push(problem.help("`unit = \"apache2.service\"` serves every process of that unit"));
             }

@@ -112,6 +112,19 @@ fn users_groups_units_and_answers_that_do_not_exist_are_refused() {
 }
 
 #[test]
+fn a_form_of_serving_that_is_wrong_is_told_once_and_two_are_one_too_many() {
+    let Some(lines) = said("[[serve]]\nunit = \"apache2\"\n") else { return };
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("agent.toml:2:8: `apache2` cannot be a unit"), "{lines:?}");
+    let one = "agent.toml:1:1: [[serve]] names one of `unit`, `pid_file` and `exec`";
+    for text in ["[[serve]]\n", "[[serve]]\nunit = \"a.service\"\npid_file = \"/run/a.pid\"\n"] {
+        let Some(lines) = said(text) else { return };
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with(one), "{lines:?}");
+    }
+}
+
+#[test]
 fn an_id_is_required_and_unique() {
     refused!(RULE.replace("id = \"a\"\n", ""), "agent.toml:1:1: [[rule]] has no `id` (add `id = \"…\"`)");
     refused!(

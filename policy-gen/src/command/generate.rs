@@ -9,7 +9,7 @@ use polkit_config::report::{Report, Source};
 use super::{DONE, explicit, option_problem, tell};
 use crate::check::{self, Surroundings};
 use crate::cli::Generate;
-use crate::emit::{self, File, Owner};
+use crate::emit::{self, File, Origin, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Change, NewFile};
 use crate::install::write::Prepared;
@@ -26,7 +26,7 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
     let mut report = Report::new();
     let (sources, origin) = match &options.policy {
         Some(path) => explicit(path, &mut report),
-        None => (vec![from_options(options, &mut report)?], "its command line".to_owned()),
+        None => (vec![from_options(options, &mut report)?], Origin::Options),
     };
     let policy = policy::read(&sources, &mut report);
     let spelling = options.target.target.clone().unwrap_or(Spelling::Host);
@@ -53,11 +53,11 @@ fn from_options(options: &Generate, report: &mut Report) -> Result<Source, Failu
     let mut text = String::from("[[grant]]\n");
     let lists = [("actions", &options.action), ("users", &options.user), ("groups", &options.group)];
     for (key, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        let values = values.iter().map(|value| emit::quote::javascript(value));
+        let values = values.iter().map(|value| emit::quote::toml(value));
         text.push_str(&format!("{key} = [{}]\n", values.collect::<Vec<_>>().join(", ")));
     }
     match &options.result {
-        Some(result) => text.push_str(&format!("result = {}\n", emit::quote::javascript(result))),
+        Some(result) => text.push_str(&format!("result = {}\n", emit::quote::toml(result))),
         None => report.push(option_problem("--result", "is missing").help("add `--result yes`")),
     }
     Ok(Source::new("<command line>", text))

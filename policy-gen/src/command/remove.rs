@@ -5,6 +5,7 @@ use polkit_config::names::Names;
 use super::{DONE, say, settle, show_diff, show_done};
 use crate::cli::Remove;
 use crate::failure::Failure;
+use crate::install::record::DIRECTORY;
 use crate::install::run::{Site, apply, lock, plan_now};
 use crate::tree::Tree;
 
@@ -20,16 +21,19 @@ pub fn run(options: &Remove) -> Result<u8, Failure> {
         Names::of_root(tree.path()).map_err(|error| Failure::Unreachable(error.to_string()))?
     };
     let site = Site { tree: &tree, names: &names, mkdir: None };
-    let plan = plan_now(&site, &[], &[])?;
     if options.dry_run {
-        return Ok(show_diff(&plan));
+        return Ok(show_diff(&plan_now(&site, &[], &[])?));
     }
-    if plan.pending.is_empty() {
+    if !tree.has_directory(DIRECTORY).unwrap_or(true) {
         say("nothing is installed");
         return Ok(DONE);
     }
     let lock = lock(&tree)?;
     let plan = plan_now(&site, &[], &[])?;
+    if plan.pending.is_empty() {
+        say("nothing is installed");
+        return Ok(DONE);
+    }
     settle(&plan.conflicts, options.force)?;
     apply(&site, &plan, &lock)?;
     show_done(&tree, &plan);

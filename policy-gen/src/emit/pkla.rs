@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use polkit_config::report::{Problem, Report};
 use polkit_config::table::Spanned;
 
+use super::Origin;
 use super::quote::comment;
 use crate::policy::{Grant, Policy, Results};
 
@@ -27,7 +28,7 @@ struct Written<'a> {
 
 /// A pkla file, with all three results in each entry: the last entry that matches in a directory
 /// replaces all three, and one that it lacks counts as not set.
-pub fn emit(policy: &Policy, origin: &str, report: &mut Report) -> String {
+pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
     let mut out = format!("# {}\n", super::first_line(origin));
     let mut written: BTreeMap<&str, Written<'_>> = BTreeMap::new();
     let mut number = 0;

@@ -25,6 +25,24 @@ pub fn javascript(text: &str) -> String {
     out
 }
 
+/// `text` as a TOML string.
+#[must_use]
+pub fn toml(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            ' '..='~' => out.push(character),
+            _ => {
+                let _ = write!(out, "\\U{:08x}", u32::from(character));
+            }
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// `text` as part of a comment line: ASCII, one line.
 #[must_use]
 pub fn comment(text: &str) -> String {
@@ -42,6 +60,8 @@ pub fn comment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use polkit_config::report::{Report, Source};
+    use polkit_config::table;
     use proptest::prelude::*;
 
     #[test]
@@ -58,6 +78,10 @@ mod tests {
             let quoted = javascript(&text);
             prop_assert!(quoted.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
             prop_assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text.clone());
+            let source = Source::new("toml", format!("a = {}", toml(&text)));
+            let mut report = Report::new();
+            let read = table::parse(&source, &mut report).string("a", &mut report);
+            prop_assert_eq!(read.map(|read| read.value), Some(text.clone()));
             prop_assert!(comment(&text).bytes().all(|byte| (b' '..=b'~').contains(&byte)));
         }
     }

@@ -9,20 +9,17 @@
 
 use std::collections::BTreeMap;
 
+use super::Origin;
 use super::quote::{comment, javascript};
 use crate::policy::Grant;
 
-/// What decides. `results[n]` are the three answers of grant n. Nothing in it can throw, which
-/// would deny every action of the host, and it returns null or one of polkit's result words
-/// (as text: `polkit.Result` is absent from 0.106).
+/// How many names stand in one function: Duktape takes 65,535 constants in each, and drops the
+/// whole file if there are more.
+const PART: usize = 10_000;
+
+/// What decides. Nothing in it can throw, which would deny every action of the host, and it returns
+/// null or one of polkit's result words (as text: `polkit.Result` is absent from 0.106).
 const DECIDE: &str = r#"
-    var own = Object.prototype.hasOwnProperty;
-
-    function find(table, name) {
-        var key = "$" + name;
-        return own.call(table, key) ? table[key] : null;
-    }
-
     polkit.addRule(function (action, subject) {
         var entry = find(actions, action.id);
         if (entry === null) {
@@ -48,6 +45,36 @@ const DECIDE: &str = r#"
 }());
 "#;
 
+/// The tables and how they are filled and read.
+const TABLES: &str = r#"
+    // Of each action, of each name, the first grant that has it.
+    var actions = {};
+    var own = Object.prototype.hasOwnProperty;
+
+    function find(table, name) {
+        var key = "$" + name;
+        return own.call(table, key) ? table[key] : null;
+    }
+
+    function copy(from, to) {
+        for (var key in from) {
+            if (own.call(from, key)) {
+                to[key] = from[key];
+            }
+        }
+    }
+
+    function add(action, part) {
+        var key = "$" + action;
+        if (!own.call(actions, key)) {
+            actions[key] = {users: {}, groups: {}};
+        }
+        copy(part.users, actions[key].users);
+        copy(part.groups, actions[key].groups);
+    }
+
+"#;
+
 #[derive(Default)]
 struct Entry<'a> {
     users: BTreeMap<&'a str, usize>,
@@ -56,7 +83,7 @@ struct Entry<'a> {
 
 /// A rules file. The same grants give the same bytes.
 #[must_use]
-pub fn emit(grants: &[&Grant], origin: &str) -> String {
+pub fn emit(grants: &[&Grant], origin: &Origin) -> String {
     let mut actions: BTreeMap<&str, Entry<'_>> = BTreeMap::new();
     for (number, grant) in grants.iter().enumerate() {
         for action in &grant.actions {
@@ -82,28 +109,34 @@ pub fn emit(grants: &[&Grant], origin: &str) -> String {
             comment(&grant.label)
         ));
     }
-    out.push_str("\n    ];\n\n");
-    out.push_str("    // Of each action, the first grant that names the user, and the first that names the group.\n");
-    out.push_str("    var actions = {");
-    let entries = actions.iter().map(|(action, entry)| {
-        format!(
-            "\n        {}: {{\n            users: {},\n            groups: {}\n        }}",
-            key(action),
-            table(&entry.users),
-            table(&entry.groups)
-        )
-    });
-    out.push_str(&entries.collect::<Vec<_>>().join(","));
-    out.push_str("\n    };\n");
+    out.push_str("\n    ];\n");
+    out.push_str(TABLES);
+    for (action, entry) in &actions {
+        for (users, groups) in parts(entry) {
+            out.push_str(&format!(
+                "    add({}, (function () {{\n        return {{\n            users: {users},\n            \
+                 groups: {groups}\n        }};\n    }}()));\n",
+                javascript(action),
+            ));
+        }
+    }
     out.push_str(DECIDE);
     out
 }
 
-fn key(name: &str) -> String {
-    javascript(&format!("${name}"))
+/// The tables of an action, cut into parts.
+fn parts(entry: &Entry<'_>) -> Vec<(String, String)> {
+    let cut = |numbers: &BTreeMap<&str, usize>| -> Vec<String> {
+        let pairs: Vec<String> = numbers.iter().map(|(name, number)| format!("{}: {number}", key(name))).collect();
+        pairs.chunks(PART).map(|part| format!("{{{}}}", part.join(", "))).collect()
+    };
+    let (mut users, mut groups) = (cut(&entry.users), cut(&entry.groups));
+    let count = users.len().max(groups.len());
+    users.resize(count, "{}".to_owned());
+    groups.resize(count, "{}".to_owned());
+    users.into_iter().zip(groups).collect()
 }
 
-fn table(numbers: &BTreeMap<&str, usize>) -> String {
-    let pairs: Vec<String> = numbers.iter().map(|(name, number)| format!("{}: {number}", key(name))).collect();
-    format!("{{{}}}", pairs.join(", "))
+fn key(name: &str) -> String {
+    javascript(&format!("${name}"))
 }

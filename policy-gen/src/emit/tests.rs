@@ -1,1 +1,273 @@
+use insta::assert_snapshot;
+use polkit_config::names::check_name;
+use polkit_config::report::Source;
+use proptest::prelude::*;
 
+use super::*;
+use crate::policy::read;
+
+const SAMPLE: &str = r#"
+[[grant]]
+name = "web panel"
+actions = ["org.libvirt.unix.manage", "org.libvirt.unix.monitor"]
+users = ["alice", "__proto__"]
+groups = ["libvirt"]
+result = "yes"
+
+[[grant]]
+actions = ["org.libvirt.unix.manage"]
+groups = ["k\u00f6ln\"</script>", "libvirt"]
+result = { any = "yes", inactive = "yes", active = "yes" }
+
+[[agent]]
+actions = ["org.libvirt.unix.manage"]
+users = ["www-data"]
+
+[[member]]
+user = "www-data"
+group = "vm"
+"#;
+
+fn emitted(text: &str, format: Format, owner: Owner) -> (Vec<File>, Vec<String>) {
+    let mut report = Report::new();
+    let policy = read(&[Source::new("p.toml", text)], &mut report);
+    let files = files(&policy, &Origin::Files("/etc/p.toml".to_owned()), format, owner, &mut report);
+    (files, report.lines())
+}
+
+#[test]
+fn rules_are_tables_that_any_engine_reads() {
+    let sample = SAMPLE.replace("</script>", "<script>");
+    let (files, problems) = emitted(&sample, Format::Rules, Owner::Admin);
+    assert_eq!(problems, [""; 0]);
+    let paths: Vec<String> = files.iter().map(File::path).collect();
+    assert_eq!(
+        paths,
+        [
+            "etc/polkit-1/rules.d/45-polkit-policy-gen.rules",
+            "etc/polkit-1/rules.d/46-polkit-policy-gen-agent.rules",
+            "etc/sysusers.d/polkit-policy-gen.conf"
+        ]
+    );
+    assert_snapshot!(files[0].text, @r#"
+    // Written by polkit-policy-gen from /etc/p.toml. To change it, edit that and run `polkit-policy-gen install`.
+    (function () {
+        // The answers of each grant: without a local session, in an inactive one, in an active one.
+        var results = [
+            {any: "yes", inactive: "yes", active: "yes"}, // 0: web panel
+            {any: "yes", inactive: "yes", active: "yes"} // 1: grant 2
+        ];
+
+        // Of each action, of each name, the first grant that has it.
+        var actions = {};
+        var own = Object.prototype.hasOwnProperty;
+
+        function find(table, name) {
+            var key = "$" + name;
+            return own.call(table, key) ? table[key] : null;
+        }
+
+        function copy(from, to) {
+            for (var key in from) {
+                if (own.call(from, key)) {
+                    to[key] = from[key];
+                }
+            }
+        }
+
+        function add(action, part) {
+            var key = "$" + action;
+            if (!own.call(actions, key)) {
+                actions[key] = {users: {}, groups: {}};
+            }
+            copy(part.users, actions[key].users);
+            copy(part.groups, actions[key].groups);
+        }
+
+        add("org.libvirt.unix.manage", (function () {
+            return {
+                users: {"$__proto__": 0, "$alice": 0},
+                groups: {"$k\u00f6ln\"\u003cscript>": 1, "$libvirt": 0}
+            };
+        }()));
+        add("org.libvirt.unix.monitor", (function () {
+            return {
+                users: {"$__proto__": 0, "$alice": 0},
+                groups: {"$libvirt": 0}
+            };
+        }()));
+
+        polkit.addRule(function (action, subject) {
+            var entry = find(actions, action.id);
+            if (entry === null) {
+                return null;
+            }
+            var first = find(entry.users, subject.user);
+            var groups = subject.groups || [];
+            for (var i = 0; i < groups.length; i += 1) {
+                var found = find(entry.groups, groups[i]);
+                if (found !== null && (first === null || found < first)) {
+                    first = found;
+                }
+            }
+            if (first === null) {
+                return null;
+            }
+            var result = results[first];
+            if (!subject.local) {
+                return result.any;
+            }
+            return subject.active ? result.active : result.inactive;
+        });
+    }());
+    "#);
+    let agent =
+        files[1].text.lines().filter(|line| line.contains("www-data") || line.contains("any:")).collect::<Vec<_>>();
+    assert_snapshot!(agent.join("\n"), @r#"
+    {any: "auth_self", inactive: "auth_self", active: "auth_self"} // 0: agent 1
+        users: {"$www-data": 0},
+    "#);
+    assert_snapshot!(files[2].text, @r"
+    # Written by polkit-policy-gen from /etc/p.toml. To change it, edit that and run `polkit-policy-gen install`.
+    m www-data vm
+    ");
+}
+
+#[test]
+fn a_package_s_files_lie_below_usr() {
+    let paths = |format| -> Vec<String> {
+        let sample = SAMPLE.replace("</script>", "");
+        emitted(&sample, format, Owner::Vendor).0.iter().map(File::path).collect()
+    };
+    assert!(paths(Format::Rules).iter().all(|path| path.starts_with("usr/")));
+    assert_eq!(paths(Format::Pkla)[0], "var/lib/polkit-1/localauthority/45-polkit-policy-gen.d/polkit-policy-gen.pkla");
+}
+
+#[test]
+fn pkla_has_every_identity_once_and_all_three_results() {
+    let sample = SAMPLE.replace("</script>", "").replace("auth_self", "yes").replace("[[agent]]", "[[agents]]");
+    let sample = sample.split("[[agents]]").next().unwrap().to_owned();
+    let (files, problems) = emitted(&sample, Format::Pkla, Owner::Admin);
+    assert_eq!(problems, [""; 0]);
+    assert_snapshot!(files[0].text, @r#"
+    # Written by polkit-policy-gen from /etc/p.toml. To change it, edit that and run `polkit-policy-gen install`.
+
+    # web panel
+    [1 org.libvirt.unix.manage]
+    Identity=unix-user:alice;unix-user:__proto__;unix-group:libvirt
+    Action=org.libvirt.unix.manage
+    ResultAny=yes
+    ResultInactive=yes
+    ResultActive=yes
+
+    # web panel
+    [2 org.libvirt.unix.monitor]
+    Identity=unix-user:alice;unix-user:__proto__;unix-group:libvirt
+    Action=org.libvirt.unix.monitor
+    ResultAny=yes
+    ResultInactive=yes
+    ResultActive=yes
+
+    # grant 2
+    [3 org.libvirt.unix.manage]
+    Identity=unix-group:köln"
+    Action=org.libvirt.unix.manage
+    ResultAny=yes
+    ResultInactive=yes
+    ResultActive=yes
+    "#);
+}
+
+#[test]
+fn what_pkla_cannot_say_is_refused_by_name() {
+    let grant =
+        |who: &str, result: &str| format!("[[grant]]\nname = '{who}'\nactions = ['a.b']\n{who}\nresult = '{result}'\n");
+    let refused = |first: &str, second: &str| -> Vec<String> {
+        let text = grant(&first.replace('\'', "\""), "yes")
+            .replace("name = '", "name = '''")
+            .replace("'\nactions", "'''\nactions");
+        let second = grant(&second.replace('\'', "\""), "no")
+            .replace("name = '", "name = '''")
+            .replace("'\nactions", "'''\nactions");
+        emitted(&(text + &second), Format::Pkla, Owner::Admin).1
+    };
+    // A user first, then a group: the user's entry wins, as it should.
+    assert_eq!(refused("users = 'u'", "groups = 'g'"), [""; 0]);
+    assert_eq!(refused("users = 'u'", "users = 'v'"), [""; 0]);
+    // The second one's user is shadowed by the first in our order, and never written.
+    assert_eq!(refused("users = 'u'", "users = 'u'"), [""; 0]);
+    assert_snapshot!(refused("groups = 'g'", "users = 'u'").join("\n"), @r#"p.toml:6:1: pkla cannot say that `groups = "g"` comes before `users = "u"` for a.b: the entry of a user beats that of a group (give both the same result, or write the one that names users first)"#);
+    assert_snapshot!(refused("groups = 'g'", "groups = 'h'").join("\n"), @r#"p.toml:6:1: pkla cannot say that `groups = "g"` comes before `groups = "h"` for a.b: which of a user's groups counts is not defined (give both the same result, or write the one that names users first)"#);
+    assert_snapshot!(refused("users = 'a*'", "users = 'b;c'").join("\n"), @r"
+    p.toml:4:9: pkla cannot name `a*`: `*`, `?` and `;` do not stand for themselves (only rules can: polkit 0.106 or later)
+    p.toml:9:9: pkla cannot name `b;c`: `*`, `?` and `;` do not stand for themselves (only rules can: polkit 0.106 or later)
+    ");
+}
+
+#[test]
+fn a_letter_that_duktape_never_matches_is_refused_in_rules() {
+    let text = "[[grant]]\nactions = ['a.b']\nusers = ['\u{1f600}']\nresult = 'yes'\n";
+    let (_, problems) = emitted(text, Format::Rules, Owner::Admin);
+    assert!(problems.len() == 1 && problems[0].contains("p.toml:3:10: a rule can never match"), "{problems:?}");
+    assert_eq!(emitted(text, Format::Pkla, Owner::Admin).1, [""; 0]);
+}
+
+#[test]
+fn many_names_are_spread_over_functions() {
+    let names: Vec<String> = (0..25_000).map(|number| format!("'u{number}'")).collect();
+    let text = format!("[[grant]]\nactions = ['a.b']\nusers = [{}]\nresult = 'yes'\n", names.join(","));
+    let (files, _) = emitted(&text, Format::Rules, Owner::Admin);
+    assert_eq!(files[0].text.matches("    add(\"a.b\", (function () {").count(), 3);
+    assert_eq!(files[0].text.matches("\"$u").count(), 25_000);
+}
+
+/// Names with what is special to JavaScript, to key files and to terminals.
+fn name() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        "\\PC{1,4}",
+        proptest::sample::select(vec![
+            "\"",
+            "'",
+            "\\",
+            "</",
+            "__proto__",
+            "toString",
+            "*/",
+            "//",
+            "\u{2028}",
+            "\n",
+            ";",
+            "{",
+            "\u{f6}",
+            "a"
+        ])
+        .prop_map(str::to_owned),
+    ];
+    proptest::collection::vec(part, 1..4).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn accepted_names_come_out_as_ascii_data_and_nothing_else(users in proptest::collection::vec(name(), 1..5), label in name()) {
+        let users: Vec<String> = users.into_iter().filter(|name| check_name(name).is_ok() && name.chars().all(|c| u32::from(c) <= 0xffff)).collect();
+        prop_assume!(!users.is_empty());
+        let quoted: Vec<String> = users.iter().map(|name| quote::toml(name)).collect();
+        let text = format!("[[grant]]\nname = {}\nactions = ['a.b']\nusers = [{}]\nresult = 'yes'\n", quote::toml(&label), quoted.join(", "));
+        let (files, problems) = emitted(&text, Format::Rules, Owner::Admin);
+        prop_assert!(problems.is_empty(), "{problems:?}");
+        let (again, _) = emitted(&text, Format::Rules, Owner::Admin);
+        prop_assert_eq!(&files, &again);
+        let text = &files[0].text;
+        prop_assert!(text.is_ascii());
+        // All lines but that of the label and that of the table are those of any other policy.
+        let (plain, _) = emitted("[[grant]]\nactions = ['a.b']\nusers = ['x']\nresult = 'yes'\n", Format::Rules, Owner::Admin);
+        let other = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| !line.contains("users: {") && !line.contains("{any:")).map(str::to_owned).collect()
+        };
+        prop_assert_eq!(other(text), other(&plain[0].text));
+        let table = text.lines().find_map(|line| line.trim().strip_prefix("users: ")?.strip_suffix(',')).unwrap();
+        let table: std::collections::BTreeMap<String, usize> = serde_json::from_str(table).unwrap();
+        let expected: std::collections::BTreeSet<String> = users.iter().map(|name| format!("${name}")).collect();
+        prop_assert_eq!(table.keys().cloned().collect::<std::collections::BTreeSet<_>>(), expected);
+    }
+}

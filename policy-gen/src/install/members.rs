@@ -14,7 +14,8 @@ use crate::tree::Tree;
 
 /// Where the tools are; the caller's PATH is not asked.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-const FILES: [&str; 2] = ["etc/group", "etc/gshadow"];
+/// The files that hold the memberships of a tree.
+pub const FILES: [&str; 2] = ["etc/group", "etc/gshadow"];
 
 /// Whether `user` is a member of `group` now: listed in `etc/group`, or by its primary group.
 ///
@@ -31,21 +32,23 @@ pub fn is_member(tree: &Tree, names: &Names, user: &str, group: &str) -> Result<
     Ok(user.zip(group).is_some_and(|(user, group)| user.gid == group.gid))
 }
 
-/// Makes one change on the host.
+/// Makes one change on the host. systemd-sysusers does it only for a user who has a group of the
+/// same name: for any other it would make that group (systemd 247 to 262).
 ///
 /// # Errors
 /// [`Failure::Refused`] with what the tool said. The membership is then as it was.
-pub fn change_host(tree: &Tree, change: &MemberChange) -> Result<(), Failure> {
+pub fn change_host(tree: &Tree, names: &Names, change: &MemberChange) -> Result<(), Failure> {
     let MemberChange { user, group, add } = change;
     let inline = format!("m {user} {group}");
-    let tools: &[&[&str]] = if *add {
-        &[
-            &["systemd-sysusers", "--inline", &inline],
-            &["gpasswd", "--add", user, group],
-            &["usermod", "--append", "--groups", group, user],
-        ]
-    } else {
-        &[&["gpasswd", "--delete", user, group]]
+    let sysusers: &[&str] = &["systemd-sysusers", "--inline", &inline];
+    let (gpasswd, usermod): (&[&str], &[&str]) =
+        (&["gpasswd", "--add", user, group], &["usermod", "--append", "--groups", group, user]);
+    let exist = |name: &str| names.user(name).is_ok_and(|user| user.is_some());
+    let own_group = names.group(user).is_ok_and(|group| group.is_some());
+    let tools: &[&[&str]] = match add {
+        true if own_group || !exist(user) => &[sysusers, gpasswd, usermod],
+        true => &[gpasswd, usermod],
+        false => &[&["gpasswd", "--delete", user, group]],
     };
     let what = if *add { "add" } else { "remove" };
     let refused =

@@ -5,9 +5,8 @@ use std::os::fd::OwnedFd;
 
 use polkit_config::names::Names;
 use rustix::fs::{AtFlags, FlockOperation, Gid, Mode, Uid};
-use rustix::io::Errno;
 
-use super::members::{change_host, create_in_tree, is_member, tree_changes};
+use super::members::{FILES as ACCOUNTS, change_host, create_in_tree, is_member, tree_changes};
 use super::plan::{Change, Current, MemberChange, NewFile, Plan, plan};
 use super::record::{DIRECTORY, NAME, PENDING, Record};
 use super::write::{Prepared, sweep};
@@ -27,10 +26,26 @@ pub struct Site<'a> {
     pub mkdir: Option<Version>,
 }
 
-/// The right to change a tree; one at a time has it.
+/// The right to change a tree; one at a time has it. It lies on the directory of the record, which
+/// goes with it if there is no record in it.
 #[derive(Debug)]
-pub struct Lock {
-    _directory: OwnedFd,
+pub struct Lock<'a> {
+    tree: &'a Tree,
+    made: Vec<String>,
+    directory: Option<OwnedFd>,
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        if self.directory.is_none() {
+            return remove_directories(self.tree, &self.made);
+        }
+        for name in [PENDING, NAME] {
+            sweep(self.tree, &format!("{DIRECTORY}/{name}"));
+        }
+        remove_directories(self.tree, &[DIRECTORY.to_owned()]);
+        remove_directories(self.tree, &self.made);
+    }
 }
 
 /// Reads what is there and plans.
@@ -48,10 +63,12 @@ pub fn plan_now(site: &Site<'_>, files: &[File], members: &[(String, String)]) -
         })?;
         current.extend(read.map(|contents| (path, contents)));
     }
+    let has_accounts = tree.is_host() || has_accounts(tree);
     let mut known: BTreeMap<(String, String), bool> = BTreeMap::new();
     let recorded = record.members.iter().map(|member| (member.user.clone(), member.group.clone()));
     for (user, group) in members.iter().cloned().chain(recorded) {
-        let is = is_member(tree, site.names, &user, &group)?;
+        // In the tree of a package there are no accounts: systemd-sysusers does it where the package goes.
+        let is = !has_accounts || is_member(tree, site.names, &user, &group)?;
         known.insert((user, group), is);
     }
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
@@ -62,16 +79,18 @@ pub fn plan_now(site: &Site<'_>, files: &[File], members: &[(String, String)]) -
 ///
 /// # Errors
 /// [`Failure::Refused`]: it cannot be made, or another one has the lock.
-pub fn lock(tree: &Tree) -> Result<Lock, Failure> {
+pub fn lock(tree: &Tree) -> Result<Lock<'_>, Failure> {
     let refused = |error: &dyn std::fmt::Display| {
         let root = if rustix::process::geteuid().is_root() { "" } else { " Run this as root." };
         Failure::Refused(format!("cannot write {}: {error}. Nothing was changed.{root}", tree.shown(DIRECTORY)))
     };
-    make_directories(tree, DIRECTORY, &mut Vec::new()).map_err(|error| refused(&error))?;
+    let mut lock = Lock { tree, made: Vec::new(), directory: None };
+    make_directories(tree, DIRECTORY, &mut lock.made).map_err(|error| refused(&error))?;
     let directory = tree.directory(DIRECTORY).map_err(|error| refused(&error))?;
     rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| refused(&"another polkit-policy-gen is at work there"))?;
-    Ok(Lock { _directory: directory })
+    lock.directory = Some(directory);
+    Ok(lock)
 }
 
 /// Does what was planned: all of it, or nothing.
@@ -79,24 +98,29 @@ pub fn lock(tree: &Tree) -> Result<Lock, Failure> {
 /// # Errors
 /// [`Failure::Refused`] that says what failed; everything is then as it was, save for accounts
 /// that `--create` made.
-pub fn apply(site: &Site<'_>, plan: &Plan, _lock: &Lock) -> Result<(), Failure> {
+pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failure> {
     let tree = site.tree;
     let mut made = Vec::new();
     let mut done = plan.done.clone();
+    let record = (!done.is_empty()).then(|| format!("{DIRECTORY}/{NAME}"));
+    let paths: Vec<&String> = done.files.iter().map(|file| &file.path).chain(&record).collect();
+    let in_use = |directory: &String| paths.iter().any(|path| path.starts_with(&format!("{directory}/")));
+    // Those of the lock are the outermost.
+    let all = lock.made.iter().chain(&plan.done.directories);
+    let (kept, left): (Vec<String>, Vec<String>) = all.cloned().partition(in_use);
     let result = prepare_directories(site, plan, &mut made).and_then(|()| {
-        done.directories.extend(made.iter().cloned());
-        let pending = Record { directories: done.directories.clone(), ..plan.pending.clone() };
+        done.directories = [kept.clone(), made.clone()].concat();
+        let pending = Record { directories: [kept, left.clone(), made.clone()].concat(), ..plan.pending.clone() };
         change(site, plan, &pending, &done)
     });
     match &result {
         Ok(()) => {
-            for file in plan.pending.files.iter().filter(|file| plan.done.file(&file.path).is_none()) {
-                sweep(tree, &file.path);
+            let gone =
+                plan.pending.files.iter().map(|file| file.path.as_str()).filter(|path| done.file(path).is_none());
+            for path in gone.chain(if tree.is_host() { [].as_slice() } else { &ACCOUNTS }.iter().copied()) {
+                sweep(tree, path);
             }
-            if done.is_empty() {
-                remove_directories(tree, &done.directories);
-                remove_directories(tree, &[DIRECTORY.to_owned()]);
-            }
+            remove_directories(tree, &left);
         }
         Err(_) => remove_directories(tree, &made),
     }
@@ -107,8 +131,7 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     let tree = site.tree;
     let (on_host, in_tree) =
         if tree.is_host() { (plan.members.as_slice(), &[][..]) } else { (&[][..], plan.members.as_slice()) };
-    let has_accounts = tree.read("etc/group").is_ok_and(|group| group.is_some());
-    for member in in_tree.iter().filter(|member| member.add && has_accounts) {
+    for member in in_tree.iter().filter(|member| member.add) {
         if is_missing(site.names, member)? {
             create_in_tree(tree, member)?;
         }
@@ -117,12 +140,12 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     changes.extend(tree_changes(tree, in_tree)?);
     // The last to become visible: with it the work is done.
     changes.push(record_change(NAME, done));
-    let prepared = Prepared::new(tree, &changes)?;
-    let intent = Prepared::new(tree, &[record_change(PENDING, pending)])?.commit()?;
     // What fails from here on drops `prepared` or what became of it, and then `intent`: all is as before.
-    let mut changed = Memberships { tree, done: Vec::new() };
+    let intent = Prepared::new(tree, &[record_change(PENDING, pending)])?.commit()?;
+    let prepared = Prepared::new(tree, &changes)?;
+    let mut changed = Memberships { site, done: Vec::new() };
     for member in on_host {
-        change_host(tree, member)?;
+        change_host(tree, site.names, member)?;
         changed.done.push(member);
     }
     prepared.commit()?.keep();
@@ -130,6 +153,10 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     intent.keep();
     remove_pending(tree);
     Ok(())
+}
+
+fn has_accounts(tree: &Tree) -> bool {
+    tree.read("etc/group").is_ok_and(|group| group.is_some())
 }
 
 fn record_change(name: &str, record: &Record) -> Change {
@@ -146,14 +173,15 @@ fn is_missing(names: &Names, member: &MemberChange) -> Result<bool, Failure> {
 
 /// Memberships of the host that are taken back unless the list is emptied.
 struct Memberships<'a> {
-    tree: &'a Tree,
+    site: &'a Site<'a>,
     done: Vec<&'a MemberChange>,
 }
 
 impl Drop for Memberships<'_> {
     fn drop(&mut self) {
         for member in self.done.iter().rev() {
-            let _ = change_host(self.tree, &MemberChange { add: !member.add, ..(*member).clone() });
+            let back = MemberChange { add: !member.add, ..(*member).clone() };
+            let _ = change_host(self.site.tree, self.site.names, &back);
         }
     }
 }
@@ -213,7 +241,10 @@ fn polkits_directory(directory: &str) -> Option<&'static str> {
 fn make_polkits(site: &Site<'_>, path: &str, version: Version) -> Result<(), String> {
     let tree = site.tree;
     let rules = path.ends_with("rules.d");
+    let polkitd = site.names.user("polkitd").map_err(|error| error.to_string())?;
     let (user, group, mode) = match (rules, path.starts_with("etc/")) {
+        // In the tree of a package there are no users: polkit's own package settles the directory.
+        (true, false) if polkitd.is_none() => (false, false, 0o755),
         (true, _) if version <= Version(122) => (true, false, 0o700),
         (true, true) => (false, true, 0o750),
         (false, true) if version >= Version::RULES => (false, true, 0o750),
@@ -221,7 +252,7 @@ fn make_polkits(site: &Site<'_>, path: &str, version: Version) -> Result<(), Str
         _ => (false, false, 0o755),
     };
     let missing = |what: &str| format!("there is no {what} `polkitd`, whose it would be; install polkit first");
-    let uid = match site.names.user("polkitd").map_err(|error| error.to_string())? {
+    let uid = match polkitd {
         Some(polkitd) if user => polkitd.uid,
         None if user => return Err(missing("user")),
         _ => 0,
@@ -263,10 +294,8 @@ fn remove_directories(tree: &Tree, paths: &[String]) {
     for path in paths.iter().rev() {
         let (above, name) = split(path);
         if let Ok(above) = tree.directory(above) {
-            match rustix::fs::unlinkat(&above, name, AtFlags::REMOVEDIR) {
-                Ok(()) | Err(Errno::NOTEMPTY | Errno::NOENT) => {}
-                Err(_) => return,
-            }
+            // Fails where somebody else has put something into it.
+            let _ = rustix::fs::unlinkat(&above, name, AtFlags::REMOVEDIR);
         }
     }
 }

@@ -1,1 +1,106 @@
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 
+use super::*;
+
+fn tree() -> (tempfile::TempDir, Tree) {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir(root.path().join("d")).unwrap();
+    std::fs::create_dir(root.path().join("e")).unwrap();
+    let tree = Tree::open(Some(root.path())).unwrap();
+    (root, tree)
+}
+
+fn change(path: &str, text: Option<&str>) -> Change {
+    let to = text.map(|text| NewFile { bytes: text.as_bytes().to_vec(), mode: 0o644, owner: None });
+    Change { path: path.to_owned(), to }
+}
+
+fn files(root: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for directory in ["d", "e"] {
+        for entry in std::fs::read_dir(root.join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            found.push((name, std::fs::read_to_string(path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn nothing_is_visible_before_the_commit_and_all_after_it() {
+    let (root, tree) = tree();
+    std::fs::write(root.path().join("d/old"), "old").unwrap();
+    std::fs::write(root.path().join("e/gone"), "gone").unwrap();
+    let changes = [change("d/old", Some("new")), change("d/fresh.rules", Some("fresh")), change("e/gone", None)];
+    let prepared = Prepared::new(&tree, &changes).unwrap();
+    let seen = files(root.path());
+    assert!(seen.iter().all(|(name, _)| !name.ends_with(".rules")), "{seen:?}");
+    prepared.commit().unwrap().keep();
+    assert_eq!(files(root.path()), pairs(&[("d/fresh.rules", "fresh"), ("d/old", "new")]));
+    let mode = std::fs::metadata(root.path().join("d/fresh.rules")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o644);
+}
+
+#[test]
+fn what_is_dropped_leaves_the_very_same_files() {
+    let (root, tree) = tree();
+    let old = root.path().join("d/old");
+    std::fs::write(&old, "old").unwrap();
+    std::fs::write(root.path().join("e/gone"), "gone").unwrap();
+    let (before, inode) = (files(root.path()), std::fs::metadata(&old).unwrap().ino());
+    let changes = [change("d/old", Some("new")), change("d/fresh", Some("fresh")), change("e/gone", None)];
+    drop(Prepared::new(&tree, &changes).unwrap());
+    assert_eq!(files(root.path()), before);
+    drop(Prepared::new(&tree, &changes).unwrap().commit().unwrap());
+    assert_eq!((files(root.path()), std::fs::metadata(&old).unwrap().ino()), (before, inode));
+}
+
+#[test]
+fn one_that_fails_fails_all_and_is_named() {
+    let (root, tree) = tree();
+    std::fs::write(root.path().join("d/old"), "old").unwrap();
+    let before = files(root.path());
+    let failure = Prepared::new(&tree, &[change("d/old", Some("new")), change("absent/x", Some("x"))]).unwrap_err();
+    assert!(
+        failure.to_string().contains("absent/x: No such file") && failure.to_string().contains("Nothing was changed.")
+    );
+    assert_eq!(files(root.path()), before);
+    // The second rename fails: a directory has the name.
+    let prepared = Prepared::new(&tree, &[change("d/old", Some("new")), change("e/taken", Some("x"))]).unwrap();
+    std::fs::create_dir(root.path().join("e/taken")).unwrap();
+    let failure = prepared.commit().unwrap_err();
+    assert!(failure.to_string().contains("e/taken"), "{failure}");
+    std::fs::remove_dir(root.path().join("e/taken")).unwrap();
+    assert_eq!(files(root.path()), before);
+}
+
+#[test]
+fn what_a_killed_installation_left_is_in_nobody_s_way() {
+    let (root, tree) = tree();
+    for name in ["d/.x.new", "d/.x.old"] {
+        std::fs::write(root.path().join(name), "left over").unwrap();
+    }
+    Prepared::new(&tree, &[change("d/x", Some("new"))]).unwrap().commit().unwrap().keep();
+    assert_eq!(files(root.path()), pairs(&[("d/x", "new")]));
+    std::fs::write(root.path().join("d/.x.old"), "left over").unwrap();
+    sweep(&tree, "d/x");
+    assert_eq!(files(root.path()), pairs(&[("d/x", "new")]));
+}
+
+#[test]
+fn a_link_in_the_tree_does_not_lead_out_of_it() {
+    let (root, tree) = tree();
+    let outside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();
+    assert!(Prepared::new(&tree, &[change("link/x", Some("new"))]).is_err());
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    std::os::unix::fs::symlink("/etc/passwd", root.path().join("d/x")).unwrap();
+    assert!(tree.read("d/x").is_err());
+}

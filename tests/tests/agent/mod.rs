@@ -1,5 +1,12 @@
 //! What the agent's tests share.
 
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
+pub mod by_hand;
+pub mod double;
+pub mod peer;
+pub mod record;
+
 use std::time::{Duration, Instant};
 
 use polkit_tests::{FullBed, product};
@@ -68,6 +75,7 @@ pub fn in_unit(bed: &FullBed, unit: &str) -> String {
 
 /// The agent's records, a JSON object a line.
 pub fn journal(bed: &FullBed) -> String {
+    let _ = bed.exec(["journalctl", "--sync"]).success();
     bed.journal(["--output=json", "MESSAGE_ID=062650a6bb21482cb26e15a767235462"])
 }
 
@@ -78,4 +86,19 @@ pub fn until(mut holds: impl FnMut() -> bool) {
         assert!(began.elapsed() < Duration::from_secs(20), "it did not become true in 20 s");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Makes of each function named one test for each suite where the programs built here start.
+macro_rules! on_each_suite_with_rules {
+    ($($fact:ident)+) => { $(
+        mod $fact {
+            use polkit_tests::{Suite, require};
+            #[test]
+            fn bookworm() { if let Some(root) = require(Suite::Bookworm) { super::$fact(&root) } }
+            #[test]
+            fn trixie() { if let Some(root) = require(Suite::Trixie) { super::$fact(&root) } }
+            #[test]
+            fn forky() { if let Some(root) = require(Suite::Forky) { super::$fact(&root) } }
+        }
+    )+ };
 }
