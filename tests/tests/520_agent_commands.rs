@@ -260,6 +260,8 @@ fn exec_becomes_the_command_and_ends_as_it_does(root: &Root) {
         not_there.code() == Some(127) && not_there.stderr.contains("no-such-program could not be run"),
         "{not_there}"
     );
+    let hostile = exec(&bed, "www-data", &["no-such\u{1b}[2J\nprogram"]);
+    assert!(hostile.stderr.contains("no-such\\x1b[2J\\x0aprogram could not be run"), "{hostile}");
     let no_program = exec(&bed, "www-data", &["/etc/passwd"]);
     assert!(no_program.code() == Some(126) && no_program.stderr.contains("Permission denied"), "{no_program}");
     assert_eq!(exec(&bed, "www-data", &["sh", "-c", "exit 7"]).code(), Some(7));

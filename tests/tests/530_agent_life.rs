@@ -18,6 +18,7 @@ use polkit_tests::{Bed, FullBed, Process, Root};
 on_each_suite_with_rules! {
     the_process_of_a_pid_file_is_served_and_the_next_one_in_it
     a_pid_file_that_others_may_write_serves_nobody
+    a_user_s_pipe_in_place_of_his_pid_file_keeps_nobody_waiting
     after_polkitd_s_restart_the_same_agent_serves_again
     a_killed_agent_is_started_again_and_leaves_no_stale_registration
     a_reload_adds_and_removes_units
@@ -80,8 +81,8 @@ fn a_pid_file_that_others_may_write_serves_nobody(root: &Root) {
     let agent = Agent::start(&bed, PID_FILES);
     assert!(has_agent(&bed, honest.pid(), WWW_DATA));
     assert!(!has_agent(&bed, victim.pid(), WWW_DATA));
-    let _ = bed.exec(["chmod", "0644", "/run/open.pid"]).success();
     let _ = bed.exec(["chown", "games", "/run/open.pid"]).success();
+    let _ = bed.exec(["chmod", "0644", "/run/open.pid"]).success();
     // Two looks at the files later.
     std::thread::sleep(std::time::Duration::from_millis(250));
     assert!(!has_agent(&bed, victim.pid(), WWW_DATA), "a stranger's file");
@@ -90,6 +91,21 @@ fn a_pid_file_that_others_may_write_serves_nobody(root: &Root) {
     }
     let _ = bed.exec(["chown", "root", "/run/open.pid"]).success();
     until_served(&bed, victim.pid());
+}
+
+/// A service may keep its pid file in a folder of its own, and so put there what it likes.
+fn a_user_s_pipe_in_place_of_his_pid_file_keeps_nobody_waiting(root: &Root) {
+    let bed = light(root);
+    let _ = bed.exec(["install", "-d", "-o", "www-data", "/run/panel"]).success();
+    let _ = bed.exec_as("www-data", ["mkfifo", "/run/panel/panel.pid"]).success();
+    let pool = process_in(&bed, "www-data", POOL_CGROUP);
+    let agent = Agent::start(&bed, &format!("{POOL}[[serve]]\npid_file = \"/run/panel/panel.pid\"\n"));
+    until_served(&bed, pool.pid());
+    assert!(agent.said().contains("/run/panel/panel.pid: not served"), "{}", agent.said());
+    let panel = bed.spawn_as("www-data", ["sleep", "1000"]);
+    let write = format!("rm /run/panel/panel.pid; echo {} > /run/panel/panel.pid", panel.pid());
+    let _ = bed.exec_as("www-data", ["sh", "-c", &write]).success();
+    until_served(&bed, panel.pid());
 }
 
 // polkitd and the agent.
