@@ -8,6 +8,7 @@ use std::{
 };
 
 use polkit_dbus::SubjectPid;
+use rustix::fs::{Mode, OFlags, open};
 
 use crate::{cgroup, facts::Fact, glob::UnitPattern, process::Held};
 
@@ -90,10 +91,15 @@ pub fn processes_of_user(uid: u32, cgroup_root: &str) -> Vec<SubjectPid> {
 ///
 /// # Errors
 /// [`io::ErrorKind::NotFound`] where there is no file or no process; [`io::ErrorKind::PermissionDenied`] for a file that
-/// others may write; [`io::ErrorKind::InvalidData`] for one without a pid.
+/// others may write, or that is none; [`io::ErrorKind::InvalidData`] for one without a pid.
 pub fn pid_file(path: &Path) -> io::Result<Held> {
-    let file = fs::File::open(path)?;
+    // A user may put a pipe or a terminal in place of his pid file: opening it must not wait, nor have an effect.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = fs::File::from(open(path, flags, Mode::empty())?);
     let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
     let folder = fs::metadata(path.parent().unwrap_or(Path::new("/")))?;
     let mut text = String::new();
     io::Read::read_to_string(&mut io::Read::take(file, 64), &mut text)?;
@@ -101,11 +107,7 @@ pub fn pid_file(path: &Path) -> io::Result<Held> {
     let held = Held::open(pid)?;
     let uid = held.process.uid.get();
     let private = |meta: &fs::Metadata| meta.mode() & 0o022 == 0 && (meta.uid() == 0 || meta.uid() == uid);
-    if meta.is_file() && private(&meta) && private(&folder) {
-        Ok(held)
-    } else {
-        Err(io::ErrorKind::PermissionDenied.into())
-    }
+    if private(&meta) && private(&folder) { Ok(held) } else { Err(io::ErrorKind::PermissionDenied.into()) }
 }
 
 #[cfg(test)]

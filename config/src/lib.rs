@@ -1,6 +1,6 @@
 //! Reading a configuration that decides over privilege.
 //!
-//! In the order of the data: [`file`] opens what only root can have written, [`table`] reads it
+//! In the order of the data: [`mod@file`] opens what only root can have written, [`table`] reads it
 //! strictly as TOML, [`names`] looks up the users and groups that it names, and [`report`] shows
 //! every problem of every file at once. [`escape`] makes text that others chose fit to be shown.
 

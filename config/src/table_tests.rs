@@ -267,7 +267,7 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
     #[test]
     fn no_text_makes_it_panic_and_every_problem_lies_in_the_file(text in pieces()) {
         let report = read(&text);

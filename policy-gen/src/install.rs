@@ -1,8 +1,9 @@
 //! Putting files in place and taking them away: [`plan`] says what is to be done and what a person
-//! has changed meanwhile, [`write`] does all of it or nothing, [`record`] remembers it, and
+//! has changed meanwhile, [`mod@write`] does all of it or nothing, [`record`] remembers it, and
 //! [`members`] sees to the memberships.
 
 pub mod accounts;
+pub mod directories;
 pub mod members;
 pub mod plan;
 pub mod record;

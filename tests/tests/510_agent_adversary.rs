@@ -40,6 +40,7 @@ on_each_suite_with_rules! {
     a_uid_beyond_polkit_s_range_is_not_served_and_harms_nobody
     a_program_mounted_over_the_named_one_is_refused
     a_unit_s_name_further_down_in_a_cgroup_path_is_not_that_unit
+    a_process_that_changes_before_its_answer_is_refused
     a_journal_that_is_gone_means_no_answer
     a_journal_that_nobody_reads_means_no_answer
 }
@@ -538,21 +539,54 @@ fn pid_in(bed: &Bed, cgroup: &str) -> Option<u32> {
 
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
-/// A program in place of journald: prints each datagram, or reads none once its socket is there.
-fn journal(bed: &Bed, reads: bool) -> Process {
+/// A program in place of journald: prints each datagram, at once or when it is told to.
+fn journal(bed: &Bed, when: &str) -> Process {
     let script = "use Socket; $| = 1; unlink $ARGV[0]; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die; \
         bind($s, sockaddr_un($ARGV[0])) or die; print qq(bound\n); \
-        while ($ARGV[1]) { recv($s, my $d, 65536, 0); print $d, qq(END\n) } sleep 1000;";
+        <STDIN> if $ARGV[1] ne 'at once'; while (1) { recv($s, my $d, 65536, 0); print $d, qq(END\n) }";
     let _ = bed.exec(["mkdir", "-p", "/run/systemd/journal"]).success();
-    let mut journal = bed.spawn_as("root", ["perl", "-e", script, JOURNAL, if reads { "1" } else { "0" }]);
+    let mut journal = bed.spawn_as("root", ["perl", "-e", script, JOURNAL, when]);
     assert_eq!(journal.line(), "bound");
     journal
+}
+
+/// Fills the queue of a journal that does not read.
+fn fill(bed: &Bed) {
+    let script = "use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die; connect($s, sockaddr_un($ARGV[0])) or die; \
+        $s->blocking(0); while (defined send($s, q(x), 0)) {} die $! unless $!{EAGAIN};";
+    let _ = bed.exec(["perl", "-MIO::Handle", "-MErrno", "-e", script, JOURNAL]).success();
+}
+
+/// A record that waits for the journal gives time to change between the decision and the answer.
+fn a_process_that_changes_before_its_answer_is_refused(root: &Root) {
+    let (bed, _read, agent, process) = with_journal(root);
+    let mut journal = journal(&bed, "later");
+    fill(&bed);
+    let sockets = || {
+        let count = format!("ls -l /proc/{}/fd | grep -c socket:", agent.pid());
+        bed.exec(["sh", "-c", &count]).success().text().parse::<u32>().unwrap()
+    };
+    let before = sockets();
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| ask(&bed, process.pid(), MANAGE));
+        while sockets() == before {
+            assert!(!asked.is_finished(), "it did not wait: {}", agent.said());
+        }
+        bed.move_to_cgroup(process.pid(), "system.slice/elsewhere.service");
+        journal.say("read");
+        assert_eq!(asked.join().unwrap(), Verdict::No, "{}", agent.said());
+    });
+    let mut text = String::new();
+    while !text.contains("POLKIT_AGENT_OUTCOME=") {
+        text += &(journal.line() + "\n");
+    }
+    assert!(text.contains("POLKIT_AGENT_VERDICT=allow\n") && text.contains("POLKIT_AGENT_OUTCOME=changed\n"), "{text}");
 }
 
 /// The agent with that journal, and a process that it allows.
 fn with_journal(root: &Root) -> (LightBed, Process, Agent, Process) {
     let bed = light(root);
-    let mut journal = journal(&bed, true);
+    let mut journal = journal(&bed, "at once");
     let process = process_in(&bed, "www-data", POOL_CGROUP);
     let agent = Agent::start(&bed, POOL);
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
@@ -574,16 +608,14 @@ fn a_journal_that_is_gone_means_no_answer(root: &Root) {
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::No, "no socket");
     assert_eq!(agent.said().matches("no record, no answer").count(), 2, "{}", agent.said());
     // The next journal is taken as it comes.
-    let _journal = journal(&bed, true);
+    let _journal = journal(&bed, "at once");
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes);
 }
 
 fn a_journal_that_nobody_reads_means_no_answer(root: &Root) {
     let (bed, _read, agent, process) = with_journal(root);
-    let _deaf = journal(&bed, false);
-    let fill = "use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die; connect($s, sockaddr_un($ARGV[0])) or die; \
-        $s->blocking(0); while (defined send($s, q(x), 0)) {} die $! unless $!{EAGAIN};";
-    let _ = bed.exec(["perl", "-MIO::Handle", "-MErrno", "-e", fill, JOURNAL]).success();
+    let _deaf = journal(&bed, "never");
+    fill(&bed);
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::No);
     assert!(agent.said().contains("no record, no answer"), "{}", agent.said());
 }

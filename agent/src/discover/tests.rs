@@ -75,6 +75,14 @@ fn a_pid_file_that_others_may_write_is_refused() {
 }
 
 #[test]
+fn a_pipe_in_place_of_a_pid_file_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.pid");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o644)).unwrap();
+    assert_eq!(pid_file(&path).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+}
+
+#[test]
 fn a_pid_file_without_a_pid_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.pid");

@@ -77,6 +77,12 @@ impl Agent {
         agent
     }
 
+    /// Gives it another configuration.
+    pub fn reload(&self, bed: &Bed, config: &str) {
+        bed.write(CONFIG_FILE, 0o644, config);
+        let _ = bed.exec(["kill", "-HUP", &self.pid().to_string()]).success();
+    }
+
     /// Its pid in the bed.
     pub fn pid(&self) -> u32 {
         self.0.pid()
