@@ -29,7 +29,7 @@ TREES = target/debug
 all: build
 
 build:
-	SYSCONFDIR='$(SYSCONFDIR)' $(CARGO) build --release --locked -p polkit-service-agent -p polkit-policy-gen
+	SYSCONFDIR='$(SYSCONFDIR)' LIBEXECDIR='$(LIBEXECDIR)' $(CARGO) build --release --locked -p polkit-service-agent -p polkit-policy-gen
 
 # An existing configuration is never touched: the sample goes to the documentation.
 install:
@@ -40,6 +40,8 @@ install:
 	sed 's|@BINDIR@|$(BINDIR)|g' agent/dist/polkit-service-agent.service.in \
 		> '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
 	chmod 0644 '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
+	$(INSTALL) -d '$(DESTDIR)$(DBUSPOLICYDIR)'
+	$(INSTALL) -m 0644 agent/dist/io.github.polkit_service_agent.Agent1.conf '$(DESTDIR)$(DBUSPOLICYDIR)'
 	$(INSTALL) -m 0644 agent/dist/agent.toml '$(DESTDIR)$(DOCDIR)/examples'
 	$(INSTALL) -m 0644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE '$(DESTDIR)$(DOCDIR)'
 

@@ -44,6 +44,18 @@ Exit codes: those of COMMAND; 125 not registered, COMMAND was not run; 126 it ca
         #[arg(required = true, last = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
+    /// Say what the running agent serves, and by which way.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent status --json | jq .served
+
+Ways: events (the kernel tells of forks), rescan (units are looked at ten times a second), fixed, hook.
+Exit codes: 0 fine; 1 polkitd may have lost so many descriptors that nothing more is registered; 3 the agent does not answer.")]
+    Status {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Read the configuration, and say what is wrong with it, what it gives away and in which order it is asked.
     #[command(after_help = "\
 Example:

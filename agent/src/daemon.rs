@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use crate::{
+    bus_name,
     config::{self, Config, Origin},
     discover::Cgroups,
     exec_socket,
@@ -24,6 +25,7 @@ use crate::{
     recorder::Recorder,
     registry::Registry,
     road::{Polkitd, Road},
+    status::Status,
     systemd::Systemd,
 };
 
@@ -65,7 +67,13 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
             (mpsc::channel(1).1, None)
         }
     };
+    let (status_sender, status) = watch::channel(Arc::default());
+    if let Err(error) = bus_name::publish(&connection, status).await {
+        log::warning(&format!("`status` cannot be asked over the bus: {error}; is the bus policy installed?"));
+    }
     let mut agent = Running {
+        started: Instant::now(),
+        status: status_sender,
         road: Arc::clone(&road),
         hook: None,
         registry: Registry::new(Arc::clone(&road), cgroups, interest),
@@ -117,6 +125,8 @@ async fn write_counted(road: &Road) {
 }
 
 struct Running {
+    started: Instant,
+    status: watch::Sender<Arc<Status>>,
     road: Arc<Road>,
     /// Whom the hook's socket is for, and who answers there.
     hook: Option<(u32, JoinHandle<()>)>,
@@ -143,10 +153,15 @@ impl Running {
             self.systemd.ready();
             log::notice("ready");
         }
-        let served = self.registry.len();
-        let entries = self.config.borrow().serve.len();
-        self.systemd.status(&format!("{served} processes registered, {entries} entries to serve"));
+        self.tell_status();
         Ok(())
+    }
+
+    fn tell_status(&mut self) {
+        let status = self.registry.status(self.started);
+        let (registrations, entries) = (status.registrations, status.served.len());
+        self.systemd.status(&format!("{registrations} processes registered, {entries} entries to serve"));
+        self.status.send_replace(Arc::new(status));
     }
 
     async fn look_at(&mut self, pid: u32) {

@@ -49,6 +49,9 @@ mod said;
 pub mod registry;
 pub mod systemd;
 
+pub mod status;
+
+pub mod bus_name;
 pub mod exec_socket;
 pub mod hook_socket;
 
@@ -57,4 +60,5 @@ pub mod daemon;
 pub mod check;
 pub mod cli;
 pub mod exec;
+pub mod show_status;
 pub mod try_out;

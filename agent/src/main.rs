@@ -8,8 +8,9 @@ use polkit_service_agent::{
     check,
     cli::{Cli, Command, ConfigFile},
     config::{Config, Origin, load},
-    daemon, exec, paths, terminal, try_out,
+    daemon, exec, paths, show_status, terminal, try_out,
 };
+use tokio::runtime::{Builder, Runtime};
 
 /// What the agent needs cannot be reached.
 const CANNOT_REACH: u8 = 3;
@@ -20,6 +21,13 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(file) => run(origin(file)),
         Command::Exec { command } => exec::run(Path::new(paths::EXEC_SOCKET), &command),
+        Command::Status { json } => match runtime() {
+            Ok(runtime) => runtime.block_on(show_status::run(json)),
+            Err(why) => {
+                terminal::error(&why);
+                CANNOT_REACH.into()
+            }
+        },
         Command::Check(file) => check::run(&origin(file)),
         Command::Test(asked) => {
             let file = ConfigFile { config: asked.config.config.clone() };
@@ -49,11 +57,15 @@ fn run(origin: Origin) -> ExitCode {
 }
 
 fn serve(origin: Origin, config: Config) -> Result<(), String> {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().max_blocking_threads(WAITING_THREADS).build();
-    let runtime = runtime.map_err(|error| format!("the runtime could not be started: {error}"))?;
+    let runtime = runtime()?;
     let ended = runtime.block_on(daemon::run(origin, config));
     // A thread that hangs in the user database is not waited for.
     runtime.shutdown_background();
     ended
+}
+
+fn runtime() -> Result<Runtime, String> {
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(WAITING_THREADS).build();
+    runtime.map_err(|error| format!("the runtime could not be started: {error}"))
 }

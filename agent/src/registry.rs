@@ -20,6 +20,7 @@ use crate::{
     registration::register,
     road::Road,
     said::Said,
+    status::{Served, Status, Way},
 };
 
 /// How often everything is looked at: where the kernel says what happens, for the little that it does not say; where it
@@ -47,6 +48,9 @@ pub struct Registry {
     /// What registering costs the polkitd of the moment.
     costs: Option<Costs>,
     paces: HashMap<What, Pace>,
+    /// Processes that there was no room for when everything was looked at last, and how long that took.
+    over: HashMap<What, usize>,
+    last_scan: Duration,
 }
 
 struct Costs {
@@ -81,6 +85,35 @@ impl Registry {
             next_scan: Instant::now(),
             costs: None,
             paces: HashMap::new(),
+            over: HashMap::new(),
+            last_scan: Duration::ZERO,
+        }
+    }
+
+    /// What is served, for `status`.
+    #[must_use]
+    pub fn status(&self, started: Instant) -> Status {
+        let config = Arc::clone(&self.road.config.borrow());
+        let served = config.serve.iter().map(|serve| Served {
+            what: serve.what.to_string(),
+            way: match (&serve.what, &self.interest) {
+                _ if serve.by_hook => Way::Hook,
+                (What::PidFile(_) | What::Exec(_), _) => Way::Fixed,
+                (What::Unit(_) | What::User(_), Some(_)) => Way::Events,
+                (What::Unit(_) | What::User(_), None) => Way::Rescan,
+            },
+            processes: if serve.by_hook { 0 } else { self.count(&serve.what) },
+            over_limit: if serve.by_hook { 0 } else { self.over.get(&serve.what).copied().unwrap_or_default() },
+        });
+        Status {
+            polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
+            uptime: started.elapsed().as_secs(),
+            registrations: self.registered.len(),
+            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.counted()),
+            strained: self.costs.as_ref().is_some_and(|costs| costs.leaks.strain() == Strain::Half),
+            served: served.collect(),
+            scan_microseconds: self.last_scan.as_micros(),
+            last_error: self.said.last().map(str::to_owned),
         }
     }
 
@@ -124,6 +157,7 @@ impl Registry {
         for (_, entry) in self.registered.drain() {
             entry.life.abort();
         }
+        self.costs = None;
         self.retry.clear();
         self.said.clear();
     }
@@ -158,6 +192,7 @@ impl Registry {
         self.retry.retain(|_, until| *until > now);
         self.full_until = self.full_until.filter(|until| *until > now);
         let members = self.members(&config);
+        self.last_scan = now.elapsed();
         self.watch_anew(&config, &members);
         self.give_up_strangers(&config, &members);
         for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
@@ -169,6 +204,8 @@ impl Registry {
             if let Some(pace) = self.pace_of(serve) {
                 pace.filled();
             }
+            let there = members.get(&serve.what).map_or(0, Vec::len);
+            self.over.insert(serve.what.clone(), there.saturating_sub(self.count(&serve.what)));
         }
     }
 

@@ -11,6 +11,7 @@ const AT_MOST: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Said {
     texts: HashSet<String>,
+    last: Option<String>,
 }
 
 impl Said {
@@ -20,8 +21,15 @@ impl Said {
             self.texts.clear();
         }
         if self.texts.insert(text.to_owned()) {
+            self.last = Some(text.to_owned());
             log::warning(text);
         }
+    }
+
+    /// The last warning.
+    #[must_use]
+    pub fn last(&self) -> Option<&str> {
+        self.last.as_deref()
     }
 
     /// Everything may be said again: things have changed.

@@ -116,7 +116,7 @@ fn a_form_of_serving_that_is_wrong_is_told_once_and_two_are_one_too_many() {
     let Some(lines) = said("[[serve]]\nunit = \"apache2\"\n") else { return };
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("agent.toml:2:8: `apache2` cannot be a unit"), "{lines:?}");
-    let one = "agent.toml:1:1: [[serve]] names one of `unit`, `pid_file` and `exec`";
+    let one = "agent.toml:1:1: [[serve]] names one of `unit`, `user`, `pid_file` and `exec`";
     for text in ["[[serve]]\n", "[[serve]]\nunit = \"a.service\"\npid_file = \"/run/a.pid\"\n"] {
         let Some(lines) = said(text) else { return };
         assert_eq!(lines.len(), 1, "{lines:?}");

@@ -1,0 +1,27 @@
+//! `polkit-service-agent status`.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::{bus_name, status, terminal};
+
+/// The agent cannot be reached.
+const CANNOT_REACH: u8 = 3;
+
+/// Asks the running agent and shows what it says. Fails where polkitd has lost so much that nothing more is registered.
+pub async fn run(json: bool) -> ExitCode {
+    let answer = match bus_name::ask_status().await {
+        Ok(answer) => answer,
+        Err(why) => {
+            terminal::error(&why);
+            return CANNOT_REACH.into();
+        }
+    };
+    let Ok(status) = serde_json::from_str::<Value>(&answer) else {
+        terminal::error("the agent's answer is no JSON");
+        return CANNOT_REACH.into();
+    };
+    terminal::print(&if json { status.to_string() } else { status::to_text(&status) });
+    if status.get("strained").and_then(Value::as_bool) == Some(true) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

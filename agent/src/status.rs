@@ -1,0 +1,171 @@
+//! What `status` tells: gathered by the daemon, sent as JSON, shown as text. Pure.
+
+use std::fmt::Write;
+
+use polkit_config::escape::escape;
+use serde_json::{Value, json};
+
+/// The state of the agent at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Status {
+    /// polkitd's version; none while there is no polkitd.
+    pub polkit: Option<String>,
+    /// Seconds since the agent started.
+    pub uptime: u64,
+    /// Registrations in all.
+    pub registrations: usize,
+    /// Registrations that polkitd may have lost descriptors by.
+    pub leaked: u64,
+    /// polkitd may have lost so many that nothing more is registered.
+    pub strained: bool,
+    /// What is served.
+    pub served: Vec<Served>,
+    /// How long the last look at everything took, in microseconds.
+    pub scan_microseconds: u128,
+    /// The last warning.
+    pub last_error: Option<String>,
+}
+
+/// One entry of `[[serve]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// A unit, a user, a pid file, or `exec`.
+    pub what: String,
+    /// How its processes are known.
+    pub way: Way,
+    /// How many are registered; by the hook none needs to be.
+    pub processes: usize,
+    /// How many there are besides, for which there is no room.
+    pub over_limit: usize,
+}
+
+/// How the processes of an entry are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The kernel tells of forks.
+    Events,
+    /// By looking again and again.
+    Rescan,
+    /// The process is given: by a pid file, or by asking itself.
+    Fixed,
+    /// Not at all: a rule asks.
+    Hook,
+}
+
+impl Way {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Rescan => "rescan",
+            Self::Fixed => "fixed",
+            Self::Hook => "hook",
+        }
+    }
+}
+
+impl Status {
+    /// The stable form. No key changes its meaning; more may be added.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let served: Vec<Value> = self.served.iter().map(Served::to_json).collect();
+        json!({
+            "polkit": { "version": self.polkit },
+            "uptime": self.uptime,
+            "registrations": self.registrations,
+            "pending": 0,
+            "leaked": self.leaked,
+            "strained": self.strained,
+            "over_limit": self.served.iter().map(|served| served.over_limit).sum::<usize>(),
+            "served": served,
+            "scan_microseconds": u64::try_from(self.scan_microseconds).unwrap_or(u64::MAX),
+            "last_error": self.last_error,
+        })
+    }
+}
+
+impl Served {
+    fn to_json(&self) -> Value {
+        json!({
+            "what": self.what,
+            "way": self.way.word(),
+            "processes": self.processes,
+            "over_limit": self.over_limit,
+        })
+    }
+}
+
+/// The stable form, for a person.
+#[must_use]
+pub fn to_text(status: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), escape);
+    let field = |key: &str| status.get(key).map_or_else(|| "?".into(), text);
+    let polkit = status.pointer("/polkit/version").filter(|version| version.is_string());
+    let mut out = match polkit {
+        Some(version) => format!("polkitd {}\n", text(version)),
+        None => "polkitd is not there: nobody is served\n".to_owned(),
+    };
+    let _ = writeln!(out, "{} registrations, for {} s now", field("registrations"), field("uptime"));
+    for served in status.get("served").and_then(Value::as_array).into_iter().flatten() {
+        let field = |key: &str| served.get(key).map_or_else(|| "?".into(), text);
+        let over = match field("over_limit").as_str() {
+            "0" => String::new(),
+            over => format!(", {over} more have no place"),
+        };
+        let _ = writeln!(out, "  {} ({}): {} processes{over}", field("what"), field("way"), field("processes"));
+    }
+    let _ = writeln!(out, "the last look at everything took {} µs", field("scan_microseconds"));
+    if field("leaked") != "0" {
+        let _ = writeln!(out, "polkitd may have lost the descriptors of {} registrations", field("leaked"));
+    }
+    if let Some(error) = status.get("last_error").filter(|error| error.is_string()) {
+        let _ = writeln!(out, "last warning: {}", text(error));
+    }
+    out.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        let served = |what: &str, way, processes, over_limit| Served { what: what.into(), way, processes, over_limit };
+        Status {
+            polkit: Some("126".into()),
+            uptime: 60,
+            registrations: 12,
+            leaked: 3,
+            strained: false,
+            served: vec![served("apache2.service", Way::Events, 12, 138), served("php*-fpm.service", Way::Hook, 0, 0)],
+            scan_microseconds: 450,
+            last_error: Some("evil\u{1b}[2J".into()),
+        }
+    }
+
+    #[test]
+    fn the_stable_form_has_the_documented_keys() {
+        let json = status().to_json();
+        assert_eq!(json.pointer("/polkit/version"), Some(&json!("126")));
+        for (key, value) in [("registrations", 12), ("pending", 0), ("leaked", 3), ("over_limit", 138)] {
+            assert_eq!(json.get(key), Some(&json!(value)), "{key}");
+        }
+        assert_eq!(json.pointer("/served/0/way"), Some(&json!("events")));
+        assert_eq!(json.pointer("/served/1/processes"), Some(&json!(0)));
+    }
+
+    #[test]
+    fn a_person_sees_the_same_without_escapes() {
+        let expected = "polkitd 126\n12 registrations, for 60 s now\n  \
+            apache2.service (events): 12 processes, 138 more have no place\n  \
+            php*-fpm.service (hook): 0 processes\nthe last look at everything took 450 µs\n\
+            polkitd may have lost the descriptors of 3 registrations\nlast warning: evil\\x1b[2J";
+        assert_eq!(to_text(&status().to_json()), expected);
+    }
+
+    #[test]
+    fn what_is_no_status_is_shown_without_a_panic() {
+        assert!(to_text(&json!({})).contains("polkitd is not there"));
+        assert!(to_text(&json!({"served": [1, {}], "polkit": 7})).contains("? (?)"));
+    }
+}
