@@ -33,6 +33,8 @@ build:
 
 # An existing configuration is never touched: the sample goes to the documentation.
 install:
+	@grep -qF '$(LIBEXECDIR)/polkit-service-agent-hook' $(BUILT)/polkit-policy-gen || \
+		{ echo 'the programs were built for another LIBEXECDIR: run make build with the same PREFIX or LIBEXECDIR' >&2; exit 1; }
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DOCDIR)/examples'
 	$(INSTALL) -d '$(DESTDIR)$(SYSCONFDIR)/polkit-service-agent/agent.d'
 	$(INSTALL) -m 0755 $(BUILT)/polkit-service-agent $(BUILT)/polkit-policy-gen '$(DESTDIR)$(BINDIR)'

@@ -8,7 +8,7 @@ use polkit_config::escape::escape;
 use polkit_config::names::{Names, User};
 use polkit_dbus::{Authority, AuthorityError, Interaction, Process, StartTime, Subject, SubjectPid, SubjectUid};
 
-use crate::policy::{Answer, Grant, Policy, Results};
+use crate::policy::{Answer, Grant, OnFailure, Policy, Results};
 
 /// How long polkitd may take to notice the new files.
 const RELOAD: Duration = Duration::from_secs(3);
@@ -27,6 +27,8 @@ pub struct Row {
     user: Option<User>,
     /// What the policy says; none of a user that it does not name.
     expected: Option<Results>,
+    /// Whether the agent has a say, by a `[[hook]]`, so that whatever is seen is not held against the policy.
+    asked_first: Option<OnFailure>,
     seen: String,
     as_expected: bool,
 }
@@ -42,6 +44,10 @@ impl Answers {
     /// Whether every user that the policy names got what it says.
     #[must_use]
     pub fn as_expected(&self) -> bool {
+        self.rows.iter().all(|row| row.as_expected || row.asked_first.is_some())
+    }
+
+    fn settled(&self) -> bool {
         self.rows.iter().all(|row| row.as_expected)
     }
 
@@ -51,8 +57,14 @@ impl Answers {
         let mut lines = vec![["GRANT", "ACTION", "USER", "POLICY", "POLKITD"].map(str::to_owned)];
         lines.extend(self.rows.iter().map(|row| {
             let user = row.user.as_ref().map_or("-", |user| user.name.as_str());
-            let wrong = if row.as_expected { "" } else { "  <- not as expected" };
-            let policy = row.expected.map_or_else(|| "-".to_owned(), words);
+            let wrong = if row.as_expected || row.asked_first.is_some() { "" } else { "  <- not as expected" };
+            let policy = match row.asked_first {
+                None => row.expected.map_or_else(|| "-".to_owned(), words),
+                Some(OnFailure::No) => "the agent, else no".to_owned(),
+                Some(OnFailure::Nothing) => row
+                    .expected
+                    .map_or_else(|| "the agent".to_owned(), |results| format!("the agent, else {}", words(results))),
+            };
             [escape(&row.grant), row.action.clone(), escape(user), policy, format!("{}{wrong}", row.seen)]
         }));
         let mut widths = [0; 5];
@@ -79,7 +91,8 @@ fn words(results: Results) -> String {
     if results == Results::always(results.any) { results.any.word().to_owned() } else { words.join("/") }
 }
 
-/// Asks about each grant: for a user that it names, and for one that no grant of the action names.
+/// Asks about each hook, for a user whom hardly any policy names, and about each grant: for a user that it names, and for one
+/// that no grant of the action names. What the agent has a say in is shown, and not compared: its rules are not ours.
 /// Waits for polkitd to have read the new files.
 ///
 /// # Errors
@@ -93,7 +106,7 @@ pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
         for row in answers.rows.iter_mut().filter(|row| row.user.is_some()) {
             row.ask(&authority).await?;
         }
-        if answers.as_expected() || Instant::now() > deadline {
+        if answers.settled() || Instant::now() > deadline {
             return Ok(answers);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -102,6 +115,12 @@ pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
 
 fn questions(policy: &Policy, names: &Names) -> Result<Answers, String> {
     let mut answers = Answers::default();
+    let mut hooked = policy.hooks.iter().flat_map(|hook| hook.actions.iter().map(move |action| (hook, action)));
+    for (hook, action) in hooked.by_ref().take(QUESTIONS_MAX) {
+        let user = first_user(names, STRANGERS.map(str::to_owned).to_vec(), |_| Ok(true))?;
+        answers.rows.push(Row::new(&hook.label, &action.value, user, None, Some(hook.on_failure)));
+    }
+    answers.left_out = hooked.count();
     for grant in &policy.grants {
         for action in &grant.actions {
             if answers.rows.iter().filter(|row| row.user.is_some()).count() >= QUESTIONS_MAX {
@@ -111,10 +130,9 @@ fn questions(policy: &Policy, names: &Names) -> Result<Answers, String> {
             let expected = |user: &User| -> Result<Option<Results>, String> {
                 Ok(policy.results(&action.value, &user.name, &group_names(names, user)?))
             };
+            let asked_first = policy.hook(&action.value).map(|hook| hook.on_failure);
             let mut row = |user: Option<User>, expected: Option<Results>| {
-                let seen = "not asked: it names nobody who is there".to_owned();
-                let (grant, action) = (grant.label.clone(), action.value.clone());
-                answers.rows.push(Row { grant, action, user, expected, seen, as_expected: true });
+                answers.rows.push(Row::new(&grant.label, &action.value, user, expected, asked_first));
             };
             let member = first_user(names, named(grant, names)?, |_| Ok(true))?;
             let of_member = member.as_ref().map(expected).transpose()?.flatten();
@@ -164,6 +182,26 @@ fn group_names(names: &Names, user: &User) -> Result<BTreeSet<String>, String> {
 }
 
 impl Row {
+    fn new(
+        label: &str,
+        action: &str,
+        user: Option<User>,
+        by_grants: Option<Results>,
+        asked_first: Option<OnFailure>,
+    ) -> Self {
+        let expected = if asked_first == Some(OnFailure::No) { Some(Results::always(Answer::No)) } else { by_grants };
+        let seen = "not asked: it names nobody who is there".to_owned();
+        Self {
+            grant: label.to_owned(),
+            action: action.to_owned(),
+            user,
+            expected,
+            asked_first,
+            seen,
+            as_expected: true,
+        }
+    }
+
     async fn ask(&mut self, authority: &Authority) -> Result<(), String> {
         let Some(user) = &self.user else { return Ok(()) };
         let stand_in = StandIn::of(user)?;

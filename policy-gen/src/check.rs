@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use polkit_config::names::{LookupError, Names};
 use polkit_config::report::{Location, Problem, Report};
 
+use crate::emit::hook;
 use crate::failure::Failure;
 use crate::passwords::{Password, Passwords};
-use crate::policy::{Answer, Grant, Kind, Policy};
+use crate::policy::{Answer, Grant, Kind, OnFailure, Policy};
+use crate::tree::Tree;
 
 /// Actions with which one is root, and how.
 const ROOT_EQUIVALENT: &[(&str, &str)] = &[
@@ -43,7 +45,8 @@ pub fn root_equivalent(policy: &Policy, report: &mut Report) {
         let results = grant.results;
         [results.any, results.inactive, results.active].into_iter().any(gives)
     });
-    for action in grants.flat_map(|grant| &grant.actions) {
+    let asked = policy.hooks.iter().flat_map(|hook| &hook.actions);
+    for action in asked.chain(grants.flat_map(|grant| &grant.actions)) {
         let Some((id, how)) = ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action.value) else { continue };
         if !said.insert(id) {
             continue;
@@ -153,6 +156,44 @@ pub fn unreached_agents(policy: &Policy, report: &mut Report) {
                     );
                     report.push(Problem::warning(user.at.clone(), message).help("leave one of the two out"));
                 }
+            }
+        }
+    }
+}
+
+/// Warns of a hook whose program polkitd cannot run, and of what a hook that refuses keeps from others.
+pub fn hooks(policy: &Policy, tree: &Tree, report: &mut Report) {
+    let missing = match tree.file_mode(hook::PROGRAM) {
+        Ok(Some(mode)) if mode & 0o001 != 0 => None,
+        Ok(Some(mode)) => Some(format!("{} has the mode {mode:04o}, and polkitd's user cannot run it", hook::PROGRAM)),
+        Ok(None) => Some(format!("there is no program {}", hook::PROGRAM)),
+        Err(error) => Some(format!("{} cannot be looked at: {error}", hook::PROGRAM)),
+    };
+    for hook in &policy.hooks {
+        let Some(missing) = &missing else { return };
+        let (label, then) = match hook.on_failure {
+            OnFailure::Nothing => (&hook.label, "polkit's other rules decide"),
+            OnFailure::No => (&hook.label, "its actions are refused to everybody but root"),
+        };
+        let problem = Problem::warning(hook.at.clone(), format!("`{label}` asks nobody: {missing}"));
+        report.push(problem.help(format!("install polkit-service-agent; until then {then}")));
+    }
+}
+
+/// Warns of a hook that refuses whomever the agent does not allow, and of grants that are therefore never reached.
+pub fn refusing_hooks(policy: &Policy, report: &mut Report) {
+    for hook in policy.hooks.iter().filter(|hook| hook.on_failure == OnFailure::No) {
+        let message =
+            format!("`{}` refuses its actions to everybody but root whom the agent does not allow", hook.label);
+        let help = "administrators, people at the desktop and members of a distribution's group, too: \
+                    each needs a `way = \"hook\"` entry of [[serve]] and a [[rule]] of the agent";
+        report.push(Problem::warning(hook.at.clone(), message).help(help));
+    }
+    for grant in &policy.grants {
+        for action in &grant.actions {
+            if let Some(hook) = policy.hook(&action.value).filter(|hook| hook.on_failure == OnFailure::No) {
+                let message = format!("`{}` never answers {}: `{}` does", grant.label, action.value, hook.label);
+                report.push(Problem::warning(action.at.clone(), message).help("leave one of the two out"));
             }
         }
     }

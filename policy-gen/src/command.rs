@@ -83,6 +83,8 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     let around = Surroundings { names: &names, passwords: &passwords, create: place.create };
     check::check(&policy, &around, &mut report)?;
     check::unreached_agents(&policy, &mut report);
+    check::refusing_hooks(&policy, &mut report);
+    check::hooks(&policy, &tree, &mut report);
     check::root_equivalent(&policy, &mut report);
     let files = emit::files(&policy, &origin, format, owner, &mut report);
     tell(&report)?;

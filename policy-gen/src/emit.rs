@@ -1,5 +1,7 @@
 //! The files that a policy becomes. Nothing here reads or writes anything.
 
+pub mod details;
+pub mod hook;
 pub mod pkla;
 pub mod quote;
 pub mod rules;
@@ -45,6 +47,8 @@ impl File {
     }
 }
 
+/// The rule that asks the agent, before all rules that answer by themselves.
+pub const HOOK: &str = "44-polkit-policy-gen-hook.rules";
 /// The rules that grant. Before the 49- of polkit-pkla-compat, which answers whatever a pkla file
 /// names, before the 50- and 60- of distributions and packages, and before openSUSE's 90-.
 pub const GRANTS: &str = "45-polkit-policy-gen.rules";
@@ -66,13 +70,16 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
                 Owner::Admin => "etc/polkit-1/rules.d",
                 Owner::Vendor => "usr/share/polkit-1/rules.d",
             };
+            if !policy.hooks.is_empty() {
+                files.push(File { directory, name: HOOK, text: hook::emit(&policy.hooks, origin) });
+            }
             for (name, grants) in [(GRANTS, of(Kind::Grant)), (AGENT, of(Kind::Agent))] {
                 if !grants.is_empty() {
                     files.push(File { directory, name, text: rules::emit(&grants, origin) });
                 }
             }
         }
-        Format::Pkla if policy.grants.is_empty() => {}
+        Format::Pkla if policy.grants.is_empty() && policy.hooks.is_empty() => {}
         Format::Pkla => {
             let directory = match owner {
                 Owner::Admin => "etc/polkit-1/localauthority/45-polkit-policy-gen.d",

@@ -15,6 +15,8 @@ pub struct Policy {
     /// Every `[[grant]]` in the order of the files, then every `[[agent]]`: the first that names
     /// the subject and the action decides, as the first rule that answers does in polkit.
     pub grants: Vec<Grant>,
+    /// Every `[[hook]]`. They come before all grants; no two name the same action.
+    pub hooks: Vec<Hook>,
     /// Every `[[member]]`.
     pub members: Vec<Member>,
 }
@@ -45,6 +47,31 @@ pub enum Kind {
     Grant,
     /// `[[agent]]`: always [`Answer::AuthSelf`], to users only.
     Agent,
+}
+
+/// Actions that polkit asks polkit-service-agent about, through its hook.
+#[derive(Debug)]
+pub struct Hook {
+    /// Its place in the order.
+    pub label: String,
+    /// Action ids, exact.
+    pub actions: Vec<Spanned<String>>,
+    /// What a check comes to where the agent says neither yes nor no.
+    pub on_failure: OnFailure,
+    /// Keys of details to pass to the agent, beside those that are known to belong to an action.
+    pub details: Vec<Spanned<String>>,
+    /// Its header in the file.
+    pub at: Location,
+}
+
+/// What a check of a `[[hook]]` comes to without a yes or no of the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// polkit goes on with its other rules: the hook only adds to what they grant.
+    Nothing,
+    /// It is refused. A daemon that has no rule for the subject and one that is dead say the same, nothing, so the agent
+    /// must allow everybody who is to have the action, people at the desktop and administrators included.
+    No,
 }
 
 /// A membership to be had.
@@ -120,7 +147,26 @@ impl Grant {
     }
 }
 
+impl OnFailure {
+    const ALL: [Self; 2] = [Self::Nothing, Self::No];
+
+    /// The word for it in policy files.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::No => "no",
+        }
+    }
+}
+
 impl Policy {
+    /// The `[[hook]]` that has this action.
+    #[must_use]
+    pub fn hook(&self, action: &str) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.actions.iter().any(|known| known.value == action))
+    }
+
     /// What the policy says about a subject: the results of the first grant that names it and the
     /// action. `None` leaves the question to other rules.
     #[must_use]

@@ -87,6 +87,22 @@ impl Tree {
         }
     }
 
+    /// The permission bits of what is at `path` with links followed inside the tree; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// It cannot be told: a directory on the way is closed to the caller.
+    pub fn file_mode(&self, path: &str) -> io::Result<Option<u32>> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        match rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+            Ok(file) => {
+                let mode = rustix::fs::fstat(&file)?.st_mode;
+                Ok((FileType::from_raw_mode(mode) == FileType::RegularFile).then_some(mode & 0o7777))
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// The names in a directory; none if it does not exist.
     ///
     /// # Errors

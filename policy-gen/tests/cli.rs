@@ -296,6 +296,44 @@ fn an_installation_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_f
 }
 
 #[test]
+fn a_hook_whose_program_polkitd_cannot_run_is_warned_of() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let (_folder, path) = policy("[[hook]]\nactions = ['a.b']\n[[hook]]\nactions = ['a.c']\non_failure = 'no'\n");
+    let absent = run(&["diff", &path, "--root", dir]);
+    assert_eq!(absent.status.code(), Some(4), "{absent:?}");
+    let program = polkit_policy_gen::emit::hook::PROGRAM;
+    for expected in [
+        &format!("warning: `hook 1` asks nobody: there is no program {program}"),
+        "polkit's other rules decide",
+        "its actions are refused to everybody but root",
+        "warning: `hook 2` refuses its actions to everybody but root whom the agent does not allow",
+    ] {
+        assert!(err(&absent).contains(expected), "{expected}: {}", err(&absent));
+    }
+    let inside = root.path().join(program.trim_start_matches('/'));
+    std::fs::create_dir_all(inside.parent().unwrap()).unwrap();
+    std::fs::write(&inside, "").unwrap();
+    let mode = |mode| std::fs::set_permissions(&inside, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o750);
+    let closed = run(&["diff", &path, "--root", dir]);
+    assert!(err(&closed).contains("has the mode 0750, and polkitd's user cannot run it"), "{closed:?}");
+    mode(0o755);
+    assert!(!err(&run(&["diff", &path, "--root", dir])).contains("asks nobody"));
+}
+
+#[test]
+fn a_grant_that_a_refusing_hook_covers_is_warned_of() {
+    let text = "[[hook]]\nactions = ['a.b']\non_failure = 'no'\n[[hook]]\nactions = ['a.c']\n\
+                [[grant]]\nactions = ['a.b', 'a.c']\nusers = ['www-data']\nresult = 'yes'\n";
+    let (_folder, path) = policy(text);
+    let output = run(&["generate", &path, "--target", "debian:13"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(err(&output).contains("`grant 1` never answers a.b: `hook 1` does"), "{output:?}");
+    assert!(!err(&output).contains("never answers a.c"), "{output:?}");
+}
+
+#[test]
 fn a_second_name_of_one_id_is_warned_of() {
     let root = tree();
     let passwd = root.path().join("etc/passwd");

@@ -34,6 +34,7 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
     let format = target.format(options.target.format)?;
     surroundings(&spelling, &policy, &mut report)?;
     check::unreached_agents(&policy, &mut report);
+    check::refusing_hooks(&policy, &mut report);
     check::root_equivalent(&policy, &mut report);
     let owner = if options.vendor { Owner::Vendor } else { Owner::Admin };
     let files = emit::files(&policy, &origin, format, owner, &mut report);

@@ -33,7 +33,7 @@ pub async fn run(options: &Install) -> Result<u8, Failure> {
 
 /// Lets polkitd say what it makes of it.
 async fn confirm(ready: &Ready) -> Result<u8, Failure> {
-    if ready.policy.grants.is_empty() {
+    if ready.policy.grants.is_empty() && ready.policy.hooks.is_empty() {
         return Ok(DONE);
     }
     match ask(&ready.policy, &ready.names).await {
@@ -44,7 +44,7 @@ async fn confirm(ready: &Ready) -> Result<u8, Failure> {
             }
             say_aside(
                 "polkitd does not answer as the policy says. An earlier rule may answer first (a file that sorts before \
-                 45-, or a pkla that sorts after ours), or it did not load ours: `journalctl -u polkit`",
+                 44-, or a pkla that sorts after ours), or it did not load ours: `journalctl -u polkit`",
             );
             Ok(NOT_AS_EXPECTED)
         }

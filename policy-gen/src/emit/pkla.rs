@@ -29,6 +29,12 @@ struct Written<'a> {
 /// A pkla file, with all three results in each entry: the last entry that matches in a directory
 /// replaces all three, and one that it lacks counts as not set.
 pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
+    for hook in &policy.hooks {
+        let message = format!("pkla cannot say `{}`: it asks nobody", hook.label);
+        let help =
+            "only rules can: polkit 0.106 or later; on this one the agent serves by registration, with [[agent]]";
+        report.push(Problem::error(hook.at.clone(), message).help(help));
+    }
     let mut out = format!("# {}\n", super::first_line(origin));
     let mut written: BTreeMap<&str, Written<'_>> = BTreeMap::new();
     let mut number = 0;

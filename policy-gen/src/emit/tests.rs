@@ -133,6 +133,90 @@ fn rules_are_tables_that_any_engine_reads() {
     ");
 }
 
+const HOOKS: &str = r#"
+[[hook]]
+actions = ["org.libvirt.unix.manage", "org.libvirt.api.domain.start"]
+
+[[hook]]
+actions = ["org.freedesktop.systemd1.manage-units"]
+on_failure = "no"
+details = ["k\u00f6ln\"</script>", "verb"]
+"#;
+
+#[test]
+fn the_hook_is_asked_about_its_actions_and_sorts_first() {
+    let text = format!("{HOOKS}{}", SAMPLE.replace("</script>", ""));
+    let (files, problems) = emitted(&text, Format::Rules, Owner::Admin);
+    assert_eq!(problems, [""; 0]);
+    assert_eq!(files[0].path(), "etc/polkit-1/rules.d/44-polkit-policy-gen-hook.rules");
+    assert!(files.is_sorted_by_key(File::path));
+    assert_snapshot!(files[0].text.replace(hook::PROGRAM, "PROGRAM"), @r#"
+    // Written by polkit-policy-gen from /etc/p.toml. To change it, edit that and run `polkit-policy-gen install`.
+    (function () {
+        var hook = "PROGRAM";
+
+        // Of each action, the details that the agent is told, and what it comes to without a yes or no of the agent. null
+        // leaves it to the rules that follow. "no" refuses, whatever they say: an agent that has no rule for the subject
+        // says nothing, as one that is dead does, and a fence must hold for both.
+        var actions = {
+            "$org.freedesktop.systemd1.manage-units": {details: ["k\u00f6ln\"\u003c/script>", "unit", "verb"], otherwise: "no"},
+            "$org.libvirt.api.domain.start": {details: ["connect_driver", "domain_name", "domain_uuid"], otherwise: null},
+            "$org.libvirt.unix.manage": {details: [], otherwise: null}
+        };
+        var own = Object.prototype.hasOwnProperty;
+
+        // It throws where the program cannot be run, fails, or takes longer than polkit allows.
+        function ask(action, subject, details) {
+            var words = [hook, String(subject.pid), String(subject.user), String(action.id)];
+            var i;
+            for (i = 0; i < details.length; i += 1) {
+                var value = action.lookup(details[i]);
+                if (typeof value === "string") {
+                    words.push(details[i], value);
+                }
+            }
+            for (i = 0; i < words.length; i += 1) {
+                // An argument ends at a NUL: the agent would be asked about something else.
+                if (words[i].indexOf("\u0000") !== -1) {
+                    throw new Error("a NUL in an argument of the hook");
+                }
+            }
+            return polkit.spawn(words);
+        }
+
+        polkit.addRule(function (action, subject) {
+            var key = "$" + action.id;
+            if (!own.call(actions, key)) {
+                return null;
+            }
+            var entry = actions[key];
+            var said = "";
+            try {
+                said = ask(action, subject, entry.details);
+            } catch (error) {
+                return entry.otherwise;
+            }
+            if (said === "yes\n") {
+                return "yes";
+            }
+            if (said === "no\n") {
+                return "no";
+            }
+            return entry.otherwise;
+        });
+    }());
+    "#);
+}
+
+#[test]
+fn pkla_refuses_each_hook_by_name() {
+    let (_, problems) = emitted(HOOKS, Format::Pkla, Owner::Admin);
+    assert_snapshot!(problems.join("\n"), @r"
+    p.toml:2:1: pkla cannot say `hook 1`: it asks nobody (only rules can: polkit 0.106 or later; on this one the agent serves by registration, with [[agent]])
+    p.toml:5:1: pkla cannot say `hook 2`: it asks nobody (only rules can: polkit 0.106 or later; on this one the agent serves by registration, with [[agent]])
+    ");
+}
+
 #[test]
 fn a_package_s_files_lie_below_usr() {
     let paths = |format| -> Vec<String> {

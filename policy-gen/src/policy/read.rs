@@ -4,7 +4,7 @@ use polkit_config::names::check_name;
 use polkit_config::report::{Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
-use super::{Answer, Grant, Kind, Member, Policy, Results};
+use super::{Answer, Grant, Hook, Kind, Member, OnFailure, Policy, Results};
 
 /// Reads the files in this order. What is wrong is in the report, and the policy is then not to be used.
 pub fn read(sources: &[Source], report: &mut Report) -> Policy {
@@ -19,6 +19,13 @@ pub fn read(sources: &[Source], report: &mut Report) -> Policy {
         for table in root.tables("agent", report) {
             let number = agents.len() + 1;
             agents.extend(agent(table, number, report));
+        }
+        for table in root.tables("hook", report) {
+            let label = format!("hook {}", policy.hooks.len() + 1);
+            if let Some(hook) = hook(table, label, report) {
+                check_asked_once(&policy, &hook, report);
+                policy.hooks.push(hook);
+            }
         }
         for table in root.tables("member", report) {
             policy.members.extend(member(table, report));
@@ -67,6 +74,52 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
         results: Results::always(Answer::AuthSelf),
         at,
     })
+}
+
+fn hook(mut table: Table, label: String, report: &mut Report) -> Option<Hook> {
+    let at = table.at().clone();
+    let actions = table.required_strings("actions", report);
+    let on_failure = table.string("on_failure", report);
+    let details = table.strings("details", report).unwrap_or_default();
+    table.finish(report);
+    let on_failure = match on_failure {
+        None => OnFailure::Nothing,
+        Some(word) => {
+            let found = OnFailure::ALL.into_iter().find(|known| known.word() == word.value);
+            if found.is_none() {
+                let message = format!("`{}` is not what a hook that fails can come to", word.value);
+                let help =
+                    "`nothing` leaves it to polkit's other rules, `no` refuses whomever the agent does not allow";
+                report.push(Problem::error(word.at, message).help(help));
+            }
+            found?
+        }
+    };
+    let actions = actions?;
+    check_actions(&actions, report);
+    check_details(&details, report);
+    Some(Hook { label, actions, on_failure, details, at })
+}
+
+fn check_asked_once(policy: &Policy, hook: &Hook, report: &mut Report) {
+    for (number, action) in hook.actions.iter().enumerate() {
+        let earlier = hook.actions.iter().take(number).any(|earlier| earlier.value == action.value);
+        if earlier || policy.hook(&action.value).is_some() {
+            let message = format!("`{}` stands in a [[hook]] already", action.value);
+            report.push(Problem::error(action.at.clone(), message).help("leave one of the two out"));
+        }
+    }
+}
+
+fn check_details(keys: &[Spanned<String>], report: &mut Report) {
+    for key in keys {
+        // Beyond U+FFFF a letter in a rules file is another one to Duktape than the same in a detail.
+        let fits = |c: char| !c.is_control() && u32::from(c) <= 0xffff;
+        if key.value.is_empty() || !key.value.chars().all(fits) {
+            let problem = Problem::error(key.at.clone(), format!("`{}` is not the key of a detail", key.value));
+            report.push(problem.help("the key that the mechanism passes to polkit: `details = [\"program\"]`"));
+        }
+    }
 }
 
 fn member(mut table: Table, report: &mut Report) -> Option<Member> {

@@ -67,6 +67,51 @@ group = "-G"
 }
 
 #[test]
+fn a_hook_leaves_to_others_what_it_is_not_told_to_refuse() {
+    let text = "[[hook]]\nactions = 'a.b'\n[[hook]]\nactions = ['a.c']\non_failure = 'no'\ndetails = 'program'\n";
+    let mut report = Report::new();
+    let policy = read(&[Source::new("p.toml", text)], &mut report);
+    assert_eq!(report.lines(), [""; 0]);
+    let of = |action| policy.hook(action).map(|hook| (hook.label.as_str(), hook.on_failure, hook.details.len()));
+    assert_eq!(of("a.b"), Some(("hook 1", OnFailure::Nothing, 0)));
+    assert_eq!(of("a.c"), Some(("hook 2", OnFailure::No, 1)));
+    assert_eq!(of("a.d"), None);
+}
+
+#[test]
+fn everything_wrong_with_a_hook_is_said() {
+    let text = r#"
+[[hook]]
+actions = ["a.*", "a.b", "a.b"]
+details = ["", "a\u0000b", "\U0001f600", "user.name"]
+users = ["x"]
+
+[[hook]]
+actions = ["a.b"]
+on_failure = "nothing"
+
+[[hook]]
+actions = ["a.c"]
+on_failure = "yes"
+
+[[hook]]
+on_failure = true
+"#;
+    assert_snapshot!(problems(text), @r#"
+    p.toml:3:12: `a.*` is not an action id (the exact id, as `pkaction` lists it: `org.libvirt.unix.manage`)
+    p.toml:3:26: `a.b` stands in a [[hook]] already (leave one of the two out)
+    p.toml:4:12: `` is not the key of a detail (the key that the mechanism passes to polkit: `details = ["program"]`)
+    p.toml:4:16: `a\x00b` is not the key of a detail (the key that the mechanism passes to polkit: `details = ["program"]`)
+    p.toml:4:28: `😀` is not the key of a detail (the key that the mechanism passes to polkit: `details = ["program"]`)
+    p.toml:5:1: unknown key `users` in [[hook]] (known here: actions, details, on_failure)
+    p.toml:8:12: `a.b` stands in a [[hook]] already (leave one of the two out)
+    p.toml:13:14: `yes` is not what a hook that fails can come to (`nothing` leaves it to polkit's other rules, `no` refuses whomever the agent does not allow)
+    p.toml:15:1: [[hook]] has no `actions` (add `actions = ["…"]`)
+    p.toml:16:14: `on_failure`: expected a string, found a boolean (write `on_failure = "…"`)
+    "#);
+}
+
+#[test]
 fn an_empty_policy_is_valid() {
     assert_eq!(problems(""), "");
 }
