@@ -397,6 +397,11 @@ impl Registry {
                 self.full_until = Some(Instant::now() + RETRY);
                 self.said.once(&format!("{what}: not all processes are served: {error}; lower max_registrations"));
             }
+            // A polkitd that does not answer would be waited for once for each process.
+            AuthorityError::Bus(_) => {
+                self.full_until = Some(Instant::now() + RETRY);
+                self.said.once(&format!("{what}: polkitd does not take registrations at the moment: {error}"));
+            }
             AuthorityError::AlreadyRegistered => {
                 self.said.once(&format!("{what}: pid {pid} has another agent, which was there first: {error}"));
             }
