@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,7 +19,7 @@ use crate::{
     config::{self, Config, Origin},
     discover::Cgroups,
     exec_socket,
-    follow::{self, Hint, Interest},
+    follow::{Events, Hint},
     hook_socket, log, notes, paths, polkitd,
     process::cgroup_root,
     recorder::Recorder,
@@ -59,14 +59,10 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     let registering = AgentUid::new(rustix::process::getuid().as_raw()).map_err(|error| error.to_string())?;
     let road = Road { config, polkitd, recorder: Recorder::for_host(), cgroup_root: root, registering };
     let road = Arc::new(road);
-    let interest = Arc::new(Mutex::new(Interest::default()));
-    let (mut hints, interest) = match follow::start(Arc::clone(&interest)) {
-        Ok(hints) => (hints, Some(interest)),
-        Err(error) => {
-            log::notice(&format!("no process events ({error}): units are looked at ten times a second instead"));
-            (mpsc::channel(1).1, None)
-        }
-    };
+    let (events, mut hints) = Events::start().unwrap_or_else(|error| {
+        log::notice(&format!("no process events ({error}): units are looked at ten times a second instead"));
+        (Events::default(), mpsc::channel(1).1)
+    });
     let (status_sender, status) = watch::channel(Arc::default());
     if let Err(error) = bus_name::publish(&connection, status).await {
         log::warning(&format!("`status` cannot be asked over the bus: {error}; is the bus policy installed?"));
@@ -76,7 +72,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         status: status_sender,
         road: Arc::clone(&road),
         hook: None,
-        registry: Registry::new(Arc::clone(&road), cgroups, interest),
+        registry: Registry::new(Arc::clone(&road), cgroups, events),
         systemd: Systemd::new(),
         connection,
         origin,

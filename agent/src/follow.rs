@@ -44,23 +44,52 @@ pub enum Hint {
 
 /// Whose forks and whose changes of user matter, kept by the main loop and read by the thread.
 #[derive(Debug, Default)]
-pub struct Interest {
+struct Interest {
     /// Processes that are served, or would be if there were room: their children are served as well.
-    pub parents: HashSet<u32>,
+    parents: HashSet<u32>,
     /// Uids that are served as such.
-    pub users: HashSet<u32>,
+    users: HashSet<u32>,
 }
 
-/// Starts listening. The thread ends with the receiver.
-///
-/// # Errors
-/// Where the events cannot be had: without CAP_NET_ADMIN (before Linux 6.6), in a namespace of its own, or where the kernel
-/// was built without them.
-pub fn start(interest: Arc<Mutex<Interest>>) -> io::Result<mpsc::Receiver<Hint>> {
-    let socket = listen(true).or_else(|_| listen(false))?;
-    let (hints, receiver) = mpsc::channel(HINTS);
-    std::thread::Builder::new().name("events".into()).spawn(move || pass_on(&socket, &interest, &hints))?;
-    Ok(receiver)
+/// The main loop's side: whose events matter. Without events it remembers nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Events(Option<Arc<Mutex<Interest>>>);
+
+impl Events {
+    /// Starts listening. The thread ends with the receiver.
+    ///
+    /// # Errors
+    /// Where the events cannot be had: without CAP_NET_ADMIN (before Linux 6.6), in a namespace of its own, or where the
+    /// kernel was built without them.
+    pub fn start() -> io::Result<(Self, mpsc::Receiver<Hint>)> {
+        let socket = listen(true).or_else(|_| listen(false))?;
+        let (hints, receiver) = mpsc::channel(HINTS);
+        let interest = Arc::new(Mutex::new(Interest::default()));
+        let shared = Arc::clone(&interest);
+        std::thread::Builder::new().name("events".into()).spawn(move || pass_on(&socket, &shared, &hints))?;
+        Ok((Self(Some(interest)), receiver))
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn are_had(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The forks of these processes matter, too.
+    pub fn watch(&self, parents: impl IntoIterator<Item = u32>) {
+        if let Some(interest) = &self.0 {
+            interest.lock().unwrap_or_else(PoisonError::into_inner).parents.extend(parents);
+        }
+    }
+
+    /// The forks of these processes and those who become these users matter, and nothing else.
+    pub fn watch_only(&self, parents: impl Iterator<Item = u32>, users: impl Iterator<Item = u32>) {
+        if let Some(interest) = &self.0 {
+            let now = Interest { parents: parents.collect(), users: users.collect() };
+            *interest.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        }
+    }
 }
 
 fn listen(only_wanted: bool) -> io::Result<OwnedFd> {

@@ -1,8 +1,10 @@
 //! What is registered: kept as the host's processes and the configuration want it.
 
+mod state;
+
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,13 +16,12 @@ use crate::{
     config::{Config, Serve, What},
     discover::{Cgroups, pid_file, processes_of_user},
     facts::Fact,
-    follow::Interest,
+    follow::Events,
     limits::{Leaks, Pace, Strain},
     process::Held,
     registration::register,
     road::Road,
     said::Said,
-    status::{Served, Status, Way},
 };
 
 /// How often everything is looked at: where the kernel says what happens, for the little that it does not say; where it
@@ -42,8 +43,7 @@ pub struct Registry {
     said: Said,
     /// The bus has no room: nothing is tried before this moment.
     full_until: Option<Instant>,
-    /// Whose forks the kernel's events are watched for; none where events cannot be had.
-    interest: Option<Arc<Mutex<Interest>>>,
+    events: Events,
     next_scan: Instant,
     /// What registering costs the polkitd of the moment.
     costs: Option<Costs>,
@@ -72,7 +72,7 @@ struct Entry {
 impl Registry {
     /// Nothing registered yet.
     #[must_use]
-    pub fn new(road: Arc<Road>, cgroups: Cgroups, interest: Option<Arc<Mutex<Interest>>>) -> Self {
+    pub fn new(road: Arc<Road>, cgroups: Cgroups, events: Events) -> Self {
         Self {
             road,
             cgroups,
@@ -81,39 +81,12 @@ impl Registry {
             retry: HashMap::new(),
             said: Said::default(),
             full_until: None,
-            interest,
+            events,
             next_scan: Instant::now(),
             costs: None,
             paces: HashMap::new(),
             over: HashMap::new(),
             last_scan: Duration::ZERO,
-        }
-    }
-
-    /// What is served, for `status`.
-    #[must_use]
-    pub fn status(&self, started: Instant) -> Status {
-        let config = Arc::clone(&self.road.config.borrow());
-        let served = config.serve.iter().map(|serve| Served {
-            what: serve.what.to_string(),
-            way: match (&serve.what, &self.interest) {
-                _ if serve.by_hook => Way::Hook,
-                (What::PidFile(_) | What::Exec(_), _) => Way::Fixed,
-                (What::Unit(_) | What::User(_), Some(_)) => Way::Events,
-                (What::Unit(_) | What::User(_), None) => Way::Rescan,
-            },
-            processes: if serve.by_hook { 0 } else { self.count(&serve.what) },
-            over_limit: if serve.by_hook { 0 } else { self.over.get(&serve.what).copied().unwrap_or_default() },
-        });
-        Status {
-            polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
-            uptime: started.elapsed().as_secs(),
-            registrations: self.registered.len(),
-            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.counted()),
-            strained: self.costs.as_ref().is_some_and(|costs| costs.leaks.strain() == Strain::Half),
-            served: served.collect(),
-            scan_microseconds: self.last_scan.as_micros(),
-            last_error: self.said.last().map(str::to_owned),
         }
     }
 
@@ -177,7 +150,7 @@ impl Registry {
         let Ok(held) = Held::open(pid) else { return };
         let config = Arc::clone(&self.road.config.borrow());
         let Some(serve) = config.serve.iter().find(|serve| !serve.by_hook && self.covers(serve, &held)) else { return };
-        self.watch([pid]);
+        self.events.watch([pid.get()]);
         self.add_within(serve, &config, held).await;
     }
 
@@ -187,13 +160,13 @@ impl Registry {
         if now < self.next_scan {
             return;
         }
-        self.next_scan = now + if self.interest.is_some() { SCAN_WITH_EVENTS } else { SCAN_WITHOUT };
+        self.next_scan = now + if self.events.are_had() { SCAN_WITH_EVENTS } else { SCAN_WITHOUT };
         let config = Arc::clone(&self.road.config.borrow());
         self.retry.retain(|_, until| *until > now);
         self.full_until = self.full_until.filter(|until| *until > now);
         let members = self.members(&config);
         self.last_scan = now.elapsed();
-        self.watch_anew(&config, &members);
+        self.events.watch_only(members.values().flatten().map(|pid| pid.get()), users_of(&config));
         self.give_up_strangers(&config, &members);
         for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
             for held in self.candidates(serve, &members) {
@@ -260,27 +233,6 @@ impl Registry {
             (What::Unit(pattern), Fact::Known(path)) => cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)),
             (What::User(user), Fact::Known(path)) => seen.uid.get() == user.id && cgroup::owner(path).is_none(),
             (What::User(_) | What::Unit(_), Fact::Unknown) | (What::PidFile(_) | What::Exec(_), _) => false,
-        }
-    }
-
-    /// Has the forks of these processes told.
-    fn watch(&self, pids: impl IntoIterator<Item = SubjectPid>) {
-        if let Some(interest) = &self.interest {
-            let mut interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
-            interest.parents.extend(pids.into_iter().map(SubjectPid::get));
-        }
-    }
-
-    /// Has the forks of all these told, and of nobody who was before.
-    fn watch_anew(&self, config: &Config, members: &Members) {
-        if let Some(interest) = &self.interest {
-            let users = config.serve.iter().filter_map(|serve| match &serve.what {
-                What::User(user) => Some(user.id),
-                What::Unit(_) | What::PidFile(_) | What::Exec(_) => None,
-            });
-            let mut interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
-            interest.parents = members.values().flatten().map(|pid| pid.get()).collect();
-            interest.users = users.collect();
         }
     }
 
@@ -415,6 +367,14 @@ impl Registry {
              Raise `max` or max_registrations, or give the service a static rule (polkit-policy-gen)"
         ));
     }
+}
+
+/// Users that are served as such.
+fn users_of(config: &Config) -> impl Iterator<Item = u32> {
+    config.serve.iter().filter_map(|serve| match &serve.what {
+        What::User(user) if !serve.by_hook => Some(user.id),
+        What::User(_) | What::Unit(_) | What::PidFile(_) | What::Exec(_) => None,
+    })
 }
 
 /// What an entry may register: its own `max`, or an even part of what the others leave.

@@ -1,0 +1,39 @@
+//! What the registry says of itself.
+
+use std::{sync::Arc, time::Instant};
+
+use super::Registry;
+use crate::{
+    config::What,
+    limits::Strain,
+    status::{Served, Status, Way},
+};
+
+impl Registry {
+    /// What is served, for `status`.
+    #[must_use]
+    pub fn status(&self, started: Instant) -> Status {
+        let config = Arc::clone(&self.road.config.borrow());
+        let served = config.serve.iter().map(|serve| Served {
+            what: serve.what.to_string(),
+            way: match (&serve.what, self.events.are_had()) {
+                _ if serve.by_hook => Way::Hook,
+                (What::PidFile(_) | What::Exec(_), _) => Way::Fixed,
+                (What::Unit(_) | What::User(_), true) => Way::Events,
+                (What::Unit(_) | What::User(_), false) => Way::Rescan,
+            },
+            processes: if serve.by_hook { 0 } else { self.count(&serve.what) },
+            over_limit: if serve.by_hook { 0 } else { self.over.get(&serve.what).copied().unwrap_or_default() },
+        });
+        Status {
+            polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
+            uptime: started.elapsed().as_secs(),
+            registrations: self.registered.len(),
+            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.counted()),
+            strained: self.costs.as_ref().is_some_and(|costs| costs.leaks.strain() == Strain::Half),
+            served: served.collect(),
+            scan_microseconds: self.last_scan.as_micros(),
+            last_error: self.said.last().map(str::to_owned),
+        }
+    }
+}
