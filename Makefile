@@ -16,6 +16,9 @@ DBUSPOLICYDIR = $(SYSCONFDIR)/dbus-1/system.d
 CATALOGDIR = $(PREFIX)/lib/systemd/catalog
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/polkit-service-agent
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 # What `install` takes the programs from.
 BUILT = target/release
@@ -46,6 +49,12 @@ install:
 	$(INSTALL) -m 0644 agent/dist/io.github.polkit_service_agent.Agent1.conf '$(DESTDIR)$(DBUSPOLICYDIR)'
 	$(INSTALL) -m 0644 agent/dist/agent.toml agent/dist/follow.conf '$(DESTDIR)$(DOCDIR)/examples'
 	$(INSTALL) -m 0644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE '$(DESTDIR)$(DOCDIR)'
+	$(INSTALL) -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
+	for crate in agent/completions/polkit-service-agent policy-gen/completions/polkit-policy-gen; do \
+		name=$${crate##*/}; \
+		$(INSTALL) -m 0644 $$crate.bash "$(DESTDIR)$(BASHDIR)/$$name" && \
+		$(INSTALL) -m 0644 $${crate%/*}/_$$name '$(DESTDIR)$(ZSHDIR)' && \
+		$(INSTALL) -m 0644 $$crate.fish '$(DESTDIR)$(FISHDIR)' || exit 1; done
 
 packages:
 	@missing=; for package in $(PACKAGES); do \

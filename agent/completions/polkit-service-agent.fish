@@ -1,0 +1,60 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_polkit_service_agent_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_polkit_service_agent_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_polkit_service_agent_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_polkit_service_agent_using_subcommand
+    set -l cmd (__fish_polkit_service_agent_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -s h -l help -d 'Print help'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -s V -l version -d 'Print version'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "run" -d 'Run the agent'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "exec" -d 'Register this process with the running agent, then become COMMAND'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "status" -d 'Say what the running agent serves, and by which way'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "check" -d 'Read the configuration, and say what is wrong with it, what it gives away and in which order it is asked'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "test" -d 'Say what the rules answer, and ask nobody'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand run" -l config -d 'Read this file alone, instead of agent.toml and its fragments' -r -F
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand run" -s h -l help -d 'Print help'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand exec" -s h -l help -d 'Print help'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand status" -l json -d 'Print one JSON object'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand status" -s h -l help -d 'Print help'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand check" -l config -d 'Read this file alone, instead of agent.toml and its fragments' -r -F
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand check" -s h -l help -d 'Print help'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l config -d 'Read this file alone, instead of agent.toml and its fragments' -r -F
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l action -d 'The action\'s id' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l pid -d 'Ask about this process' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l user -d 'The subject\'s real user' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l unit -d 'The subject\'s unit' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l group -d 'A group of the subject\'s user; may be given more than once' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l exe -d 'The subject\'s program' -r -F
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l session -d 'The subject\'s session: none, active, inactive, or a class' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l detail -d 'A detail of the action, which only the hook is told; may be given more than once' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l way -d 'How the question comes' -r -f -a "challenge\t''
+hook\t''"
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l json -d 'Print one JSON object'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -s h -l help -d 'Print help'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "run" -d 'Run the agent'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "exec" -d 'Register this process with the running agent, then become COMMAND'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "status" -d 'Say what the running agent serves, and by which way'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "check" -d 'Read the configuration, and say what is wrong with it, what it gives away and in which order it is asked'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "test" -d 'Say what the rules answer, and ask nobody'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

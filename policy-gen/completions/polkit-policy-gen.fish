@@ -1,0 +1,70 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_polkit_policy_gen_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_polkit_policy_gen_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_polkit_policy_gen_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_polkit_policy_gen_using_subcommand
+    set -l cmd (__fish_polkit_policy_gen_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -s h -l help -d 'Print help'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -s V -l version -d 'Print version'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "remove" -d 'Take away what was installed, by the record of it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l group -d 'A group that gets it (may be repeated)' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l user -d 'A user that gets it (may be repeated)' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l action -d 'The action (may be repeated)' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l result -d 'yes, no, auth_self, auth_self_keep, auth_admin or auth_admin_keep' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l target -d 'host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l format -d 'The format, where the target reads both' -r -f -a "rules\t'JavaScript, for polkit 0.106 and later'
+pkla\t'Local authority key files, for polkit 0.105 and for what polkit-pkla-compat reads'"
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -s o -l output -d 'A file, or a directory (one that exists, or with a slash at the end) for several' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l vendor -d 'Generate a package\'s files: the paths below /usr'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l target -d 'host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l format -d 'The format, where the target reads both' -r -f -a "rules\t'JavaScript, for polkit 0.106 and later'
+pkla\t'Local authority key files, for polkit 0.105 and for what polkit-pkla-compat reads'"
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l root -d 'Work on the tree below DIR instead of the host; needs no polkitd, nor root where DIR is writable' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l vendor -d 'Write where packages write: below /usr'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l force -d 'Overwrite and remove what was changed by hand'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l create -d 'Take users and groups that do not exist as coming later, for images'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l dry-run -d 'Change nothing, show the diff'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l mkdir -d 'Make polkit\'s directory if it is missing, as that version\'s own package makes it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff" -l target -d 'host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff" -l format -d 'The format, where the target reads both' -r -f -a "rules\t'JavaScript, for polkit 0.106 and later'
+pkla\t'Local authority key files, for polkit 0.105 and for what polkit-pkla-compat reads'"
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff" -l root -d 'Work on the tree below DIR instead of the host; needs no polkitd, nor root where DIR is writable' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff" -l vendor -d 'Write where packages write: below /usr'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff" -l force -d 'Overwrite and remove what was changed by hand'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff" -l create -d 'Take users and groups that do not exist as coming later, for images'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remove" -l root -d 'Work on the tree below DIR instead of the host' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remove" -l dry-run -d 'Change nothing, show the diff'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remove" -l force -d 'Remove what was changed by hand, too'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remove" -s h -l help -d 'Print help'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "remove" -d 'Take away what was installed, by the record of it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
