@@ -44,12 +44,14 @@ Example:
 Without POLICY.toml: /etc/polkit-policy-gen/policy.toml, then policy.d/*.toml there by name. \
 Files that are empty or links to /dev/null are passed over.
 
-[[hook]] makes polkit ask the running polkit-service-agent about its actions, before all other rules; of a detail \
-of the action (systemd's `unit` and `verb`, libvirt's `domain_name`) the agent is told as well, of others with \
-`details = [\"KEY\"]`. Where the agent says neither yes nor no:
-  on_failure = \"nothing\"  the other rules decide (the default). A deny of the agent is then no fence: it ends with the agent
-  on_failure = \"no\"       it is refused, to everybody but root whom the agent does not allow: an agent without a rule \
-for somebody and one that is dead are the same to polkit
+A [[hook]] in the policy makes polkit ask the running polkit-service-agent, before all other rules:
+  [[hook]]
+  actions = ["org.libvirt.unix.manage"]
+  on_failure = "nothing"
+The agent is told the details that belong to the action (systemd's `unit` and `verb`, libvirt's `domain_name` and its \
+like), and those of `details = ["KEY"]`. Where it says neither yes nor no, on_failure decides:
+  "nothing"  the other rules (the default). A deny of the agent is then no fence: it ends with the agent
+  "no"       a refusal, to everybody but root: polkit cannot tell an agent without a rule for somebody from a dead one
 polkitd's answers about such actions are shown, and not compared with the policy: they are the agent's.
 
 What was installed is recorded in /var/lib/polkit-policy-gen, with --root below DIR; a package leaves that out.")]
