@@ -46,12 +46,12 @@ Files that are empty or links to /dev/null are passed over.
 
 A [[hook]] in the policy makes polkit ask the running polkit-service-agent, before all other rules:
   [[hook]]
-  actions = ["org.libvirt.unix.manage"]
-  on_failure = "nothing"
+  actions = [\"org.libvirt.unix.manage\"]
+  on_failure = \"nothing\"
 The agent is told the details that belong to the action (systemd's `unit` and `verb`, libvirt's `domain_name` and its \
-like), and those of `details = ["KEY"]`. Where it says neither yes nor no, on_failure decides:
-  "nothing"  the other rules (the default). A deny of the agent is then no fence: it ends with the agent
-  "no"       a refusal, to everybody but root: polkit cannot tell an agent without a rule for somebody from a dead one
+like), and those of `details = [\"KEY\"]`. Where it says neither yes nor no, on_failure decides:
+  \"nothing\"  the other rules (the default). A deny of the agent is then no fence: it ends with the agent
+  \"no\"       a refusal, to everybody but root: polkit cannot tell an agent without a rule for somebody from a dead one
 polkitd's answers about such actions are shown, and not compared with the policy: they are the agent's.
 
 What was installed is recorded in /var/lib/polkit-policy-gen, with --root below DIR; a package leaves that out.")]
