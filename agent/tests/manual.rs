@@ -1,10 +1,17 @@
-//! The manual page has the commands and options that there are, and no others.
+//! The manual page has the commands and options that there are, and no others, and names what programs may read.
 #![expect(clippy::expect_used, reason = "what a test is helped by fails by a panic, too")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use clap::CommandFactory;
-use polkit_service_agent::cli::Cli;
+use polkit_dbus::{CallerPid, IdentityUid, Process, StartTime, SubjectPid, SubjectUid};
+use polkit_service_agent::{
+    cli::Cli,
+    decision::{Reason, Verdict},
+    gather::Described,
+    record::{Decision, Entry, Outcome, RecordId, Way},
+    status::{Served, Status, Way as ServedBy},
+};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/polkit-service-agent.8");
@@ -20,9 +27,9 @@ fn subsection<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
 /// The long options that lines of mdoc(7) name: the word after `Fl`, with one of the two hyphens.
 fn options(lines: &[&str]) -> BTreeSet<String> {
     let named = |line: &&str| {
-        let words: Vec<String> = line.split_whitespace().map(|word| word.trim_start_matches('.').to_owned()).collect();
-        let pairs = words.windows(2).filter(|pair| pair[0] == "Fl");
-        pairs.filter_map(|pair| pair[1].strip_prefix('-').map(str::to_owned)).collect::<Vec<_>>()
+        let words: Vec<&str> = line.trim_start_matches('.').split_whitespace().collect();
+        let after = words.iter().zip(words.iter().skip(1)).filter(|(word, _)| **word == "Fl");
+        after.filter_map(|(_, option)| option.strip_prefix('-').map(str::to_owned)).collect::<Vec<_>>()
     };
     let macros = lines.iter().filter(|line| line.starts_with('.'));
     macros.flat_map(named).filter(|option| !option.is_empty()).collect()
@@ -48,4 +55,44 @@ fn the_manual_names_no_option_that_there_is_not() {
     }
     let named = options(&page().lines().collect::<Vec<_>>());
     assert!(named.is_subset(&known), "{:?}", named.difference(&known));
+}
+
+#[test]
+fn the_manual_names_every_field_of_a_record() {
+    let page = page();
+    let fact = || Some("x".to_owned());
+    let described = Described { user: fact(), unit: fact(), exe: fact(), command_line: fact() };
+    let verdict = Verdict::refuse(Reason::NoRule);
+    let subject =
+        Process { pid: SubjectPid::new(7).unwrap(), start_time: StartTime(8), uid: SubjectUid::new(33).unwrap() };
+    let decision = Decision {
+        way: Way::Challenge,
+        action: Some("org.example.x"),
+        verdict: &verdict,
+        subject,
+        described: &described,
+        caller: Some(CallerPid::new(9).unwrap()),
+        identity: Some(IdentityUid::new(33).unwrap()),
+    };
+    let id = RecordId::random().unwrap();
+    let refused = Outcome::RefusedByPolkitd("why".into());
+    for entry in [Entry::decision(&id, &decision).repeated(2), Entry::outcome(&id, &refused, 1)] {
+        for (field, _) in entry.fields {
+            assert!(page.lines().any(|line| line == format!(".It Va {field}")), "no field {field}");
+        }
+    }
+}
+
+#[test]
+fn the_manual_names_every_key_of_status() {
+    let page = page();
+    let json = page.split(".Sh JSON").nth(1).expect("there is such a section");
+    let served = Served { what: "x".into(), way: ServedBy::Hook, processes: 0, over_limit: 0 };
+    let status = Status { served: vec![served], ..Status::default() }.to_json();
+    let of_entry = status["served"][0].as_object().expect("an object").keys();
+    let of_polkit = status["polkit"].as_object().expect("an object").keys();
+    for key in status.as_object().expect("an object").keys().chain(of_entry).chain(of_polkit) {
+        let names = |line: &str| line.ends_with(&format!(" {key}")) || line.contains(&format!(".Va {key} "));
+        assert!(json.lines().any(|line| line == format!(".Va {key}") || names(line)), "no key {key}");
+    }
 }
