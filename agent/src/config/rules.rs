@@ -157,7 +157,8 @@ fn check_grant(rule: &Rule, root_equivalent: bool, at: &Location, report: &mut R
         refuse("this grants to everybody who is served".into(), help);
     }
     let wide = NEVER_NARROWED.into_iter().find(|action| rule.actions.iter().any(|pattern| pattern.covers(action)));
-    if let Some(action) = wide.filter(|_| !root_equivalent) {
+    // With details no challenge matches it, and by the hook it is as narrow as they are.
+    if let Some(action) = wide.filter(|_| !root_equivalent && rule.details.is_empty()) {
         let help = "an agent is not told which program or unit is meant; `root_equivalent = true` if that is wanted";
         refuse(format!("this grants `{action}` for all programs and all units: root in everything but name"), help);
     }

@@ -169,6 +169,14 @@ fn a_grant_that_no_challenge_can_narrow_needs_to_be_said_twice() {
 }
 
 #[test]
+fn details_narrow_what_a_challenge_cannot() {
+    let text = RULE.replace("org.example.x", "org.freedesktop.systemd1.manage-units");
+    let text = text.replace("answer", "details = { unit = \"x.service\", verb = \"restart\" }\nanswer");
+    let Some((_folder, loaded)) = loaded(text) else { return };
+    assert_eq!(loaded.config.unwrap().rules[0].details.len(), 2);
+}
+
+#[test]
 fn a_unit_that_runs_for_anybody_gets_no_grant_and_a_unit_alone_a_warning() {
     let with = |unit: &str| RULE.replace("user = \"daemon\"", &format!("unit = \"{unit}\""));
     for unit in ["cron.service", "crond.service", "atd.service"] {
