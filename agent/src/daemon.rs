@@ -141,6 +141,7 @@ impl Running {
     async fn turn(&mut self) -> Result<(), String> {
         self.systemd.feed_watchdog();
         if self.polkitd.borrow().is_none() {
+            self.status.send_replace(Arc::new(self.registry.status(self.started)));
             return self.wake().await;
         }
         self.registry.scan().await;

@@ -178,7 +178,7 @@ impl Registry {
                 pace.filled();
             }
             let there = members.get(&serve.what).map_or(0, Vec::len);
-            self.over.insert(serve.what.clone(), there.saturating_sub(self.count(&serve.what)));
+            self.over.insert(serve.what.clone(), there.saturating_sub(share_of(serve, &config)));
         }
     }
 
@@ -215,7 +215,7 @@ impl Registry {
             if strain == Strain::Half { "half: nothing more is registered until polkit restarts" } else { "a quarter" };
         self.said.once(&format!(
             "polkitd {version} loses descriptors when served processes end, and may have lost {what}. \
-             Serve short-lived processes by a static rule instead (polkit-policy-gen)"
+             Serve short-lived processes by the hook instead (way = \"hook\", and [[hook]] of polkit-policy-gen)"
         ));
         strain == Strain::Half
     }
@@ -265,11 +265,12 @@ impl Registry {
         if of_user.count() >= EXEC_PER_USER {
             return Err(format!("this user has {EXEC_PER_USER} registrations by exec already"));
         }
-        if self.count(&serve.what) >= share_of(serve, &config) {
-            return Err("no registration is left for exec".into());
-        }
         if self.registered.contains_key(&held.process.pid) {
             return Ok(());
+        }
+        let full = self.registered.len() >= config.max_registrations || self.full_until.is_some();
+        if full || self.count(&serve.what) >= share_of(serve, &config) || self.is_strained() {
+            return Err("no registration is left for exec".into());
         }
         self.add(serve.what.clone(), held).await.map_err(|error| error.to_string())
     }
@@ -364,7 +365,7 @@ impl Registry {
     fn say_over(&mut self, what: &What, share: usize) {
         self.said.once(&format!(
             "{what}: more than {share} processes; those above are not served, and polkit will say that they have no agent. \
-             Raise `max` or max_registrations, or give the service a static rule (polkit-policy-gen)"
+             Serve it by the hook, which has no such limit (way = \"hook\", and [[hook]] of polkit-policy-gen), or raise `max`"
         ));
     }
 }
@@ -382,7 +383,8 @@ fn share_of(serve: &Serve, config: &Config) -> usize {
     if let Some(max) = serve.max {
         return max;
     }
-    let fixed: usize = config.serve.iter().filter_map(|entry| entry.max).sum();
-    let sharing = config.serve.iter().filter(|entry| entry.max.is_none()).count().max(1);
+    let registering = || config.serve.iter().filter(|entry| !entry.by_hook);
+    let fixed: usize = registering().filter_map(|entry| entry.max).sum();
+    let sharing = registering().filter(|entry| entry.max.is_none()).count().max(1);
     (config.max_registrations.saturating_sub(fixed) / sharing).max(1)
 }
