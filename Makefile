@@ -1,5 +1,6 @@
 # make test     everything that CI checks
 # make demo     the main job, end to end, in a bed
+# make bench    figures against baselines, as a table
 # make build    the programs, into target/release
 # make install  puts them in place; never calls cargo
 
@@ -78,4 +79,7 @@ test: packages
 demo: packages
 	@./tests/demo.sh '$(SUDO)' '$(CARGO)'
 
-.PHONY: all build install packages test demo
+bench: packages
+	@./tests/bench.sh '$(SUDO)' '$(CARGO)'
+
+.PHONY: all build install packages test demo bench

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::init::SHARING;
 use crate::launch::Launched;
 use crate::output::Output;
 use crate::paths::program;
@@ -25,6 +26,8 @@ pub struct Bed {
     pub(crate) launched: Mutex<Launched>,
     tree: Tree,
     pid1: u32,
+    /// The bed's cgroup as the bed sees it: empty, but for a bed that shares the host's namespaces.
+    cgroup_inside: String,
     // Dropped last: the root filesystem below may be rebuilt from then on.
     root: Root,
 }
@@ -35,7 +38,9 @@ impl Bed {
         let launched = Launched::new(root, kind);
         let tree = Tree::of(launched.pid1);
         setup.apply(&tree);
-        Self { root: root.clone(), tree, pid1: launched.pid1, launched: Mutex::new(launched) }
+        let own_name = launched.cgroup.file_name().filter(|_| kind == SHARING);
+        let cgroup_inside = own_name.map_or_else(String::new, |name| format!("{}/", name.to_string_lossy()));
+        Self { cgroup_inside, root: root.clone(), tree, pid1: launched.pid1, launched: Mutex::new(launched) }
     }
 
     /// The suite that the bed's root filesystem holds.
@@ -130,10 +135,12 @@ impl Bed {
     }
 
     /// Moves a process of the bed into a cgroup, such as `system.slice/apache2.service`, that is made if need be.
-    /// /proc/PID/cgroup inside the bed then says `0::/system.slice/apache2.service`.
+    /// /proc/PID/cgroup inside the bed then says `0::/system.slice/apache2.service`, and in a bed that shares the host's
+    /// namespaces the same below a slice of the bed's own.
     pub fn move_to_cgroup(&self, pid: u32, cgroup: &str) {
         let script = "mkdir -p \"/sys/fs/cgroup/$1\" && echo \"$2\" > \"/sys/fs/cgroup/$1/cgroup.procs\"";
-        let _ = self.exec(["sh", "-c", script, "sh", cgroup, &pid.to_string()]).success();
+        let cgroup = format!("{}{cgroup}", self.cgroup_inside);
+        let _ = self.exec(["sh", "-c", script, "sh", &cgroup, &pid.to_string()]).success();
     }
 
     /// `bed-exec`, and what changes to the user once it is inside.

@@ -16,6 +16,9 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 /// The search path inside of a bed.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The kind of a light bed in the host's pid, network and cgroup namespaces.
+pub(crate) const SHARING: &str = "sharing";
+
 /// `bed-init launch KIND ROOT DIR CGROUP PARENT`: joins the bed's cgroup, sees to it that it is killed when its parent is,
 /// and becomes unshare(1), whose child is the bed's PID 1.
 ///
@@ -28,12 +31,12 @@ pub fn launch(kind: &str, root: &str, dir: &str, cgroup: &Path, parent: &str) ->
     }
     join(cgroup)?;
     let own = std::env::current_exe().map_err(|error| format!("own path: {error}"))?;
-    let error = Command::new("unshare")
-        .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--propagation=private"])
-        .args(["--fork", "--kill-child"])
-        .arg(own)
-        .args(["init", kind, root, dir])
-        .exec();
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "--uts", "--ipc", "--propagation=private", "--fork", "--kill-child"]);
+    if kind != SHARING {
+        unshare.args(["--pid", "--net", "--cgroup"]);
+    }
+    let error = unshare.arg(own).args(["init", kind, root, dir]).exec();
     Err(format!("becoming unshare: {error}"))
 }
 
@@ -54,8 +57,8 @@ pub fn init(kind: &str, root: &Path, dir: &Path) -> Result<(), String> {
     drop(lines);
     match line.trim_end() {
         "go" if full => systemd::become_systemd(),
-        "go" => light::run(false),
-        "go libvirtd" => light::run(true),
+        "go" => light::run(false, kind != SHARING),
+        "go libvirtd" if kind != SHARING => light::run(true, true),
         _ => Err(format!("{line:?} is no word to go")),
     }
 }

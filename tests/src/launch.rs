@@ -36,7 +36,7 @@ pub(crate) struct Launched {
 }
 
 impl Launched {
-    /// Starts a bed of that kind (`light` or `full`) as far as `mounted`.
+    /// Starts a bed of that kind (`light`, `sharing` or `full`) as far as `mounted`.
     pub(crate) fn new(root: &Root, kind: &str) -> Self {
         static SWEPT: Once = Once::new();
         SWEPT.call_once(sweep);
@@ -120,10 +120,11 @@ fn remove(dir: &Path, cgroup: &Path) {
     }
 }
 
-/// The cgroup is named after the bed's folder, so that [`sweep`] finds it.
+/// The cgroup is named after the bed's folder, so that [`sweep`] finds it, and as a slice: where a bed shares the host's
+/// namespaces this name is in the path of each of its units.
 fn cgroup_of(dir: &Path) -> PathBuf {
     let name = dir.file_name().expect("a bed's folder has a name").to_string_lossy();
-    cgroup::mount_point().expect("looked for by `require`").join(format!("bed-{name}"))
+    cgroup::mount_point().expect("looked for by `require`").join(format!("bed-{name}.slice"))
 }
 
 fn run_lock() -> File {

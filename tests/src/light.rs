@@ -6,6 +6,7 @@
 use std::ops::Deref;
 
 use crate::bed::Setup;
+use crate::init::SHARING;
 use crate::{Bed, Root, Suite};
 
 /// The rule by which polkit 106 and later read pkla files, as bookworm's package polkitd-pkla installs it.
@@ -24,6 +25,7 @@ pub struct LightBuilder {
     setup: Setup,
     libvirtd: bool,
     pkla: bool,
+    sharing: bool,
 }
 
 impl LightBed {
@@ -33,7 +35,7 @@ impl LightBed {
     /// 36 ms long in polkitd's only thread.
     #[must_use]
     pub fn on(root: &Root) -> LightBuilder {
-        LightBuilder { root: root.clone(), setup: Setup::default(), libvirtd: true, pkla: false }
+        LightBuilder { root: root.clone(), setup: Setup::default(), libvirtd: true, pkla: false, sharing: false }
     }
 
     /// Ends polkitd. The bus starts another one for the next call, unless the bed was made
@@ -105,6 +107,16 @@ impl LightBuilder {
         self
     }
 
+    /// Shares the pid, network and cgroup namespaces of the host: the kernel sends process events nowhere else. Pids are
+    /// then the host's, a unit's cgroup lies below a slice of the bed's own, and the end of the bed kills by that slice.
+    /// libvirtd is left out: it would make its networks on the host.
+    #[must_use]
+    pub fn sharing_host_pids(mut self) -> Self {
+        self.sharing = true;
+        self.libvirtd = false;
+        self
+    }
+
     /// Starts the bed, and waits until polkitd owns its name and libvirtd has its socket.
     ///
     /// # Panics
@@ -114,7 +126,7 @@ impl LightBuilder {
         if self.root.suite() == Suite::Bookworm && !self.pkla {
             self.setup.remove(PKLA_RULE);
         }
-        let bed = Bed::mount(&self.root, "light", &self.setup);
+        let bed = Bed::mount(&self.root, if self.sharing { SHARING } else { "light" }, &self.setup);
         {
             let mut launched = bed.launched.lock().unwrap();
             launched.say(if self.libvirtd { "go libvirtd" } else { "go" });

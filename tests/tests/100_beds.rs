@@ -241,3 +241,21 @@ fn traces(name: &str) -> Vec<String> {
     let cgroup = Path::new(cgroup2).join(name);
     [folder, cgroup].iter().filter(|path| path.exists()).map(|path| path.display().to_string()).collect()
 }
+
+#[test]
+fn a_bed_that_shares_the_host_s_pids_has_units_of_its_own_and_leaves_nothing() {
+    let Some(root) = require(Suite::Forky) else { return };
+    let bed = LightBed::on(&root).sharing_host_pids().start();
+    let process = bed.spawn_as("www-data", ["sleep", "1000"]);
+    bed.move_to_cgroup(process.pid(), "system.slice/pool.service");
+    let seen =
+        std::fs::read_to_string(format!("/proc/{}/cgroup", process.pid())).expect("the bed's pids are the host's");
+    let name = bed.exec(["cat", "/etc/hostname"]).success().text().to_owned();
+    assert_eq!(unified_cgroup(&seen), format!("/{name}.slice/system.slice/pool.service"));
+    let (pid, pid1) = (process.pid(), bed.pid1());
+    drop(process);
+    drop(bed);
+    for pid in [pid, pid1] {
+        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "process {pid} is left");
+    }
+}

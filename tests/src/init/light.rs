@@ -23,8 +23,10 @@ const LIBVIRT_SOCKET: &str = "/run/libvirt/libvirt-sock";
 const POLKITD: [&str; 3] = ["/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd", "/usr/lib/policykit-1/polkitd"];
 
 /// Starts the daemons, says `ready`, and serves until killed.
-pub(super) fn run(libvirtd: bool) -> Result<(), String> {
-    loopback()?;
+pub(super) fn run(libvirtd: bool, own_network: bool) -> Result<(), String> {
+    if own_network {
+        loopback()?;
+    }
     // Without these folders polkitd complains that it cannot watch logind.
     for dir in ["dbus", "libvirt", "systemd/seats", "systemd/sessions", "systemd/users", "systemd/machines"] {
         fs::create_dir_all(Path::new("/run").join(dir)).map_err(|error| format!("making /run/{dir}: {error}"))?;

@@ -1,0 +1,3 @@
+//! Does nothing: what `bench` holds the hook against.
+
+fn main() {}

@@ -1,0 +1,54 @@
+//! Interactive checks: ours against the least possible agent. Nothing is kept, so each check asks.
+
+use polkit_tests::{Bed, FullBed, Root};
+
+use crate::beds::{ASK, Agent, Client, POOL, config, full, least_agent, light, sleeping, start_unit};
+use crate::table::{Goal, Side, Table, paired};
+
+/// The cgroup of the process that the least agent stands in for.
+const OTHER: &str = "system.slice/other.service";
+
+/// Records go to a file: a light bed has no journald.
+pub fn in_a_light_bed(root: &Root, table: &mut Table) {
+    let bed = light(root).start();
+    let (ours, other) = (sleeping(&bed, POOL), sleeping(&bed, OTHER));
+    let agent = Agent::start(&bed, &config(1));
+    let _least = least_agent(&bed, &[other.pid()]);
+    let way = format!("light bed, {}, records to a file", root.suite());
+    compare(&bed, &way, ours.pid(), other.pid(), table);
+
+    let (one, thousand) = (config(1), config(1000));
+    let mut client = Client::new(&bed);
+    let rules = paired(15, |side| {
+        agent.reload(if side == Side::Ours { &thousand } else { &one });
+        client.round(ASK, ours.pid(), 200, 1).median
+    });
+    table.compare("1,000 rules against 1, the last one matching", &way, "µs", rules, Goal::AtMost(1.05, "≤ 1.05 ×"));
+}
+
+/// Records go to journald, and the agent is a unit.
+pub fn in_a_full_bed(root: &Root, table: &mut Table) {
+    let bed = full(root).start();
+    let (ours, other) = (sleeping_unit(&bed, "pool"), sleeping_unit(&bed, "other"));
+    start_unit(&bed, &config(1));
+    let _least = least_agent(&bed, &[other]);
+    compare(&bed, &format!("full bed, {}, records to journald", root.suite()), ours, other, table);
+}
+
+fn sleeping_unit(bed: &FullBed, name: &str) -> u32 {
+    let unit = format!("--unit={name}.service");
+    let _ = bed.exec(["systemd-run", "--quiet", &unit, "--property=User=www-data", "sleep", "1000"]).success();
+    let pid = bed.exec(["systemctl", "show", "--property=MainPID", "--value", &format!("{name}.service")]).success();
+    pid.text().parse().expect("a pid")
+}
+
+fn compare(bed: &Bed, way: &str, ours: u32, other: u32, table: &mut Table) {
+    let mut client = Client::new(bed);
+    let pid = |side| if side == Side::Ours { ours } else { other };
+    let one = paired(30, |side| client.round(ASK, pid(side), 100, 1).median);
+    table.compare("a check, one at a time (median)", way, "µs", one, Goal::AtMost(1.10, "≤ 1.10 ×"));
+    for at_once in [16, 64] {
+        let many = paired(10, |side| client.round(ASK, pid(side), 500, at_once).per_second);
+        table.compare(&format!("checks, {at_once} at a time"), way, "/s", many, Goal::AtLeast(0.95, "≥ 0.95 ×"));
+    }
+}

@@ -1,0 +1,54 @@
+//! `bench [PART…]`: how fast and how large the agent is, against baselines in the same run. Prints a table (Markdown) on standard
+//! output, and how it goes on standard error. `make bench` builds what it needs.
+//!
+//! Without parts it measures all of them: see `PARTS`.
+//!
+//! Ours and the baseline are measured in turn, and compared pair by pair, so that a machine that slows down does so for both.
+
+mod beds;
+mod checks;
+mod events;
+mod hook;
+mod machine;
+mod size;
+mod table;
+
+use std::process::ExitCode;
+
+use polkit_tests::{Suite, require};
+use table::Table;
+
+const PARTS: [&str; 5] = ["light", "full", "events", "rescan", "size"];
+
+fn main() -> ExitCode {
+    let mut parts: Vec<String> = std::env::args().skip(1).collect();
+    if parts.iter().any(|part| !PARTS.contains(&part.as_str())) {
+        eprintln!("usage: bench [PART…]; parts: {}", PARTS.join(", "));
+        return ExitCode::from(2);
+    }
+    if parts.is_empty() {
+        parts = PARTS.map(str::to_owned).to_vec();
+    }
+    let (Some(trixie), Some(forky)) = (require(Suite::Trixie), require(Suite::Forky)) else {
+        return ExitCode::FAILURE;
+    };
+    let mut table = Table::default();
+    let before = machine::load();
+    for part in parts {
+        match part.as_str() {
+            "light" => [&trixie, &forky].into_iter().for_each(|root| {
+                checks::in_a_light_bed(root, &mut table);
+                hook::against_nothing(root, &mut table);
+            }),
+            "full" => checks::in_a_full_bed(&trixie, &mut table),
+            "events" => events::of_the_kernel(&forky, &mut table),
+            "rescan" => events::by_rescanning(&forky, &mut table),
+            _ => {
+                size::of_processes(&trixie, &mut table);
+                size::of_programs(&mut table);
+            }
+        }
+    }
+    println!("{}\n\nLoad before: {before}; after: {}.\n\n{table}", machine::shape(), machine::load());
+    ExitCode::SUCCESS
+}
