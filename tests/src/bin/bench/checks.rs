@@ -19,9 +19,9 @@ pub fn in_a_light_bed(root: &Root, table: &mut Table) {
 
     let (one, thousand) = (config(1), config(1000));
     let mut client = Client::new(&bed);
-    let rules = paired(15, |side| {
+    let rules = paired(12, |side| {
         agent.reload(if side == Side::Ours { &thousand } else { &one });
-        client.round(ASK, ours.pid(), 200, 1).median
+        client.round(ASK, ours.pid(), 150, 1).median
     });
     table.compare("1,000 rules against 1, the last one matching", &way, "µs", rules, Goal::AtMost(1.05, "≤ 1.05 ×"));
 }
@@ -48,7 +48,7 @@ fn compare(bed: &Bed, way: &str, ours: u32, other: u32, table: &mut Table) {
     let one = paired(30, |side| client.round(ASK, pid(side), 100, 1).median);
     table.compare("a check, one at a time (median)", way, "µs", one, Goal::AtMost(1.10, "≤ 1.10 ×"));
     for at_once in [16, 64] {
-        let many = paired(10, |side| client.round(ASK, pid(side), 500, at_once).per_second);
+        let many = paired(8, |side| client.round(ASK, pid(side), 256, at_once).per_second);
         table.compare(&format!("checks, {at_once} at a time"), way, "/s", many, Goal::AtLeast(0.95, "≥ 0.95 ×"));
     }
 }
