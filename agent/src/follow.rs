@@ -9,7 +9,7 @@ use std::{
     io,
     os::fd::OwnedFd,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::net::{
@@ -62,7 +62,7 @@ impl Events {
     /// Where the events cannot be had: without CAP_NET_ADMIN (before Linux 6.6), in a namespace of its own, or where the
     /// kernel was built without them.
     pub fn start() -> io::Result<(Self, mpsc::Receiver<Hint>)> {
-        let socket = listen(true).or_else(|_| listen(false))?;
+        let socket = listen()?;
         let (hints, receiver) = mpsc::channel(HINTS);
         let interest = Arc::new(Mutex::new(Interest::default()));
         let shared = Arc::clone(&interest);
@@ -92,22 +92,28 @@ impl Events {
     }
 }
 
-fn listen(only_wanted: bool) -> io::Result<OwnedFd> {
+/// Asks for all events first, since the kernel filters its own acknowledgement out with the rest (seen on 6.18), and then for
+/// those that are wanted. An older kernel than 6.6 passes over the second request, and goes on with all.
+fn listen() -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(CONNECTOR))?;
     set_socket_recv_buffer_size(&socket, BUFFER)?;
     bind(&socket, &SocketAddrNetlink::new(0, GROUP))?;
-    send(&socket, &request(only_wanted), SendFlags::empty())?;
-    set_socket_timeout(&socket, Timeout::Recv, Some(ACKNOWLEDGED_WITHIN))?;
+    send(&socket, &request(false), SendFlags::empty())?;
+    wait_for_acknowledgement(&socket, Instant::now() + ACKNOWLEDGED_WITHIN)?;
+    send(&socket, &request(true), SendFlags::empty())?;
+    set_socket_timeout(&socket, Timeout::Recv, None)?;
+    Ok(socket)
+}
+
+/// Events may come without one while somebody else listens, and stop when he does.
+fn wait_for_acknowledgement(socket: &OwnedFd, until: Instant) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
-    // Others' events may come first, but not for ever.
-    for _ in 0..10_000 {
-        let (length, _) = recv(&socket, &mut buffer, RecvFlags::empty())?;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        set_socket_timeout(socket, Timeout::Recv, Some(left))?;
+        let (length, _) = recv(socket, &mut buffer, RecvFlags::empty())?;
         for event in parse(buffer.get(..length).unwrap_or_default()) {
             match event {
-                Event::Acknowledged(0) => {
-                    set_socket_timeout(&socket, Timeout::Recv, None)?;
-                    return Ok(socket);
-                }
+                Event::Acknowledged(0) => return Ok(()),
                 Event::Acknowledged(_) => return Err(io::ErrorKind::PermissionDenied.into()),
                 Event::Fork { .. } | Event::Exec { .. } | Event::User { .. } => {}
             }
