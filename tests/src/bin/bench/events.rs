@@ -99,7 +99,9 @@ fn elsewhere(bed: &Bed, agent: &Agent<'_>, root: &Root, table: &mut Table) {
         let share = (cpu_time(bed, agent.pid()) - before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
         let rate = events / divisor;
         let way = format!("events, light bed with the host's pids, {}; {rate:.0}/s elsewhere: {what}", root.suite());
-        table.tell("the agent's share of one core", &way, "%", share, None, Goal::AtMost(5.0, "< 5 % at 10,000/s"));
+        // A goal for 10,000/s is not met by fewer.
+        let goal = if rate < 9000.0 { Goal::None } else { Goal::AtMost(5.0, "< 5 % at 10,000/s") };
+        table.tell("the agent's share of one core", &way, "%", share, None, goal);
         if rate < 9000.0 {
             let scaled = share / rate * 10_000.0;
             table.tell("the same in proportion, for 10,000/s", &way, "%", scaled, None, Goal::AtMost(5.0, "< 5 %"));
