@@ -28,7 +28,8 @@ INSTALL = install
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 # What the beds are made with, and what a linker needs.
 PACKAGES = gcc libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
-TREES = target/debug
+# Where cargo puts the programs that the tests are run with.
+PROGRAMS = target/debug
 
 all: build
 
@@ -71,10 +72,10 @@ test: packages
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(CARGO) build --workspace --locked
-	$(SUDO) $(TREES)/roots
-	$(SUDO) $(TREES)/skips --clear
+	$(SUDO) $(PROGRAMS)/roots
+	$(SUDO) $(PROGRAMS)/skips --clear
 	$(SUDO) env "PATH=$$PATH" $(CARGO) test --workspace --locked --no-fail-fast
-	$(SUDO) $(TREES)/skips
+	$(SUDO) $(PROGRAMS)/skips
 
 demo: packages
 	@./tests/demo.sh '$(SUDO)' '$(CARGO)'
