@@ -22,14 +22,14 @@ ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 # What `install` takes the programs from.
-BUILT = target/release
+BUILT = $(or $(CARGO_TARGET_DIR),target)/release
 CARGO = cargo
 INSTALL = install
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 # What the beds are made with, and what a linker needs.
 PACKAGES = gcc libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
 # Where cargo puts the programs that the tests are run with.
-PROGRAMS = target/debug
+PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/debug
 
 all: build
 
