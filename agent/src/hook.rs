@@ -64,8 +64,14 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> ho
     if !is_user(&names, &held, &question.user) {
         return hook_wire::Answer::Nothing;
     }
-    let offered = Offered::TakenForGranted;
-    let Ok(mut gathered) = gather(&question.action, &held, offered, &config.rules, &road.cgroup_root, &names) else {
+    let held = Arc::new(held);
+    let (action, subject, rules) = (question.action.clone(), Arc::clone(&held), Arc::clone(&config));
+    let root = road.cgroup_root.clone();
+    // The process decides how long reading its command line takes: not on the thread that serves others.
+    let gathering = tokio::task::spawn_blocking(move || {
+        gather(&action, &subject, Offered::TakenForGranted, &rules.rules, &root, &names)
+    });
+    let Ok(Ok(mut gathered)) = gathering.await else {
         return hook_wire::Answer::Nothing;
     };
     gathered.facts.details = Fact::Known(question.details.clone());
