@@ -24,6 +24,7 @@ const BASE: &[&str] = &[
     "procps",
     "iproute2",
     "util-linux",
+    "cron",
     "curl",
     "ca-certificates",
 ];
