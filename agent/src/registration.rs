@@ -7,8 +7,8 @@ use std::{
 };
 
 use polkit_dbus::{
-    Agent, AgentStream, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError, Registration, Reply,
-    Sender, Subject, connect, serve,
+    Afterwards, Agent, AgentStream, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError,
+    Registration, Reply, Sender, Subject, connect, serve,
 };
 use tokio::sync::watch;
 
@@ -85,7 +85,7 @@ impl Agent for Stand {
         self: Arc<Self>,
         sender: Sender,
         challenge: Result<Challenge, DecodeError>,
-    ) -> impl Future<Output = Reply> + Send + 'static {
+    ) -> impl Future<Output = (Reply, Afterwards)> + Send + 'static {
         let (cancel, cancelled) = watch::channel(false);
         let cookie = challenge.as_ref().ok().map(|challenge| challenge.cookie.clone());
         // Only polkitd's own challenges can be cancelled: nobody else's may take the place of one.
@@ -94,11 +94,17 @@ impl Agent for Stand {
         }
         let question = Question { held: Arc::clone(&self.held), authority: self.authority.clone(), cancelled };
         async move {
-            let reply = self.road.travel(question, sender, challenge).await;
+            let (reply, ending) = self.road.travel(question, sender, challenge).await;
             if let Some(cookie) = cookie {
                 self.pending().remove(&cookie);
             }
-            reply
+            let road = Arc::clone(&self.road);
+            let afterwards = async move {
+                if let Some(ending) = ending {
+                    road.recorder.close(ending).await;
+                }
+            };
+            (reply, Box::pin(afterwards) as Afterwards)
         }
     }
 
