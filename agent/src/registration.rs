@@ -8,7 +8,7 @@ use std::{
 
 use polkit_dbus::{
     Afterwards, Agent, AgentStream, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError,
-    Registration, Reply, Sender, Subject, connect, serve,
+    Registration, Reply, Sender, Subject, serve,
 };
 use tokio::sync::watch;
 
@@ -29,13 +29,12 @@ pub struct Registered {
     stand: Arc<Stand>,
 }
 
-/// Registers for a process, over a connection of its own: when a connection vanishes polkitd drops one registration of it
-/// and keeps the others for ever (0.105 to 128).
+/// Registers for a process, over a connection that no other registration uses: when a connection vanishes polkitd drops one
+/// registration of it and keeps the others for ever (0.105 to 128).
 ///
 /// # Errors
-/// Those of [`Authority::register`] and of connecting.
-pub async fn register(road: &Arc<Road>, held: Arc<Held>) -> Result<Registered, AuthorityError> {
-    let connection = connect().await?;
+/// Those of [`Authority::register`].
+pub async fn register(road: &Arc<Road>, connection: Connection, held: Arc<Held>) -> Result<Registered, AuthorityError> {
     let stream = AgentStream::new(&connection);
     let authority = Authority::new(connection.clone());
     authority.register(&Subject::Process(held.process), PATH, Registration::Sole).await?;

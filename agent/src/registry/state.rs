@@ -10,6 +10,10 @@ use crate::{
 };
 
 impl Registry {
+    fn living(&self, what: &What) -> usize {
+        self.entries.values().filter(|entry| entry.what == *what && entry.is_living()).count()
+    }
+
     /// What is served, for `status`.
     #[must_use]
     pub fn status(&self, started: Instant) -> Status {
@@ -22,13 +26,13 @@ impl Registry {
                 (What::Unit(_) | What::User(_), true) => Way::Events,
                 (What::Unit(_) | What::User(_), false) => Way::Rescan,
             },
-            processes: if serve.by_hook { 0 } else { self.count(&serve.what) },
+            processes: if serve.by_hook { 0 } else { self.living(&serve.what) },
             over_limit: if serve.by_hook { 0 } else { self.over.get(&serve.what).copied().unwrap_or_default() },
         });
         Status {
             polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
             uptime: started.elapsed().as_secs(),
-            registrations: self.registered.len(),
+            registrations: self.len(),
             leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.counted()),
             strained: self.costs.as_ref().is_some_and(|costs| costs.leaks.strain() == Strain::Half),
             served: served.collect(),
