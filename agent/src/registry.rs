@@ -159,11 +159,11 @@ impl Registry {
 
     fn ended(&mut self, held: &Arc<Held>, may_have_leaked: bool) {
         let pid = held.process.pid;
-        if self.entries.get(&pid).is_some_and(|entry| entry.is_of(held)) {
-            self.entries.remove(&pid);
+        if !self.entries.get(&pid).is_some_and(|entry| entry.is_of(held)) {
+            return;
         }
-        if may_have_leaked && let Some(costs) = &mut self.costs {
-            costs.leaks.count();
+        if let (Some(entry), Some(costs), true) = (self.entries.remove(&pid), &mut self.costs, may_have_leaked) {
+            costs.leaks.count(&entry.what);
         }
     }
 
@@ -239,7 +239,7 @@ impl Registry {
             self.say_over(&serve.what, share);
             return false;
         }
-        if self.is_strained() {
+        if self.is_spent(&serve.what, config) {
             return false;
         }
         if !self.pace_of(serve).is_none_or(|pace| pace.take(Instant::now())) {
@@ -250,24 +250,29 @@ impl Registry {
         true
     }
 
-    fn strain(&self) -> Strain {
-        self.costs.as_ref().map_or(Strain::Half, |costs| costs.leaks.strain())
+    fn strain(&self, what: &What, config: &Config) -> Strain {
+        let entries = config.serve.iter().filter(|serve| !serve.by_hook).count();
+        self.costs.as_ref().map_or(Strain::Spent, |costs| costs.leaks.strain(what, entries))
     }
 
-    /// Whether polkitd may have lost so much that nothing more is registered, which is said.
-    fn is_strained(&mut self) -> bool {
+    /// Whether polkitd may have lost so much by this entry that nothing more of it is registered, which is said.
+    fn is_spent(&mut self, what: &What, config: &Config) -> bool {
+        let strain = self.strain(what, config);
         let Some(costs) = &self.costs else { return true };
-        let (strain, version) = (costs.leaks.strain(), &costs.version);
-        let what = match strain {
+        let version = &costs.version;
+        let then = match strain {
             Strain::None => return false,
-            Strain::Quarter => "a quarter",
-            Strain::Half => "half: nothing more is registered until polkit restarts",
+            Strain::Half => "may have lost half of the descriptors that this entry may cost it",
+            Strain::Spent => {
+                "may have lost as many descriptors as this entry may cost it. None is registered any more \
+                              until polkit restarts"
+            }
         };
         self.said.once(&format!(
-            "polkitd {version} loses descriptors when served processes end, and may have lost {what}. \
-             Serve short-lived processes by the hook instead (way = \"hook\", and [[hook]] of polkit-policy-gen)"
+            "{what}: its processes end too fast for registrations: polkitd {version} {then}. \
+             Serve it by the hook instead (way = \"hook\", and [[hook]] of polkit-policy-gen)"
         ));
-        strain == Strain::Half
+        strain == Strain::Spent
     }
 
     fn pace_of(&mut self, serve: &Serve) -> Option<&mut Pace> {
@@ -328,7 +333,10 @@ impl Registry {
             None => {}
         }
         let full = self.entries.len() >= config.max_registrations || self.full_until.is_some();
-        if full || self.count(&serve.what) >= share_of(serve, &config) || self.strain() == Strain::Half {
+        if full
+            || self.count(&serve.what) >= share_of(serve, &config)
+            || self.strain(&serve.what, &config) == Strain::Spent
+        {
             return Err("no registration is left for exec".into());
         }
         Ok(Some(serve.what.clone()))
@@ -397,17 +405,19 @@ impl Registry {
         }
     }
 
-    /// A process that left its unit, or an entry that left the configuration, is not served any more.
+    /// A process that left its unit, or an entry that left the configuration, is not served any more. The registration of one
+    /// that ended is left to end by itself: whether polkitd lost anything by it is known then.
     fn give_up_strangers(&mut self, config: &Config, members: &Members) {
         self.entries.retain(|pid, entry| {
-            let keep = match &entry.what {
+            let ends_by_itself = !matches!(entry.stage, Stage::Waiting(_)) && !entry.held.is_alive();
+            let wanted = match &entry.what {
                 What::Unit(_) | What::User(_) => members.get(&entry.what).is_some_and(|pids| pids.contains(pid)),
                 What::PidFile(_) | What::Exec(_) => config.serve.iter().any(|serve| serve.what == entry.what),
             };
-            if !keep {
+            if !wanted && !ends_by_itself {
                 entry.give_up();
             }
-            keep
+            wanted || ends_by_itself
         });
     }
 

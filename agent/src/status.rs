@@ -16,7 +16,7 @@ pub struct Status {
     pub registrations: usize,
     /// Registrations that polkitd may have lost descriptors by.
     pub leaked: u64,
-    /// polkitd may have lost so many that nothing more is registered.
+    /// polkitd may have lost so many that nothing more is registered of some entry.
     pub strained: bool,
     /// What is served.
     pub served: Vec<Served>,
@@ -35,6 +35,8 @@ pub struct Served {
     pub way: Way,
     /// How many are registered; by the hook none needs to be.
     pub processes: usize,
+    /// Registrations of this entry that polkitd may have lost descriptors by.
+    pub leaked: u64,
     /// How many there are besides, for which there is no room.
     pub over_limit: usize,
 }
@@ -91,6 +93,7 @@ impl Served {
             "what": self.what,
             "way": self.way.word(),
             "processes": self.processes,
+            "leaked": self.leaked,
             "over_limit": self.over_limit,
         })
     }
@@ -130,7 +133,13 @@ mod tests {
     use super::*;
 
     fn status() -> Status {
-        let served = |what: &str, way, processes, over_limit| Served { what: what.into(), way, processes, over_limit };
+        let served = |what: &str, way, processes, over_limit| Served {
+            what: what.into(),
+            way,
+            processes,
+            leaked: 0,
+            over_limit,
+        };
         Status {
             polkit: Some("126".into()),
             uptime: 60,

@@ -27,14 +27,16 @@ impl Registry {
                 (What::Unit(_) | What::User(_), false) => Way::Rescan,
             },
             processes: if serve.by_hook { 0 } else { self.living(&serve.what) },
+            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.of(&serve.what)),
             over_limit: if serve.by_hook { 0 } else { self.over.get(&serve.what).copied().unwrap_or_default() },
         });
         Status {
             polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
             uptime: started.elapsed().as_secs(),
             registrations: self.len(),
-            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.counted()),
-            strained: self.costs.as_ref().is_some_and(|costs| costs.leaks.strain() == Strain::Half),
+            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.all()),
+            strained: self.costs.is_some()
+                && config.serve.iter().any(|serve| self.strain(&serve.what, &config) == Strain::Spent),
             served: served.collect(),
             scan_microseconds: self.last_scan.as_micros(),
             last_error: self.said.last().map(str::to_owned),
