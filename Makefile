@@ -1,6 +1,7 @@
 # make test     everything that CI checks
 # make demo     the main job, end to end, in a bed
 # make bench    figures against baselines, as a table
+# make soak     real services a thousand times over, and a storm of forks: half an hour
 # make build    the programs, into target/release
 # make install  puts them in place; never calls cargo
 
@@ -80,7 +81,12 @@ test: packages
 demo: packages
 	@./tests/demo.sh '$(SUDO)' '$(CARGO)'
 
+soak: packages
+	$(CARGO) build --workspace --locked
+	$(SUDO) $(PROGRAMS)/roots
+	$(SUDO) $(PROGRAMS)/soak
+
 bench: packages
 	@./tests/bench.sh '$(SUDO)' '$(CARGO)'
 
-.PHONY: all build install packages test demo bench
+.PHONY: all build install packages test demo bench soak

@@ -10,6 +10,8 @@
 //!   `FORKED YES NOBODY OTHER`: how many were answered, and how many had no agent yet.
 //! * `bench-client threads PER_SECOND SECONDS`: starts so many threads, each of which is a fork to the kernel's process
 //!   events, and says how many there were a second.
+//! * `bench-client tally`: watches the bus, says `watching`, and for each line on standard input `CHECKS CHALLENGES REGISTRATIONS`:
+//!   how many of CheckAuthorization of org.libvirt.unix.manage, BeginAuthentication and RegisterAuthenticationAgent it has seen.
 //! * `bench-client count NUMBER`: watches the bus, says `watching`, and `NUMBER` once so many processes were registered (or
 //!   how many were 20 s later).
 
@@ -35,6 +37,7 @@ async fn main() {
         ["watch", fifo] => watch(fifo).await,
         ["ask", fifo, uid, delay] => ask(fifo, number(uid) as u32, Duration::from_millis(number(delay))).await,
         ["threads", per_second, seconds] => threads(number(per_second), number(seconds)),
+        ["tally"] => tally().await,
         ["count", count] => count_to(number(count) as usize).await,
         _ => panic!("usage: see the source"),
     }
@@ -104,17 +107,19 @@ fn forked(fifo: &str) -> mpsc::UnboundedReceiver<(u32, f64)> {
     receiver
 }
 
-/// A connection that sees every registration, from its call to polkitd's reply.
-async fn monitor() -> (Connection, MessageStream) {
+/// Every registration, from its call to polkitd's reply.
+const REGISTRATIONS: [&str; 2] = [
+    "type='method_call',member='RegisterAuthenticationAgent'",
+    "type='method_return',sender='org.freedesktop.PolicyKit1'",
+];
+
+/// A connection that sees what these rules match.
+async fn monitor(rules: &[&str]) -> (Connection, MessageStream) {
     let connection = connect().await.expect("the system bus");
     let stream = MessageStream::from(&connection);
-    let rules = [
-        "type='method_call',member='RegisterAuthenticationAgent'",
-        "type='method_return',sender='org.freedesktop.PolicyKit1'",
-    ];
     let bus = "org.freedesktop.DBus";
     let monitoring = Some("org.freedesktop.DBus.Monitoring");
-    let arguments = (&rules[..], 0u32);
+    let arguments = (rules, 0u32);
     connection
         .call_method(Some(bus), "/org/freedesktop/DBus", monitoring, "BecomeMonitor", &arguments)
         .await
@@ -152,7 +157,7 @@ impl Registrations {
 }
 
 async fn watch(fifo: &str) {
-    let (_connection, mut stream) = monitor().await;
+    let (_connection, mut stream) = monitor(&REGISTRATIONS).await;
     let mut forks = forked(fifo);
     let (mut born, mut registered) = (HashMap::new(), HashMap::new());
     let mut registrations = Registrations::default();
@@ -206,8 +211,41 @@ async fn ask(fifo: &str, uid: u32, delay: Duration) {
     println!("{forked} {yes} {nobody} {}", forked - yes - nobody);
 }
 
+async fn tally() {
+    let members = ["CheckAuthorization", "BeginAuthentication", "RegisterAuthenticationAgent"];
+    let rules = members.map(|member| format!("type='method_call',member='{member}'"));
+    let (_connection, mut stream) = monitor(&rules.each_ref().map(String::as_str)).await;
+    let (sender, mut asked) = mpsc::unbounded_channel();
+    std::thread::spawn(move || std::io::stdin().lines().take_while(|_| sender.send(()).is_ok()).for_each(drop));
+    let mut seen = [0; 3];
+    loop {
+        tokio::select! {
+            biased;
+            message = stream.next() => {
+                let message = message.expect("the bus goes on").expect("a message");
+                let header = message.header();
+                let member = header.member().map(|member| member.as_str()).unwrap_or_default();
+                let manage = || {
+                    type Subject<'a> = (&'a str, HashMap<&'a str, Variant<'a>>);
+                    type Arguments<'a> = (Subject<'a>, &'a str, HashMap<&'a str, &'a str>, u32, &'a str);
+                    let body = message.body();
+                    let arguments: zbus::Result<Arguments<'_>> = body.deserialize();
+                    arguments.is_ok_and(|(_, action, ..)| action == "org.libvirt.unix.manage")
+                };
+                if let Some(at) = members.iter().position(|known| *known == member) {
+                    seen[at] += usize::from(at != 0 || manage());
+                }
+            }
+            asked = asked.recv() => match asked {
+                Some(()) => println!("{} {} {}", seen[0], seen[1], seen[2]),
+                None => return,
+            },
+        }
+    }
+}
+
 async fn count_to(count: usize) {
-    let (_connection, mut stream) = monitor().await;
+    let (_connection, mut stream) = monitor(&REGISTRATIONS).await;
     let mut registrations = Registrations::default();
     let mut seen = 0;
     let until = Instant::now() + Duration::from_secs(20);

@@ -1,6 +1,9 @@
 //! `libvirt-probe [--leave] SOCKET`: connects to libvirtd, says `connected`, waits for a line on standard input, then asks
 //! libvirtd to authenticate it by polkit, and says `authorized` or `refused: TEXT`.
 //!
+//! `libvirt-probe --often NUMBER SOCKET` does so as often in one process, without waiting, and says how often it was authorized
+//! and how often refused: `AUTHORIZED REFUSED`.
+//!
 //! With `--leave` the process that connected ends once it has said so, and a child of it goes on with the same socket.
 //! libvirtd has the pid of the one that connected, and that pid is free to be taken by another process.
 //!
@@ -25,10 +28,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--stay"] => stay(),
+        ["--often", number, socket] => often(number, socket),
         ["--leave", socket] => leave(socket),
         [socket] => connect(socket).and_then(authenticate),
         _ => {
-            eprintln!("usage: libvirt-probe [--leave] SOCKET");
+            eprintln!("usage: libvirt-probe [--leave | --often NUMBER] SOCKET");
             return ExitCode::from(2);
         }
     };
@@ -47,6 +51,17 @@ fn connect(socket: &str) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
+fn often(number: &str, socket: &str) -> io::Result<()> {
+    let number: u32 = number.parse().map_err(|_| io::ErrorKind::InvalidInput)?;
+    let mut seen = [0; 2];
+    for _ in 0..number {
+        let answer = ask(&mut UnixStream::connect(socket)?)?;
+        seen[usize::from(answer.is_err())] += 1;
+    }
+    println!("{} {}", seen[0], seen[1]);
+    Ok(())
+}
+
 /// Hands the socket to a child as its standard error, and ends.
 fn leave(socket: &str) -> io::Result<()> {
     let stream = UnixStream::connect(socket)?;
@@ -62,15 +77,20 @@ fn stay() -> io::Result<()> {
 fn authenticate(mut stream: UnixStream) -> io::Result<()> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    let mut says = Ok(());
-    for (serial, procedure) in [AUTH_LIST, AUTH_POLKIT].into_iter().enumerate() {
-        says = call(&mut stream, procedure, serial as u32)?;
-    }
-    match says {
+    match ask(&mut stream)? {
         Ok(()) => println!("authorized"),
         Err(text) => println!("refused: {text}"),
     }
     Ok(())
+}
+
+/// Asks to be authenticated. The inner error is the text of libvirtd's refusal.
+fn ask(stream: &mut UnixStream) -> io::Result<Result<(), String>> {
+    let mut says = Ok(());
+    for (serial, procedure) in [AUTH_LIST, AUTH_POLKIT].into_iter().enumerate() {
+        says = call(stream, procedure, serial as u32)?;
+    }
+    Ok(says)
 }
 
 /// Calls a procedure that takes nothing. The inner error is the text of libvirtd's refusal.

@@ -1,0 +1,6 @@
+//! Datagrams of the kernel's process events.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|datagram: &[u8]| {
+    let _ = polkit_service_agent::proc_events::parse(datagram);
+});
