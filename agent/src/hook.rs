@@ -8,10 +8,10 @@ use std::{
 };
 
 use polkit_config::names::{Names, Tree};
-use polkit_dbus::SubjectPid;
+use polkit_dbus::{SubjectPid, SubjectUid};
 
 use crate::{
-    config::What,
+    config::{Config, What},
     decision::{Verdict, decide},
     facts::Fact,
     gather::{Offered, gather},
@@ -64,7 +64,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
         return NOTHING;
     };
     // polkit fixed the user when the client connected; a pid that has passed on since is another user's as a rule.
-    if !is_user(&names, &held, &question.user) {
+    if !is_user(&names, &config, held.process.uid, &question.user) {
         return NOTHING;
     }
     let held = Arc::new(held);
@@ -115,11 +115,17 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
     (answer, Some(Ending { record, outcome, took: arrived.elapsed() }))
 }
 
-fn is_user(names: &Names, held: &Held, user: &str) -> bool {
-    let uid = held.process.uid.get();
+/// Whether that is the name of this uid: by the files of /etc, or as the user was looked up when the configuration that names
+/// him was loaded. One whom neither knows, a directory's, say, is asked for by nobody.
+fn is_user(names: &Names, config: &Config, uid: SubjectUid, user: &str) -> bool {
+    let served = config.serve.iter().filter_map(|serve| match &serve.what {
+        What::User(user) => Some(user),
+        _ => None,
+    });
+    let mut named = config.rules.iter().filter_map(|rule| rule.user.as_ref()).chain(served);
     match names.user(user) {
-        Ok(Some(known)) => known.uid == uid,
-        Ok(None) => user.parse() == Ok(uid),
+        Ok(Some(known)) => known.uid == uid.get(),
+        Ok(None) => named.any(|known| known.name == user && known.id == uid.get()) || user.parse() == Ok(uid.get()),
         Err(_) => false,
     }
 }
@@ -130,5 +136,29 @@ fn answer(verdict: &Verdict) -> hook_wire::Answer {
         Answer::Allow => hook_wire::Answer::Yes,
         Answer::Deny | Answer::Dismiss if verdict.rule().is_some() => hook_wire::Answer::No,
         Answer::Deny | Answer::Dismiss => hook_wire::Answer::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{config::Serve, rule::Named};
+
+    #[test]
+    fn a_user_is_known_by_the_files_or_by_the_configuration_that_names_him() {
+        let names = Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", ""));
+        let user = Named { name: "of-a-directory".into(), id: 70_000 };
+        let serve = Serve { what: What::User(user), max: None, new_per_second: None, by_hook: true };
+        let config = Config {
+            answer_within: Duration::from_secs(20),
+            max_registrations: 1,
+            serve: vec![serve],
+            rules: Vec::new(),
+        };
+        let is = |uid, user| is_user(&names, &config, SubjectUid::new(uid).unwrap(), user);
+        assert!(is(33, "www-data") && is(70_000, "of-a-directory") && is(4242, "4242"));
+        assert!(!is(34, "www-data") && !is(70_001, "of-a-directory") && !is(70_000, "another") && !is(33, "4242"));
     }
 }
