@@ -4,6 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::join;
+
 /// Answers polkit in place of the human that a service does not have: by configured rules, and refuses everything else.
 #[derive(Debug, Parser)]
 #[command(
@@ -32,6 +34,12 @@ Example:
 Runs until SIGTERM. SIGHUP reads the configuration again; a broken one changes nothing.
 Exit codes: 0 ended as told; 1 broken configuration; 3 the bus or polkitd cannot be reached.")]
     Run(ConfigFile),
+    /// Be in a session while the agent registers for it. The agent runs this itself.
+    #[command(name = join::COMMAND, hide = true)]
+    JoinSession {
+        /// The folder of the session's scope.
+        scope: PathBuf,
+    },
     /// Register this process with the running agent, then become COMMAND.
     #[command(after_help = "\
 Example:
@@ -49,7 +57,7 @@ Exit codes: those of COMMAND; 125 not registered, COMMAND was not run; 126 it ca
 Example:
     polkit-service-agent status --json | jq .served
 
-Ways: events (the kernel tells of forks), rescan (units are looked at ten times a second), fixed, hook.
+Ways: events (the kernel tells of forks), rescan (units and sessions are looked at ten times a second), fixed, hook.
 Exit codes: 0 fine; 1 polkitd may have lost so many descriptors that nothing more is registered; 3 the agent does not answer.")]
     Status {
         /// Print one JSON object.

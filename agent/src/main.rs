@@ -8,7 +8,7 @@ use polkit_service_agent::{
     check,
     cli::{Cli, Command, ConfigFile},
     config::{Config, Origin, load},
-    daemon, exec, paths, show_status, terminal, try_out,
+    daemon, exec, join, paths, show_status, terminal, try_out,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(file) => run(origin(file)),
         Command::Exec { command } => exec::run(Path::new(paths::EXEC_SOCKET), &command),
+        Command::JoinSession { scope } => join::run(&scope),
         Command::Status { json } => match runtime() {
             Ok(runtime) => runtime.block_on(show_status::run(json)),
             Err(why) => {

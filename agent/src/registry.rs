@@ -1,5 +1,6 @@
 //! What is registered: kept as the host's processes and the configuration want it.
 
+mod sessions;
 mod state;
 
 use std::{
@@ -24,6 +25,8 @@ use crate::{
     said::Said,
 };
 
+use sessions::Sessions;
+
 /// How often everything is looked at: where the kernel says what happens, for the little that it does not say; where it
 /// does not, for everything.
 const SCAN_WITH_EVENTS: Duration = Duration::from_secs(2);
@@ -40,6 +43,7 @@ pub struct Registry {
     registered: HashMap<SubjectPid, Entry>,
     lives: JoinSet<(SubjectPid, bool)>,
     retry: HashMap<SubjectPid, Instant>,
+    sessions: Sessions,
     said: Said,
     /// The bus has no room: nothing is tried before this moment.
     full_until: Option<Instant>,
@@ -79,6 +83,7 @@ impl Registry {
             registered: HashMap::new(),
             lives: JoinSet::new(),
             retry: HashMap::new(),
+            sessions: Sessions::default(),
             said: Said::default(),
             full_until: None,
             events,
@@ -101,13 +106,13 @@ impl Registry {
     /// How many registrations there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.registered.len()
+        self.registered.len() + self.sessions.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.registered.is_empty()
+        self.len() == 0
     }
 
     /// Waits for the next registration to end. Ready at once when none is left would spin, so it waits then, too.
@@ -130,6 +135,7 @@ impl Registry {
         for (_, entry) in self.registered.drain() {
             entry.life.abort();
         }
+        self.sessions.clear();
         self.costs = None;
         self.retry.clear();
         self.said.clear();
@@ -188,7 +194,7 @@ impl Registry {
             return false;
         }
         let share = share_of(serve, config);
-        if self.count(&serve.what) >= share || self.registered.len() >= config.max_registrations {
+        if self.count(&serve.what) >= share || self.len() >= config.max_registrations {
             self.say_over(&serve.what, share);
             return false;
         }
@@ -232,7 +238,8 @@ impl Registry {
         match (&serve.what, &seen.cgroup) {
             (What::Unit(pattern), Fact::Known(path)) => cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)),
             (What::User(user), Fact::Known(path)) => seen.uid.get() == user.id && cgroup::owner(path).is_none(),
-            (What::User(_) | What::Unit(_), Fact::Unknown) | (What::PidFile(_) | What::Exec(_), _) => false,
+            (What::User(_) | What::Unit(_), Fact::Unknown)
+            | (What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_), _) => false,
         }
     }
 
@@ -243,7 +250,7 @@ impl Registry {
             let pids = match &serve.what {
                 What::Unit(pattern) => self.cgroups.processes_of(pattern),
                 What::User(user) => processes_of_user(user.id, &self.road.cgroup_root),
-                What::PidFile(_) | What::Exec(_) => continue,
+                What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => continue,
             };
             members.insert(serve.what.clone(), pids);
         }
@@ -268,7 +275,7 @@ impl Registry {
         if self.registered.contains_key(&held.process.pid) {
             return Ok(());
         }
-        let full = self.registered.len() >= config.max_registrations || self.full_until.is_some();
+        let full = self.len() >= config.max_registrations || self.full_until.is_some();
         if full || self.count(&serve.what) >= share_of(serve, &config) || self.is_strained() {
             return Err("no registration is left for exec".into());
         }
@@ -320,7 +327,8 @@ impl Registry {
                     Vec::new()
                 }
             },
-            What::Exec(_) => Vec::new(),
+            // Sessions are looked for elsewhere.
+            What::SessionUser(_) | What::OwnSession | What::Exec(_) => Vec::new(),
         }
     }
 
@@ -329,7 +337,9 @@ impl Registry {
         self.registered.retain(|pid, entry| {
             let keep = match &entry.what {
                 What::Unit(_) | What::User(_) => members.get(&entry.what).is_some_and(|pids| pids.contains(pid)),
-                What::PidFile(_) | What::Exec(_) => config.serve.iter().any(|serve| serve.what == entry.what),
+                What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => {
+                    config.serve.iter().any(|serve| serve.what == entry.what)
+                }
             };
             if !keep {
                 entry.life.abort();
@@ -339,7 +349,7 @@ impl Registry {
     }
 
     fn count(&self, what: &What) -> usize {
-        self.registered.values().filter(|entry| entry.what == *what).count()
+        self.registered.values().filter(|entry| entry.what == *what).count() + self.sessions.count(what)
     }
 
     fn tell(&mut self, what: &What, pid: SubjectPid, error: &AuthorityError) {
@@ -374,7 +384,7 @@ impl Registry {
 fn users_of(config: &Config) -> impl Iterator<Item = u32> {
     config.serve.iter().filter_map(|serve| match &serve.what {
         What::User(user) if !serve.by_hook => Some(user.id),
-        What::User(_) | What::Unit(_) | What::PidFile(_) | What::Exec(_) => None,
+        _ => None,
     })
 }
 

@@ -39,6 +39,7 @@ fn facts() -> Facts {
         session: Fact::Known(Session::None),
         details: Fact::Unknown,
         bound: true,
+        foreign: false,
     }
 }
 

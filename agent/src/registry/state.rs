@@ -18,7 +18,8 @@ impl Registry {
             what: serve.what.to_string(),
             way: match (&serve.what, self.events.are_had()) {
                 _ if serve.by_hook => Way::Hook,
-                (What::PidFile(_) | What::Exec(_), _) => Way::Fixed,
+                (What::PidFile(_) | What::OwnSession | What::Exec(_), _) => Way::Fixed,
+                (What::SessionUser(_), _) => Way::Rescan,
                 (What::Unit(_) | What::User(_), true) => Way::Events,
                 (What::Unit(_) | What::User(_), false) => Way::Rescan,
             },
