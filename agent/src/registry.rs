@@ -54,6 +54,8 @@ pub struct Registry {
     paces: HashMap<What, Pace>,
     /// Processes that there was no room for when everything was looked at last, and how long that took.
     over: HashMap<What, usize>,
+    /// When each entry came into force, in Unix seconds; with whether it is by the hook.
+    since: HashMap<(What, bool), u64>,
     last_scan: Duration,
 }
 
@@ -91,6 +93,7 @@ impl Registry {
             costs: None,
             paces: HashMap::new(),
             over: HashMap::new(),
+            since: HashMap::new(),
             last_scan: Duration::ZERO,
         }
     }

@@ -1,6 +1,9 @@
 //! What the registry says of itself.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use super::Registry;
 use crate::{
@@ -10,10 +13,17 @@ use crate::{
 };
 
 impl Registry {
-    /// What is served, for `status`.
+    /// What is served, for `status`. An entry is in force since the first of these calls that finds it in the configuration.
     #[must_use]
-    pub fn status(&self, started: Instant) -> Status {
+    pub fn status(&mut self, started: Instant) -> Status {
         let config = Arc::clone(&self.road.config.borrow());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let known = std::mem::take(&mut self.since);
+        for serve in &config.serve {
+            let key = (serve.what.clone(), serve.by_hook);
+            let since = known.get(&key).copied().unwrap_or(now);
+            self.since.insert(key, since);
+        }
         let served = config.serve.iter().map(|serve| Served {
             what: serve.what.to_string(),
             way: match (&serve.what, self.events.are_had()) {
@@ -24,9 +34,11 @@ impl Registry {
                 (What::Unit(_) | What::User(_), false) => Way::Rescan,
             },
             processes: if serve.by_hook { 0 } else { self.count(&serve.what) },
+            since: self.since.get(&(serve.what.clone(), serve.by_hook)).copied().unwrap_or(now),
             over_limit: if serve.by_hook { 0 } else { self.over.get(&serve.what).copied().unwrap_or_default() },
         });
         Status {
+            time: now,
             polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
             uptime: started.elapsed().as_secs(),
             registrations: self.registered.len(),

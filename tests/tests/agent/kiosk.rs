@@ -100,3 +100,8 @@ pub fn until_served(bed: &Bed, pid: u32, uid: u32) {
 pub fn log(bed: &FullBed) -> String {
     bed.journal(["--unit=polkit-service-agent", "--output=cat"])
 }
+
+/// What `status --json` says.
+pub fn status(bed: &Bed) -> String {
+    bed.exec(["polkit-service-agent", "status", "--json"]).success().stdout
+}
