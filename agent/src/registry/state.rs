@@ -41,7 +41,7 @@ impl Registry {
             time: now,
             polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
             uptime: started.elapsed().as_secs(),
-            registrations: self.registered.len(),
+            registrations: self.len(),
             leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.counted()),
             strained: self.costs.as_ref().is_some_and(|costs| costs.leaks.strain() == Strain::Half),
             served: served.collect(),
