@@ -4,8 +4,6 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::join;
-
 /// Answers polkit in place of the human that a service does not have: by configured rules, and refuses everything else.
 #[derive(Debug, Parser)]
 #[command(
@@ -34,12 +32,6 @@ Example:
 Runs until SIGTERM. SIGHUP reads the configuration again; a broken one changes nothing.
 Exit codes: 0 ended as told; 1 broken configuration; 3 the bus or polkitd cannot be reached.")]
     Run(ConfigFile),
-    /// Be in a session while the agent registers for it. The agent runs this itself.
-    #[command(name = join::COMMAND, hide = true)]
-    JoinSession {
-        /// The folder of the session's scope.
-        scope: PathBuf,
-    },
     /// Register this process with the running agent, then become COMMAND.
     #[command(after_help = "\
 Example:

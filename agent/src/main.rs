@@ -18,10 +18,16 @@ const CANNOT_REACH: u8 = 3;
 const WAITING_THREADS: usize = 16;
 
 fn main() -> ExitCode {
+    // The agent's own child. It is nothing for people, so the command line does not know of it.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|command| command == join::COMMAND)
+        && let Some(scope) = arguments.next()
+    {
+        return join::run(Path::new(&scope));
+    }
     match Cli::parse().command {
         Command::Run(file) => run(origin(file)),
         Command::Exec { command } => exec::run(Path::new(paths::EXEC_SOCKET), &command),
-        Command::JoinSession { scope } => join::run(&scope),
         Command::Status { json } => match runtime() {
             Ok(runtime) => runtime.block_on(show_status::run(json)),
             Err(why) => {
