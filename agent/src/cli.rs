@@ -50,7 +50,8 @@ Example:
     polkit-service-agent status --json | jq .served
 
 Ways: events (the kernel tells of forks), rescan (units and sessions are looked at ten times a second), fixed, hook.
-Exit codes: 0 fine; 1 polkitd may have lost so many descriptors that nothing more is registered; 3 the agent does not answer.")]
+Exit codes: 0 fine; 1 polkitd may have lost so many descriptors that some entry is not registered any more; 3 the agent does
+not answer.")]
     Status {
         /// Print one JSON object.
         #[arg(long)]

@@ -92,19 +92,16 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         tokio::select! {
             _ = second.tick() => write_counted(&road).await,
             _ = tick.tick() => agent.turn().await?,
-            () = agent.registry.ended() => {}
+            () = agent.registry.next() => {}
             owner = watch.changed() => {
                 let owner = owner.map_err(|error| format!("the system bus is gone: {error}"))?;
                 agent.polkitd_is(owner).await?;
             }
             Some(hint) = hints.recv() => match hint {
-                Hint::Look(pid) => agent.look_at(pid).await,
+                Hint::Look(pid) => agent.look_at(pid),
                 Hint::Rescan => agent.registry.scan_soon(),
             },
-            Some((held, reply)) = asked.recv() => {
-                // Whoever asked may have gone.
-                let _ = reply.send(agent.registry.add_exec(held).await);
-            }
+            Some((held, asker)) = asked.recv() => agent.registry.add_exec(held, asker),
             _ = reload.recv() => agent.reload(),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -176,9 +173,9 @@ impl Running {
             self.status.send_replace(Arc::new(self.registry.status(self.started)));
             return self.wake().await;
         }
-        self.registry.scan().await;
+        self.registry.scan();
         self.registry.scan_sessions().await;
-        if !self.ready {
+        if !self.ready && self.registry.is_settled() {
             self.ready = true;
             self.systemd.ready();
             log::notice("ready");
@@ -194,9 +191,9 @@ impl Running {
         self.status.send_replace(Arc::new(status));
     }
 
-    async fn look_at(&mut self, pid: u32) {
+    fn look_at(&mut self, pid: u32) {
         if self.polkitd.borrow().is_some() {
-            self.registry.look_at(pid).await;
+            self.registry.look_at(pid);
         }
     }
 

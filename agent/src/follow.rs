@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind,
     netlink::{CONNECTOR, SocketAddrNetlink},
@@ -30,6 +31,8 @@ const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(500);
 const BUFFER: usize = 4 << 20;
 /// Hints that wait for the main loop; more are lost, and a rescan is asked for instead.
 const HINTS: usize = 4096;
+/// How long the events of a burst are left to gather: far less than a new process takes to ask for anything.
+const REST: Duration = Duration::from_micros(500);
 /// The pid of the service manager, whose children become services.
 const MANAGER: u32 = 1;
 
@@ -122,36 +125,44 @@ fn wait_for_acknowledgement(socket: &OwnedFd, until: Instant) -> io::Result<()> 
     Err(io::ErrorKind::TimedOut.into())
 }
 
-/// Reads until nobody listens any more.
+/// Reads until nobody listens any more: waits for an event, takes it with those behind it, and rests, so that ten thousand
+/// forks a second do not wake it ten thousand times.
 fn pass_on(socket: &OwnedFd, interest: &Mutex<Interest>, hints: &mpsc::Sender<Hint>) {
     let mut buffer = vec![0; 64 * 1024];
     let mut young = HashSet::new();
     let mut lost = false;
     while !hints.is_closed() {
-        match recv(socket, &mut buffer, RecvFlags::empty()) {
-            Ok((length, _)) => {
-                for event in parse(buffer.get(..length).unwrap_or_default()) {
-                    if let Some(pid) = worth_a_look(event, interest, &mut young) {
-                        lost |= hints.try_send(Hint::Look(pid)).is_err();
+        let mut flags = RecvFlags::empty();
+        loop {
+            match recv(socket, &mut buffer, flags) {
+                Ok((length, _)) => {
+                    let interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
+                    for event in parse(buffer.get(..length).unwrap_or_default()) {
+                        if let Some(pid) = worth_a_look(event, &interest, &mut young) {
+                            lost |= hints.try_send(Hint::Look(pid)).is_err();
+                        }
                     }
                 }
+                Err(Errno::AGAIN) => break,
+                Err(Errno::NOBUFS) => lost = true,
+                Err(Errno::INTR) => {}
+                Err(_) => {
+                    lost = true;
+                    std::thread::sleep(Duration::from_millis(100));
+                    break;
+                }
             }
-            Err(rustix::io::Errno::NOBUFS) => lost = true,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => {
-                lost = true;
-                std::thread::sleep(Duration::from_millis(100));
-            }
+            flags = RecvFlags::DONTWAIT;
         }
         // Said again until there is room to say it.
         lost = lost && hints.try_send(Hint::Rescan).is_err();
+        std::thread::sleep(REST);
     }
 }
 
 /// Children of the served; children of the service manager once they run their program, since they change their cgroup
 /// between; and whoever becomes a user that is served.
-fn worth_a_look(event: Event, interest: &Mutex<Interest>, young: &mut HashSet<u32>) -> Option<u32> {
-    let interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
+fn worth_a_look(event: Event, interest: &Interest, young: &mut HashSet<u32>) -> Option<u32> {
     match event {
         Event::Fork { parent, child } if interest.parents.contains(&parent) => Some(child),
         Event::Fork { parent: MANAGER, child } => {
@@ -174,7 +185,7 @@ mod tests {
 
     fn look(events: &[Event]) -> Vec<u32> {
         let interest = Interest { parents: [100].into(), users: [33].into() };
-        let (interest, mut young) = (Mutex::new(interest), HashSet::new());
+        let mut young = HashSet::new();
         events.iter().filter_map(|event| worth_a_look(*event, &interest, &mut young)).collect()
     }
 

@@ -19,6 +19,7 @@ use crate::{
     log,
     process::Held,
     record::{Decision, Outcome, Way},
+    recorder::Ending,
     road::Road,
     rule::Answer,
 };
@@ -52,17 +53,19 @@ impl Accounts {
     }
 }
 
-/// Answers a question. Whatever goes wrong is "nothing": polkit then goes on with its other rules.
-pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> hook_wire::Answer {
+/// Answers a question. Whatever goes wrong is "nothing": polkit then goes on with its other rules. The end of the record is
+/// to be written when the hook has its answer.
+pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (hook_wire::Answer, Option<Ending>) {
+    const NOTHING: (hook_wire::Answer, Option<Ending>) = (hook_wire::Answer::Nothing, None);
     let arrived = Instant::now();
     let config = Arc::clone(&road.config.borrow());
-    let Some(names) = accounts.now() else { return hook_wire::Answer::Nothing };
+    let Some(names) = accounts.now() else { return NOTHING };
     let Some(held) = SubjectPid::new(question.pid).ok().and_then(|pid| Held::open(pid).ok()) else {
-        return hook_wire::Answer::Nothing;
+        return NOTHING;
     };
     // polkit fixed the user when the client connected; a pid that has passed on since is another user's as a rule.
     if !is_user(&names, &held, &question.user) {
-        return hook_wire::Answer::Nothing;
+        return NOTHING;
     }
     let held = Arc::new(held);
     let (action, subject, rules) = (question.action.clone(), Arc::clone(&held), Arc::clone(&config));
@@ -72,7 +75,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> ho
         gather(&action, &subject, Offered::TakenForGranted, &rules.rules, &root, &names)
     });
     let Ok(Ok(mut gathered)) = gathering.await else {
-        return hook_wire::Answer::Nothing;
+        return NOTHING;
     };
     gathered.facts.details = Fact::Known(question.details.clone());
     let asks = |what: &What| match (what, &gathered.facts.unit) {
@@ -81,7 +84,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> ho
         _ => false,
     };
     if !config.serve.iter().any(|serve| serve.by_hook && asks(&serve.what)) {
-        return hook_wire::Answer::Nothing;
+        return NOTHING;
     }
 
     let verdict = decide(&config.rules, &gathered.facts);
@@ -100,7 +103,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> ho
         Ok(record) => record,
         Err(error) => {
             log::error(&format!("no record, no answer: the journal did not take a decision: {error}"));
-            return hook_wire::Answer::Nothing;
+            return NOTHING;
         }
     };
     let same = held.look(&road.cgroup_root).is_ok_and(|now| now == gathered.seen);
@@ -111,10 +114,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> ho
         hook_wire::Answer::Nothing if same => Outcome::Passed,
         hook_wire::Answer::Nothing => Outcome::Changed,
     };
-    if let Err(error) = road.recorder.close(record, &outcome, arrived.elapsed()).await {
-        log::warning(&format!("the outcome of a decision could not be recorded: {error}"));
-    }
-    answer
+    (answer, Some(Ending { record, outcome, took: arrived.elapsed() }))
 }
 
 fn is_user(names: &Names, held: &Held, user: &str) -> bool {

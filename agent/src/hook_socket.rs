@@ -71,7 +71,14 @@ async fn answer(mut stream: UnixStream, road: &Road, accounts: &Accounts) -> io:
     let mut bytes = Vec::new();
     (&mut stream).take(LONGEST as u64 + 1).read_to_end(&mut bytes).await?;
     if let Some(question) = parse(&bytes) {
-        stream.write_all(travel(road, accounts, &question).await.word().as_bytes()).await?;
+        let (answer, ending) = travel(road, accounts, &question).await;
+        let written = stream.write_all(answer.word().as_bytes()).await;
+        // The hook waits for the end.
+        let ended = stream.shutdown().await;
+        if let Some(ending) = ending {
+            road.recorder.close(ending).await;
+        }
+        return written.and(ended);
     }
     Ok(())
 }

@@ -47,6 +47,7 @@ mod pidfd;
 pub mod polkitd;
 pub mod registration;
 mod said;
+mod spares;
 
 pub mod registry;
 pub mod systemd;

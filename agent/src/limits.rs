@@ -3,34 +3,40 @@
 //! polkitd 124 to 127 keeps a registration for ever whose process was reaped before the agent's connection went, with the
 //! descriptors of it, and dies when it has none left (polkitbackendinteractiveauthority.c; mended after 127).
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use polkit_dbus::BackendVersion;
+
+use crate::config::What;
 
 /// New registrations of an entry in a second, once it was filled for the first time, with a polkitd that leaks.
 const NEW_PER_SECOND: u32 = 5;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Descriptors that polkitd has lost by registrations of ours, as far as can be known: never too few.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaks {
     /// Descriptors that one registration costs when it leaks.
     each: u64,
     /// How many descriptors polkitd may have.
     limit: u64,
-    /// Registrations that may have leaked.
-    counted: u64,
+    /// Registrations that may have leaked, by the entry that they belonged to.
+    counted: HashMap<What, u64>,
 }
 
-/// What leaks mean for registering.
+/// What the leaks of an entry mean for its registering. Half of polkitd's descriptors may be lost in all; the entries that
+/// register share them evenly, so that one whose processes come and go leaves the others theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strain {
     /// Nothing.
     None,
-    /// A quarter of polkitd's descriptors may be lost: worth a warning.
-    Quarter,
-    /// Half of them: no further registration until polkitd is another one.
+    /// Half of its share may be lost: worth a warning.
     Half,
+    /// All of it: no further registration until polkitd is another one.
+    Spent,
 }
 
 impl Leaks {
@@ -42,28 +48,41 @@ impl Leaks {
             127 => 2,
             _ => 0,
         };
-        Self { each, limit, counted: 0 }
+        Self { each, limit, counted: HashMap::new() }
     }
 
-    /// A registration ended whose process was reaped by then.
-    pub fn count(&mut self) {
-        self.counted = self.counted.saturating_add(u64::from(self.each > 0));
+    /// A registration of this entry ended whose process was reaped by then.
+    pub fn count(&mut self, what: &What) {
+        if self.each > 0 {
+            let counted = self.counted.entry(what.clone()).or_default();
+            *counted = counted.saturating_add(1);
+        }
+    }
+
+    /// Registrations of an entry that may have leaked.
+    #[must_use]
+    pub fn of(&self, what: &What) -> u64 {
+        self.counted.get(what).copied().unwrap_or_default()
     }
 
     /// Registrations that may have leaked.
     #[must_use]
-    pub fn counted(&self) -> u64 {
-        self.counted
+    pub fn all(&self) -> u64 {
+        self.counted.values().sum()
     }
 
-    /// What that means.
+    /// What that means for an entry, one of so many that register. Entries that left the configuration have taken of the
+    /// common half for good.
     #[must_use]
-    pub fn strain(&self) -> Strain {
-        let lost = self.counted.saturating_mul(self.each);
-        if lost >= self.limit / 2 && lost > 0 {
+    pub fn strain(&self, what: &What, entries: usize) -> Strain {
+        let lost = |registrations: u64| registrations.saturating_mul(self.each);
+        let half = self.limit / 2;
+        let share = half / u64::try_from(entries.max(1)).unwrap_or(u64::MAX);
+        let (own, all) = (lost(self.of(what)), lost(self.all()));
+        if all > 0 && (own >= share || all >= half) {
+            Strain::Spent
+        } else if own > 0 && own >= share / 2 {
             Strain::Half
-        } else if lost >= self.limit / 4 && lost > 0 {
-            Strain::Quarter
         } else {
             Strain::None
         }
@@ -112,26 +131,49 @@ mod tests {
         BackendVersion::new(text)
     }
 
-    fn leaks(of: &str, counted: u64) -> Leaks {
-        Leaks { counted, ..Leaks::new(&version(of), 1024) }
+    fn entry(name: &str) -> What {
+        What::PidFile(name.into())
+    }
+
+    fn strain(of: &str, counted: u64, entries: usize) -> Strain {
+        let mut leaks = Leaks::new(&version(of), 1024);
+        (0..counted).for_each(|_| leaks.count(&entry("a")));
+        leaks.strain(&entry("a"), entries)
     }
 
     #[test]
     fn a_version_that_does_not_leak_counts_nothing() {
         for of in ["0.105", "122", "128"] {
             let mut leaks = Leaks::new(&version(of), 1024);
-            leaks.count();
-            assert_eq!((leaks.counted(), leaks.strain()), (0, Strain::None), "{of}");
+            leaks.count(&entry("a"));
+            assert_eq!((leaks.all(), leaks.strain(&entry("a"), 1)), (0, Strain::None), "{of}");
         }
     }
 
     #[test]
-    fn a_quarter_warns_and_half_stops() {
-        assert_eq!(leaks("126", 255).strain(), Strain::None);
-        assert_eq!(leaks("126", 256).strain(), Strain::Quarter);
-        assert_eq!(leaks("126", 511).strain(), Strain::Quarter);
-        assert_eq!(leaks("126", 512).strain(), Strain::Half);
-        assert_eq!(leaks("127", 256).strain(), Strain::Half);
+    fn one_entry_alone_may_cost_polkitd_half_of_its_descriptors() {
+        assert_eq!(strain("126", 255, 1), Strain::None);
+        assert_eq!(strain("126", 256, 1), Strain::Half);
+        assert_eq!(strain("126", 511, 1), Strain::Half);
+        assert_eq!(strain("126", 512, 1), Strain::Spent);
+        assert_eq!(strain("127", 256, 1), Strain::Spent);
+    }
+
+    #[test]
+    fn an_entry_that_has_spent_its_share_leaves_the_others_theirs() {
+        assert_eq!(strain("126", 127, 4), Strain::Half);
+        let mut leaks = Leaks::new(&version("126"), 1024);
+        (0..128).for_each(|_| leaks.count(&entry("a")));
+        assert_eq!(leaks.strain(&entry("a"), 4), Strain::Spent);
+        assert_eq!(leaks.strain(&entry("b"), 4), Strain::None);
+        assert_eq!((leaks.of(&entry("a")), leaks.of(&entry("b")), leaks.all()), (128, 0, 128));
+    }
+
+    #[test]
+    fn entries_of_an_earlier_configuration_count_as_well() {
+        let mut leaks = Leaks::new(&version("126"), 1024);
+        (0..512).for_each(|number| leaks.count(&entry(&number.to_string())));
+        assert_eq!(leaks.strain(&entry("new"), 4), Strain::Spent);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::net::UnixDatagram;
 
 use crate::{
     flood::{Counted, Flood},
+    log,
     record::{Decision, Entry, Outcome, RecordId},
 };
 
@@ -47,6 +48,18 @@ pub enum Open {
     Counted,
 }
 
+/// An outcome that is still to be put on record.
+#[derive(Debug)]
+#[must_use]
+pub struct Ending {
+    /// The decision's record.
+    pub record: Open,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Since the arrival of the question.
+    pub took: Duration,
+}
+
 impl Recorder {
     /// Records go to the journal where there is one at this moment, and must go there from then on; else to stderr.
     #[must_use]
@@ -74,14 +87,12 @@ impl Recorder {
         Ok(Open::Own(id))
     }
 
-    /// Puts its outcome on record. That of a counted refusal is a refusal.
-    ///
-    /// # Errors
-    /// It is not on record; the decision is, and its outcome counts as unknown.
-    pub async fn close(&self, open: Open, outcome: &Outcome, took: Duration) -> io::Result<()> {
-        match open {
-            Open::Own(id) => self.write(&Entry::outcome(&id, outcome, took.as_micros())).await,
-            Open::Counted => Ok(()),
+    /// Puts its outcome on record. That of a counted refusal is a refusal. Where the journal does not take it, the decision
+    /// is on record all the same, and its outcome counts as unknown.
+    pub async fn close(&self, Ending { record, outcome, took }: Ending) {
+        let Open::Own(id) = record else { return };
+        if let Err(error) = self.write(&Entry::outcome(&id, &outcome, took.as_micros())).await {
+            log::warning(&format!("the outcome of a decision could not be recorded: {error}"));
         }
     }
 
@@ -124,7 +135,12 @@ async fn send(socket: &Path, datagram: &[u8]) -> io::Result<()> {
     let unbound = StdDatagram::unbound()?;
     unbound.set_nonblocking(true)?;
     unbound.connect(socket)?;
-    let sent = UnixDatagram::from_std(unbound)?.send(datagram).await?;
+    let sent = match unbound.send(datagram) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            UnixDatagram::from_std(unbound)?.send(datagram).await?
+        }
+        sent => sent?,
+    };
     if sent == datagram.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 

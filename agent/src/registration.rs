@@ -7,14 +7,13 @@ use std::{
 };
 
 use polkit_dbus::{
-    Agent, AgentStream, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError, Registration, Reply,
-    Sender, connect, serve,
+    Afterwards, Agent, AgentStream, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError,
+    Registration, Reply, Sender, serve,
 };
 use tokio::sync::watch;
 
 use crate::{
     pidfd::ended,
-    process::Held,
     road::{Question, Road},
     stands_for::StandsFor,
 };
@@ -29,22 +28,14 @@ pub struct Registered {
     stand: Arc<Stand>,
 }
 
-/// Registers for a process, over a connection of its own: when a connection vanishes polkitd drops one registration of it
-/// and keeps the others for ever (0.105 to 128).
-///
-/// # Errors
-/// Those of [`Authority::register`] and of connecting.
-pub async fn register(road: &Arc<Road>, held: Arc<Held>) -> Result<Registered, AuthorityError> {
-    register_over(connect().await?, road, StandsFor::Process(held)).await
-}
-
-/// Registers over a connection that is there, and that nothing is registered over.
+/// Registers for a process, over a connection that no other registration uses: when a connection vanishes polkitd drops one
+/// registration of it and keeps the others for ever (0.105 to 128).
 ///
 /// # Errors
 /// Those of [`Authority::register`].
-pub async fn register_over(
-    connection: Connection,
+pub async fn register(
     road: &Arc<Road>,
+    connection: Connection,
     stands_for: StandsFor,
 ) -> Result<Registered, AuthorityError> {
     let stream = AgentStream::new(&connection);
@@ -102,7 +93,7 @@ impl Agent for Stand {
         self: Arc<Self>,
         sender: Sender,
         challenge: Result<Challenge, DecodeError>,
-    ) -> impl Future<Output = Reply> + Send + 'static {
+    ) -> impl Future<Output = (Reply, Afterwards)> + Send + 'static {
         let (cancel, cancelled) = watch::channel(false);
         let cookie = challenge.as_ref().ok().map(|challenge| challenge.cookie.clone());
         // Only polkitd's own challenges can be cancelled: nobody else's may take the place of one.
@@ -111,11 +102,17 @@ impl Agent for Stand {
         }
         let question = Question { stands_for: self.stands_for.clone(), authority: self.authority.clone(), cancelled };
         async move {
-            let reply = self.road.travel(question, sender, challenge).await;
+            let (reply, ending) = self.road.travel(question, sender, challenge).await;
             if let Some(cookie) = cookie {
                 self.pending().remove(&cookie);
             }
-            reply
+            let road = Arc::clone(&self.road);
+            let afterwards = async move {
+                if let Some(ending) = ending {
+                    road.recorder.close(ending).await;
+                }
+            };
+            (reply, Box::pin(afterwards) as Afterwards)
         }
     }
 

@@ -1,17 +1,22 @@
 //! What is registered: kept as the host's processes and the configuration want it.
 
+mod entry;
 mod sessions;
 mod state;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use polkit_dbus::{Authority, AuthorityError, BackendVersion, SubjectPid, connect};
-use tokio::task::{AbortHandle, JoinSet};
+use polkit_dbus::{Authority, AuthorityError, BackendVersion, SubjectPid};
+use tokio::task::JoinSet;
 
+use self::{
+    entry::{Asker, Entry, Stage, Step},
+    sessions::Sessions,
+};
 use crate::{
     cgroup,
     config::{Config, Serve, What},
@@ -20,12 +25,11 @@ use crate::{
     follow::Events,
     limits::{Leaks, Pace, Strain},
     process::Held,
-    registration::register,
+    registration::Registered,
     road::Road,
     said::Said,
+    spares::Spares,
 };
-
-use sessions::Sessions;
 
 /// How often everything is looked at: where the kernel says what happens, for the little that it does not say; where it
 /// does not, for everything.
@@ -40,8 +44,11 @@ const EXEC_PER_USER: usize = 16;
 pub struct Registry {
     road: Arc<Road>,
     cgroups: Cgroups,
-    registered: HashMap<SubjectPid, Entry>,
-    lives: JoinSet<(SubjectPid, bool)>,
+    entries: HashMap<SubjectPid, Entry>,
+    /// Those among them that wait for a connection, in the order in which they came.
+    waiting: VecDeque<SubjectPid>,
+    steps: JoinSet<Step>,
+    spares: Spares,
     retry: HashMap<SubjectPid, Instant>,
     sessions: Sessions,
     said: Said,
@@ -69,12 +76,6 @@ struct Costs {
 /// The processes of each entry.
 type Members = HashMap<What, Vec<SubjectPid>>;
 
-struct Entry {
-    what: What,
-    held: Arc<Held>,
-    life: AbortHandle,
-}
-
 impl Registry {
     /// Nothing registered yet.
     #[must_use]
@@ -82,8 +83,10 @@ impl Registry {
         Self {
             road,
             cgroups,
-            registered: HashMap::new(),
-            lives: JoinSet::new(),
+            entries: HashMap::new(),
+            waiting: VecDeque::new(),
+            steps: JoinSet::new(),
+            spares: Spares::default(),
             retry: HashMap::new(),
             sessions: Sessions::default(),
             said: Said::default(),
@@ -109,7 +112,7 @@ impl Registry {
     /// How many registrations there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.registered.len() + self.sessions.len()
+        self.entries.values().filter(|entry| entry.is_living()).count() + self.sessions.len()
     }
 
     /// Whether there is none.
@@ -118,26 +121,67 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Waits for the next registration to end. Ready at once when none is left would spin, so it waits then, too.
-    pub async fn ended(&mut self) {
-        match self.lives.join_next().await {
-            Some(Ok((pid, may_have_leaked))) => {
-                self.registered.remove(&pid);
-                if may_have_leaked && let Some(costs) = &mut self.costs {
-                    costs.leaks.count();
-                }
+    /// Whether everybody who has a place is registered.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.full_until.is_some() || self.entries.values().all(Entry::is_living)
+    }
+
+    /// Waits for the next thing to happen, and takes note of it. Can be dropped and called again without losing one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            spare = self.spares.next() => match spare {
+                Ok(()) => self.join_waiting(),
+                Err(error) => self.stop_for_a_while(&error),
+            },
+            Some(step) = self.steps.join_next() => match step {
+                Ok(Step::Joined(held, registered, asker)) => self.joined(&held, *registered, asker),
+                Ok(Step::Ended(held, may_have_leaked)) => self.ended(&held, may_have_leaked),
+                // Given up.
+                Err(_) => {}
+            },
+        }
+    }
+
+    fn joined(&mut self, held: &Arc<Held>, registered: Result<Registered, AuthorityError>, asker: Option<Asker>) {
+        let pid = held.process.pid;
+        let sync = self.costs.as_ref().and_then(|costs| costs.sync.clone());
+        let Some(entry) = self.entries.get_mut(&pid).filter(|entry| entry.is_of(held)) else { return };
+        let told = match registered {
+            Ok(registered) => {
+                entry.live(registered, sync, &mut self.steps);
+                Ok(())
             }
-            // Aborted by `forget`, which has removed it.
-            Some(Err(_)) => {}
-            None => std::future::pending().await,
+            Err(error) => {
+                let what = entry.what.clone();
+                self.entries.remove(&pid);
+                self.retry.insert(pid, Instant::now() + RETRY);
+                self.tell(&what, pid, &error);
+                Err(error.to_string())
+            }
+        };
+        if let Some(asker) = asker {
+            // Whoever asked may have gone.
+            let _ = asker.send(told);
+        }
+    }
+
+    fn ended(&mut self, held: &Arc<Held>, may_have_leaked: bool) {
+        let pid = held.process.pid;
+        if !self.entries.get(&pid).is_some_and(|entry| entry.is_of(held)) {
+            return;
+        }
+        if let (Some(entry), Some(costs), true) = (self.entries.remove(&pid), &mut self.costs, may_have_leaked) {
+            costs.leaks.count(&entry.what);
         }
     }
 
     /// Gives all registrations up: polkitd is gone or another one, or the agent ends.
     pub fn clear(&mut self) {
-        for (_, entry) in self.registered.drain() {
-            entry.life.abort();
+        for (_, entry) in self.entries.drain() {
+            entry.give_up();
         }
+        self.waiting.clear();
         self.sessions.clear();
         self.costs = None;
         self.retry.clear();
@@ -150,9 +194,9 @@ impl Registry {
     }
 
     /// Looks at one process that the kernel has told of.
-    pub async fn look_at(&mut self, pid: u32) {
+    pub fn look_at(&mut self, pid: u32) {
         let Ok(pid) = SubjectPid::new(pid) else { return };
-        if self.registered.contains_key(&pid) || self.full_until.is_some() {
+        if self.entries.contains_key(&pid) || self.full_until.is_some() {
             return;
         }
         // One that ended in between is none.
@@ -160,11 +204,11 @@ impl Registry {
         let config = Arc::clone(&self.road.config.borrow());
         let Some(serve) = config.serve.iter().find(|serve| !serve.by_hook && self.covers(serve, &held)) else { return };
         self.events.watch([pid.get()]);
-        self.add_within(serve, &config, held).await;
+        self.add_within(serve, &config, held);
     }
 
     /// Registers whoever is to be served and is not, and gives up who is not to be served any more, if it is time to.
-    pub async fn scan(&mut self) {
+    pub fn scan(&mut self) {
         let now = Instant::now();
         if now < self.next_scan {
             return;
@@ -177,9 +221,12 @@ impl Registry {
         self.last_scan = now.elapsed();
         self.events.watch_only(members.values().flatten().map(|pid| pid.get()), users_of(&config));
         self.give_up_strangers(&config, &members);
+        if !config.serve.iter().any(Serve::registers_processes) {
+            self.spares.give_back();
+        }
         for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
             for held in self.candidates(serve, &members) {
-                if !self.add_within(serve, &config, held).await {
+                if !self.add_within(serve, &config, held) {
                     break;
                 }
             }
@@ -189,44 +236,53 @@ impl Registry {
             let there = members.get(&serve.what).map_or(0, Vec::len);
             self.over.insert(serve.what.clone(), there.saturating_sub(share_of(serve, &config)));
         }
+        self.join_waiting();
     }
 
-    /// Registers a process if the entry has room, and says whether it had.
-    async fn add_within(&mut self, serve: &Serve, config: &Config, held: Held) -> bool {
+    /// Gives a process a place if the entry has one, and says whether it had.
+    fn add_within(&mut self, serve: &Serve, config: &Config, held: Held) -> bool {
         if self.full_until.is_some() {
             return false;
         }
         let share = share_of(serve, config);
-        if self.count(&serve.what) >= share || self.len() >= config.max_registrations {
+        if self.count(&serve.what) >= share || self.places() >= config.max_registrations {
             self.say_over(&serve.what, share);
             return false;
         }
-        if self.is_strained() {
+        if self.is_spent(&serve.what, config) {
             return false;
         }
         if !self.pace_of(serve).is_none_or(|pace| pace.take(Instant::now())) {
             self.next_scan = self.next_scan.min(Instant::now() + SCAN_WITHOUT);
             return false;
         }
-        // An error has been told; the process is tried again later.
-        let _ = self.add(serve.what.clone(), held).await;
+        self.add(serve.what.clone(), held, None);
         true
     }
 
-    /// Whether polkitd may have lost so much that nothing more is registered.
-    fn is_strained(&mut self) -> bool {
+    fn strain(&self, what: &What, config: &Config) -> Strain {
+        let entries = config.serve.iter().filter(|serve| !serve.by_hook).count();
+        self.costs.as_ref().map_or(Strain::Spent, |costs| costs.leaks.strain(what, entries))
+    }
+
+    /// Whether polkitd may have lost so much by this entry that nothing more of it is registered, which is said.
+    fn is_spent(&mut self, what: &What, config: &Config) -> bool {
+        let strain = self.strain(what, config);
         let Some(costs) = &self.costs else { return true };
-        let (strain, version) = (costs.leaks.strain(), &costs.version);
-        if strain == Strain::None {
-            return false;
-        }
-        let what =
-            if strain == Strain::Half { "half: nothing more is registered until polkit restarts" } else { "a quarter" };
+        let version = &costs.version;
+        let then = match strain {
+            Strain::None => return false,
+            Strain::Half => "may have lost half of the descriptors that this entry may cost it",
+            Strain::Spent => {
+                "may have lost as many descriptors as this entry may cost it. None is registered any more \
+                              until polkit restarts"
+            }
+        };
         self.said.once(&format!(
-            "polkitd {version} loses descriptors when served processes end, and may have lost {what}. \
-             Serve short-lived processes by the hook instead (way = \"hook\", and [[hook]] of polkit-policy-gen)"
+            "{what}: its processes end too fast for registrations: polkitd {version} {then}. \
+             Serve it by the hook instead (way = \"hook\", and [[hook]] of polkit-policy-gen)"
         ));
-        strain == Strain::Half
+        strain == Strain::Spent
     }
 
     fn pace_of(&mut self, serve: &Serve) -> Option<&mut Pace> {
@@ -260,60 +316,86 @@ impl Registry {
         members
     }
 
-    /// Registers the process behind an `exec`.
-    ///
-    /// # Errors
-    /// Why not, for whoever asked.
-    pub async fn add_exec(&mut self, held: Held) -> Result<(), String> {
+    /// Registers the process behind an `exec`, and tells whoever asked what came of it.
+    pub fn add_exec(&mut self, held: Held, asker: Asker) {
+        match self.place_for_exec(&held) {
+            Ok(Some(what)) => self.add(what, held, Some(asker)),
+            // Whoever asked may have gone.
+            Ok(None) => drop(asker.send(Ok(()))),
+            Err(why) => drop(asker.send(Err(why))),
+        }
+    }
+
+    /// What an `exec` of this process is registered as; `None` where it is registered already.
+    fn place_for_exec(&self, held: &Held) -> Result<Option<What>, String> {
         let config = Arc::clone(&self.road.config.borrow());
         let entry = config.serve.iter().find(|serve| matches!(serve.what, What::Exec(_)));
         let Some(serve) = entry else { return Err("no [[serve]] entry has `exec`".into()) };
         let of_user = self
-            .registered
+            .entries
             .values()
             .filter(|entry| matches!(entry.what, What::Exec(_)) && entry.held.process.uid == held.process.uid);
         if of_user.count() >= EXEC_PER_USER {
             return Err(format!("this user has {EXEC_PER_USER} registrations by exec already"));
         }
-        if self.registered.contains_key(&held.process.pid) {
-            return Ok(());
+        match self.entries.get(&held.process.pid) {
+            Some(entry) if entry.is_living() => return Ok(None),
+            Some(_) => return Err("this process is being registered at this moment: try again".into()),
+            None => {}
         }
-        let full = self.len() >= config.max_registrations || self.full_until.is_some();
-        if full || self.count(&serve.what) >= share_of(serve, &config) || self.is_strained() {
+        let full = self.places() >= config.max_registrations || self.full_until.is_some();
+        if full
+            || self.count(&serve.what) >= share_of(serve, &config)
+            || self.strain(&serve.what, &config) == Strain::Spent
+        {
             return Err("no registration is left for exec".into());
         }
-        self.add(serve.what.clone(), held).await.map_err(|error| error.to_string())
+        Ok(Some(serve.what.clone()))
     }
 
-    async fn add(&mut self, what: What, held: Held) -> Result<(), AuthorityError> {
+    fn add(&mut self, what: What, held: Held, asker: Option<Asker>) {
         let pid = held.process.pid;
-        let held = Arc::new(held);
-        match self.try_add(&held).await {
-            Ok(life) => {
-                self.registered.insert(pid, Entry { what, held, life });
-                Ok(())
+        self.entries.insert(pid, Entry { what, held: Arc::new(held), stage: Stage::Waiting(asker) });
+        self.waiting.push_back(pid);
+        self.join_waiting();
+    }
+
+    /// Registers those who wait, as far as there are connections, and has more of these made.
+    fn join_waiting(&mut self) {
+        while let Some(pid) = self.waiting.front() {
+            let entry = self.entries.get_mut(pid).filter(|entry| matches!(entry.stage, Stage::Waiting(_)));
+            if let Some(entry) = entry {
+                let Some(connection) = self.spares.take() else { break };
+                entry.join(&self.road, connection, &mut self.steps);
             }
-            Err(error) => {
-                self.retry.insert(pid, Instant::now() + RETRY);
-                self.tell(&what, pid, &error);
-                Err(error)
-            }
+            self.waiting.pop_front();
+        }
+        let config = self.road.config.borrow();
+        if self.full_until.is_none() && config.serve.iter().any(Serve::registers_processes) {
+            self.spares.fill();
         }
     }
 
-    /// A further connection is opened first and closed after: registering stops while there is room for others of root.
-    async fn try_add(&mut self, held: &Arc<Held>) -> Result<AbortHandle, AuthorityError> {
-        let room = connect().await?;
-        let registered = register(&self.road, Arc::clone(held)).await?;
-        drop(room);
-        let pid = held.process.pid;
-        let sync = self.costs.as_ref().and_then(|costs| costs.sync.clone());
-        Ok(self.lives.spawn(async move { (pid, registered.live(sync).await) }))
+    /// The bus has no room, or polkitd takes nothing: those who wait lose their places, and are found again later.
+    fn stop_for_a_while(&mut self, error: &AuthorityError) {
+        self.full_until = Some(Instant::now() + RETRY);
+        self.spares.give_back();
+        while let Some(pid) = self.waiting.pop_front() {
+            let Some(entry) = self.entries.remove(&pid) else { continue };
+            if let Stage::Waiting(Some(asker)) = entry.stage {
+                // Whoever asked may have gone.
+                let _ = asker.send(Err(error.to_string()));
+            }
+        }
+        self.said.once(&match error {
+            AuthorityError::BusLimit(_) => format!("not all processes are served: {error}; lower max_registrations"),
+            _ => format!("polkitd does not take registrations at the moment: {error}"),
+        });
     }
 
     /// Processes of an entry that are not registered and not known to fail.
     fn candidates(&mut self, serve: &Serve, members: &Members) -> Vec<Held> {
-        let fresh = |pid: &SubjectPid| !self.registered.contains_key(pid) && !self.retry.contains_key(pid);
+        let fresh = |pid: &SubjectPid| !self.entries.contains_key(pid) && !self.retry.contains_key(pid);
         match &serve.what {
             What::Unit(_) | What::User(_) => {
                 let pids = members.get(&serve.what).into_iter().flatten().filter(|pid| fresh(pid));
@@ -335,39 +417,39 @@ impl Registry {
         }
     }
 
-    /// A process that left its unit, or an entry that left the configuration, is not served any more.
+    /// A process that left its unit, or an entry that left the configuration, is not served any more. The registration of one
+    /// that ended is left to end by itself: whether polkitd lost anything by it is known then.
     fn give_up_strangers(&mut self, config: &Config, members: &Members) {
-        self.registered.retain(|pid, entry| {
-            let keep = match &entry.what {
+        self.entries.retain(|pid, entry| {
+            let ends_by_itself = !matches!(entry.stage, Stage::Waiting(_)) && !entry.held.is_alive();
+            let wanted = match &entry.what {
                 What::Unit(_) | What::User(_) => members.get(&entry.what).is_some_and(|pids| pids.contains(pid)),
                 What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => {
                     config.serve.iter().any(|serve| serve.what == entry.what)
                 }
             };
-            if !keep {
-                entry.life.abort();
+            if !wanted && !ends_by_itself {
+                entry.give_up();
             }
-            keep
+            wanted || ends_by_itself
         });
     }
 
+    /// Places that are taken, with those of processes that are about to be registered.
+    fn places(&self) -> usize {
+        self.entries.len() + self.sessions.len()
+    }
+
     fn count(&self, what: &What) -> usize {
-        self.registered.values().filter(|entry| entry.what == *what).count() + self.sessions.count(what)
+        self.entries.values().filter(|entry| entry.what == *what).count() + self.sessions.count(what)
     }
 
     fn tell(&mut self, what: &What, pid: SubjectPid, error: &AuthorityError) {
         match error {
             // It ended while it was being registered: nothing is left to serve.
             AuthorityError::NoSuchSubject => {}
-            AuthorityError::BusLimit(_) => {
-                self.full_until = Some(Instant::now() + RETRY);
-                self.said.once(&format!("{what}: not all processes are served: {error}; lower max_registrations"));
-            }
             // A polkitd that does not answer would be waited for once for each process.
-            AuthorityError::Bus(_) => {
-                self.full_until = Some(Instant::now() + RETRY);
-                self.said.once(&format!("{what}: polkitd does not take registrations at the moment: {error}"));
-            }
+            AuthorityError::BusLimit(_) | AuthorityError::Bus(_) => self.stop_for_a_while(error),
             AuthorityError::AlreadyRegistered => {
                 self.said.once(&format!("{what}: pid {pid} has another agent, which was there first: {error}"));
             }

@@ -19,7 +19,7 @@ use crate::{
     log,
     process::Held,
     record::{Decision, Outcome, Way},
-    recorder::Recorder,
+    recorder::{Ending, Recorder},
     rule::Answer,
     stands_for::StandsFor,
 };
@@ -61,9 +61,14 @@ pub struct Question {
 }
 
 impl Road {
-    /// A challenge, its facts, the verdict, the record, the facts once more, the answer, the end of the record. Whatever
-    /// goes wrong is a refusal.
-    pub async fn travel(&self, question: Question, sender: Sender, challenge: Result<Challenge, DecodeError>) -> Reply {
+    /// A challenge, its facts, the verdict, the record, the facts once more, the answer, the end of the record, which is
+    /// written when polkitd has its reply. Whatever goes wrong is a refusal.
+    pub async fn travel(
+        &self,
+        question: Question,
+        sender: Sender,
+        challenge: Result<Challenge, DecodeError>,
+    ) -> (Reply, Option<Ending>) {
         let arrived = Instant::now();
         let config = Arc::clone(&self.config.borrow());
         let mut limits = Limits { deadline: arrived + config.answer_within, cancelled: question.cancelled.clone() };
@@ -97,17 +102,14 @@ impl Road {
             Ok(record) => record,
             Err(error) => {
                 log::error(&format!("no record, no answer: the journal did not take a decision: {error}"));
-                return Reply::Refused;
+                return (Reply::Refused, None);
             }
         };
 
         let subject = about.as_deref().zip(read.as_ref().ok());
         let answering = self.carry_out(&verdict, &question, challenge.as_ref(), subject, identity);
         let outcome = limits.keep(answering).await.unwrap_or_else(Outcome::of_limit);
-        if let Err(error) = self.recorder.close(record, &outcome, arrived.elapsed()).await {
-            log::warning(&format!("the outcome of a decision could not be recorded: {error}"));
-        }
-        reply(&verdict, &outcome)
+        (reply(&verdict, &outcome), Some(Ending { record, outcome, took: arrived.elapsed() }))
     }
 
     /// Whether a message came from the one unique name that is polkitd. A uid would not do: whatever polkitd spawns has it

@@ -104,32 +104,42 @@ impl Rule {
         }
     }
 
+    /// The least of its keys. One that is not there is true; after one that is false no other is looked at.
     fn truth(&self, facts: &Facts) -> Truth {
-        let known = |holds: bool| if holds { Truth::True } else { Truth::False };
-        let mut keys = vec![known(self.actions.iter().any(|pattern| pattern.covers(&facts.action)))];
-        if let Some(unit) = &self.unit {
-            keys.push(facts.unit.is(|of| of.as_ref().is_some_and(|of| unit.covers(of))));
+        let action = || known(self.actions.iter().any(|pattern| pattern.covers(&facts.action)));
+        let unit = |unit: &UnitPattern| facts.unit.is(|of| of.as_ref().is_some_and(|of| unit.covers(of)));
+        let user = |user: &Named| known(user.id == facts.uid.get());
+        let group = |group: &Named| facts.groups.is(|gids| gids.contains(&group.id));
+        let exe = |path: &PathBuf| match facts.named_files.get(path) {
+            Some(Fact::Known(named)) => facts.exe.is(|exe| exe == named),
+            Some(Fact::Unknown) | None => Truth::Unknown,
+        };
+        let session = |session: &SessionKey| facts.session.is(|of| session.fits(of));
+        let detail = |(key, wanted): (&String, &Glob)| {
+            facts.details.is(|details| details.get(key).is_some_and(|value| wanted.covers(value)))
+        };
+        let keys: [&dyn Fn() -> Truth; 7] = [
+            &action,
+            &|| self.unit.as_ref().map_or(Truth::True, unit),
+            &|| self.user.as_ref().map_or(Truth::True, user),
+            &|| self.group.as_ref().map_or(Truth::True, group),
+            &|| self.exe.as_ref().map_or(Truth::True, exe),
+            &|| self.session.as_ref().map_or(Truth::True, session),
+            &|| self.details.iter().map(detail).min().unwrap_or(Truth::True),
+        ];
+        let mut least = Truth::True;
+        for key in keys {
+            least = least.min(key());
+            if least == Truth::False {
+                break;
+            }
         }
-        if let Some(user) = &self.user {
-            keys.push(known(user.id == facts.uid.get()));
-        }
-        if let Some(group) = &self.group {
-            keys.push(facts.groups.is(|gids| gids.contains(&group.id)));
-        }
-        if let Some(path) = &self.exe {
-            keys.push(match facts.named_files.get(path) {
-                Some(Fact::Known(named)) => facts.exe.is(|exe| exe == named),
-                Some(Fact::Unknown) | None => Truth::Unknown,
-            });
-        }
-        if let Some(session) = &self.session {
-            keys.push(facts.session.is(|of| session.fits(of)));
-        }
-        for (key, wanted) in &self.details {
-            keys.push(facts.details.is(|details| details.get(key).is_some_and(|value| wanted.covers(value))));
-        }
-        keys.into_iter().min().unwrap_or(Truth::False)
+        least
     }
+}
+
+fn known(holds: bool) -> Truth {
+    if holds { Truth::True } else { Truth::False }
 }
 
 impl SessionKey {

@@ -18,7 +18,7 @@ pub struct Status {
     pub registrations: usize,
     /// Registrations that polkitd may have lost descriptors by.
     pub leaked: u64,
-    /// polkitd may have lost so many that nothing more is registered.
+    /// polkitd may have lost so many that nothing more is registered of some entry.
     pub strained: bool,
     /// What is served.
     pub served: Vec<Served>,
@@ -39,6 +39,8 @@ pub struct Served {
     pub since: u64,
     /// How many processes or sessions are registered; by the hook none needs to be.
     pub processes: usize,
+    /// Registrations of this entry that polkitd may have lost descriptors by.
+    pub leaked: u64,
     /// How many there are besides, for which there is no room.
     pub over_limit: usize,
 }
@@ -96,6 +98,7 @@ impl Served {
             "what": self.what,
             "way": self.way.word(),
             "processes": self.processes,
+            "leaked": self.leaked,
             "over_limit": self.over_limit,
             "since": self.since,
         })
@@ -146,6 +149,7 @@ mod tests {
             way,
             since: 40,
             processes,
+            leaked: 0,
             over_limit,
         };
         Status {

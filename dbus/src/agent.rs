@@ -1,6 +1,6 @@
 //! `org.freedesktop.PolicyKit1.AuthenticationAgent`, as a server.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::JoinSet;
@@ -35,6 +35,9 @@ pub enum Reply {
     Dismissed,
 }
 
+/// What is left to do once a reply was sent: neither polkitd nor the client waits for it.
+pub type Afterwards = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Whoever stands behind an agent's object. Challenges run side by side, and a cancellation overtakes them.
 pub trait Agent: Send + Sync + 'static {
     /// `BeginAuthentication`. polkitd waits for the reply without limit. The call itself is made in the order of arrival,
@@ -43,7 +46,7 @@ pub trait Agent: Send + Sync + 'static {
         self: Arc<Self>,
         sender: Sender,
         challenge: Result<Challenge, DecodeError>,
-    ) -> impl Future<Output = Reply> + Send + 'static;
+    ) -> impl Future<Output = (Reply, Afterwards)> + Send + 'static;
 
     /// `CancelAuthentication`: may come at any moment and any number of times, for cookies that are long gone too. The
     /// challenge's own reply is still wanted.
@@ -102,8 +105,11 @@ async fn dispatch<A: Agent>(
             let (connection, call) = (connection.clone(), message.clone());
             challenges.spawn(async move {
                 // Without a reply polkitd would wait for ever: a panic is a refusal, too.
-                let answer = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or(Reply::Refused);
+                let nothing = |_| (Reply::Refused, Box::pin(async {}) as Afterwards);
+                let (answer, afterwards) = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(nothing);
                 reply(&connection, &call, answer).await;
+                // Not among the challenges: those are abandoned when the process ends, as it may do at once.
+                tokio::spawn(afterwards);
             });
         }
         "CancelAuthentication" if ours => {

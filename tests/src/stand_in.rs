@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use polkit_dbus::{
-    Agent, AgentStream, AgentUid, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError, Identity,
-    Registration, Reply, Sender, Subject, serve,
+    Afterwards, Agent, AgentStream, AgentUid, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError,
+    Identity, Registration, Reply, Sender, Subject, serve,
 };
 
 use crate::Polkit;
@@ -163,7 +163,7 @@ impl Actor {
 }
 
 impl Agent for Actor {
-    async fn begin(self: Arc<Self>, _sender: Sender, challenge: Result<Challenge, DecodeError>) -> Reply {
+    async fn begin(self: Arc<Self>, _sender: Sender, challenge: Result<Challenge, DecodeError>) -> (Reply, Afterwards) {
         let (received, reply) = match challenge {
             Ok(challenge) => {
                 let (seen, reply) = self.play(challenge).await;
@@ -172,7 +172,7 @@ impl Agent for Actor {
             Err(error) => (Err(error), Reply::Refused),
         };
         self.seen.lock().unwrap().push(received);
-        reply
+        (reply, Box::pin(async {}))
     }
 
     fn cancel(&self, _sender: Sender, _cookie: Result<Cookie, DecodeError>) {}

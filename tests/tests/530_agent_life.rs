@@ -10,7 +10,7 @@ use agent::by_hand::{
     Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, full, has_agent, light, process_in,
     until_served,
 };
-use agent::peer::Peer;
+use agent::peer::{OWN_NAMES, Peer};
 use agent::{record, start_agent, until};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, FullBed, Process, Root};
@@ -123,7 +123,7 @@ fn after_polkitd_s_restart_the_same_agent_serves_again(root: &Root) {
     assert!(!agent.has_ended());
     // The agent holds no connection of before.
     let peer = Peer::of(&bed, "root");
-    until(|| peer.names_of(agent.pid()).len() == 1 + processes.len());
+    until(|| peer.names_of(agent.pid()).len() == OWN_NAMES + processes.len());
 }
 
 fn a_killed_agent_is_started_again_and_leaves_no_stale_registration(root: &Root) {
@@ -180,8 +180,7 @@ fn a_process_that_gave_root_up_is_judged_by_what_it_is_now(root: &Root) {
     let script = "read line; exec setpriv --reuid=www-data --regid=www-data --clear-groups sleep 1000";
     let mut process = bed.spawn_as("root", ["sh", "-c", script]);
     bed.move_to_cgroup(process.pid(), POOL_CGROUP);
-    // Its own connection, and one for the registration.
-    until(|| peer.names_of(agent.pid()).len() == 2);
+    until(|| peer.names_of(agent.pid()).len() == OWN_NAMES + 1);
     process.say("go");
     let status = format!("/proc/{}/status", process.pid());
     until(|| bed.exec(["grep", "^Uid:\t33\t33\t33\t33$", &status]).status.success());
@@ -236,7 +235,7 @@ fn entries_share_the_registrations_evenly(root: &Root) {
     let pool: Vec<_> = (0..5).map(|_| process_in(&bed, "www-data", POOL_CGROUP)).collect();
     until(|| served(&bed, &pool).len() == 3 && served(&bed, &other).len() == 1);
     let peer = Peer::of(&bed, "root");
-    until(|| peer.names_of(agent.pid()).len() == 1 + 4);
+    until(|| peer.names_of(agent.pid()).len() == OWN_NAMES + 4);
 }
 
 /// The pids of those that have an agent.
@@ -263,9 +262,9 @@ fn a_process_that_ends_gives_its_connection_back(root: &Root) {
     let agent = Agent::start(&bed, POOL);
     let peer = Peer::of(&bed, "root");
     let processes: Vec<_> = (0..4).map(|_| process_in(&bed, "www-data", POOL_CGROUP)).collect();
-    until(|| peer.names_of(agent.pid()).len() == 5);
+    until(|| peer.names_of(agent.pid()).len() == OWN_NAMES + 4);
     drop(processes);
-    until(|| peer.names_of(agent.pid()).len() == 1);
+    until(|| peer.names_of(agent.pid()).len() == OWN_NAMES);
 }
 
 // Records.

@@ -77,7 +77,10 @@ fn a_session_is_served_from_its_login_to_its_end_and_so_is_the_next_one(root: &R
         let later = inside(&bed, "kiosk", &session);
         assert_eq!(ask(&bed, later.pid(), KIOSK), Verdict::Yes, "{}", log(&bed));
         let json = status(&bed);
-        assert!(json.contains(r#"{"what":"session_user kiosk","way":"rescan","processes":1,"over_limit":0"#), "{json}");
+        assert!(
+            json.contains(r#"{"what":"session_user kiosk","way":"rescan","processes":1,"leaked":0,"over_limit":0"#),
+            "{json}"
+        );
         assert!(json.contains("\"registrations\":1"), "{json}");
         later.kill();
         last.clone_from(&session.id);
@@ -230,7 +233,7 @@ fn a_challenge_without_a_pid_or_about_a_process_elsewhere_is_refused(root: &Root
     ];
     for (question, reason) in &expected {
         assert_eq!(double.begin(&registered, question), Err(FAILED.to_owned()), "{question:?}");
-        let last = agent.records().into_iter().filter(|record| record.get("ENTRY") == "decision").next_back();
+        let last = agent.records().into_iter().rfind(|record| record.get("ENTRY") == "decision");
         let last = last.expect("a decision is on record");
         assert_eq!((last.get("REASON"), last.get("SESSION")), (*reason, "c1"), "{}", agent.said());
     }

@@ -54,6 +54,14 @@ pub enum Who {
     Group(Named),
 }
 
+impl Serve {
+    /// Whether processes are registered one by one.
+    #[must_use]
+    pub fn registers_processes(&self) -> bool {
+        !self.by_hook && !matches!(self.what, What::SessionUser(_) | What::OwnSession)
+    }
+}
+
 impl std::fmt::Display for What {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

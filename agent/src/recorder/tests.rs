@@ -43,7 +43,7 @@ async fn a_decision_and_its_outcome_share_an_id() {
     let journal = StdDatagram::bind(&path).unwrap();
     let recorder = to(&path);
     let record = open(&recorder).await.unwrap();
-    recorder.close(record, &Outcome::Refused, Duration::from_micros(1500)).await.unwrap();
+    recorder.close(Ending { record, outcome: Outcome::Refused, took: Duration::from_micros(1500) }).await;
     let (decision, outcome) = (text(&journal), text(&journal));
     assert!(decision.starts_with("MESSAGE=Denied org.example.x to pid 7 (uid 33): no rule matches\n"), "{decision}");
     assert!(decision.contains("\nMESSAGE_ID=062650a6bb21482cb26e15a767235462\n"), "{decision}");

@@ -16,7 +16,7 @@ use crate::{
     config::{Config, What},
     join::{self, Guest},
     paths,
-    registration::{Registered, register_over},
+    registration::{Registered, register},
     session::{self, Login},
     stands_for::StandsFor,
 };
@@ -127,7 +127,7 @@ impl Registry {
     async fn add_session(&mut self, what: &What, login: &Login, config: &Config) {
         let Some(serve) = config.serve.iter().find(|serve| serve.what == *what) else { return };
         let share = share_of(serve, config);
-        if self.count(what) >= share || self.len() >= config.max_registrations {
+        if self.count(what) >= share || self.places() >= config.max_registrations {
             self.said.once(&format!("{what}: more than {share} sessions; those above are not served. Raise `max`"));
             return;
         }
@@ -160,7 +160,7 @@ impl Registry {
             }
             _ => (connect().await?, None),
         };
-        let registered = register_over(connection, &self.road, StandsFor::Session(login.clone())).await?;
+        let registered = register(&self.road, connection, StandsFor::Session(login.clone())).await?;
         drop((room, guest));
         Ok(registered)
     }

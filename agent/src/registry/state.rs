@@ -13,6 +13,11 @@ use crate::{
 };
 
 impl Registry {
+    fn living(&self, what: &What) -> usize {
+        let processes = self.entries.values().filter(|entry| entry.what == *what && entry.is_living()).count();
+        processes + self.sessions.count(what)
+    }
+
     /// What is served, for `status`. An entry is in force since the first of these calls that finds it in the configuration.
     #[must_use]
     pub fn status(&mut self, started: Instant) -> Status {
@@ -33,8 +38,9 @@ impl Registry {
                 (What::Unit(_) | What::User(_), true) => Way::Events,
                 (What::Unit(_) | What::User(_), false) => Way::Rescan,
             },
-            processes: if serve.by_hook { 0 } else { self.count(&serve.what) },
+            processes: if serve.by_hook { 0 } else { self.living(&serve.what) },
             since: self.since.get(&(serve.what.clone(), serve.by_hook)).copied().unwrap_or(now),
+            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.of(&serve.what)),
             over_limit: if serve.by_hook { 0 } else { self.over.get(&serve.what).copied().unwrap_or_default() },
         });
         Status {
@@ -42,8 +48,9 @@ impl Registry {
             polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
             uptime: started.elapsed().as_secs(),
             registrations: self.len(),
-            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.counted()),
-            strained: self.costs.as_ref().is_some_and(|costs| costs.leaks.strain() == Strain::Half),
+            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.all()),
+            strained: self.costs.is_some()
+                && config.serve.iter().any(|serve| self.strain(&serve.what, &config) == Strain::Spent),
             served: served.collect(),
             scan_microseconds: self.last_scan.as_micros(),
             last_error: self.said.last().map(str::to_owned),

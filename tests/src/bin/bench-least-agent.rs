@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use polkit_dbus::{
-    Agent, AgentStream, AgentUid, Authority, BackendVersion, Challenge, Cookie, DecodeError, Identity, Process,
-    Registration, Reply, Sender, StartTime, Subject, SubjectPid, SubjectUid, connect, serve,
+    Afterwards, Agent, AgentStream, AgentUid, Authority, BackendVersion, Challenge, Cookie, DecodeError, Identity,
+    Process, Registration, Reply, Sender, StartTime, Subject, SubjectPid, SubjectUid, connect, serve,
 };
 
 const PATH: &str = "/org/example/Least";
@@ -18,17 +18,21 @@ struct Least {
 }
 
 impl Agent for Least {
-    async fn begin(self: Arc<Self>, _sender: Sender, challenge: Result<Challenge, DecodeError>) -> Reply {
-        let Ok(challenge) = challenge else { return Reply::Refused };
-        let Some(Identity::User(identity)) = challenge.identities.first() else { return Reply::Refused };
-        let uids = self.version.agent_uids(AgentUid::new(0).expect("root"), self.subject);
-        match self.authority.answer(uids, &challenge.cookie, *identity).await {
-            Ok(()) => Reply::Done,
-            Err(_) => Reply::Refused,
-        }
+    async fn begin(self: Arc<Self>, _sender: Sender, challenge: Result<Challenge, DecodeError>) -> (Reply, Afterwards) {
+        let taken = self.answer(challenge).await;
+        (if taken.is_some() { Reply::Done } else { Reply::Refused }, Box::pin(async {}))
     }
 
     fn cancel(&self, _sender: Sender, _cookie: Result<Cookie, DecodeError>) {}
+}
+
+impl Least {
+    async fn answer(&self, challenge: Result<Challenge, DecodeError>) -> Option<()> {
+        let challenge = challenge.ok()?;
+        let Some(Identity::User(identity)) = challenge.identities.first() else { return None };
+        let uids = self.version.agent_uids(AgentUid::new(0).expect("root"), self.subject);
+        self.authority.answer(uids, &challenge.cookie, *identity).await.ok()
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -20,6 +20,9 @@ pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 const CONNECT: &str = "use Socket; $| = 1; socket(my $s, AF_UNIX, SOCK_STREAM, 0) or die; \
     connect($s, sockaddr_un('/run/dbus/system_bus_socket')) or die; print fileno($s), qq(\\n); <STDIN>;";
 
+/// The names of an agent without registrations: its own, and those of the connections that it keeps ready.
+pub const OWN_NAMES: usize = 1 + 6;
+
 /// A client of the bus.
 pub struct Peer {
     process: Process,
