@@ -469,7 +469,9 @@ impl Registry {
 fn users_of(config: &Config) -> impl Iterator<Item = u32> {
     config.serve.iter().filter_map(|serve| match &serve.what {
         What::User(user) if !serve.by_hook => Some(user.id),
-        _ => None,
+        What::User(_) | What::Unit(_) | What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => {
+            None
+        }
     })
 }
 
