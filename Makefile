@@ -50,7 +50,7 @@ install:
 	chmod 0644 '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
 	$(INSTALL) -d '$(DESTDIR)$(DBUSPOLICYDIR)'
 	$(INSTALL) -m 0644 agent/dist/io.github.polkit_service_agent.Agent1.conf '$(DESTDIR)$(DBUSPOLICYDIR)'
-	$(INSTALL) -m 0644 agent/dist/agent.toml agent/dist/follow.conf '$(DESTDIR)$(DOCDIR)/examples'
+	$(INSTALL) -m 0644 agent/dist/agent.toml agent/dist/follow.conf agent/dist/sessions.conf '$(DESTDIR)$(DOCDIR)/examples'
 	$(INSTALL) -m 0644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE '$(DESTDIR)$(DOCDIR)'
 	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8'
 	$(INSTALL) -m 0644 agent/man/agent.toml.5 '$(DESTDIR)$(MANDIR)/man5'

@@ -49,7 +49,7 @@ Exit codes: those of COMMAND; 125 not registered, COMMAND was not run; 126 it ca
 Example:
     polkit-service-agent status --json | jq .served
 
-Ways: events (the kernel tells of forks), rescan (units are looked at ten times a second), fixed, hook.
+Ways: events (the kernel tells of forks), rescan (units and sessions are looked at ten times a second), fixed, hook.
 Exit codes: 0 fine; 1 polkitd may have lost so many descriptors that some entry is not registered any more; 3 the agent does
 not answer.")]
     Status {

@@ -92,6 +92,11 @@ fn read(files: &[Found], report: &mut Report) -> Option<Config> {
     rules::refuse_doubles(&rules, report);
     covered::warn(&rules, report);
     serve::warn_of_doubles(&serve, report);
+    let own = serve.iter().any(|entry| entry.serve.what == What::OwnSession);
+    if own && !rustix::process::geteuid().is_root() {
+        serve::refuse_what_needs_root(&serve, report);
+        rules::refuse_what_needs_root(&rules, report);
+    }
     Some(Config {
         answer_within: settings.answer_within?,
         max_registrations: settings.max_registrations?,

@@ -7,7 +7,9 @@ use std::{
 };
 
 use polkit_dbus::{AgentUid, Authority, AuthorityError, Connection, Owner, OwnerWatch, connect};
+use rustix::process::geteuid;
 use tokio::{
+    net::UnixListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -16,7 +18,7 @@ use tokio::{
 
 use crate::{
     bus_name,
-    config::{self, Config, Origin},
+    config::{self, Config, Origin, What},
     discover::Cgroups,
     exec_socket,
     follow::{Events, Hint},
@@ -47,24 +49,23 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     let root = cgroup_root().map_err(|error| format!("the cgroup of pid 1 cannot be read: {error}"))?;
     let cgroups =
         Cgroups::of_host(&root).map_err(|error| format!("the unified cgroup hierarchy is missing: {error}"))?;
-    let listener = exec_socket::listen(Path::new(paths::EXEC_SOCKET)).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another polkit-service-agent is running".to_owned(),
-        _ => format!("{} cannot be made: {error}", paths::EXEC_SOCKET),
-    })?;
+    let is_root = geteuid().is_root();
+    if !is_root {
+        serves_only_its_own(&config)?;
+    }
 
     let (config_sender, config) = watch::channel(Arc::new(config));
     let (polkitd_sender, polkitd) = watch::channel(None);
     let (requests, mut asked) = mpsc::channel(exec_socket::AT_ONCE);
-    tokio::spawn(exec_socket::serve(listener, config.clone(), requests));
-    let registering = AgentUid::new(rustix::process::getuid().as_raw()).map_err(|error| error.to_string())?;
+    if is_root {
+        tokio::spawn(exec_socket::serve(exec_listener().await?, config.clone(), requests));
+    }
+    let registering = AgentUid::new(geteuid().as_raw()).map_err(|error| error.to_string())?;
     let road = Road { config, polkitd, recorder: Recorder::for_host(), cgroup_root: root, registering };
     let road = Arc::new(road);
-    let (events, mut hints) = Events::start().unwrap_or_else(|error| {
-        log::notice(&format!("no process events ({error}): units are looked at ten times a second instead"));
-        (Events::default(), mpsc::channel(1).1)
-    });
+    let (events, mut hints) = if is_root { events() } else { no_events() };
     let (status_sender, status) = watch::channel(Arc::default());
-    if let Err(error) = bus_name::publish(&connection, status).await {
+    if is_root && let Err(error) = bus_name::publish(&connection, status).await {
         log::warning(&format!("`status` cannot be asked over the bus: {error}; is the bus policy installed?"));
     }
     let mut agent = Running {
@@ -76,6 +77,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         systemd: Systemd::new(),
         connection,
         origin,
+        is_root,
         config: config_sender,
         polkitd: polkitd_sender,
         next_wake: Instant::now(),
@@ -111,6 +113,35 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     Ok(())
 }
 
+async fn exec_listener() -> Result<UnixListener, String> {
+    exec_socket::listen(Path::new(paths::EXEC_SOCKET)).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => "another polkit-service-agent is running".to_owned(),
+        _ => format!("{} cannot be made: {error}", paths::EXEC_SOCKET),
+    })
+}
+
+fn events() -> (Events, mpsc::Receiver<Hint>) {
+    Events::start().unwrap_or_else(|error| {
+        log::notice(&format!("no process events ({error}): units are looked at ten times a second instead"));
+        no_events()
+    })
+}
+
+fn no_events() -> (Events, mpsc::Receiver<Hint>) {
+    (Events::default(), mpsc::channel(1).1)
+}
+
+/// The configuration of an agent that is not root: what else stands in it was refused when it was read, if it serves its own
+/// session at all.
+fn serves_only_its_own(config: &Config) -> Result<(), String> {
+    if config.serve.iter().any(|serve| serve.what == What::OwnSession) {
+        return Ok(());
+    }
+    Err("without root the agent serves its own session and nothing else: give it a file with `session = \"own\"` in its \
+         [[serve]], by --config"
+        .into())
+}
+
 async fn write_counted(road: &Road) {
     if let Err(error) = road.recorder.flush().await {
         log::error(&format!("counted refusals could not be recorded: {error}"));
@@ -127,6 +158,7 @@ struct Running {
     systemd: Systemd,
     connection: Connection,
     origin: Origin,
+    is_root: bool,
     config: watch::Sender<Arc<Config>>,
     polkitd: watch::Sender<Option<Polkitd>>,
     next_wake: Instant,
@@ -142,6 +174,7 @@ impl Running {
             return self.wake().await;
         }
         self.registry.scan();
+        self.registry.scan_sessions().await;
         if !self.ready && self.registry.is_settled() {
             self.ready = true;
             self.systemd.ready();
@@ -207,11 +240,16 @@ impl Running {
                 return Ok(());
             }
         };
-        polkitd::same_namespaces(pid)?;
+        // Root alone may look; another can only refuse, whatever a pid means to him.
+        if self.is_root {
+            polkitd::same_namespaces(pid)?;
+        }
         self.registry.polkitd_is(&version, polkitd::open_files(pid), authority);
         log::notice(&format!("polkitd {version} is there, with pid {pid}"));
         self.polkitd.send_replace(Some(Polkitd { owner, version }));
-        self.listen_for_hook(uid);
+        if self.is_root {
+            self.listen_for_hook(uid);
+        }
         Ok(())
     }
 
@@ -238,6 +276,9 @@ impl Running {
             log::warning(&line);
         }
         match loaded.config {
+            Some(config) if !self.is_root && serves_only_its_own(&config).is_err() => {
+                log::error("the new configuration does not serve the agent's own session: the old one stays in force");
+            }
             Some(config) => {
                 self.config.send_replace(Arc::new(config));
                 self.registry.scan_soon();

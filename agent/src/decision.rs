@@ -16,10 +16,16 @@ pub enum Reason {
     NoRule,
     /// A rule would have granted, but polkitd does not vouch for the subject: see [`Facts::bound`].
     Unbound,
+    /// A rule would have granted, but the process is not of the session's user, and the rule names no user.
+    OtherUser,
     /// Not polkitd asked.
     Sender,
     /// The challenge names another process than the one that this agent stands in for, or none.
     OtherSubject,
+    /// The challenge names no process, and the agent stands in for a session: any of its processes may be meant.
+    NoSubject,
+    /// The process that the challenge names is not in the session that this agent stands in for, or not any more.
+    OtherSession,
     /// The challenge could not be decoded.
     Malformed,
     /// The subject is gone.
@@ -40,8 +46,11 @@ impl Reason {
             Self::Rule => "rule",
             Self::NoRule => "no-rule",
             Self::Unbound => "unbound",
+            Self::OtherUser => "other-user",
             Self::Sender => "sender",
             Self::OtherSubject => "other-subject",
+            Self::NoSubject => "no-subject",
+            Self::OtherSession => "other-session",
             Self::Malformed => "malformed",
             Self::Gone => "gone",
             Self::Unreadable => "unreadable",
@@ -98,6 +107,9 @@ pub fn decide(rules: &[Rule], facts: &Facts) -> Verdict {
         return Verdict::default();
     };
     let id = Some(rule.id.clone());
+    if rule.answer.grants() && facts.foreign && rule.user.is_none() {
+        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::OtherUser };
+    }
     if rule.answer.grants() && !facts.bound && !rule.unbound {
         return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Unbound };
     }

@@ -29,6 +29,12 @@ impl Cgroups {
         Ok(Self { top: PathBuf::from(format!("{mount}{root}")) })
     }
 
+    /// The folder of a cgroup below the system manager's root.
+    #[must_use]
+    pub fn folder(&self, path: &str) -> PathBuf {
+        self.top.join(path)
+    }
+
     /// The processes of the units of the system manager that a pattern covers, with those in cgroups that a unit made below
     /// its own. A unit that is not running has none.
     #[must_use]

@@ -103,7 +103,7 @@ fn may_ask(uid: u32, config: &Config) -> bool {
     };
     let who = config.serve.iter().filter_map(|serve| match &serve.what {
         What::Exec(who) => Some(who),
-        What::Unit(_) | What::User(_) | What::PidFile(_) => None,
+        What::Unit(_) | What::User(_) | What::PidFile(_) | What::SessionUser(_) | What::OwnSession => None,
     });
     who.flatten().any(|who| match who {
         Who::User(user) => user.id == uid,

@@ -91,4 +91,6 @@ pub struct Facts {
     pub details: Fact<BTreeMap<String, String>>,
     /// The one identity offered is the subject's own real uid: polkitd asks about the process that really is there.
     pub bound: bool,
+    /// The agent stands in for a session that the subject is in, and the subject is not of that session's user.
+    pub foreign: bool,
 }

@@ -13,13 +13,11 @@ use crate::{
     cgroup,
     decision::{Reason, is_bound},
     facts::{Fact, Facts},
+    paths,
     process::{Held, Seen, named_file},
     rule::Rule,
     session,
 };
-
-/// Where logind keeps its state.
-const RUN_SYSTEMD: &str = "/run/systemd";
 
 /// What is known of a subject when it asks.
 #[derive(Debug)]
@@ -79,7 +77,7 @@ pub fn gather(
         exe: seen.exe.clone(),
         named_files: rules.iter().filter_map(|rule| rule.exe.clone()).map(|path| on_disk(&path)).collect(),
         session: match &seen.cgroup {
-            Fact::Known(path) => session::of(path, Path::new(RUN_SYSTEMD)),
+            Fact::Known(path) => session::of(path, Path::new(paths::LOGIND)),
             Fact::Unknown => Fact::Unknown,
         },
         details: Fact::Unknown,
@@ -87,6 +85,7 @@ pub fn gather(
             Offered::By(identities) => is_bound(identities, seen.uid),
             Offered::TakenForGranted => true,
         },
+        foreign: false,
     };
     let described = Described {
         user: user.ok().flatten().map(|user| escape(&user.name)),

@@ -21,6 +21,7 @@ pub mod process;
 pub mod session;
 
 pub mod gather;
+pub mod stands_for;
 
 pub mod record;
 
@@ -40,6 +41,7 @@ pub mod discover;
 pub mod proc_events;
 
 pub mod follow;
+pub mod join;
 pub mod limits;
 mod pidfd;
 pub mod polkitd;

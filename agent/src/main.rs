@@ -8,7 +8,7 @@ use polkit_service_agent::{
     check,
     cli::{Cli, Command, ConfigFile},
     config::{Config, Origin, load},
-    daemon, exec, paths, show_status, terminal, try_out,
+    daemon, exec, join, paths, show_status, terminal, try_out,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -18,6 +18,13 @@ const CANNOT_REACH: u8 = 3;
 const WAITING_THREADS: usize = 16;
 
 fn main() -> ExitCode {
+    // The agent's own child. It is nothing for people, so the command line does not know of it.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|command| command == join::COMMAND)
+        && let Some(scope) = arguments.next()
+    {
+        return join::run(Path::new(&scope));
+    }
     match Cli::parse().command {
         Command::Run(file) => run(origin(file)),
         Command::Exec { command } => exec::run(Path::new(paths::EXEC_SOCKET), &command),

@@ -4,6 +4,8 @@
 pub const CONFIG: &str = concat!(env!("PSA_SYSCONFDIR"), "/polkit-service-agent");
 /// The folder of a distribution's own `agent.d`.
 pub const VENDOR_CONFIG: &str = "/usr/lib/polkit-service-agent";
+/// Where logind keeps its state.
+pub const LOGIND: &str = "/run/systemd";
 /// The daemon's run-time folder.
 pub const RUN: &str = "/run/polkit-service-agent";
 /// The socket that the hook asks over.

@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use polkit_config::escape::escape;
-use polkit_dbus::{CallerPid, IdentityUid, Process};
+use polkit_dbus::{CallerPid, IdentityUid, Process, SubjectUid};
 
 use crate::{
     decision::{Reason, Verdict},
@@ -59,8 +59,12 @@ pub struct Decision<'a> {
     pub action: Option<&'a str>,
     /// What was decided.
     pub verdict: &'a Verdict,
-    /// The process that the agent stands in for.
-    pub subject: Process,
+    /// The process that it is about; none where the question to a session's agent does not say.
+    pub subject: Option<Process>,
+    /// The real uid of that process; without one, the session's user.
+    pub uid: SubjectUid,
+    /// The session that the agent stands in for, where it is one.
+    pub session: Option<&'a str>,
     /// What is known of it.
     pub described: &'a Described,
     /// The mechanism.
@@ -141,9 +145,12 @@ impl Entry {
         entry.add("VERDICT", verdict.answer().word());
         entry.add("RULE", &escape(verdict.rule().unwrap_or_default()));
         entry.add("REASON", verdict.reason().word());
-        entry.add("SUBJECT_PID", &decision.subject.pid.to_string());
-        entry.add("SUBJECT_START", &decision.subject.start_time.to_string());
-        entry.add("SUBJECT_UID", &decision.subject.uid.to_string());
+        entry.add("SESSION", decision.session.unwrap_or_default());
+        if let Some(process) = decision.subject {
+            entry.add("SUBJECT_PID", &process.pid.to_string());
+            entry.add("SUBJECT_START", &process.start_time.to_string());
+        }
+        entry.add("SUBJECT_UID", &decision.uid.to_string());
         entry.add("USER", described.user.as_deref().unwrap_or_default());
         entry.add("UNIT", described.unit.as_deref().unwrap_or_default());
         entry.add("EXE", described.exe.as_deref().unwrap_or_default());
@@ -207,12 +214,16 @@ fn sentence(decision: &Decision<'_>) -> String {
         Answer::Deny => "Denied",
         Answer::Dismiss => "Dismissed",
     };
-    let user = decision.described.user.clone().unwrap_or_else(|| format!("uid {}", decision.subject.uid));
+    let user = decision.described.user.clone().unwrap_or_else(|| format!("uid {}", decision.uid));
     let unit = decision.described.unit.as_deref().map(|unit| format!(" of {unit}")).unwrap_or_default();
     let by = decision.verdict.rule().map(|rule| format!(" by rule \"{}\"", escape(rule))).unwrap_or_default();
     let action = escape(decision.action.unwrap_or("a malformed question"));
     let why = because(decision.verdict.reason());
-    cut(&format!("{verb} {action} to pid {}{unit} ({user}){by}{why}", decision.subject.pid), LONGEST)
+    let whom = match decision.subject {
+        Some(process) => format!("pid {}{unit}", process.pid),
+        None => format!("somebody in session {}", decision.session.unwrap_or_default()),
+    };
+    cut(&format!("{verb} {action} to {whom} ({user}){by}{why}"), LONGEST)
 }
 
 /// A reason in words, with what to do about it where something can be done.
@@ -223,8 +234,11 @@ fn because(reason: Reason) -> &'static str {
         Reason::Unbound => {
             ": polkitd does not vouch for the subject. Name the user in an [[agent]] and run polkit-policy-gen install"
         }
+        Reason::OtherUser => ": the process is not of the session's user. A rule that is to cover it names its `user`",
         Reason::Sender => ": it was not polkitd that asked",
         Reason::OtherSubject => ": the question is not about the registered process",
+        Reason::NoSubject => ": the question names no process",
+        Reason::OtherSession => ": the process is not in the session that is served",
         Reason::Malformed => ": the question could not be decoded",
         Reason::Gone => ": the process has ended",
         Reason::Unreadable => ": the process could not be read",

@@ -80,7 +80,7 @@ impl Recorder {
         let id = RecordId::random()?;
         let entry = Entry::decision(&id, decision);
         let grants = decision.verdict.answer().grants();
-        if !grants && self.flood().counts(Instant::now(), decision.subject.uid, decision.kind(), &entry) {
+        if !grants && self.flood().counts(Instant::now(), decision.uid, decision.kind(), &entry) {
             return Ok(Open::Counted);
         }
         self.write(&entry).await?;

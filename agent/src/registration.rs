@@ -1,4 +1,4 @@
-//! One registration: one process, one bus connection, from registering to the process's end.
+//! One registration: one process or session, one bus connection, from registering to its end.
 
 use std::{
     collections::HashMap,
@@ -8,14 +8,14 @@ use std::{
 
 use polkit_dbus::{
     Afterwards, Agent, AgentStream, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError,
-    Registration, Reply, Sender, Subject, serve,
+    Registration, Reply, Sender, serve,
 };
 use tokio::sync::watch;
 
 use crate::{
     pidfd::ended,
-    process::Held,
     road::{Question, Road},
+    stands_for::StandsFor,
 };
 
 /// Where polkitd finds the agent on its connection. The same for all: each connection has one.
@@ -23,7 +23,6 @@ const PATH: &str = "/io/github/polkit_service_agent/AuthenticationAgent";
 
 /// A registration that polkitd has taken.
 pub struct Registered {
-    held: Arc<Held>,
     connection: Connection,
     stream: AgentStream,
     stand: Arc<Stand>,
@@ -34,47 +33,57 @@ pub struct Registered {
 ///
 /// # Errors
 /// Those of [`Authority::register`].
-pub async fn register(road: &Arc<Road>, connection: Connection, held: Arc<Held>) -> Result<Registered, AuthorityError> {
+pub async fn register(
+    road: &Arc<Road>,
+    connection: Connection,
+    stands_for: StandsFor,
+) -> Result<Registered, AuthorityError> {
     let stream = AgentStream::new(&connection);
     let authority = Authority::new(connection.clone());
-    authority.register(&Subject::Process(held.process), PATH, Registration::Sole).await?;
-    let stand =
-        Arc::new(Stand { road: Arc::clone(road), held: Arc::clone(&held), authority, pending: Mutex::default() });
-    Ok(Registered { held, connection, stream, stand })
+    authority.register(&stands_for.subject(), PATH, Registration::Sole).await?;
+    let stand = Arc::new(Stand { road: Arc::clone(road), stands_for, authority, pending: Mutex::default() });
+    Ok(Registered { connection, stream, stand })
 }
 
 impl Registered {
     /// Answers until the process ends or the connection does, then closes the connection. The process is then still a
-    /// zombie as a rule, and polkitd leaks nothing: 124 to 127 leak a descriptor for one that was reaped before.
+    /// zombie as a rule, and polkitd leaks nothing: 124 to 127 leak a descriptor for one that was reaped before. The end of
+    /// a session is not waited for here.
     ///
     /// `sync` is a polkitd that leaks. Says then whether it may have: whether the process was reaped by the time when polkitd
     /// has seen the connection go. It answers in the order in which things reach it.
     pub async fn live(self, sync: Option<Authority>) -> bool {
-        let Self { held, connection, stream, stand } = self;
+        let Self { connection, stream, stand } = self;
+        let stands_for = stand.stands_for.clone();
         tokio::select! {
             () = serve(stream, PATH.to_owned(), stand) => {}
-            () = end_of(&held) => {}
+            () = end_of(&stands_for) => {}
         }
         // The connection may have gone first; then there is nothing to close.
         let _ = connection.close().await;
-        let Some(sync) = sync else { return false };
+        let (Some(sync), StandsFor::Process(held)) = (sync, stands_for) else { return false };
         // One that does not answer may have leaked.
         sync.version().await.is_err() || held.is_reaped()
     }
 }
 
 /// A process whose end cannot be waited for is treated as ended: it is registered anew.
-async fn end_of(held: &Held) {
-    if let Ok(pidfd) = held.pidfd() {
-        // Either it ended, or it cannot be waited for.
-        let _ = ended(pidfd).await;
+async fn end_of(stands_for: &StandsFor) {
+    match stands_for {
+        StandsFor::Process(held) => {
+            if let Ok(pidfd) = held.pidfd() {
+                // Either it ended, or it cannot be waited for.
+                let _ = ended(pidfd).await;
+            }
+        }
+        StandsFor::Session(_) => std::future::pending().await,
     }
 }
 
 /// What stands behind the object that polkitd calls.
 struct Stand {
     road: Arc<Road>,
-    held: Arc<Held>,
+    stands_for: StandsFor,
     authority: Authority,
     pending: Mutex<HashMap<Cookie, watch::Sender<bool>>>,
 }
@@ -91,7 +100,7 @@ impl Agent for Stand {
         if let Some(cookie) = cookie.clone().filter(|_| self.road.polkitd_sent(&sender)) {
             self.pending().insert(cookie, cancel);
         }
-        let question = Question { held: Arc::clone(&self.held), authority: self.authority.clone(), cancelled };
+        let question = Question { stands_for: self.stands_for.clone(), authority: self.authority.clone(), cancelled };
         async move {
             let (reply, ending) = self.road.travel(question, sender, challenge).await;
             if let Some(cookie) = cookie {

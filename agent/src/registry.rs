@@ -1,6 +1,7 @@
 //! What is registered: kept as the host's processes and the configuration want it.
 
 mod entry;
+mod sessions;
 mod state;
 
 use std::{
@@ -12,7 +13,10 @@ use std::{
 use polkit_dbus::{Authority, AuthorityError, BackendVersion, SubjectPid};
 use tokio::task::JoinSet;
 
-use self::entry::{Asker, Entry, Stage, Step};
+use self::{
+    entry::{Asker, Entry, Stage, Step},
+    sessions::Sessions,
+};
 use crate::{
     cgroup,
     config::{Config, Serve, What},
@@ -46,6 +50,7 @@ pub struct Registry {
     steps: JoinSet<Step>,
     spares: Spares,
     retry: HashMap<SubjectPid, Instant>,
+    sessions: Sessions,
     said: Said,
     /// The bus has no room: nothing is tried before this moment.
     full_until: Option<Instant>,
@@ -56,6 +61,8 @@ pub struct Registry {
     paces: HashMap<What, Pace>,
     /// Processes that there was no room for when everything was looked at last, and how long that took.
     over: HashMap<What, usize>,
+    /// When each entry came into force, in Unix seconds; with whether it is by the hook.
+    since: HashMap<(What, bool), u64>,
     last_scan: Duration,
 }
 
@@ -81,6 +88,7 @@ impl Registry {
             steps: JoinSet::new(),
             spares: Spares::default(),
             retry: HashMap::new(),
+            sessions: Sessions::default(),
             said: Said::default(),
             full_until: None,
             events,
@@ -88,6 +96,7 @@ impl Registry {
             costs: None,
             paces: HashMap::new(),
             over: HashMap::new(),
+            since: HashMap::new(),
             last_scan: Duration::ZERO,
         }
     }
@@ -103,7 +112,7 @@ impl Registry {
     /// How many registrations there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.values().filter(|entry| entry.is_living()).count()
+        self.entries.values().filter(|entry| entry.is_living()).count() + self.sessions.len()
     }
 
     /// Whether there is none.
@@ -173,6 +182,7 @@ impl Registry {
             entry.give_up();
         }
         self.waiting.clear();
+        self.sessions.clear();
         self.costs = None;
         self.retry.clear();
         self.said.clear();
@@ -211,7 +221,7 @@ impl Registry {
         self.last_scan = now.elapsed();
         self.events.watch_only(members.values().flatten().map(|pid| pid.get()), users_of(&config));
         self.give_up_strangers(&config, &members);
-        if config.serve.iter().all(|serve| serve.by_hook) {
+        if !config.serve.iter().any(Serve::registers_processes) {
             self.spares.give_back();
         }
         for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
@@ -235,7 +245,7 @@ impl Registry {
             return false;
         }
         let share = share_of(serve, config);
-        if self.count(&serve.what) >= share || self.entries.len() >= config.max_registrations {
+        if self.count(&serve.what) >= share || self.places() >= config.max_registrations {
             self.say_over(&serve.what, share);
             return false;
         }
@@ -287,7 +297,8 @@ impl Registry {
         match (&serve.what, &seen.cgroup) {
             (What::Unit(pattern), Fact::Known(path)) => cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)),
             (What::User(user), Fact::Known(path)) => seen.uid.get() == user.id && cgroup::owner(path).is_none(),
-            (What::User(_) | What::Unit(_), Fact::Unknown) | (What::PidFile(_) | What::Exec(_), _) => false,
+            (What::User(_) | What::Unit(_), Fact::Unknown)
+            | (What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_), _) => false,
         }
     }
 
@@ -298,7 +309,7 @@ impl Registry {
             let pids = match &serve.what {
                 What::Unit(pattern) => self.cgroups.processes_of(pattern),
                 What::User(user) => processes_of_user(user.id, &self.road.cgroup_root),
-                What::PidFile(_) | What::Exec(_) => continue,
+                What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => continue,
             };
             members.insert(serve.what.clone(), pids);
         }
@@ -332,7 +343,7 @@ impl Registry {
             Some(_) => return Err("this process is being registered at this moment: try again".into()),
             None => {}
         }
-        let full = self.entries.len() >= config.max_registrations || self.full_until.is_some();
+        let full = self.places() >= config.max_registrations || self.full_until.is_some();
         if full
             || self.count(&serve.what) >= share_of(serve, &config)
             || self.strain(&serve.what, &config) == Strain::Spent
@@ -360,7 +371,7 @@ impl Registry {
             self.waiting.pop_front();
         }
         let config = self.road.config.borrow();
-        if self.full_until.is_none() && config.serve.iter().any(|serve| !serve.by_hook) {
+        if self.full_until.is_none() && config.serve.iter().any(Serve::registers_processes) {
             self.spares.fill();
         }
     }
@@ -401,7 +412,8 @@ impl Registry {
                     Vec::new()
                 }
             },
-            What::Exec(_) => Vec::new(),
+            // Sessions are looked for elsewhere.
+            What::SessionUser(_) | What::OwnSession | What::Exec(_) => Vec::new(),
         }
     }
 
@@ -412,7 +424,9 @@ impl Registry {
             let ends_by_itself = !matches!(entry.stage, Stage::Waiting(_)) && !entry.held.is_alive();
             let wanted = match &entry.what {
                 What::Unit(_) | What::User(_) => members.get(&entry.what).is_some_and(|pids| pids.contains(pid)),
-                What::PidFile(_) | What::Exec(_) => config.serve.iter().any(|serve| serve.what == entry.what),
+                What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => {
+                    config.serve.iter().any(|serve| serve.what == entry.what)
+                }
             };
             if !wanted && !ends_by_itself {
                 entry.give_up();
@@ -421,8 +435,13 @@ impl Registry {
         });
     }
 
+    /// Places that are taken, with those of processes that are about to be registered.
+    fn places(&self) -> usize {
+        self.entries.len() + self.sessions.len()
+    }
+
     fn count(&self, what: &What) -> usize {
-        self.entries.values().filter(|entry| entry.what == *what).count()
+        self.entries.values().filter(|entry| entry.what == *what).count() + self.sessions.count(what)
     }
 
     fn tell(&mut self, what: &What, pid: SubjectPid, error: &AuthorityError) {
@@ -450,7 +469,9 @@ impl Registry {
 fn users_of(config: &Config) -> impl Iterator<Item = u32> {
     config.serve.iter().filter_map(|serve| match &serve.what {
         What::User(user) if !serve.by_hook => Some(user.id),
-        What::User(_) | What::Unit(_) | What::PidFile(_) | What::Exec(_) => None,
+        What::User(_) | What::Unit(_) | What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => {
+            None
+        }
     })
 }
 

@@ -21,6 +21,7 @@ use crate::{
     record::{Decision, Outcome, Way},
     recorder::{Ending, Recorder},
     rule::Answer,
+    stands_for::StandsFor,
 };
 
 /// The polkitd of the moment.
@@ -47,12 +48,12 @@ pub struct Road {
     pub registering: AgentUid,
 }
 
-/// A question that waits for its answer: the process that the agent stands in for, the connection that the question came
-/// by, and who takes it back.
+/// A question that waits for its answer: whom the agent stands in for, the connection that the question came by, and who
+/// takes it back.
 #[derive(Debug)]
 pub struct Question {
-    /// The registered process.
-    pub held: Arc<Held>,
+    /// What is registered.
+    pub stands_for: StandsFor,
     /// polkitd, over the connection of this registration.
     pub authority: Authority,
     /// Becomes true when polkitd cancels.
@@ -72,14 +73,17 @@ impl Road {
         let config = Arc::clone(&self.config.borrow());
         let mut limits = Limits { deadline: arrived + config.answer_within, cancelled: question.cancelled.clone() };
 
-        let read = limits.keep(self.read(&question, &sender, &challenge, &config)).await.and_then(|read| read);
+        let about = self.about(&question, &sender, &challenge);
+        let read = limits.keep(self.read(&question, &about, &challenge, &config)).await.and_then(|read| read);
         let verdict = match &read {
             Ok(gathered) => decide(&config.rules, &gathered.facts),
             Err(reason) => Verdict::refuse(*reason),
         };
         let challenge = challenge.ok();
+        let about = about.ok().or_else(|| question.stands_for.registered());
         // A process may have been registered as root's, and have given root up since: systemd does so between fork and exec.
-        let uid = read.as_ref().map_or(question.held.process.uid, |gathered| gathered.facts.uid);
+        let registered = about.as_ref().map_or(question.stands_for.uid(), |held| held.process.uid);
+        let uid = read.as_ref().map_or(registered, |gathered| gathered.facts.uid);
         let identity = challenge.as_ref().and_then(|c| answering_identity(&c.identities, uid));
 
         let unknown = Described::default();
@@ -87,7 +91,9 @@ impl Road {
             way: Way::Challenge,
             action: challenge.as_ref().map(|c| c.action.as_str()),
             verdict: &verdict,
-            subject: Process { uid, ..question.held.process },
+            subject: about.as_ref().map(|held| Process { uid, ..held.process }),
+            uid,
+            session: question.stands_for.session(),
             described: read.as_ref().map_or(&unknown, |gathered| &gathered.described),
             caller: challenge.as_ref().and_then(|c| c.details.caller_pid),
             identity: identity.filter(|_| verdict.answer().grants()),
@@ -100,7 +106,8 @@ impl Road {
             }
         };
 
-        let answering = self.carry_out(&verdict, &question, challenge.as_ref(), read.as_ref().ok(), identity);
+        let subject = about.as_deref().zip(read.as_ref().ok());
+        let answering = self.carry_out(&verdict, &question, challenge.as_ref(), subject, identity);
         let outcome = limits.keep(answering).await.unwrap_or_else(Outcome::of_limit);
         (reply(&verdict, &outcome), Some(Ending { record, outcome, took: arrived.elapsed() }))
     }
@@ -115,29 +122,39 @@ impl Road {
     /// The subject's uid here is the one that it was registered with: polkitd keeps that.
     fn agent_uids(&self, question: &Question) -> Option<[AgentUid; 2]> {
         let version = self.polkitd.borrow().as_ref().map(|polkitd| polkitd.version.clone())?;
-        Some(version.agent_uids(self.registering, question.held.process.uid))
+        Some(version.agent_uids(self.registering, question.stands_for.uid()))
     }
 
-    /// Who asks, about whom, and what is known of that process.
-    async fn read(
+    /// Who asks, and about which process.
+    fn about(
         &self,
         question: &Question,
         sender: &Sender,
         challenge: &Result<Challenge, DecodeError>,
-        config: &Arc<Config>,
-    ) -> Result<Gathered, Reason> {
+    ) -> Result<Arc<Held>, Reason> {
         if !self.polkitd_sent(sender) {
             return Err(Reason::Sender);
         }
         let challenge = challenge.as_ref().map_err(|_| Reason::Malformed)?;
-        if challenge.details.subject_pid != Some(question.held.process.pid) {
-            return Err(Reason::OtherSubject);
-        }
+        question.stands_for.process(challenge.details.subject_pid)
+    }
+
+    /// What is known of that process.
+    async fn read(
+        &self,
+        question: &Question,
+        about: &Result<Arc<Held>, Reason>,
+        challenge: &Result<Challenge, DecodeError>,
+        config: &Arc<Config>,
+    ) -> Result<Gathered, Reason> {
+        let held = Arc::clone(about.as_ref().map_err(|reason| *reason)?);
+        let challenge = challenge.as_ref().map_err(|_| Reason::Malformed)?;
         let (action, offered) = (challenge.action.clone(), challenge.identities.clone());
-        let (held, config, root) = (Arc::clone(&question.held), Arc::clone(config), self.cgroup_root.clone());
+        let (config, root, stands_for) = (Arc::clone(config), self.cgroup_root.clone(), question.stands_for.clone());
         // The user database and the process decide how long this takes: not on the thread that serves others.
         let gathering = tokio::task::spawn_blocking(move || {
             gather(&action, &held, Offered::By(&offered), &config.rules, &root, &Names::Host)
+                .and_then(|gathered| stands_for.admit(gathered))
         });
         gathering.await.map_err(|_| Reason::Unreadable)?
     }
@@ -148,16 +165,16 @@ impl Road {
         verdict: &Verdict,
         question: &Question,
         challenge: Option<&Challenge>,
-        gathered: Option<&Gathered>,
+        subject: Option<(&Held, &Gathered)>,
         identity: Option<IdentityUid>,
     ) -> Outcome {
         if !verdict.answer().grants() {
             return Outcome::Refused;
         }
-        let (Some(challenge), Some(gathered), Some(identity)) = (challenge, gathered, identity) else {
+        let (Some(challenge), Some((held, gathered)), Some(identity)) = (challenge, subject, identity) else {
             return Outcome::RefusedByPolkitd("polkitd offered no user as whom to answer".into());
         };
-        match question.held.look(&self.cgroup_root) {
+        match held.look(&self.cgroup_root) {
             Ok(now) if now == gathered.seen => {}
             Ok(_) | Err(_) => return Outcome::Changed,
         }

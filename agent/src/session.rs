@@ -1,33 +1,102 @@
-//! Which logind session polkit would count a process to. One of the files with effects: it reads the state files of
-//! logind, as libsystemd does (`sd_session_get_class`, `sd_uid_get_display`), and asks nobody.
+//! Which logind sessions there are, and which one polkit would count a process to. One of the files with effects: it reads
+//! the state files of logind, as libsystemd does (`sd_session_get_class`, `sd_uid_get_display`), and asks nobody.
 
 use std::{fs, io, path::Path};
+
+use polkit_dbus::SubjectUid;
 
 use crate::{
     cgroup,
     facts::{Fact, Session},
 };
 
-/// The session of a process whose cgroup path is known. Like polkit (from 0.113): the one whose scope it is in, else the
-/// display session of the user whose slice it is in.
+/// An open session of logind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// logind's id.
+    pub id: String,
+    /// Its user.
+    pub uid: SubjectUid,
+    /// logind's class.
+    pub class: String,
+    /// `x11`, `wayland`, `tty`, …; and the seat, if it has one.
+    pub kind: String,
+    /// The scope that holds its processes. The session of a user's manager has none.
+    pub scope: Option<String>,
+}
+
+/// The open sessions of a user that have a scope of their own, and so processes, of whatever class.
+#[must_use]
+pub fn of_user(uid: u32, run_systemd: &Path) -> Vec<Login> {
+    let entries = fs::read_dir(run_systemd.join("sessions")).into_iter().flatten().flatten();
+    let logins = entries.filter_map(|entry| login(entry.file_name().to_str()?, run_systemd));
+    let mut logins: Vec<_> = logins.filter(|login| login.uid.get() == uid && login.scope.is_some()).collect();
+    logins.sort_by(|a, b| a.id.cmp(&b.id));
+    logins
+}
+
+/// A session that is `online` or `active`: not `opening`, when there is nobody in it yet, and not `closing`.
+#[must_use]
+pub fn login(id: &str, run_systemd: &Path) -> Option<Login> {
+    if !is_id(id) {
+        return None;
+    }
+    let text = fs::read_to_string(run_systemd.join("sessions").join(id)).ok()?;
+    let of = |key: &str| value(&text, key).map(str::to_owned);
+    let (state, kind) = (value(&text, "STATE")?, of("TYPE").unwrap_or_default());
+    let open = matches!(state, "online" | "active");
+    open.then_some(Login {
+        id: id.to_owned(),
+        uid: SubjectUid::new(value(&text, "UID")?.parse().ok()?).ok()?,
+        class: of("CLASS")?,
+        kind: value(&text, "SEAT").map_or_else(|| kind.clone(), |seat| format!("{kind} on {seat}")),
+        scope: of("SCOPE").filter(|scope| *scope == format!("session-{id}.scope")),
+    })
+}
+
+/// The session that this process is in.
+#[must_use]
+pub fn own(cgroup_root: &str, run_systemd: &Path) -> Option<Login> {
+    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = cgroup::unified(&text).and_then(|path| cgroup::below(path, cgroup_root))?;
+    match id_of(path, run_systemd) {
+        Fact::Known(Some(id)) => login(&id, run_systemd),
+        Fact::Known(None) | Fact::Unknown => None,
+    }
+}
+
+/// The session of a process whose cgroup path is known.
 #[must_use]
 pub fn of(path: &str, run_systemd: &Path) -> Fact<Session> {
-    if let Some(id) = cgroup::session(path) {
-        return read(&run_systemd.join("sessions").join(id)).into();
+    match id_of(path, run_systemd) {
+        Fact::Known(Some(id)) => read(&run_systemd.join("sessions").join(id)).into(),
+        Fact::Known(None) => Fact::Known(Session::None),
+        Fact::Unknown => Fact::Unknown,
     }
-    let Some(uid) = cgroup::owner(path) else { return Fact::Known(Session::None) };
+}
+
+/// The id of the session of a process whose cgroup path is known. Like polkit (from 0.113): the one whose scope it is in,
+/// else the display session of the user whose slice it is in.
+#[must_use]
+pub fn id_of(path: &str, run_systemd: &Path) -> Fact<Option<String>> {
+    if let Some(id) = cgroup::session(path) {
+        return Fact::Known(Some(id.to_owned()));
+    }
+    let Some(uid) = cgroup::owner(path) else { return Fact::Known(None) };
     let user = match fs::read_to_string(run_systemd.join("users").join(uid.to_string())) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Fact::Known(Session::None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Fact::Known(None),
         Err(_) => return Fact::Unknown,
     };
     match value(&user, "DISPLAY") {
-        Some(id) if id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-            read(&run_systemd.join("sessions").join(id)).into()
-        }
+        Some(id) if is_id(id) => Fact::Known(Some(id.to_owned())),
         Some(_) => Fact::Unknown,
-        None => Fact::Known(Session::None),
+        None => Fact::Known(None),
     }
+}
+
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn read(file: &Path) -> io::Result<Session> {
@@ -81,6 +150,25 @@ mod tests {
         assert_eq!(session("/user.slice/user-1000.slice/user@1000.service/app.slice/x.service"), active);
         assert_eq!(session("/user.slice/user-1001.slice/user@1001.service"), Fact::Known(Session::None));
         assert_eq!(session("/user.slice/user-1002.slice/user@1002.service"), Fact::Known(Session::None));
+    }
+
+    #[test]
+    fn the_sessions_of_a_user_are_those_that_are_open_and_have_a_scope() {
+        let host = host();
+        let write = |id: &str, text: &str| fs::write(host.path().join("sessions").join(id), text).unwrap();
+        let open = "UID=1000\nCLASS=user\nTYPE=x11\nSEAT=seat0\n";
+        write("c1", &format!("{open}STATE=active\nSCOPE=session-c1.scope\n"));
+        write("c2", &format!("{open}STATE=closing\nSCOPE=session-c2.scope\n"));
+        write("c3", &format!("{open}STATE=opening\nSCOPE=session-c3.scope\n"));
+        write("c4", "UID=1000\nCLASS=manager\nSTATE=active\n");
+        write("c5", "UID=1000\nCLASS=background\nTYPE=unspecified\nSTATE=online\nSCOPE=session-c5.scope\n");
+        write("c6", "UID=1001\nCLASS=user\nSTATE=active\nSCOPE=session-c6.scope\n");
+        write("c7", &format!("{open}STATE=active\nSCOPE=session-c1.scope\n"));
+        write("c8.ref", &format!("{open}STATE=active\nSCOPE=session-c8.scope\n"));
+        let logins = of_user(1000, host.path());
+        let seen: Vec<_> = logins.iter().map(|login| (login.id.as_str(), login.kind.as_str())).collect();
+        assert_eq!(seen, [("c1", "x11 on seat0"), ("c5", "unspecified")]);
+        assert_eq!(of_user(7, host.path()), []);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 /// The state of the agent at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Status {
+    /// The moment, in Unix seconds.
+    pub time: u64,
     /// polkitd's version; none while there is no polkitd.
     pub polkit: Option<String>,
     /// Seconds since the agent started.
@@ -29,11 +31,13 @@ pub struct Status {
 /// One entry of `[[serve]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served {
-    /// A unit, a user, a pid file, or `exec`.
+    /// A unit, a user, a pid file, sessions, or `exec`.
     pub what: String,
     /// How its processes are known.
     pub way: Way,
-    /// How many are registered; by the hook none needs to be.
+    /// When the entry came into force, in Unix seconds: at the agent's start, or at the reload that brought it.
+    pub since: u64,
+    /// How many processes or sessions are registered; by the hook none needs to be.
     pub processes: usize,
     /// Registrations of this entry that polkitd may have lost descriptors by.
     pub leaked: u64,
@@ -73,6 +77,7 @@ impl Status {
     pub fn to_json(&self) -> Value {
         let served: Vec<Value> = self.served.iter().map(Served::to_json).collect();
         json!({
+            "time": self.time,
             "polkit": { "version": self.polkit },
             "uptime": self.uptime,
             "registrations": self.registrations,
@@ -95,6 +100,7 @@ impl Served {
             "processes": self.processes,
             "leaked": self.leaked,
             "over_limit": self.over_limit,
+            "since": self.since,
         })
     }
 }
@@ -110,13 +116,18 @@ pub fn to_text(status: &Value) -> String {
         None => "polkitd is not there: nobody is served\n".to_owned(),
     };
     let _ = writeln!(out, "{} registrations, for {} s now", field("registrations"), field("uptime"));
+    let seconds = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
     for served in status.get("served").and_then(Value::as_array).into_iter().flatten() {
         let field = |key: &str| served.get(key).map_or_else(|| "?".into(), text);
         let over = match field("over_limit").as_str() {
             "0" => String::new(),
             over => format!(", {over} more have no place"),
         };
-        let _ = writeln!(out, "  {} ({}): {} processes{over}", field("what"), field("way"), field("processes"));
+        let what = field("what");
+        let kind = if what.starts_with("session_user ") || what == "session own" { "sessions" } else { "processes" };
+        let age = seconds(status, "time").zip(seconds(served, "since")).map(|(now, then)| now.saturating_sub(then));
+        let age = age.map(|age| format!(", for {age} s now")).unwrap_or_default();
+        let _ = writeln!(out, "  {what} ({}): {} {kind}{over}{age}", field("way"), field("processes"));
     }
     let _ = writeln!(out, "the last look at everything took {} µs", field("scan_microseconds"));
     if field("leaked") != "0" {
@@ -136,17 +147,23 @@ mod tests {
         let served = |what: &str, way, processes, over_limit| Served {
             what: what.into(),
             way,
+            since: 40,
             processes,
             leaked: 0,
             over_limit,
         };
         Status {
+            time: 100,
             polkit: Some("126".into()),
             uptime: 60,
             registrations: 12,
             leaked: 3,
             strained: false,
-            served: vec![served("apache2.service", Way::Events, 12, 138), served("php*-fpm.service", Way::Hook, 0, 0)],
+            served: vec![
+                served("apache2.service", Way::Events, 12, 138),
+                served("php*-fpm.service", Way::Hook, 0, 0),
+                served("session_user kiosk", Way::Rescan, 1, 0),
+            ],
             scan_microseconds: 450,
             last_error: Some("evil\u{1b}[2J".into()),
         }
@@ -161,13 +178,15 @@ mod tests {
         }
         assert_eq!(json.pointer("/served/0/way"), Some(&json!("events")));
         assert_eq!(json.pointer("/served/1/processes"), Some(&json!(0)));
+        assert_eq!(json.pointer("/served/0/since"), Some(&json!(40)));
     }
 
     #[test]
     fn a_person_sees_the_same_without_escapes() {
         let expected = "polkitd 126\n12 registrations, for 60 s now\n  \
-            apache2.service (events): 12 processes, 138 more have no place\n  \
-            php*-fpm.service (hook): 0 processes\nthe last look at everything took 450 µs\n\
+            apache2.service (events): 12 processes, 138 more have no place, for 60 s now\n  \
+            php*-fpm.service (hook): 0 processes, for 60 s now\n  \
+            session_user kiosk (rescan): 1 sessions, for 60 s now\nthe last look at everything took 450 µs\n\
             polkitd may have lost the descriptors of 3 registrations\nlast warning: evil\\x1b[2J";
         assert_eq!(to_text(&status().to_json()), expected);
     }

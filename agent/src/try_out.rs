@@ -71,6 +71,7 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         session: asked.session.as_deref().map_or(Fact::Unknown, |word| Fact::Known(session(word))),
         details: details(asked),
         bound: true,
+        foreign: false,
     })
 }
 

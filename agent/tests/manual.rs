@@ -69,7 +69,9 @@ fn the_manual_names_every_field_of_a_record() {
         way: Way::Challenge,
         action: Some("org.example.x"),
         verdict: &verdict,
-        subject,
+        subject: Some(subject),
+        uid: subject.uid,
+        session: Some("3"),
         described: &described,
         caller: Some(CallerPid::new(9).unwrap()),
         identity: Some(IdentityUid::new(33).unwrap()),
@@ -87,7 +89,7 @@ fn the_manual_names_every_field_of_a_record() {
 fn the_manual_names_every_key_of_status() {
     let page = page();
     let json = page.split(".Sh JSON").nth(1).expect("there is such a section");
-    let served = Served { what: "x".into(), way: ServedBy::Hook, processes: 0, leaked: 0, over_limit: 0 };
+    let served = Served { what: "x".into(), way: ServedBy::Hook, since: 0, processes: 0, leaked: 0, over_limit: 0 };
     let status = Status { served: vec![served], ..Status::default() }.to_json();
     let of_entry = status["served"][0].as_object().expect("an object").keys();
     let of_polkit = status["polkit"].as_object().expect("an object").keys();

@@ -33,7 +33,26 @@ const STICKY: u32 = 0o1000;
 /// What cannot be read or trusted, what is larger than [`SIZE_MAX`], what is not UTF-8: a
 /// [`Problem`] that says what to do about it.
 pub fn read_trusted(path: &Path) -> Result<Source, Problem> {
-    read_owned_by(path, 0)
+    read_trusted_by(path, 0)
+}
+
+/// Reads a file that nobody but root and `owner` can have written: whatever [`read_trusted`] demands to be root's may be
+/// that user's.
+///
+/// # Errors
+/// As [`read_trusted`].
+pub fn read_trusted_by(path: &Path, owner: u32) -> Result<Source, Problem> {
+    let name = path.to_string_lossy();
+    let file = open(path, &name)?;
+    let opened = regular(&file, &name)?;
+    if !owned(&opened, owner) || opened.mode() & WRITABLE != 0 {
+        return Err(untrusted(&name, "this file", path, &opened));
+    }
+    let reached = walk(path, owner, &name)?;
+    if (reached.dev(), reached.ino()) != (opened.dev(), opened.ino()) {
+        return Err(problem(&name, "was replaced while it was being read").help("try again"));
+    }
+    read(&name, file)
 }
 
 /// Reads a file whoever may write it, or standard input for `-`.
@@ -84,20 +103,6 @@ pub fn fragments(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
         listed => listed
             .map_err(|error| problem(&directory.to_string_lossy(), format!("cannot list this directory: {error}"))),
     }
-}
-
-fn read_owned_by(path: &Path, owner: u32) -> Result<Source, Problem> {
-    let name = path.to_string_lossy();
-    let file = open(path, &name)?;
-    let opened = regular(&file, &name)?;
-    if !owned(&opened, owner) || opened.mode() & WRITABLE != 0 {
-        return Err(untrusted(&name, "this file", path, &opened));
-    }
-    let reached = walk(path, owner, &name)?;
-    if (reached.dev(), reached.ino()) != (opened.dev(), opened.ino()) {
-        return Err(problem(&name, "was replaced while it was being read").help("try again"));
-    }
-    read(&name, file)
 }
 
 fn problem(name: &str, message: impl Into<String>) -> Problem {

@@ -1,6 +1,15 @@
 //! Connections to the system bus.
 
-use zbus::{Connection, connection::Builder};
+use std::os::{
+    linux::net::SocketAddrExt,
+    unix::net::{SocketAddr, UnixStream},
+};
+
+use zbus::{
+    Address, Connection,
+    address::transport::{Transport, UnixSocket},
+    connection::Builder,
+};
 
 use crate::AuthorityError;
 
@@ -18,6 +27,32 @@ pub async fn connect() -> Result<Connection, AuthorityError> {
 /// As [`connect`].
 pub async fn connect_to(address: &str) -> Result<Connection, AuthorityError> {
     build(Builder::address(address)).await
+}
+
+/// Opens a stream to the system bus, and says nothing over it yet. For the bus, and so for polkitd, it stays that of the
+/// process that opened it, whoever goes on with it by [`connect_over`].
+///
+/// # Errors
+/// [`AuthorityError::Bus`], also for an address that is no socket of this host.
+pub fn open_stream() -> Result<UnixStream, AuthorityError> {
+    let address = Address::system()?;
+    let Transport::Unix(unix) = address.transport() else { return Err(zbus::Error::Unsupported.into()) };
+    let opened = match unix.path() {
+        UnixSocket::File(path) => UnixStream::connect(path),
+        UnixSocket::Abstract(name) => {
+            SocketAddr::from_abstract_name(name.as_encoded_bytes()).and_then(|name| UnixStream::connect_addr(&name))
+        }
+        _ => return Err(zbus::Error::Unsupported.into()),
+    };
+    opened.map_err(|error| AuthorityError::Bus(error.into()))
+}
+
+/// Connects over a stream that [`open_stream`] made, perhaps in another process of the same user.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_over(stream: UnixStream) -> Result<Connection, AuthorityError> {
+    build(Builder::unix_stream(stream)).await
 }
 
 async fn build(builder: Builder<'_>) -> Result<Connection, AuthorityError> {

@@ -27,7 +27,7 @@ mod version;
 
 pub use agent::{AGENT_INTERFACE, Afterwards, Agent, AgentStream, Reply, Sender, serve};
 pub use authority::{AUTHORITY_NAME, Authority, Authorization, Interaction, Registration};
-pub use bus::{connect, connect_to};
+pub use bus::{connect, connect_over, connect_to, open_stream};
 pub use challenge::{Challenge, Details};
 pub use cookie::Cookie;
 pub use error::{AuthorityError, DecodeError};

@@ -7,10 +7,11 @@ use std::{
 };
 
 use polkit_config::{
-    file::{fragments, is_mask, read_trusted},
+    file::{fragments, is_mask, read_trusted, read_trusted_by},
     report::{Problem, Report, Source},
     table,
 };
+use rustix::process::geteuid;
 
 /// A file of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Found {
     pub vendor: bool,
     /// It is `agent.toml`, or the file of `--config`.
     pub main: bool,
+    /// It is the file of `--config`, which may also belong to the user that reads it: he has no more than his own to lose.
+    pub given: bool,
     /// The file of /usr/lib that it stands in for.
     pub instead_of: Option<PathBuf>,
 }
@@ -29,7 +32,11 @@ impl Found {
     /// The file of `--config`.
     #[must_use]
     pub fn alone(path: &Path) -> Self {
-        Self { path: path.to_owned(), vendor: false, main: true, instead_of: None }
+        Self { given: true, ..Self::main(path) }
+    }
+
+    fn main(path: &Path) -> Self {
+        Self { path: path.to_owned(), vendor: false, main: true, given: false, instead_of: None }
     }
 
     /// Whether it only says that there shall be no file of its name. `agent.toml` has nothing to mask: an empty one is a
@@ -42,7 +49,7 @@ impl Found {
     /// # Errors
     /// What makes the file unreadable or not to be trusted.
     pub(super) fn read(&self) -> Result<Source, Problem> {
-        read_trusted(&self.path)
+        if self.given { read_trusted_by(&self.path, geteuid().as_raw()) } else { read_trusted(&self.path) }
     }
 }
 
@@ -58,12 +65,12 @@ pub(super) fn of_host(etc: &Path, vendor: &Path, report: &mut Report) -> Vec<Fou
         for path in listed {
             let Some(name) = path.file_name().map(ToOwned::to_owned) else { continue };
             let instead_of = by_name.remove(&(name.clone(), true)).map(|masked| masked.path);
-            by_name.insert((name, true), Found { path, vendor, main: false, instead_of });
+            by_name.insert((name, true), Found { path, vendor, main: false, given: false, instead_of });
         }
     }
     let main = etc.join("agent.toml");
     if main.symlink_metadata().is_ok() {
-        by_name.insert(("50-agent.toml".into(), false), Found::alone(&main));
+        by_name.insert(("50-agent.toml".into(), false), Found::main(&main));
     }
     by_name.into_values().collect()
 }

@@ -94,6 +94,16 @@ pub(super) fn refuse_doubles(entries: &[Entry], report: &mut Report) {
     }
 }
 
+/// What an agent without root says yes to polkitd does not believe.
+pub(super) fn refuse_what_needs_root(entries: &[Entry], report: &mut Report) {
+    for entry in entries.iter().filter(|entry| entry.rule.answer.grants()) {
+        let message = format!("`{}` allows, and polkitd believes root alone", entry.rule.id);
+        let help = "write it as a rule of polkit (`polkit-policy-gen generate`), or for the system's agent, which serves the \
+                    session by `session_user`";
+        report.push(Problem::error(entry.at.clone(), message).help(help));
+    }
+}
+
 fn checked_id(id: Spanned<String>, report: &mut Report) -> Option<Spanned<String>> {
     if !id.value.is_empty() && id.value.len() <= LONGEST_ID && !id.value.chars().any(char::is_control) {
         return Some(id);

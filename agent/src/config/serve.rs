@@ -11,6 +11,9 @@ use polkit_config::{
 use super::settings::registrations;
 use crate::{glob::UnitPattern, rule::Named};
 
+/// The keys that say whom.
+const FORMS: [&str; 6] = ["unit", "user", "pid_file", "session_user", "session", "exec"];
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Serve {
@@ -34,6 +37,10 @@ pub enum What {
     User(Named),
     /// The process whose pid a file holds.
     PidFile(PathBuf),
+    /// Every logind session of a user, from outside.
+    SessionUser(Named),
+    /// The logind session that the agent runs in.
+    OwnSession,
     /// Whoever of these runs `polkit-service-agent exec`.
     Exec(Vec<Who>),
 }
@@ -47,12 +54,22 @@ pub enum Who {
     Group(Named),
 }
 
+impl Serve {
+    /// Whether processes are registered one by one.
+    #[must_use]
+    pub fn registers_processes(&self) -> bool {
+        !self.by_hook && !matches!(self.what, What::SessionUser(_) | What::OwnSession)
+    }
+}
+
 impl std::fmt::Display for What {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unit(pattern) => pattern.fmt(f),
             Self::User(user) => write!(f, "user {}", user.name),
             Self::PidFile(path) => path.display().fmt(f),
+            Self::SessionUser(user) => write!(f, "session_user {}", user.name),
+            Self::OwnSession => f.write_str("session own"),
             Self::Exec(_) => f.write_str("exec"),
         }
     }
@@ -67,30 +84,35 @@ pub(super) struct Entry {
 pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
     let at = table.at().clone();
     // Counted before they are read: what is read is taken out.
-    let named = ["unit", "user", "pid_file", "exec"].into_iter().filter(|key| table.has(key)).count();
+    let named = FORMS.into_iter().filter(|key| table.has(key)).count();
     let unit = table.string("unit", report).and_then(|unit| checked_unit(unit, report));
     let user = table.string("user", report).and_then(|name| served_user(&name, report));
     let pid_file = table.path("pid_file", report);
+    let session_user = table.string("session_user", report).and_then(|name| served_user(&name, report));
+    let session = table.string("session", report).and_then(|word| own(&word, report));
     let exec = table.strings("exec", report);
     let max = table.integer("max", report);
     let pace = table.integer("new_per_second", report);
     let way = table.string("way", report);
     table.finish(report);
 
-    let what = match (unit, user, pid_file, exec) {
-        (Some(unit), None, None, None) => What::Unit(unit.value),
-        (None, Some(user), None, None) => What::User(user),
-        (None, None, Some(path), None) => What::PidFile(path.value),
-        (None, None, None, Some(who)) => What::Exec(who.into_iter().filter_map(|name| who_may(name, report)).collect()),
-        _ => {
-            // A form that was there and wrong has its own error already.
-            if named != 1 {
-                let problem = Problem::error(at, "[[serve]] names one of `unit`, `user`, `pid_file` and `exec`");
-                report.push(problem.help("`unit = \"apache2.service\"` serves every process of that unit"));
-            }
-            return None;
-        }
-    };
+    if named != 1 {
+        let problem = Problem::error(
+            at,
+            "[[serve]] names one of `unit`, `user`, `pid_file`, `session_user`, `session` and `exec`",
+        );
+        report.push(problem.help("`unit = \"apache2.service\"` serves every process of that unit"));
+        return None;
+    }
+    let exec = || exec.map(|who| What::Exec(who.into_iter().filter_map(|name| who_may(name, report)).collect()));
+    // A form that was there and wrong has its own error already.
+    let what = unit
+        .map(|unit| What::Unit(unit.value))
+        .or(user.map(What::User))
+        .or(pid_file.map(|path| What::PidFile(path.value)))
+        .or(session_user.map(What::SessionUser))
+        .or(session)
+        .or_else(exec)?;
     let max = match max {
         Some(max) => Some(registrations(&max, report)?),
         None => None,
@@ -104,6 +126,28 @@ pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
         None => false,
     };
     Some(Entry { serve: Serve { what, max, new_per_second, by_hook }, at })
+}
+
+fn own(word: &Spanned<String>, report: &mut Report) -> Option<What> {
+    if word.value == "own" {
+        return Some(What::OwnSession);
+    }
+    let problem = Problem::error(word.at.clone(), format!("`{}` is no session to serve", word.value));
+    report.push(
+        problem.help("`\"own\"`, the one that the agent runs in; `session_user = \"NAME\"` serves all of a user"),
+    );
+    None
+}
+
+/// Without root polkitd takes registrations for what is the agent's own, and believes no answer: such an agent can refuse on
+/// behalf of its session, and nothing else. For a file that serves `session = "own"` this is said when it is read.
+pub(super) fn refuse_what_needs_root(entries: &[Entry], report: &mut Report) {
+    for entry in entries.iter().filter(|entry| entry.serve.what != What::OwnSession) {
+        let message = format!("`{}` cannot be served without root", entry.serve.what);
+        let help =
+            "beside `session = \"own\"` an agent that is not root serves nothing; the system's agent serves the rest";
+        report.push(Problem::error(entry.at.clone(), message).help(help));
+    }
 }
 
 fn hook(way: &Spanned<String>, what: &What, report: &mut Report) -> Option<bool> {

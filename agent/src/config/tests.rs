@@ -116,12 +116,30 @@ fn a_form_of_serving_that_is_wrong_is_told_once_and_two_are_one_too_many() {
     let Some(lines) = said("[[serve]]\nunit = \"apache2\"\n") else { return };
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("agent.toml:2:8: `apache2` cannot be a unit"), "{lines:?}");
-    let one = "agent.toml:1:1: [[serve]] names one of `unit`, `user`, `pid_file` and `exec`";
+    let one = "agent.toml:1:1: [[serve]] names one of `unit`, `user`, `pid_file`, `session_user`, \
+        `session` and `exec`";
     for text in ["[[serve]]\n", "[[serve]]\nunit = \"a.service\"\npid_file = \"/run/a.pid\"\n"] {
         let Some(lines) = said(text) else { return };
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(lines[0].starts_with(one), "{lines:?}");
     }
+}
+
+#[test]
+fn a_session_to_serve_is_the_agent_s_own_or_all_of_a_user() {
+    refused!(
+        "[[serve]]\nsession = \"3\"\n",
+        "agent.toml:2:11: `3` is no session to serve (`\"own\"`, the one that the agent runs in; \
+         `session_user = \"NAME\"` serves all of a user)",
+    );
+    refused!(
+        "[[serve]]\nsession_user = \"root\"\n",
+        "agent.toml:2:16: root needs no agent: polkit asks nobody about root"
+    );
+    refused!(
+        "[[serve]]\nsession_user = \"daemon\"\nway = \"hook\"\n",
+        "agent.toml:3:7: the hook is for a `unit` or a `user`"
+    );
 }
 
 #[test]

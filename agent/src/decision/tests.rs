@@ -39,6 +39,7 @@ fn facts() -> Facts {
         session: Fact::Known(Session::None),
         details: Fact::Unknown,
         bound: true,
+        foreign: false,
     }
 }
 
@@ -183,4 +184,15 @@ proptest! {
             prop_assert_ne!(decide(&rules, &less).answer(), Answer::Allow);
         }
     }
+}
+
+#[test]
+fn a_process_of_another_user_than_the_session_s_needs_a_rule_that_names_the_user() {
+    let foreign = Facts { foreign: true, ..facts() };
+    let of_anybody = Rule { user: None, ..rule(Answer::Allow) };
+    let verdict = decide(std::slice::from_ref(&of_anybody), &foreign);
+    assert_eq!((verdict.answer(), verdict.reason()), (Answer::Deny, Reason::OtherUser));
+    assert_eq!(decide(&[of_anybody], &facts()).answer(), Answer::Allow);
+    let named = Rule { user: Some(Named { name: "x".into(), id: foreign.uid.get() }), ..rule(Answer::Allow) };
+    assert_eq!(decide(&[named], &foreign).answer(), Answer::Allow);
 }

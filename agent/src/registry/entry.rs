@@ -13,6 +13,7 @@ use crate::{
     process::Held,
     registration::{Registered, register},
     road::Road,
+    stands_for::StandsFor,
 };
 
 /// Whoever asked for a registration by `exec`, and is told what came of it.
@@ -58,7 +59,7 @@ impl Entry {
         let Stage::Waiting(asker) = &mut self.stage else { return };
         let (road, held, asker) = (Arc::clone(road), Arc::clone(&self.held), asker.take());
         self.stage = Stage::Joining(steps.spawn(async move {
-            let registered = register(&road, connection, Arc::clone(&held)).await;
+            let registered = register(&road, connection, StandsFor::Process(Arc::clone(&held))).await;
             Step::Joined(held, Box::new(registered), asker)
         }));
     }

@@ -7,3 +7,4 @@ mod challenges;
 mod common;
 mod pid_reuse;
 mod registrations;
+mod sessions;

@@ -30,7 +30,7 @@ pub enum Response {
     Hold,
 }
 
-/// An agent as it registered: its unique name, the object's path, the pid.
+/// An agent as it registered: its unique name, the object's path, the pid, or 0 for a session.
 #[derive(Debug, Clone)]
 pub struct Registered {
     pub name: String,
@@ -154,9 +154,13 @@ async fn answer(connection: &Connection, state: &Mutex<State>, message: Message)
         "RegisterAuthenticationAgent" => {
             type Arguments<'a> = ((&'a str, HashMap<&'a str, Variant<'a>>), &'a str, &'a str);
             let ((_, subject), _, path): Arguments<'_> = body.deserialize().expect("a registration");
-            let Some(Variant::U32(pid)) = subject.get("pid") else { panic!("no pid in {subject:?}") };
+            let pid = match (subject.get("pid"), subject.get("session-id")) {
+                (Some(Variant::U32(pid)), None) => *pid,
+                (None, Some(Variant::Str(_))) => 0,
+                _ => panic!("neither pid nor session in {subject:?}"),
+            };
             let name = header.sender().expect("a sender").to_string();
-            state.lock().unwrap().registered.push(Registered { name, path: path.to_owned(), pid: *pid });
+            state.lock().unwrap().registered.push(Registered { name, path: path.to_owned(), pid });
             connection.reply(&header, &()).await
         }
         "AuthenticationAgentResponse2" => {
