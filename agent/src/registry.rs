@@ -1,6 +1,8 @@
 //! What is registered: kept as the host's processes and the configuration want it.
 
 mod entry;
+mod members;
+mod room;
 mod sessions;
 mod state;
 
@@ -15,15 +17,15 @@ use tokio::task::JoinSet;
 
 use self::{
     entry::{Asker, Entry, Stage, Step},
+    members::users_of,
+    room::share_of,
     sessions::Sessions,
 };
 use crate::{
-    cgroup,
-    config::{Config, Serve, What},
-    discover::{Cgroups, pid_file, processes_of_user},
-    facts::Fact,
+    config::{Serve, What},
+    discover::Cgroups,
     follow::Events,
-    limits::{Leaks, Pace, Strain},
+    limits::{Leaks, Pace},
     process::Held,
     registration::Registered,
     road::Road,
@@ -37,8 +39,6 @@ const SCAN_WITH_EVENTS: Duration = Duration::from_secs(2);
 const SCAN_WITHOUT: Duration = Duration::from_millis(100);
 /// How long a process is left alone after it could not be registered.
 const RETRY: Duration = Duration::from_secs(5);
-/// The registrations that one user may have by `exec`.
-const EXEC_PER_USER: usize = 16;
 
 /// All registrations.
 pub struct Registry {
@@ -72,9 +72,6 @@ struct Costs {
     /// To see when polkitd has taken note of something; only where it leaks.
     sync: Option<Authority>,
 }
-
-/// The processes of each entry.
-type Members = HashMap<What, Vec<SubjectPid>>;
 
 impl Registry {
     /// Nothing registered yet.
@@ -239,120 +236,6 @@ impl Registry {
         self.join_waiting();
     }
 
-    /// Gives a process a place if the entry has one, and says whether it had.
-    fn add_within(&mut self, serve: &Serve, config: &Config, held: Held) -> bool {
-        if self.full_until.is_some() {
-            return false;
-        }
-        let share = share_of(serve, config);
-        if self.count(&serve.what) >= share || self.places() >= config.max_registrations {
-            self.say_over(&serve.what, share);
-            return false;
-        }
-        if self.is_spent(&serve.what, config) {
-            return false;
-        }
-        if !self.pace_of(serve).is_none_or(|pace| pace.take(Instant::now())) {
-            self.next_scan = self.next_scan.min(Instant::now() + SCAN_WITHOUT);
-            return false;
-        }
-        self.add(serve.what.clone(), held, None);
-        true
-    }
-
-    fn strain(&self, what: &What, config: &Config) -> Strain {
-        let entries = config.serve.iter().filter(|serve| !serve.by_hook).count();
-        self.costs.as_ref().map_or(Strain::Spent, |costs| costs.leaks.strain(what, entries))
-    }
-
-    /// Whether polkitd may have lost so much by this entry that nothing more of it is registered, which is said.
-    fn is_spent(&mut self, what: &What, config: &Config) -> bool {
-        let strain = self.strain(what, config);
-        let Some(costs) = &self.costs else { return true };
-        let version = &costs.version;
-        let then = match strain {
-            Strain::None => return false,
-            Strain::Half => "may have lost half of the descriptors that this entry may cost it",
-            Strain::Spent => {
-                "may have lost as many descriptors as this entry may cost it. None is registered any more \
-                              until polkit restarts"
-            }
-        };
-        self.said.once(&format!(
-            "{what}: its processes end too fast for registrations: polkitd {version} {then}. \
-             Serve it by the hook instead (way = \"hook\", and [[hook]] of polkit-policy-gen)"
-        ));
-        strain == Strain::Spent
-    }
-
-    fn pace_of(&mut self, serve: &Serve) -> Option<&mut Pace> {
-        let version = &self.costs.as_ref()?.version;
-        let pace = || Pace::new(serve.new_per_second, version, Instant::now());
-        Some(self.paces.entry(serve.what.clone()).or_insert_with(pace))
-    }
-
-    /// Whether an entry is about a process.
-    fn covers(&self, serve: &Serve, held: &Held) -> bool {
-        let Ok(seen) = held.look(&self.road.cgroup_root) else { return false };
-        match (&serve.what, &seen.cgroup) {
-            (What::Unit(pattern), Fact::Known(path)) => cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)),
-            (What::User(user), Fact::Known(path)) => seen.uid.get() == user.id && cgroup::owner(path).is_none(),
-            (What::User(_) | What::Unit(_), Fact::Unknown)
-            | (What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_), _) => false,
-        }
-    }
-
-    /// The processes of each unit and user that is to be served, read once for a scan.
-    fn members(&self, config: &Config) -> Members {
-        let mut members = Members::new();
-        for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
-            let pids = match &serve.what {
-                What::Unit(pattern) => self.cgroups.processes_of(pattern),
-                What::User(user) => processes_of_user(user.id, &self.road.cgroup_root),
-                What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => continue,
-            };
-            members.insert(serve.what.clone(), pids);
-        }
-        members
-    }
-
-    /// Registers the process behind an `exec`, and tells whoever asked what came of it.
-    pub fn add_exec(&mut self, held: Held, asker: Asker) {
-        match self.place_for_exec(&held) {
-            Ok(Some(what)) => self.add(what, held, Some(asker)),
-            // Whoever asked may have gone.
-            Ok(None) => drop(asker.send(Ok(()))),
-            Err(why) => drop(asker.send(Err(why))),
-        }
-    }
-
-    /// What an `exec` of this process is registered as; `None` where it is registered already.
-    fn place_for_exec(&self, held: &Held) -> Result<Option<What>, String> {
-        let config = Arc::clone(&self.road.config.borrow());
-        let entry = config.serve.iter().find(|serve| matches!(serve.what, What::Exec(_)));
-        let Some(serve) = entry else { return Err("no [[serve]] entry has `exec`".into()) };
-        let of_user = self
-            .entries
-            .values()
-            .filter(|entry| matches!(entry.what, What::Exec(_)) && entry.held.process.uid == held.process.uid);
-        if of_user.count() >= EXEC_PER_USER {
-            return Err(format!("this user has {EXEC_PER_USER} registrations by exec already"));
-        }
-        match self.entries.get(&held.process.pid) {
-            Some(entry) if entry.is_living() => return Ok(None),
-            Some(_) => return Err("this process is being registered at this moment: try again".into()),
-            None => {}
-        }
-        let full = self.places() >= config.max_registrations || self.full_until.is_some();
-        if full
-            || self.count(&serve.what) >= share_of(serve, &config)
-            || self.strain(&serve.what, &config) == Strain::Spent
-        {
-            return Err("no registration is left for exec".into());
-        }
-        Ok(Some(serve.what.clone()))
-    }
-
     fn add(&mut self, what: What, held: Held, asker: Option<Asker>) {
         let pid = held.process.pid;
         self.entries.insert(pid, Entry { what, held: Arc::new(held), stage: Stage::Waiting(asker) });
@@ -393,57 +276,6 @@ impl Registry {
         });
     }
 
-    /// Processes of an entry that are not registered and not known to fail.
-    fn candidates(&mut self, serve: &Serve, members: &Members) -> Vec<Held> {
-        let fresh = |pid: &SubjectPid| !self.entries.contains_key(pid) && !self.retry.contains_key(pid);
-        match &serve.what {
-            What::Unit(_) | What::User(_) => {
-                let pids = members.get(&serve.what).into_iter().flatten().filter(|pid| fresh(pid));
-                // A process that ended in between is none.
-                pids.filter_map(|pid| Held::open(*pid).ok()).collect()
-            }
-            What::PidFile(path) => match pid_file(path) {
-                Ok(held) if fresh(&held.process.pid) => vec![held],
-                Ok(_) => Vec::new(),
-                Err(error) => {
-                    if error.kind() != std::io::ErrorKind::NotFound {
-                        self.said.once(&format!("{}: not served: {error}", path.display()));
-                    }
-                    Vec::new()
-                }
-            },
-            // Sessions are looked for elsewhere.
-            What::SessionUser(_) | What::OwnSession | What::Exec(_) => Vec::new(),
-        }
-    }
-
-    /// A process that left its unit, or an entry that left the configuration, is not served any more. The registration of one
-    /// that ended is left to end by itself: whether polkitd lost anything by it is known then.
-    fn give_up_strangers(&mut self, config: &Config, members: &Members) {
-        self.entries.retain(|pid, entry| {
-            let ends_by_itself = !matches!(entry.stage, Stage::Waiting(_)) && !entry.held.is_alive();
-            let wanted = match &entry.what {
-                What::Unit(_) | What::User(_) => members.get(&entry.what).is_some_and(|pids| pids.contains(pid)),
-                What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => {
-                    config.serve.iter().any(|serve| serve.what == entry.what)
-                }
-            };
-            if !wanted && !ends_by_itself {
-                entry.give_up();
-            }
-            wanted || ends_by_itself
-        });
-    }
-
-    /// Places that are taken, with those of processes that are about to be registered.
-    fn places(&self) -> usize {
-        self.entries.len() + self.sessions.len()
-    }
-
-    fn count(&self, what: &What) -> usize {
-        self.entries.values().filter(|entry| entry.what == *what).count() + self.sessions.count(what)
-    }
-
     fn tell(&mut self, what: &What, pid: SubjectPid, error: &AuthorityError) {
         match error {
             // It ended while it was being registered: nothing is left to serve.
@@ -456,32 +288,4 @@ impl Registry {
             other => self.said.once(&format!("{what}: pid {pid} could not be registered: {other}")),
         }
     }
-
-    fn say_over(&mut self, what: &What, share: usize) {
-        self.said.once(&format!(
-            "{what}: more than {share} processes; those above are not served, and polkit will say that they have no agent. \
-             Serve it by the hook, which has no such limit (way = \"hook\", and [[hook]] of polkit-policy-gen), or raise `max`"
-        ));
-    }
-}
-
-/// Users that are served as such.
-fn users_of(config: &Config) -> impl Iterator<Item = u32> {
-    config.serve.iter().filter_map(|serve| match &serve.what {
-        What::User(user) if !serve.by_hook => Some(user.id),
-        What::User(_) | What::Unit(_) | What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => {
-            None
-        }
-    })
-}
-
-/// What an entry may register: its own `max`, or an even part of what the others leave.
-fn share_of(serve: &Serve, config: &Config) -> usize {
-    if let Some(max) = serve.max {
-        return max;
-    }
-    let registering = || config.serve.iter().filter(|entry| !entry.by_hook);
-    let fixed: usize = registering().filter_map(|entry| entry.max).sum();
-    let sharing = registering().filter(|entry| entry.max.is_none()).count().max(1);
-    (config.max_registrations.saturating_sub(fixed) / sharing).max(1)
 }
