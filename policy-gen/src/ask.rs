@@ -238,7 +238,7 @@ impl Row {
         asked_first: Option<OnFailure>,
     ) -> Self {
         let expected = if asked_first == Some(OnFailure::No) { Some(Results::always(Answer::No)) } else { by_grants };
-        let seen = "not asked: it names nobody who is there".to_owned();
+        let seen = "not asked: no registered action, or nobody who is there".to_owned();
         Self {
             grant: label.to_owned(),
             action: action.to_owned(),

@@ -73,10 +73,10 @@ fn ask_polkitd(root: &Root, host: &Host, world: World, format: Format) {
         }
     }
     println!(
-        "{}: {asked} questions answered as the policy says, {answers:?}; {refused} policies refused",
+        "{}: {asked} questions answered as the policy says, {decided} by a grant of it: {answers:?}; {refused} policies refused",
         root.suite()
     );
-    assert!(answers.len() >= 3, "the questions were all alike: {answers:?}");
+    assert!(answers.len() >= 3 && decided > asked / 5, "the questions were all alike: {decided} {answers:?}");
 }
 
 macro_rules! rules_decide_as_the_policy_says {
@@ -109,7 +109,7 @@ fn pkla_decides_in_polkit_pkla_compat_as_the_policy_says() {
     let Some(root) = require(Suite::Bookworm) else { return };
     let host = Host::start(&root, false);
     let mut random = Random::new(seed());
-    let (mut asked, mut refused) = (0, 0);
+    let (mut asked, mut decided, mut refused) = (0, 0, 0);
     for turn in 0.. {
         if asked >= cases() {
             break;
@@ -119,10 +119,15 @@ fn pkla_decides_in_polkit_pkla_compat_as_the_policy_says() {
         let questions: Vec<Asked> = (0..OF_EACH).map(|_| random.question(World::Pkla, turn)).collect();
         for (question, said) in questions.iter().zip(host.ask_compat(&questions)) {
             let results = policy.results(&question.as_question());
+            decided += usize::from(results.is_some());
             let expected = results.map_or("", |results| question.session.of(results).word());
             assert_eq!(said, expected, "{question:?}\n{text}");
             asked += 1;
         }
     }
-    println!("pkla-check-authorization: {asked} questions answered as the policy says; {refused} policies refused");
+    println!(
+        "pkla-check-authorization: {asked} questions answered as the policy says, {decided} by a grant of it; {refused} policies \
+         refused"
+    );
+    assert!(decided > asked / 5, "the questions were all alike: {decided}");
 }
