@@ -5,6 +5,7 @@ pub mod hook;
 pub mod pkla;
 pub mod quote;
 pub mod rules;
+mod script;
 
 use polkit_config::report::{Problem, Report};
 
