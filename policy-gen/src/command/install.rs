@@ -22,10 +22,13 @@ pub async fn run(options: &Install) -> Result<u8, Failure> {
     let lock = lock(&ready.tree)?;
     let plan = plan_now(&site, &ready.files, &ready.members())?;
     settle(&plan.conflicts, place.force)?;
-    if plan.is_empty() {
+    if plan.is_empty() && !plan.unfinished {
         say("nothing to change");
     } else {
         apply(&site, &plan, &lock)?;
+        if plan.unfinished {
+            say("finished an installation that was cut short");
+        }
         show_done(&ready.tree, &plan);
     }
     if ready.tree.is_host() { confirm(&ready).await } else { Ok(DONE) }

@@ -116,9 +116,8 @@ pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failur
     });
     match &result {
         Ok(()) => {
-            let gone =
-                plan.pending.files.iter().map(|file| file.path.as_str()).filter(|path| done.file(path).is_none());
-            for path in gone.chain(if tree.is_host() { [].as_slice() } else { &ACCOUNTS }.iter().copied()) {
+            let ours = plan.pending.files.iter().map(|file| file.path.as_str());
+            for path in ours.chain(if tree.is_host() { [].as_slice() } else { &ACCOUNTS }.iter().copied()) {
                 sweep(tree, path);
             }
             remove_directories(tree, &left);
