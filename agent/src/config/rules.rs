@@ -20,6 +20,7 @@ use crate::{
 
 /// Units that run whatever users tell them to: being in one says nothing about the program.
 const RUN_FOR_USERS: [&str; 3] = ["cron.service", "crond.service", "atd.service"];
+const MANAGE_UNITS: &str = "org.freedesktop.systemd1.manage-units";
 const LONGEST_ID: usize = 128;
 
 /// A rule and where it stands.
@@ -156,6 +157,13 @@ fn check_exe(exe: &Spanned<std::path::PathBuf>, report: &mut Report) {
     }
 }
 
+/// Whether these details let units be started whose names their maker chooses (seen on systemd 257 and 262; 252 passes none with a
+/// transient unit).
+fn starts_any(details: &BTreeMap<String, Glob>) -> bool {
+    details.get("unit").is_none_or(|unit| !unit.is_exact())
+        && details.get("verb").is_none_or(|verb| verb.covers("start"))
+}
+
 /// What is wrong with a grant although each of its keys is right.
 fn check_grant(rule: &Rule, root_equivalent: bool, at: &Location, report: &mut Report) {
     let mut refuse = |message: String, help: &str| report.push(Problem::error(at.clone(), message).help(help));
@@ -171,6 +179,15 @@ fn check_grant(rule: &Rule, root_equivalent: bool, at: &Location, report: &mut R
     if let Some(action) = wide.filter(|_| !root_equivalent && rule.details.is_empty()) {
         let help = "an agent is not told which program or unit is meant; `root_equivalent = true` if that is wanted";
         refuse(format!("this grants `{action}` for all programs and all units: root in everything but name"), help);
+    }
+    let units = rule.actions.iter().any(|pattern| pattern.covers(MANAGE_UNITS));
+    if units && !root_equivalent && !rule.details.is_empty() && starts_any(&rule.details) {
+        let help = "who may start units of a pattern makes one of that name, of any program: systemd 257 and later tell polkit the \
+                    name of a transient unit. Name the units, or verbs other than `start`";
+        refuse(
+            format!("this grants `{MANAGE_UNITS}` for units that somebody may make: root in everything but name"),
+            help,
+        );
     }
     match &rule.unit {
         Some(unit) if RUN_FOR_USERS.iter().any(|known| unit.covers(known)) => {

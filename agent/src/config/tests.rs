@@ -195,6 +195,22 @@ fn details_narrow_what_a_challenge_cannot() {
 }
 
 #[test]
+fn units_of_a_pattern_that_may_be_started_are_any_unit() {
+    let with = |details: &str| {
+        let text = RULE.replace("org.example.x", "org.freedesktop.systemd1.manage-units");
+        text.replace("answer", &format!("details = {{ {details} }}\nanswer"))
+    };
+    for details in ["unit = \"web-*.service\"", "unit = \"web-*.service\", verb = \"*\"", "verb = \"start\""] {
+        let Some(lines) = said(with(details)) else { return };
+        assert!(lines[0].contains("for units that somebody may make"), "{details}: {lines:?}");
+    }
+    for details in ["unit = \"web-*.service\", verb = \"restart\"", "unit = \"web.service\""] {
+        let Some((_folder, loaded)) = loaded(with(details)) else { return };
+        assert!(loaded.config.is_some(), "{details}");
+    }
+}
+
+#[test]
 fn a_unit_that_runs_for_anybody_gets_no_grant_and_a_unit_alone_a_warning() {
     let with = |unit: &str| RULE.replace("user = \"daemon\"", &format!("unit = \"{unit}\""));
     for unit in ["cron.service", "crond.service", "atd.service"] {
