@@ -1,5 +1,7 @@
 //! What a policy would do to the host or tree that it is for.
 
+pub mod libvirt;
+
 use std::collections::BTreeSet;
 
 use polkit_config::names::{LookupError, Names};
@@ -8,7 +10,7 @@ use polkit_config::report::{Location, Problem, Report};
 use crate::emit::hook;
 use crate::failure::Failure;
 use crate::passwords::{Password, Passwords};
-use crate::policy::{Answer, Grant, Kind, OnFailure, Policy};
+use crate::policy::{Answer, Grant, Kind, Mode, OnFailure, Policy};
 use crate::tree::Tree;
 
 /// Actions with which one is root, and how.
@@ -41,7 +43,9 @@ pub struct Surroundings<'a> {
 pub fn root_equivalent(policy: &Policy, report: &mut Report) {
     let mut said: BTreeSet<&str> = BTreeSet::new();
     let gives = |answer| matches!(answer, Answer::Yes | Answer::AuthSelf | Answer::AuthSelfKeep);
-    let grants = policy.grants.iter().filter(|grant| {
+    // Of roles it is said what they give.
+    let narrowed = |grant: &Grant| policy.libvirt.as_ref().is_some_and(|it| it.mode == Mode::Acl && it.at == grant.at);
+    let grants = policy.grants.iter().filter(|grant| !narrowed(grant)).filter(|grant| {
         let results = grant.results;
         [results.any, results.inactive, results.active].into_iter().any(gives)
     });

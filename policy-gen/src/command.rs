@@ -3,7 +3,9 @@
 pub mod diff;
 pub mod generate;
 pub mod install;
+pub mod libvirt;
 pub mod remove;
+pub mod restart;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
@@ -18,6 +20,9 @@ use crate::cli::Place;
 use crate::emit::{self, File, Origin, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Conflict, Plan};
+use crate::install::run::Wanted;
+use crate::libvirt::conf::Edit;
+use crate::libvirt::{daemons, mode, shipped};
 use crate::passwords::Passwords;
 use crate::policy::{self, Policy};
 use crate::target::{self, Target};
@@ -45,13 +50,17 @@ pub struct Ready {
     pub policy: Policy,
     /// What it becomes.
     pub files: Vec<File>,
+    /// User and group of each `[[member]]`.
+    pub members: Vec<(String, String)>,
+    /// What is to be changed in the configurations of libvirt.
+    pub edits: Vec<Edit>,
 }
 
 impl Ready {
-    /// User and group of each `[[member]]`.
+    /// What is to be there.
     #[must_use]
-    pub fn members(&self) -> Vec<(String, String)> {
-        self.policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone())).collect()
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted { files: &self.files, members: &self.members, edits: &self.edits }
     }
 }
 
@@ -86,9 +95,37 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     check::refusing_hooks(&policy, &mut report);
     check::hooks(&policy, &tree, &mut report);
     check::root_equivalent(&policy, &mut report);
-    let files = emit::files(&policy, &origin, format, owner, &mut report);
+    let mut files = emit::files(&policy, &origin, format, owner, &mut report);
+    let edits = of_libvirt(&policy, &tree, &names, place, &origin, &mut files, &mut report)?;
     tell(&report)?;
-    Ok(Ready { tree, names, target, policy, files })
+    let members = policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone()));
+    let members = members.collect();
+    Ok(Ready { tree, names, target, policy, files, members, edits })
+}
+
+/// What `[libvirt]` wants of the tree's daemons: drop-ins of sockets, added to the files, and keys of configurations.
+fn of_libvirt(
+    policy: &Policy,
+    tree: &Tree,
+    names: &Names,
+    place: &Place,
+    origin: &Origin,
+    files: &mut Vec<File>,
+    report: &mut Report,
+) -> Result<Vec<Edit>, Failure> {
+    let Some(libvirt) = &policy.libvirt else { return Ok(Vec::new()) };
+    let unreadable = |error| Failure::Unreachable(format!("cannot look for libvirt in {}: {error}", tree.shown("")));
+    let (found, shipped) = (daemons::of_tree(tree).map_err(unreadable)?, shipped::groups(tree).map_err(unreadable)?);
+    let around =
+        check::libvirt::Around { names, found: &found, shipped: &shipped, create: place.create, vendor: place.vendor };
+    check::libvirt::roles(libvirt, report);
+    check::libvirt::check(libvirt, &around, report)?;
+    if place.vendor {
+        return Ok(Vec::new());
+    }
+    let wanted = mode::wanted(libvirt, &found, origin);
+    files.extend(wanted.files);
+    Ok(wanted.edits)
 }
 
 /// Reads a policy file that was named.

@@ -4,6 +4,7 @@ pub mod details;
 pub mod hook;
 pub mod pkla;
 pub mod quote;
+pub mod roles;
 pub mod rules;
 
 use polkit_config::report::{Problem, Report};
@@ -75,7 +76,11 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
             }
             for (name, grants) in [(GRANTS, of(Kind::Grant)), (AGENT, of(Kind::Agent))] {
                 if !grants.is_empty() {
-                    files.push(File { directory, name, text: rules::emit(&grants, origin) });
+                    let mut text = rules::emit(&grants, origin);
+                    if let Some(libvirt) = policy.libvirt.as_ref().filter(|it| name == GRANTS && !it.roles.is_empty()) {
+                        text.push_str(&roles::emit(libvirt));
+                    }
+                    files.push(File { directory, name, text });
                 }
             }
         }
@@ -108,7 +113,8 @@ pub enum Origin {
 }
 
 /// The first line of a file, after its comment sign.
-fn first_line(origin: &Origin) -> String {
+#[must_use]
+pub fn first_line(origin: &Origin) -> String {
     match origin {
         Origin::Files(names) => format!(
             "Written by polkit-policy-gen from {}. To change it, edit that and run `polkit-policy-gen install`.",

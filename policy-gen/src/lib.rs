@@ -14,6 +14,7 @@ pub mod command;
 pub mod emit;
 pub mod failure;
 pub mod install;
+pub mod libvirt;
 pub mod passwords;
 pub mod policy;
 pub mod target;

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             Command::Generate(options) => command::generate::run(&options).await,
             Command::Install(options) => command::install::run(&options).await,
             Command::Diff(options) => command::diff::run(&options).await,
+            Command::Libvirt(options) => command::libvirt::run(&options),
             Command::Remove(options) => command::remove::run(&options),
         }
     });

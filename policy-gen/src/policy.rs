@@ -1,5 +1,6 @@
 //! The policy: what is granted, to whom, in which order.
 
+mod libvirt;
 mod read;
 
 use std::collections::BTreeSet;
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 use polkit_config::report::Location;
 use polkit_config::table::Spanned;
 
+pub use libvirt::{Libvirt, MANAGE, Mode, Others, Role, RoleKind};
 pub use read::read;
 
 /// A whole policy, of one file or several.
@@ -19,6 +21,8 @@ pub struct Policy {
     pub hooks: Vec<Hook>,
     /// Every `[[member]]`.
     pub members: Vec<Member>,
+    /// `[libvirt]` with its roles; whom it lets in by polkit is among the grants, after every `[[grant]]`.
+    pub libvirt: Option<Libvirt>,
 }
 
 /// What somebody gets for some actions.

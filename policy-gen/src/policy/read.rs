@@ -4,12 +4,14 @@ use polkit_config::names::check_name;
 use polkit_config::report::{Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
-use super::{Answer, Grant, Hook, Kind, Member, OnFailure, Policy, Results};
+use super::libvirt::{libvirt, role};
+use super::{Answer, Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Results, Role};
 
 /// Reads the files in this order. What is wrong is in the report, and the policy is then not to be used.
 pub fn read(sources: &[Source], report: &mut Report) -> Policy {
     let mut policy = Policy::default();
     let mut agents = Vec::new();
+    let mut roles = Vec::new();
     for source in sources {
         let mut root = table::parse(source, report);
         for table in root.tables("grant", report) {
@@ -30,10 +32,43 @@ pub fn read(sources: &[Source], report: &mut Report) -> Policy {
         for table in root.tables("member", report) {
             policy.members.extend(member(table, report));
         }
+        if let Some(table) = root.holds_table("libvirt").then(|| root.table("libvirt", report)).flatten() {
+            let read = libvirt(table, report);
+            if let (Some(_), Some(second)) = (&policy.libvirt, &read) {
+                let problem = Problem::error(second.at.clone(), "there is a [libvirt] already");
+                report.push(problem.help("the modes are never mixed: leave one of the two out"));
+            }
+            policy.libvirt = policy.libvirt.or(read);
+        }
+        for table in root.tables("libvirt_role", report) {
+            let number = roles.len() + 1;
+            roles.extend(role(table, number, report));
+        }
         root.finish(report);
     }
+    settle_roles(&mut policy, roles, report);
+    policy.grants.extend(policy.libvirt.as_ref().and_then(Libvirt::grant));
     policy.grants.extend(agents);
     policy
+}
+
+/// Roles and the mode that they are for need each other.
+fn settle_roles(policy: &mut Policy, roles: Vec<Role>, report: &mut Report) {
+    match &mut policy.libvirt {
+        Some(libvirt) if libvirt.mode == Mode::Acl => {
+            if roles.is_empty() {
+                let problem = Problem::error(libvirt.at.clone(), "mode `acl` lets nobody in without a [[libvirt_role]]");
+                report.push(problem.help("add one: `role = \"viewer\"`, `groups = […]`, `domains = […]`"));
+            }
+            libvirt.roles = roles;
+        }
+        _ => {
+            for role in roles {
+                let problem = Problem::error(role.at, "a [[libvirt_role]] is nothing without access control");
+                report.push(problem.help("add `[libvirt]` with `mode = \"acl\"`"));
+            }
+        }
+    }
 }
 
 fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> {
@@ -172,7 +207,7 @@ fn check_actions(actions: &[Spanned<String>], report: &mut Report) {
     }
 }
 
-fn check_names(what: &str, names: &[Spanned<String>], report: &mut Report) {
+pub(super) fn check_names(what: &str, names: &[Spanned<String>], report: &mut Report) {
     for name in names {
         if let Err(reason) = check_name(&name.value) {
             let message = format!("no {what} can be called `{}`: it {reason}", name.value);
