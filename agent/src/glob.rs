@@ -1,31 +1,10 @@
-//! Texts with `*` in them.
+//! Names of units with `*` in them.
 
 use std::fmt;
 
+pub use polkit_config::pattern::Glob;
+
 use crate::cgroup::is_unit_name;
-
-/// A text in which `*` stands for any characters, none included, and everything else for itself.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Glob(String);
-
-impl Glob {
-    /// Takes any text.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// Whether it covers `text`.
-    #[must_use]
-    pub fn covers(&self, text: &str) -> bool {
-        let Some((start, rest)) = self.0.split_once('*') else { return self.0 == text };
-        let Some(text) = text.strip_prefix(start) else { return false };
-        match rest.rsplit_once('*') {
-            None => text.ends_with(rest),
-            Some((middle, end)) => text.strip_suffix(end).is_some_and(|text| in_order(middle, text)),
-        }
-    }
-}
 
 /// The name of a unit, or a pattern of such: `php*-fpm.service`, `app@*.service`, `docker-*.scope`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,20 +26,9 @@ impl UnitPattern {
     }
 }
 
-/// Whether the parts between the stars occur one after the other.
-fn in_order(parts: &str, mut text: &str) -> bool {
-    for part in parts.split('*') {
-        match text.split_once(part) {
-            Some((_, rest)) => text = rest,
-            None => return false,
-        }
-    }
-    true
-}
-
 impl fmt::Display for UnitPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.0)
+        self.0.fmt(f)
     }
 }
 

@@ -163,6 +163,11 @@ impl Table {
     /// match nothing, or everything, depending on who reads it.
     pub fn strings(&mut self, key: &'static str, report: &mut Report) -> Option<Vec<Spanned<String>>> {
         let entry = self.take(key)?;
+        self.list(entry, report)
+    }
+
+    fn list(&self, entry: Entry, report: &mut Report) -> Option<Vec<Spanned<String>>> {
+        let key = &entry.key;
         let example = format!("{key} = [\"…\", \"…\"]");
         match entry.value {
             Value::String(text) => Some(vec![self.spanned(text, entry.span)]),
@@ -288,6 +293,20 @@ impl Table {
             }
         }
         pairs
+    }
+
+    /// As [`Table::strings_by_key`], where each is a string or a list of strings, and there must be one at least.
+    pub fn lists_by_key(mut self, report: &mut Report) -> Vec<(Spanned<String>, Vec<Spanned<String>>)> {
+        let entries = std::mem::take(&mut self.entries);
+        if entries.is_empty() {
+            report.push(Problem::error(self.at.clone(), format!("{} is empty", self.title)).help("leave it out"));
+        }
+        let mut lists = Vec::new();
+        for entry in entries {
+            let key = self.spanned(entry.key.clone(), entry.key_span.clone());
+            lists.extend(self.list(entry, report).map(|list| (key, list)));
+        }
+        lists
     }
 
     /// Whether `key` holds a table; it is not taken.

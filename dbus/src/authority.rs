@@ -191,6 +191,22 @@ impl Authority {
         Ok(Authorization { authorized, challenge, details })
     }
 
+    /// The ids of all registered actions, in no order.
+    ///
+    /// # Errors
+    /// Those of the bus.
+    pub async fn actions(&self) -> Result<Vec<String>, AuthorityError> {
+        // Id, description, message, vendor, its address, icon, the three implicit answers, annotations.
+        type Action = (String, String, String, String, String, String, u32, u32, u32, HashMap<String, String>);
+        let locale = "C";
+        let reply = self.call("EnumerateActions", &locale).await?;
+        let body = reply.body();
+        let (actions,): (Vec<Action>,) = body
+            .deserialize()
+            .map_err(|_| DecodeError::Type { field: "EnumerateActions", expected: "a(ssssssuuua{ss})" })?;
+        Ok(actions.into_iter().map(|action| action.0).collect())
+    }
+
     async fn property(&self, name: &'static str) -> Result<String, AuthorityError> {
         let properties = "org.freedesktop.DBus.Properties";
         let arguments = (INTERFACE, name);

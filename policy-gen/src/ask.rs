@@ -1,19 +1,22 @@
 //! Asking the running polkitd, so that what was installed is seen to decide.
 
-use std::collections::{BTreeSet, HashMap};
-use std::process::{Child, Command, Stdio};
+mod netgroups;
+mod stand_in;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use netgroups::Netgroups;
 use polkit_config::escape::escape;
 use polkit_config::names::{Names, User};
-use polkit_dbus::{Authority, AuthorityError, Interaction, Process, StartTime, Subject, SubjectPid, SubjectUid};
+use polkit_config::pattern::ActionPattern;
+use polkit_dbus::{Authority, AuthorityError, Interaction};
+use stand_in::StandIn;
 
-use crate::policy::{Answer, Grant, OnFailure, Policy, Results};
+use crate::policy::{Answer, Detail, Grant, OnFailure, Policy, Question, Results};
 
 /// How long polkitd may take to notice the new files.
 const RELOAD: Duration = Duration::from_secs(3);
-/// How long the process that is asked about may take to start.
-const START: Duration = Duration::from_secs(2);
 /// How many questions are asked; a policy of thousands of grants is not asked about as a whole.
 const QUESTIONS_MAX: usize = 40;
 /// Users that hardly any policy names.
@@ -24,6 +27,7 @@ const STRANGERS: [&str; 4] = ["nobody", "daemon", "bin", "games"];
 pub struct Row {
     grant: String,
     action: String,
+    details: BTreeMap<String, String>,
     user: Option<User>,
     /// What the policy says; none of a user that it does not name.
     expected: Option<Results>,
@@ -65,7 +69,9 @@ impl Answers {
                     .expected
                     .map_or_else(|| "the agent".to_owned(), |results| format!("the agent, else {}", words(results))),
             };
-            [escape(&row.grant), row.action.clone(), escape(user), policy, format!("{}{wrong}", row.seen)]
+            let details = row.details.iter().map(|(key, value)| format!(" {}={}", escape(key), escape(value)));
+            let action = format!("{}{}", row.action, details.collect::<String>());
+            [escape(&row.grant), action, escape(user), policy, format!("{}{wrong}", row.seen)]
         }));
         let mut widths = [0; 5];
         for line in &lines {
@@ -100,7 +106,10 @@ fn words(results: Results) -> String {
 pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
     let connection = polkit_dbus::connect().await.map_err(|error| error.to_string())?;
     let authority = Authority::new(connection);
-    let mut answers = questions(policy, names)?;
+    let actions = authority.actions().await.map_err(|error| format!("asking polkitd for its actions: {error}"))?;
+    let named = policy.grants.iter().flat_map(|grant| &grant.netgroups);
+    let netgroups = Netgroups::of(named.map(|name| name.value.as_str()))?;
+    let mut answers = Asked { policy, names, netgroups, actions: actions.into_iter().collect() }.questions()?;
     let deadline = Instant::now() + RELOAD;
     loop {
         for row in answers.rows.iter_mut().filter(|row| row.user.is_some()) {
@@ -113,48 +122,87 @@ pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
     }
 }
 
-fn questions(policy: &Policy, names: &Names) -> Result<Answers, String> {
-    let mut answers = Answers::default();
-    let mut hooked = policy.hooks.iter().flat_map(|hook| hook.actions.iter().map(move |action| (hook, action)));
-    for (hook, action) in hooked.by_ref().take(QUESTIONS_MAX) {
-        let user = first_user(names, STRANGERS.map(str::to_owned).to_vec(), |_| Ok(true))?;
-        answers.rows.push(Row::new(&hook.label, &action.value, user, None, Some(hook.on_failure)));
-    }
-    answers.left_out = hooked.count();
-    for grant in &policy.grants {
-        for action in &grant.actions {
-            if answers.rows.iter().filter(|row| row.user.is_some()).count() >= QUESTIONS_MAX {
-                answers.left_out += 2;
-                continue;
-            }
-            let expected = |user: &User| -> Result<Option<Results>, String> {
-                Ok(policy.results(&action.value, &user.name, &group_names(names, user)?))
-            };
-            let asked_first = policy.hook(&action.value).map(|hook| hook.on_failure);
-            let mut row = |user: Option<User>, expected: Option<Results>| {
-                answers.rows.push(Row::new(&grant.label, &action.value, user, expected, asked_first));
-            };
-            let member = first_user(names, named(grant, names)?, |_| Ok(true))?;
-            let of_member = member.as_ref().map(expected).transpose()?.flatten();
-            row(member, of_member);
-            let strangers = STRANGERS.map(str::to_owned).to_vec();
-            if let Some(stranger) = first_user(names, strangers, |user| Ok(expected(user)?.is_none()))? {
-                row(Some(stranger), None);
-            }
-        }
-    }
-    Ok(answers)
+/// What is known for the questions.
+struct Asked<'a> {
+    policy: &'a Policy,
+    names: &'a Names,
+    netgroups: Netgroups,
+    /// The ids of all registered actions.
+    actions: BTreeSet<String>,
 }
 
-/// The names of all whom a grant names or its groups list.
-fn named(grant: &Grant, names: &Names) -> Result<Vec<String>, String> {
-    let mut named: Vec<String> = grant.users.iter().map(|user| user.value.clone()).collect();
-    for group in &grant.groups {
-        if let Some(group) = names.group(&group.value).map_err(|error| error.to_string())? {
-            named.extend(names.listed_members(&group).map_err(|error| error.to_string())?);
+impl Asked<'_> {
+    fn questions(&self) -> Result<Answers, String> {
+        let mut answers = Answers::default();
+        let hooks = &self.policy.hooks;
+        let mut hooked = hooks.iter().flat_map(|hook| hook.actions.iter().map(move |action| (hook, action)));
+        for (hook, action) in hooked.by_ref().take(QUESTIONS_MAX) {
+            let user = first_user(self.names, STRANGERS.map(str::to_owned).to_vec(), |_| Ok(true))?;
+            answers.rows.push(Row::new(&hook.label, &action.value, user, None, Some(hook.on_failure)));
         }
+        answers.left_out = hooked.count();
+        for grant in &self.policy.grants {
+            for pattern in &grant.actions {
+                if answers.rows.iter().filter(|row| row.user.is_some()).count() >= QUESTIONS_MAX {
+                    answers.left_out += 2;
+                    continue;
+                }
+                self.about(grant, &pattern.value, &mut answers)?;
+            }
+        }
+        Ok(answers)
     }
-    Ok(named)
+
+    /// Asks for one whom the grant names, and for one whom no grant of the action names; with details that fit the grant.
+    fn about(&self, grant: &Grant, pattern: &ActionPattern, answers: &mut Answers) -> Result<(), String> {
+        let registered = self.actions.iter().find(|action| pattern.covers(action));
+        let action = registered.map_or(pattern.as_str(), String::as_str);
+        let details: BTreeMap<String, String> = grant.details.iter().filter_map(example).collect();
+        let asked_first = self.policy.hook(action).map(|hook| hook.on_failure);
+        let mut row = |user: Option<User>, expected: Option<Results>| {
+            let row = Row::new(&grant.label, action, user, expected, asked_first);
+            answers.rows.push(Row { details: details.clone(), ..row });
+        };
+        if registered.is_none() && !pattern.is_exact() {
+            row(None, None);
+            return Ok(());
+        }
+        let expected = |user: &User| -> Result<Option<Results>, String> {
+            Ok(self.policy.results(&Question {
+                action,
+                user: &user.name,
+                groups: &group_names(self.names, user)?,
+                netgroups: &self.netgroups.of_user(&user.name),
+                details: &details,
+            }))
+        };
+        let member = first_user(self.names, self.named(grant)?, |_| Ok(true))?;
+        let of_member = member.as_ref().map(expected).transpose()?.flatten();
+        row(member, of_member);
+        let strangers = STRANGERS.map(str::to_owned).to_vec();
+        if let Some(stranger) = first_user(self.names, strangers, |user| Ok(expected(user)?.is_none()))? {
+            row(Some(stranger), None);
+        }
+        Ok(())
+    }
+
+    /// The names of all whom a grant names or its groups and netgroups list.
+    fn named(&self, grant: &Grant) -> Result<Vec<String>, String> {
+        let mut named: Vec<String> = grant.users.iter().map(|user| user.value.clone()).collect();
+        for group in &grant.groups {
+            if let Some(group) = self.names.group(&group.value).map_err(|error| error.to_string())? {
+                named.extend(self.names.listed_members(&group).map_err(|error| error.to_string())?);
+            }
+        }
+        named.extend(grant.netgroups.iter().flat_map(|name| self.netgroups.named(&name.value)).map(str::to_owned));
+        Ok(named)
+    }
+}
+
+/// A value that a detail may have.
+fn example(detail: &Detail) -> Option<(String, String)> {
+    let value = detail.values.first()?;
+    Some((detail.key.value.clone(), value.value.as_str().replace('*', "x")))
 }
 
 /// The first who exists and fits. polkit lets uid 0 do everything, whatever the rules say.
@@ -194,6 +242,7 @@ impl Row {
         Self {
             grant: label.to_owned(),
             action: action.to_owned(),
+            details: BTreeMap::new(),
             user,
             expected,
             asked_first,
@@ -205,7 +254,8 @@ impl Row {
     async fn ask(&mut self, authority: &Authority) -> Result<(), String> {
         let Some(user) = &self.user else { return Ok(()) };
         let stand_in = StandIn::of(user)?;
-        let answer = authority.check(&stand_in.subject, &self.action, &HashMap::new(), Interaction::Forbidden).await;
+        let details = self.details.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let answer = authority.check(&stand_in.subject, &self.action, &details, Interaction::Forbidden).await;
         let outcome = match answer {
             Ok(answer) if answer.authorized => Some(Outcome::Yes),
             Ok(answer) if answer.challenge => Some(Outcome::Challenge),
@@ -245,59 +295,5 @@ impl Outcome {
             Answer::No => Self::No,
             _ => Self::Challenge,
         }
-    }
-}
-
-/// A process of a user that does nothing but be asked about.
-struct StandIn {
-    child: Child,
-    subject: Subject,
-}
-
-impl StandIn {
-    /// The user can trace the process and so become it. It therefore gets nothing of ours: no
-    /// environment, and no terminal, which it loses (setsid) before it stops being root.
-    fn of(user: &User) -> Result<Self, String> {
-        let failed = |error: &dyn std::fmt::Display| {
-            format!("starting a process of `{}` to ask about: {error}", escape(&user.name))
-        };
-        let mut command = Command::new("setsid");
-        command.arg("setpriv").arg(format!("--reuid={}", user.uid)).arg(format!("--regid={}", user.gid));
-        command.args(["--clear-groups", "sleep", "30"]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().map_err(|error| failed(&error))?;
-        let mut stand_in = Self { child, subject: Subject::Session(String::new()) };
-        let deadline = Instant::now() + START;
-        while !stand_in.is_ready(user.uid) {
-            if Instant::now() > deadline || !matches!(stand_in.child.try_wait(), Ok(None)) {
-                return Err(failed(&"setsid and setpriv (util-linux) did not start it"));
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let pid = stand_in.child.id();
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-        // Field 22, counted from the last parenthesis, after which field 3 begins: the name may hold anything.
-        let started = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok());
-        let subject = || {
-            let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(user.uid).ok()?);
-            Some(Subject::Process(Process { pid, start_time: StartTime(started?), uid }))
-        };
-        stand_in.subject = subject().ok_or_else(|| failed(&"it cannot be found in /proc"))?;
-        Ok(stand_in)
-    }
-
-    /// Whether it is the last program of the three, and the user's.
-    fn is_ready(&self, uid: u32) -> bool {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        let uids = vec![uid.to_string(); 4].join("\t");
-        field("Name:") == Some("sleep") && field("Uid:") == Some(&uids)
-    }
-}
-
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -1,8 +1,11 @@
 //! What a policy would do to the host or tree that it is for.
 
+mod details;
 pub mod libvirt;
+mod look_alike;
+mod root;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polkit_config::names::{LookupError, Names};
 use polkit_config::report::{Location, Problem, Report};
@@ -10,23 +13,12 @@ use polkit_config::report::{Location, Problem, Report};
 use crate::emit::hook;
 use crate::failure::Failure;
 use crate::passwords::{Password, Passwords};
-use crate::policy::{Answer, Grant, Kind, Mode, OnFailure, Policy};
+use crate::policy::{Kind, OnFailure, Policy, Question};
 use crate::tree::Tree;
 
-/// Actions with which one is root, and how.
-const ROOT_EQUIVALENT: &[(&str, &str)] = &[
-    ("org.libvirt.unix.manage", "a domain can be given any disk or file of the host"),
-    ("org.libvirt.api.domain.write", "a domain can be given any disk or file of the host"),
-    ("org.freedesktop.policykit.exec", "pkexec runs any program as root"),
-    ("org.freedesktop.systemd1.manage-units", "a unit runs any program as root (systemd-run)"),
-    ("org.freedesktop.systemd1.manage-unit-files", "a unit file runs any program as root"),
-    ("org.freedesktop.systemd1.reload-daemon", "with a unit file, it runs any program as root"),
-    ("org.freedesktop.packagekit.package-install-untrusted", "a package's scripts run as root"),
-    ("org.freedesktop.accounts.user-administration", "it can make an administrator and set passwords"),
-    ("org.freedesktop.udisks2.filesystem-mount-system", "a file system can bring setuid programs"),
-    ("org.freedesktop.machine1.shell", "it opens a shell as root, in a machine or on the host"),
-    ("org.freedesktop.machine1.host-shell", "it opens a root shell on the host"),
-];
+pub use details::details;
+pub use look_alike::Shipped;
+pub use root::root_equivalent;
 
 /// What is known about the host or tree; what is not known is not checked, and that is said.
 #[derive(Debug)]
@@ -35,33 +27,10 @@ pub struct Surroundings<'a> {
     pub names: &'a Names,
     /// Their passwords.
     pub passwords: &'a Passwords,
+    /// The rules that packages brought.
+    pub shipped: &'a Shipped,
     /// Whether users and groups that are missing come later (`--create`).
     pub create: bool,
-}
-
-/// Notes, once each, the actions with which one is root. The least that would do is offered with it.
-pub fn root_equivalent(policy: &Policy, report: &mut Report) {
-    let mut said: BTreeSet<&str> = BTreeSet::new();
-    let gives = |answer| matches!(answer, Answer::Yes | Answer::AuthSelf | Answer::AuthSelfKeep);
-    // Of roles it is said what they give.
-    let narrowed = |grant: &Grant| policy.libvirt.as_ref().is_some_and(|it| it.mode == Mode::Acl && it.at == grant.at);
-    let grants = policy.grants.iter().filter(|grant| !narrowed(grant)).filter(|grant| {
-        let results = grant.results;
-        [results.any, results.inactive, results.active].into_iter().any(gives)
-    });
-    let asked = policy.hooks.iter().flat_map(|hook| &hook.actions);
-    for action in asked.chain(grants.flat_map(|grant| &grant.actions)) {
-        let Some((id, how)) = ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action.value) else { continue };
-        if !said.insert(id) {
-            continue;
-        }
-        let note = Problem::note(action.at.clone(), format!("`{id}` is root-equivalent: {how}"));
-        report.push(if *id == "org.libvirt.unix.manage" {
-            note.help("to list and to look, a read-only connection needs no policy at all: `virsh -r`")
-        } else {
-            note
-        });
-    }
 }
 
 /// Checks the names and passwords that the policy is about.
@@ -76,7 +45,8 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
             let found = around.names.user(&user.value).map_err(unreachable)?;
             let Some(found) = found else {
                 if !around.create {
-                    report.push(absent("user", &user.value, at, grant.kind));
+                    let hint = look_alike::user(&user.value, around.names).map_err(unreachable)?;
+                    report.push(absent("user", &user.value, at, grant.kind, hint));
                 }
                 continue;
             };
@@ -90,7 +60,8 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
             let at = group.at.clone();
             let Some(found) = around.names.group(&group.value).map_err(unreachable)? else {
                 if !around.create {
-                    report.push(absent("group", &group.value, at, grant.kind));
+                    let hint = around.shipped.group(&group.value, around.names).map_err(unreachable)?;
+                    report.push(absent("group", &group.value, at, grant.kind, hint));
                 }
                 continue;
             };
@@ -100,29 +71,35 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
     }
     for member in policy.members.iter().filter(|_| !around.create) {
         let help = "correct the name, or say --create when building an image: systemd-sysusers would create it";
+        let with = |hint: Option<String>| hint.map_or_else(|| help.to_owned(), |hint| format!("{hint}; {help}"));
         let (user, group) = (&member.user, &member.group);
         if around.names.user(&user.value).map_err(unreachable)?.is_none() {
+            let hint = look_alike::user(&user.value, around.names).map_err(unreachable)?;
             let message = format!("there is no user `{}`", user.value);
-            report.push(Problem::error(user.at.clone(), message).help(help));
+            report.push(Problem::error(user.at.clone(), message).help(with(hint)));
         } else if around.names.group(&user.value).map_err(unreachable)?.is_none() {
             let message = format!("there is no group `{0}`, and systemd-sysusers makes one for every user", user.value);
             let help = "it will be empty, and made when the system's accounts are next brought up to date";
             report.push(Problem::warning(user.at.clone(), message).help(help));
         }
         if around.names.group(&group.value).map_err(unreachable)?.is_none() {
+            let hint = around.shipped.group(&group.value, around.names).map_err(unreachable)?;
             let message = format!("there is no group `{}`", group.value);
-            report.push(Problem::error(group.at.clone(), message).help(help));
+            report.push(Problem::error(group.at.clone(), message).help(with(hint)));
         }
     }
     Ok(())
 }
 
 /// A grant to nobody is harmless; an agent for nobody is a mistake in what it guards.
-fn absent(what: &str, name: &str, at: Location, kind: Kind) -> Problem {
-    match kind {
-        Kind::Grant => Problem::warning(at, format!("there is no {what} `{name}`: the grant gives nobody anything")),
-        Kind::Agent => Problem::error(at, format!("there is no {what} `{name}`"))
-            .help("create it first, or say --create when building an image"),
+fn absent(what: &str, name: &str, at: Location, kind: Kind, hint: Option<String>) -> Problem {
+    match (kind, hint) {
+        (Kind::Grant, hint) => {
+            let problem = Problem::warning(at, format!("there is no {what} `{name}`: the grant gives nobody anything"));
+            hint.into_iter().fold(problem, Problem::help)
+        }
+        (Kind::Agent, hint) => Problem::error(at, format!("there is no {what} `{name}`"))
+            .help(hint.unwrap_or_else(|| "create it first, or say --create when building an image".to_owned())),
     }
 }
 
@@ -151,9 +128,16 @@ pub fn unreached_agents(policy: &Policy, report: &mut Report) {
             let memberships = policy.members.iter().filter(|member| member.user.value == user.value);
             let groups = memberships.map(|member| member.group.value.clone()).collect();
             for action in &agent.actions {
-                let answers =
-                    |grant: &&Grant| grant.kind == Kind::Grant && grant.covers(&action.value, &user.value, &groups);
-                if let Some(grant) = policy.grants.iter().find(answers) {
+                // A grant with details leaves the rest to the agent.
+                let question = Question {
+                    action: action.value.as_str(),
+                    user: &user.value,
+                    groups: &groups,
+                    netgroups: &BTreeSet::new(),
+                    details: &BTreeMap::new(),
+                };
+                let first = policy.grants.iter().find(|grant| grant.covers(&question));
+                if let Some(grant) = first.filter(|grant| grant.kind == Kind::Grant) {
                     let message = format!(
                         "`{}` answers {} for `{}` before the agent is asked",
                         grant.label, action.value, user.value
@@ -195,9 +179,11 @@ pub fn refusing_hooks(policy: &Policy, report: &mut Report) {
     }
     for grant in &policy.grants {
         for action in &grant.actions {
-            if let Some(hook) = policy.hook(&action.value).filter(|hook| hook.on_failure == OnFailure::No) {
-                let message = format!("`{}` never answers {}: `{}` does", grant.label, action.value, hook.label);
-                report.push(Problem::warning(action.at.clone(), message).help("leave one of the two out"));
+            for hook in policy.hooks.iter().filter(|hook| hook.on_failure == OnFailure::No) {
+                if let Some(asked) = hook.actions.iter().find(|asked| action.value.covers(&asked.value)) {
+                    let message = format!("`{}` never answers {}: `{}` does", grant.label, asked.value, hook.label);
+                    report.push(Problem::warning(action.at.clone(), message).help("leave one of the two out"));
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ pub mod libvirt;
 pub mod remove;
 pub mod restart;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use polkit_config::file::{fragments, is_mask, read_plain, read_trusted};
 use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
-use crate::check::{self, Surroundings};
+use crate::check::{self, Shipped, Surroundings};
 use crate::cli::Place;
 use crate::emit::{self, File, Origin, Owner};
 use crate::failure::Failure;
@@ -36,6 +37,8 @@ pub const WOULD_CHANGE: u8 = 4;
 pub const NOT_AS_EXPECTED: u8 = 1;
 
 const DIRECTORY: &str = "etc/polkit-policy-gen";
+/// The place of policy.toml among the fragments.
+const MAIN_SORTS_AS: &str = "50-policy.toml";
 
 /// A policy with its files, for one tree.
 #[derive(Debug)]
@@ -89,8 +92,10 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
         Names::of_root(tree.path()).map_err(|error| Failure::Unreachable(error.to_string()))?
     };
     let passwords = Passwords::of(&tree);
-    let around = Surroundings { names: &names, passwords: &passwords, create: place.create };
+    let shipped = Shipped::of(&tree);
+    let around = Surroundings { names: &names, passwords: &passwords, shipped: &shipped, create: place.create };
     check::check(&policy, &around, &mut report)?;
+    check::details(&policy, &mut report);
     check::unreached_agents(&policy, &mut report);
     check::refusing_hooks(&policy, &mut report);
     check::hooks(&policy, &tree, &mut report);
@@ -151,6 +156,10 @@ fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<Source>, Ori
         Ok(found) => paths.extend(found),
         Err(problem) => report.push(problem),
     }
+    // By name, among which policy.toml has the place of 50-policy.toml: the first grant that answers counts.
+    paths.sort_by_key(|path| {
+        if *path == main { Some(OsString::from(MAIN_SORTS_AS)) } else { path.file_name().map(OsString::from) }
+    });
     if paths.is_empty() && !report.has_errors() {
         return Err(Failure::Usage(format!("there is no {}: name a policy file", main.display())));
     }

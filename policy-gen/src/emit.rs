@@ -53,8 +53,14 @@ pub const HOOK: &str = "44-polkit-policy-gen-hook.rules";
 /// The rules that grant. Before the 49- of polkit-pkla-compat, which answers whatever a pkla file
 /// names, before the 50- and 60- of distributions and packages, and before openSUSE's 90-.
 pub const GRANTS: &str = "45-polkit-policy-gen.rules";
+/// The same, for who reads the file.
+const GRANTS_HERE: &str = "polkit takes the first answer in the order of the names of files: 45- comes before 49- (pkla \
+                           files), 50-, 60- (distributions, packages) and 90- (openSUSE's defaults).";
 /// The rules for the agent, after those that grant: what is granted outright needs no agent.
 pub const AGENT: &str = "46-polkit-policy-gen-agent.rules";
+/// The same, for who reads the file.
+const AGENT_HERE: &str = "polkit takes the first answer in the order of the names of files: 46- comes after our own 45- \
+                          (what it grants needs no agent), and before 49-, 50-, 60- and 90-.";
 /// The one file of our pkla directory.
 pub const PKLA: &str = "polkit-policy-gen.pkla";
 /// The memberships.
@@ -74,9 +80,11 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
             if !policy.hooks.is_empty() {
                 files.push(File { directory, name: HOOK, text: hook::emit(&policy.hooks, origin) });
             }
-            for (name, grants) in [(GRANTS, of(Kind::Grant)), (AGENT, of(Kind::Agent))] {
+            for (name, why_here, grants) in
+                [(GRANTS, GRANTS_HERE, of(Kind::Grant)), (AGENT, AGENT_HERE, of(Kind::Agent))]
+            {
                 if !grants.is_empty() {
-                    let mut text = rules::emit(&grants, origin);
+                    let mut text = rules::emit(&grants, why_here, origin);
                     if let Some(libvirt) = policy.libvirt.as_ref().filter(|it| name == GRANTS && !it.roles.is_empty()) {
                         text.push_str(&roles::emit(libvirt));
                     }
@@ -136,7 +144,7 @@ fn sysusers(policy: &Policy, origin: &Origin) -> String {
 
 fn check_for_rules(policy: &Policy, report: &mut Report) {
     for grant in &policy.grants {
-        for name in grant.users.iter().chain(&grant.groups) {
+        for name in grant.users.iter().chain(&grant.groups).chain(&grant.netgroups) {
             if name.value.chars().any(|character| u32::from(character) > 0xffff) {
                 let message = format!("a rule can never match the name `{}`", name.value);
                 let help = "Duktape takes a character beyond U+FFFF as another one than the same in a rules file \

@@ -2,20 +2,23 @@
 
 mod libvirt;
 mod read;
+mod systemd;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::Location;
 use polkit_config::table::Spanned;
 
 pub use libvirt::{Libvirt, MANAGE, Mode, Others, Role, RoleKind};
 pub use read::read;
+pub use systemd::ACTION as SYSTEMD_ACTION;
 
 /// A whole policy, of one file or several.
 #[derive(Debug, Default)]
 pub struct Policy {
-    /// Every `[[grant]]` in the order of the files, then every `[[agent]]`: the first that names
-    /// the subject and the action decides, as the first rule that answers does in polkit.
+    /// Every `[[grant]]` and `[[systemd]]` in the order of the files, then every `[[agent]]`: the first that names the
+    /// subject, the action and its details decides, as the first rule that answers does in polkit.
     pub grants: Vec<Grant>,
     /// Every `[[hook]]`. They come before all grants; no two name the same action.
     pub hooks: Vec<Hook>,
@@ -32,22 +35,50 @@ pub struct Grant {
     pub kind: Kind,
     /// Its `name`, or its place in the order.
     pub label: String,
-    /// Action ids, exact.
-    pub actions: Vec<Spanned<String>>,
+    /// Action ids and patterns of such.
+    pub actions: Vec<Spanned<ActionPattern>>,
     /// Users by name.
     pub users: Vec<Spanned<String>>,
     /// Groups by name.
     pub groups: Vec<Spanned<String>>,
+    /// Netgroups by name.
+    pub netgroups: Vec<Spanned<String>>,
+    /// What the action's details must be, all of them. Without any it is the same whatever they are.
+    pub details: Vec<Detail>,
     /// What polkit answers.
     pub results: Results,
     /// Its header in the file.
     pub at: Location,
 }
 
-/// The table that a grant was written as.
+/// What one detail of an action must be: there, and covered by one of the values.
+#[derive(Debug)]
+pub struct Detail {
+    /// The key that the mechanism passes to polkit.
+    pub key: Spanned<String>,
+    /// Exact, or with `*` for any characters.
+    pub values: Vec<Spanned<Glob>>,
+}
+
+/// What is asked of a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The action's id.
+    pub action: &'a str,
+    /// The subject's user by name.
+    pub user: &'a str,
+    /// The names of the user's groups.
+    pub groups: &'a BTreeSet<String>,
+    /// The names of the user's netgroups.
+    pub netgroups: &'a BTreeSet<String>,
+    /// What the mechanism says of the action.
+    pub details: &'a BTreeMap<String, String>,
+}
+
+/// Which file a grant belongs into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `[[grant]]`
+    /// `[[grant]]` and `[[systemd]]`
     Grant,
     /// `[[agent]]`: always [`Answer::AuthSelf`], to users only.
     Agent,
@@ -119,6 +150,12 @@ impl Answer {
     const ALL: [Self; 6] =
         [Self::Yes, Self::No, Self::AuthSelf, Self::AuthSelfKeep, Self::AuthAdmin, Self::AuthAdminKeep];
 
+    /// Whether polkit remembers an authentication for some minutes, for the action whatever its details.
+    #[must_use]
+    pub fn is_kept(self) -> bool {
+        matches!(self, Self::AuthSelfKeep | Self::AuthAdminKeep)
+    }
+
     /// The word for it, in policy files, in rules and in pkla.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -139,15 +176,34 @@ impl Results {
     pub fn always(answer: Answer) -> Self {
         Self { any: answer, inactive: answer, active: answer }
     }
+
+    /// Without a local session, in one in the background, and in one at the seat.
+    #[must_use]
+    pub fn all(self) -> [Answer; 3] {
+        [self.any, self.inactive, self.active]
+    }
+}
+
+impl Detail {
+    /// Whether these details have it.
+    #[must_use]
+    pub fn covers(&self, details: &BTreeMap<String, String>) -> bool {
+        let value = details.get(&self.key.value);
+        value.is_some_and(|value| self.values.iter().any(|known| known.value.covers(value)))
+    }
 }
 
 impl Grant {
-    /// Whether it names this subject and action.
+    /// Whether it answers this question.
     #[must_use]
-    pub fn covers(&self, action: &str, user: &str, groups: &BTreeSet<String>) -> bool {
-        self.actions.iter().any(|known| known.value == action)
-            && (self.users.iter().any(|known| known.value == user)
-                || self.groups.iter().any(|known| groups.contains(&known.value)))
+    pub fn covers(&self, question: &Question<'_>) -> bool {
+        let named =
+            |names: &[Spanned<String>], of: &BTreeSet<String>| names.iter().any(|name| of.contains(&name.value));
+        self.actions.iter().any(|known| known.value.covers(question.action))
+            && (self.users.iter().any(|known| known.value == question.user)
+                || named(&self.groups, question.groups)
+                || named(&self.netgroups, question.netgroups))
+            && self.details.iter().all(|detail| detail.covers(question.details))
     }
 }
 
@@ -171,10 +227,9 @@ impl Policy {
         self.hooks.iter().find(|hook| hook.actions.iter().any(|known| known.value == action))
     }
 
-    /// What the policy says about a subject: the results of the first grant that names it and the
-    /// action. `None` leaves the question to other rules.
+    /// What the policy says: the results of the first grant that answers. `None` leaves the question to other rules.
     #[must_use]
-    pub fn results(&self, action: &str, user: &str, groups: &BTreeSet<String>) -> Option<Results> {
-        self.grants.iter().find(|grant| grant.covers(action, user, groups)).map(|grant| grant.results)
+    pub fn results(&self, question: &Question<'_>) -> Option<Results> {
+        self.grants.iter().find(|grant| grant.covers(question)).map(|grant| grant.results)
     }
 }

@@ -7,7 +7,7 @@ use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
 use super::{DONE, explicit, option_problem, tell};
-use crate::check::{self, Surroundings};
+use crate::check::{self, Shipped, Surroundings};
 use crate::cli::Generate;
 use crate::emit::{self, File, Origin, Owner};
 use crate::failure::Failure;
@@ -33,6 +33,7 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
     let target = target::resolve(&spelling).await?;
     let format = target.format(options.target.format)?;
     surroundings(&spelling, &policy, &mut report)?;
+    check::details(&policy, &mut report);
     check::unreached_agents(&policy, &mut report);
     check::refusing_hooks(&policy, &mut report);
     check::root_equivalent(&policy, &mut report);
@@ -83,8 +84,10 @@ fn surroundings(spelling: &Spelling, policy: &policy::Policy, report: &mut Repor
             return Ok(());
         }
     };
-    let passwords = Passwords::of(&Tree::open(root.map(PathBuf::as_path))?);
-    check::check(policy, &Surroundings { names: &names, passwords: &passwords, create: false }, report)
+    let tree = Tree::open(root.map(PathBuf::as_path))?;
+    let (passwords, shipped) = (Passwords::of(&tree), Shipped::of(&tree));
+    let around = Surroundings { names: &names, passwords: &passwords, shipped: &shipped, create: false };
+    check::check(policy, &around, report)
 }
 
 fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure> {

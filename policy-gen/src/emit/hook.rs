@@ -12,6 +12,10 @@ use crate::policy::{Hook, OnFailure};
 /// The hook's program. `make build LIBEXECDIR=…` says where it will be.
 pub const PROGRAM: &str = concat!(env!("PSA_LIBEXECDIR"), "/polkit-service-agent-hook");
 
+/// Why the file has its place in the order, for who reads it.
+const HERE: &str = "polkit takes the first answer in the order of the names of files: 44- comes before all that answers \
+                    without the agent.";
+
 /// What asks. Nothing in it can throw, which would deny every action of the host, and it returns null, "yes" or "no".
 const ASK: &str = r#"    };
     var own = Object.prototype.hasOwnProperty;
@@ -67,8 +71,11 @@ pub fn emit(hooks: &[Hook], origin: &Origin) -> String {
             actions.entry(&action.value).or_insert(hook);
         }
     }
-    let mut out =
-        format!("// {}\n(function () {{\n    var hook = {};\n\n", super::first_line(origin), javascript(PROGRAM));
+    let mut out = format!(
+        "// {}\n// {HERE}\n(function () {{\n    var hook = {};\n\n",
+        super::first_line(origin),
+        javascript(PROGRAM)
+    );
     out.push_str(
         "    // Of each action, the details that the agent is told, and what it comes to without a yes or no of the agent. null\n    \
          // leaves it to the rules that follow. \"no\" refuses, whatever they say: an agent that has no rule for the subject\n    \

@@ -5,6 +5,8 @@
 //! in a role gets a no for all that none of its roles gives. connect_driver is not looked at: one object comes under
 //! two names (`QEMU` and `network`, by who asks).
 
+use polkit_config::table::Spanned;
+
 use super::quote::{comment, javascript};
 use crate::libvirt::permissions::{NEEDS, PREFIX, Scope};
 use crate::policy::{Libvirt, Others, Role, RoleKind};
@@ -168,7 +170,7 @@ pub fn emit(libvirt: &Libvirt) -> String {
     for one in &libvirt.roles {
         out.push_str(&format!("    // {}\n", comment(&one.label)));
         for people in people(one) {
-            for domains in chunks(&one.domains) {
+            for domains in one.domains.chunks(PART).map(list) {
                 out.push_str(&format!(
                     "    (function () {{\n        role({}, {people},\n            {domains}, {}, {});\n    }}());\n",
                     level(one.kind),
@@ -190,14 +192,8 @@ fn named(scope: Scope) -> String {
     scope.detail().map_or_else(|| "null".to_owned(), javascript)
 }
 
-type Names = [polkit_config::table::Spanned<String>];
-
-fn list(names: &Names) -> String {
-    format!("[{}]", names.iter().map(|name| javascript(&name.value)).collect::<Vec<_>>().join(", "))
-}
-
-fn chunks(names: &Names) -> Vec<String> {
-    names.chunks(PART).map(list).collect()
+fn list<T: AsRef<str>>(names: &[Spanned<T>]) -> String {
+    format!("[{}]", names.iter().map(|name| javascript(name.value.as_ref())).collect::<Vec<_>>().join(", "))
 }
 
 fn people(role: &Role) -> Vec<String> {

@@ -3,52 +3,36 @@
 //! The grants are a table: of an action, of a name, the number of the first grant that names it.
 //! polkitd looks up the user and each of the user's groups, so that a check costs the same
 //! with ten grants or ten thousand; the lowest number found is the first grant that applies.
+//! A pattern of actions is found by what it begins with, and there are few lengths of that.
+//! Where details count, a name has a list of numbers, which is gone through until one applies.
+//! Each netgroup of an action is asked about, until no earlier grant can be found.
 //! Keys begin with `$`, so that no name is one of those that every object has (`__proto__`,
 //! `toString`), and are looked up as the table's own, so that nothing that another rules file puts
 //! on `Object.prototype` is found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use polkit_config::pattern::{ActionPattern, Glob};
 
 use super::Origin;
 use super::quote::{comment, javascript};
-use crate::policy::Grant;
+use crate::policy::{Detail, Grant};
 
-/// How many names stand in one function: Duktape takes 65,535 constants in each, and drops the
+/// How many names and values stand in one function: Duktape takes 65,535 constants in each, and drops the
 /// whole file if there are more.
 const PART: usize = 10_000;
 
-/// What decides. Nothing in it can throw, which would deny every action of the host, and it returns
-/// null or one of polkit's result words (as text: `polkit.Result` is absent from 0.106).
-const DECIDE: &str = r#"
-    polkit.addRule(function (action, subject) {
-        var entry = find(actions, action.id);
-        if (entry === null) {
-            return null;
-        }
-        var first = find(entry.users, subject.user);
-        var groups = subject.groups || [];
-        for (var i = 0; i < groups.length; i += 1) {
-            var found = find(entry.groups, groups[i]);
-            if (found !== null && (first === null || found < first)) {
-                first = found;
-            }
-        }
-        if (first === null) {
-            return null;
-        }
-        var result = results[first];
-        if (!subject.local) {
-            return result.any;
-        }
-        return subject.active ? result.active : result.inactive;
-    });
-}());
-"#;
-
-/// The tables and how they are filled and read.
-const TABLES: &str = r#"
-    // Of each action, of each name, the first grant that has it.
+/// What finds a grant. Nothing in it can throw, which would deny every action of the host.
+const FIND: &str = r#"(function () {
+    // The grants in their order: the answers without a local session, in an inactive one and in an active one, and what
+    // the action's details must be (one of the exact values, or covered by a pattern, which is cut at its stars).
+    var grants = [];
+    // Of each action or pattern of such, of each name, the first grant that has it. Where details count, it is a list of
+    // grants, up to the first that does not ask for them.
     var actions = {};
+    // Of what patterns begin with, the patterns; those with a star in their midst as an expression, too.
+    var patterns = {};
+    var lengths = [];
     var own = Object.prototype.hasOwnProperty;
 
     function find(table, name) {
@@ -64,77 +48,288 @@ const TABLES: &str = r#"
         }
     }
 
-    function add(action, part) {
-        var key = "$" + action;
-        if (!own.call(actions, key)) {
-            actions[key] = {users: {}, groups: {}};
+    function addGrants(part) {
+        for (var i = 0; i < part.length; i += 1) {
+            grants.push(part[i]);
         }
-        copy(part.users, actions[key].users);
-        copy(part.groups, actions[key].groups);
+    }
+
+    function addNames(part) {
+        for (var i = 0; i < part.length; i += 1) {
+            var key = "$" + part[i].action;
+            if (!own.call(actions, key)) {
+                actions[key] = {users: {}, groups: {}, netgroups: {}};
+            }
+            copy(part[i].users, actions[key].users);
+            copy(part[i].groups, actions[key].groups);
+            copy(part[i].netgroups, actions[key].netgroups);
+        }
+    }
+
+    function addPatterns(part) {
+        for (var i = 0; i < part.length; i += 1) {
+            var key = "$" + part[i].begins;
+            if (!own.call(patterns, key)) {
+                patterns[key] = [];
+            }
+            patterns[key].push(part[i]);
+        }
+    }
+
+    function covers(parts, text) {
+        var last = parts.length - 1;
+        var at = parts[0].length;
+        var end = text.length - parts[last].length;
+        if (at > end || text.slice(0, at) !== parts[0] || text.slice(end) !== parts[last]) {
+            return false;
+        }
+        for (var i = 1; i < last; i += 1) {
+            at = text.indexOf(parts[i], at);
+            if (at === -1 || at + parts[i].length > end) {
+                return false;
+            }
+            at += parts[i].length;
+        }
+        return true;
+    }
+
+    function holds(detail, action) {
+        var value = typeof action.lookup === "function" ? action.lookup(detail.key) : null;
+        if (typeof value !== "string") {
+            return false;
+        }
+        if (find(detail.exact, value) !== null) {
+            return true;
+        }
+        for (var i = 0; i < detail.patterns.length; i += 1) {
+            if (covers(detail.patterns[i], value)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    function applies(grant, action) {
+        if (!own.call(grant, "details")) {
+            return true;
+        }
+        for (var i = 0; i < grant.details.length; i += 1) {
+            if (!holds(grant.details[i], action)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    // `first`, or an earlier one of these that applies.
+    function earlier(numbers, action, first) {
+        if (numbers === null) {
+            return first;
+        }
+        var list = typeof numbers === "number" ? [numbers] : numbers;
+        for (var i = 0; i < list.length && (first === null || list[i] < first); i += 1) {
+            if (applies(grants[list[i]], action)) {
+                return list[i];
+            }
+        }
+        return first;
+    }
+
+    // `first`, or an earlier one that names the subject for what `pattern` covers.
+    function named(pattern, action, subject, first) {
+        var entry = find(actions, pattern);
+        if (entry === null) {
+            return first;
+        }
+        first = earlier(find(entry.users, subject.user), action, first);
+        var groups = subject.groups || [];
+        for (var i = 0; i < groups.length; i += 1) {
+            first = earlier(find(entry.groups, groups[i]), action, first);
+        }
+        for (var key in entry.netgroups) {
+            if (own.call(entry.netgroups, key)) {
+                var found = earlier(entry.netgroups[key], action, first);
+                if (found !== first && subject.isInNetGroup(key.slice(1))) {
+                    first = found;
+                }
+            }
+        }
+        return first;
     }
 
 "#;
 
+/// What decides. It returns null or one of polkit's result words (as text: `polkit.Result` is absent from 0.106).
+const DECIDE: &str = r#"
+    polkit.addRule(function (action, subject) {
+        var first = named(action.id, action, subject, null);
+        for (var i = 0; i < lengths.length && lengths[i] <= action.id.length; i += 1) {
+            var found = find(patterns, action.id.slice(0, lengths[i])) || [];
+            for (var j = 0; j < found.length; j += 1) {
+                if (found[j].expression === null || found[j].expression.test(action.id)) {
+                    first = named(found[j].pattern, action, subject, first);
+                }
+            }
+        }
+        if (first === null) {
+            return null;
+        }
+        var grant = grants[first];
+        if (!subject.local) {
+            return grant.any;
+        }
+        return subject.active ? grant.active : grant.inactive;
+    });
+}());
+"#;
+
+/// Of a name the numbers of the grants that have it: those with details, up to the first without.
 #[derive(Default)]
-struct Entry<'a> {
-    users: BTreeMap<&'a str, usize>,
-    groups: BTreeMap<&'a str, usize>,
+struct Numbers {
+    list: Vec<usize>,
+    is_complete: bool,
 }
 
-/// A rules file. The same grants give the same bytes.
+impl Numbers {
+    fn add(&mut self, number: usize, grant: &Grant) {
+        // A grant may name somebody twice.
+        if !self.is_complete && self.list.last() != Some(&number) {
+            self.list.push(number);
+            self.is_complete = grant.details.is_empty();
+        }
+    }
+
+    fn to_javascript(&self) -> String {
+        match self.list.as_slice() {
+            [one] if self.is_complete => one.to_string(),
+            several => format!("[{}]", several.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
+/// Whom the grants of an action, or of a pattern of such, name: users, groups and netgroups.
+struct Names<'a> {
+    pattern: &'a ActionPattern,
+    tables: [BTreeMap<&'a str, Numbers>; 3],
+}
+
+/// A line of a table: how much it weighs in constants, its text, and a comment.
+struct Line {
+    weight: usize,
+    text: String,
+    comment: Option<String>,
+}
+
+/// A rules file, which says in its second line why it has this place in the order of files. The same grants give the same bytes.
 #[must_use]
-pub fn emit(grants: &[&Grant], origin: &Origin) -> String {
-    let mut actions: BTreeMap<&str, Entry<'_>> = BTreeMap::new();
+pub fn emit(grants: &[&Grant], why_here: &str, origin: &Origin) -> String {
+    let mut names: BTreeMap<&str, Names<'_>> = BTreeMap::new();
     for (number, grant) in grants.iter().enumerate() {
         for action in &grant.actions {
-            let entry = actions.entry(&action.value).or_default();
-            for user in &grant.users {
-                entry.users.entry(&user.value).or_insert(number);
-            }
-            for group in &grant.groups {
-                entry.groups.entry(&group.value).or_insert(number);
+            let pattern = &action.value;
+            let of_action =
+                names.entry(pattern.as_str()).or_insert_with(|| Names { pattern, tables: Default::default() });
+            for (table, named) in of_action.tables.iter_mut().zip([&grant.users, &grant.groups, &grant.netgroups]) {
+                for name in named {
+                    table.entry(&name.value).or_default().add(number, grant);
+                }
             }
         }
     }
-    let mut out = format!("// {}\n(function () {{\n", super::first_line(origin));
-    out.push_str("    // The answers of each grant: without a local session, in an inactive one, in an active one.\n");
-    out.push_str("    var results = [");
-    for (number, grant) in grants.iter().enumerate() {
-        let (results, comma) = (grant.results, if number + 1 < grants.len() { "," } else { "" });
-        out.push_str(&format!(
-            "\n        {{any: \"{}\", inactive: \"{}\", active: \"{}\"}}{comma} // {number}: {}",
-            results.any.word(),
-            results.inactive.word(),
-            results.active.word(),
-            comment(&grant.label)
-        ));
-    }
-    out.push_str("\n    ];\n");
-    out.push_str(TABLES);
-    for (action, entry) in &actions {
-        for (users, groups) in parts(entry) {
-            out.push_str(&format!(
-                "    add({}, (function () {{\n        return {{\n            users: {users},\n            \
-                 groups: {groups}\n        }};\n    }}()));\n",
-                javascript(action),
-            ));
-        }
-    }
-    out.push_str(DECIDE);
+    let mut out = format!("// {}\n// {why_here}\n{FIND}", super::first_line(origin));
+    add(&mut out, "addGrants", grants.iter().enumerate().map(|(number, grant)| grant_line(number, grant)));
+    add(&mut out, "addNames", names.iter().flat_map(|(action, names)| name_lines(action, names)));
+    let patterns: Vec<&ActionPattern> = names.values().map(|names| names.pattern).filter(|p| !p.is_exact()).collect();
+    add(&mut out, "addPatterns", patterns.iter().map(|pattern| pattern_line(pattern)));
+    let lengths: BTreeSet<usize> = patterns.iter().map(|pattern| beginning(pattern).len()).collect();
+    let lengths: Vec<String> = lengths.iter().map(usize::to_string).collect();
+    out.push_str(&format!("    lengths = [{}];\n{DECIDE}", lengths.join(", ")));
     out
 }
 
-/// The tables of an action, cut into parts.
-fn parts(entry: &Entry<'_>) -> Vec<(String, String)> {
-    let cut = |numbers: &BTreeMap<&str, usize>| -> Vec<String> {
-        let pairs: Vec<String> = numbers.iter().map(|(name, number)| format!("{}: {number}", key(name))).collect();
-        pairs.chunks(PART).map(|part| format!("{{{}}}", part.join(", "))).collect()
+/// Calls `function` with lists of these lines, no more in one list than a function of the engine takes.
+fn add(out: &mut String, function: &str, lines: impl Iterator<Item = Line>) {
+    let mut lines = lines.peekable();
+    while lines.peek().is_some() {
+        out.push_str(&format!("    {function}((function () {{\n        return ["));
+        let mut room = PART;
+        let mut first = true;
+        while let Some(line) = lines.next_if(|line| first || line.weight <= room) {
+            room = room.saturating_sub(line.weight);
+            first = false;
+            let follows = lines.peek().is_some_and(|next| next.weight <= room);
+            let comma = if follows { "," } else { "" };
+            let comment = line.comment.map_or_else(String::new, |comment| format!(" // {comment}"));
+            out.push_str(&format!("\n            {}{comma}{comment}", line.text));
+        }
+        out.push_str("\n        ];\n    }()));\n");
+    }
+}
+
+fn grant_line(number: usize, grant: &Grant) -> Line {
+    let [any, inactive, active] = grant.results.all().map(|answer| javascript(answer.word()));
+    let mut text = format!("{{any: {any}, inactive: {inactive}, active: {active}");
+    if !grant.details.is_empty() {
+        let details: Vec<String> = grant.details.iter().map(detail).collect();
+        text.push_str(&format!(", details: [{}]", details.join(", ")));
+    }
+    text.push('}');
+    let values: usize = grant.details.iter().map(|detail| detail.values.len()).sum();
+    Line { weight: 1 + values, text, comment: Some(format!("{number}: {}", comment(&grant.label))) }
+}
+
+fn detail(detail: &Detail) -> String {
+    let (exact, patterns): (Vec<_>, Vec<_>) =
+        detail.values.iter().map(|value| &value.value).partition(|v| v.is_exact());
+    let exact: BTreeSet<&str> = exact.into_iter().map(Glob::as_str).collect();
+    let patterns: BTreeSet<&str> = patterns.into_iter().map(Glob::as_str).collect();
+    let exact: Vec<String> = exact.into_iter().map(|value| format!("{}: true", key(value))).collect();
+    let cut = |pattern: &str| format!("[{}]", pattern.split('*').map(javascript).collect::<Vec<_>>().join(", "));
+    let patterns: Vec<String> = patterns.into_iter().map(cut).collect();
+    let name = javascript(&detail.key.value);
+    format!("{{key: {name}, exact: {{{}}}, patterns: [{}]}}", exact.join(", "), patterns.join(", "))
+}
+
+/// The names of an action, cut into as many lines as it takes.
+fn name_lines(action: &str, names: &Names<'_>) -> Vec<Line> {
+    let tables = names.tables.iter().enumerate();
+    let all: Vec<(usize, &str, &Numbers)> =
+        tables.flat_map(|(kind, table)| table.iter().map(move |(name, numbers)| (kind, *name, numbers))).collect();
+    let line = |part: &[(usize, &str, &Numbers)]| {
+        let table = |wanted: usize| {
+            let own = part.iter().filter(|(kind, ..)| *kind == wanted);
+            let pairs: Vec<String> =
+                own.map(|(_, name, numbers)| format!("{}: {}", key(name), numbers.to_javascript())).collect();
+            format!("{{{}}}", pairs.join(", "))
+        };
+        let (users, groups, netgroups) = (table(0), table(1), table(2));
+        let text = format!(
+            "{{\n                action: {},\n                users: {users},\n                groups: {groups},\n                \
+             netgroups: {netgroups}\n            }}",
+            javascript(action)
+        );
+        Line { weight: part.len(), text, comment: None }
     };
-    let (mut users, mut groups) = (cut(&entry.users), cut(&entry.groups));
-    let count = users.len().max(groups.len());
-    users.resize(count, "{}".to_owned());
-    groups.resize(count, "{}".to_owned());
-    users.into_iter().zip(groups).collect()
+    all.chunks(PART).map(line).collect()
+}
+
+/// A pattern with its beginning, and with an expression unless that says all.
+fn pattern_line(pattern: &ActionPattern) -> Line {
+    let (text, begins) = (pattern.as_str(), beginning(pattern));
+    let expression = if text.strip_suffix('*') == Some(begins) { "null".to_owned() } else { expression(text) };
+    let text = format!("{{begins: {}, pattern: {}, expression: {expression}}}", javascript(begins), javascript(text));
+    Line { weight: 3, text, comment: None }
+}
+
+/// What is before the first star.
+fn beginning(pattern: &ActionPattern) -> &str {
+    pattern.as_str().split('*').next().unwrap_or_default()
+}
+
+/// A pattern as a regular expression. It has letters, digits, `-`, `_`, `.` and `*` only.
+fn expression(pattern: &str) -> String {
+    let (start, end) = pattern.strip_suffix('*').map_or((pattern, ""), |start| (start, ".*"));
+    format!("/^{}{end}$/", start.replace('.', "\\.").replace('*', "[^.]*"))
 }
 
 fn key(name: &str) -> String {

@@ -51,15 +51,17 @@ fn rules_are_tables_that_any_engine_reads() {
     );
     assert_snapshot!(files[0].text, @r#"
     // Written by polkit-policy-gen from /etc/p.toml. To change it, edit that and run `polkit-policy-gen install`.
+    // polkit takes the first answer in the order of the names of files: 45- comes before 49- (pkla files), 50-, 60- (distributions, packages) and 90- (openSUSE's defaults).
     (function () {
-        // The answers of each grant: without a local session, in an inactive one, in an active one.
-        var results = [
-            {any: "yes", inactive: "yes", active: "yes"}, // 0: web panel
-            {any: "yes", inactive: "yes", active: "yes"} // 1: grant 2
-        ];
-
-        // Of each action, of each name, the first grant that has it.
+        // The grants in their order: the answers without a local session, in an inactive one and in an active one, and what
+        // the action's details must be (one of the exact values, or covered by a pattern, which is cut at its stars).
+        var grants = [];
+        // Of each action or pattern of such, of each name, the first grant that has it. Where details count, it is a list of
+        // grants, up to the first that does not ask for them.
         var actions = {};
+        // Of what patterns begin with, the patterns; those with a star in their midst as an expression, too.
+        var patterns = {};
+        var lengths = [];
         var own = Object.prototype.hasOwnProperty;
 
         function find(table, name) {
@@ -75,49 +77,157 @@ fn rules_are_tables_that_any_engine_reads() {
             }
         }
 
-        function add(action, part) {
-            var key = "$" + action;
-            if (!own.call(actions, key)) {
-                actions[key] = {users: {}, groups: {}};
+        function addGrants(part) {
+            for (var i = 0; i < part.length; i += 1) {
+                grants.push(part[i]);
             }
-            copy(part.users, actions[key].users);
-            copy(part.groups, actions[key].groups);
         }
 
-        add("org.libvirt.unix.manage", (function () {
-            return {
-                users: {"$__proto__": 0, "$alice": 0},
-                groups: {"$k\u00f6ln\"\u003cscript>": 1, "$libvirt": 0}
-            };
-        }()));
-        add("org.libvirt.unix.monitor", (function () {
-            return {
-                users: {"$__proto__": 0, "$alice": 0},
-                groups: {"$libvirt": 0}
-            };
-        }()));
-
-        polkit.addRule(function (action, subject) {
-            var entry = find(actions, action.id);
-            if (entry === null) {
-                return null;
+        function addNames(part) {
+            for (var i = 0; i < part.length; i += 1) {
+                var key = "$" + part[i].action;
+                if (!own.call(actions, key)) {
+                    actions[key] = {users: {}, groups: {}, netgroups: {}};
+                }
+                copy(part[i].users, actions[key].users);
+                copy(part[i].groups, actions[key].groups);
+                copy(part[i].netgroups, actions[key].netgroups);
             }
-            var first = find(entry.users, subject.user);
+        }
+
+        function addPatterns(part) {
+            for (var i = 0; i < part.length; i += 1) {
+                var key = "$" + part[i].begins;
+                if (!own.call(patterns, key)) {
+                    patterns[key] = [];
+                }
+                patterns[key].push(part[i]);
+            }
+        }
+
+        function covers(parts, text) {
+            var last = parts.length - 1;
+            var at = parts[0].length;
+            var end = text.length - parts[last].length;
+            if (at > end || text.slice(0, at) !== parts[0] || text.slice(end) !== parts[last]) {
+                return false;
+            }
+            for (var i = 1; i < last; i += 1) {
+                at = text.indexOf(parts[i], at);
+                if (at === -1 || at + parts[i].length > end) {
+                    return false;
+                }
+                at += parts[i].length;
+            }
+            return true;
+        }
+
+        function holds(detail, action) {
+            var value = typeof action.lookup === "function" ? action.lookup(detail.key) : null;
+            if (typeof value !== "string") {
+                return false;
+            }
+            if (find(detail.exact, value) !== null) {
+                return true;
+            }
+            for (var i = 0; i < detail.patterns.length; i += 1) {
+                if (covers(detail.patterns[i], value)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        function applies(grant, action) {
+            if (!own.call(grant, "details")) {
+                return true;
+            }
+            for (var i = 0; i < grant.details.length; i += 1) {
+                if (!holds(grant.details[i], action)) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        // `first`, or an earlier one of these that applies.
+        function earlier(numbers, action, first) {
+            if (numbers === null) {
+                return first;
+            }
+            var list = typeof numbers === "number" ? [numbers] : numbers;
+            for (var i = 0; i < list.length && (first === null || list[i] < first); i += 1) {
+                if (applies(grants[list[i]], action)) {
+                    return list[i];
+                }
+            }
+            return first;
+        }
+
+        // `first`, or an earlier one that names the subject for what `pattern` covers.
+        function named(pattern, action, subject, first) {
+            var entry = find(actions, pattern);
+            if (entry === null) {
+                return first;
+            }
+            first = earlier(find(entry.users, subject.user), action, first);
             var groups = subject.groups || [];
             for (var i = 0; i < groups.length; i += 1) {
-                var found = find(entry.groups, groups[i]);
-                if (found !== null && (first === null || found < first)) {
-                    first = found;
+                first = earlier(find(entry.groups, groups[i]), action, first);
+            }
+            for (var key in entry.netgroups) {
+                if (own.call(entry.netgroups, key)) {
+                    var found = earlier(entry.netgroups[key], action, first);
+                    if (found !== first && subject.isInNetGroup(key.slice(1))) {
+                        first = found;
+                    }
+                }
+            }
+            return first;
+        }
+
+        addGrants((function () {
+            return [
+                {any: "yes", inactive: "yes", active: "yes"}, // 0: web panel
+                {any: "yes", inactive: "yes", active: "yes"} // 1: grant 2
+            ];
+        }()));
+        addNames((function () {
+            return [
+                {
+                    action: "org.libvirt.unix.manage",
+                    users: {"$__proto__": 0, "$alice": 0},
+                    groups: {"$k\u00f6ln\"\u003cscript>": 1, "$libvirt": 0},
+                    netgroups: {}
+                },
+                {
+                    action: "org.libvirt.unix.monitor",
+                    users: {"$__proto__": 0, "$alice": 0},
+                    groups: {"$libvirt": 0},
+                    netgroups: {}
+                }
+            ];
+        }()));
+        lengths = [];
+
+        polkit.addRule(function (action, subject) {
+            var first = named(action.id, action, subject, null);
+            for (var i = 0; i < lengths.length && lengths[i] <= action.id.length; i += 1) {
+                var found = find(patterns, action.id.slice(0, lengths[i])) || [];
+                for (var j = 0; j < found.length; j += 1) {
+                    if (found[j].expression === null || found[j].expression.test(action.id)) {
+                        first = named(found[j].pattern, action, subject, first);
+                    }
                 }
             }
             if (first === null) {
                 return null;
             }
-            var result = results[first];
+            var grant = grants[first];
             if (!subject.local) {
-                return result.any;
+                return grant.any;
             }
-            return subject.active ? result.active : result.inactive;
+            return subject.active ? grant.active : grant.inactive;
         });
     }());
     "#);
@@ -131,6 +241,85 @@ fn rules_are_tables_that_any_engine_reads() {
     # Written by polkit-policy-gen from /etc/p.toml. To change it, edit that and run `polkit-policy-gen install`.
     m www-data vm
     ");
+}
+
+const NARROWED: &str = r#"
+[[systemd]]
+units = ["nginx.service", "app@*.service"]
+verbs = ["restart", "reload"]
+groups = ["deploy"]
+
+[[grant]]
+actions = ["org.libvirt.*", "org.*.manage", "org.a.*.b*"]
+netgroups = ["ops"]
+groups = ["deploy"]
+result = "no"
+"#;
+
+#[test]
+fn patterns_details_and_netgroups_are_tables_too() {
+    let (files, problems) = emitted(NARROWED, Format::Rules, Owner::Admin);
+    assert_eq!(problems, [""; 0]);
+    let tables = files[0].text.split("    addGrants((").nth(1).unwrap().split("    polkit.addRule(").next().unwrap();
+    assert_snapshot!(tables, @r#"
+    function () {
+            return [
+                {any: "yes", inactive: "yes", active: "yes", details: [{key: "unit", exact: {"$nginx.service": true}, patterns: [["app@", ".service"]]}, {key: "verb", exact: {"$reload": true, "$restart": true}, patterns: []}]}, // 0: systemd 1
+                {any: "no", inactive: "no", active: "no"} // 1: grant 1
+            ];
+        }()));
+        addNames((function () {
+            return [
+                {
+                    action: "org.*.manage",
+                    users: {},
+                    groups: {"$deploy": 1},
+                    netgroups: {"$ops": 1}
+                },
+                {
+                    action: "org.a.*.b*",
+                    users: {},
+                    groups: {"$deploy": 1},
+                    netgroups: {"$ops": 1}
+                },
+                {
+                    action: "org.freedesktop.systemd1.manage-units",
+                    users: {},
+                    groups: {"$deploy": [0]},
+                    netgroups: {}
+                },
+                {
+                    action: "org.libvirt.*",
+                    users: {},
+                    groups: {"$deploy": 1},
+                    netgroups: {"$ops": 1}
+                }
+            ];
+        }()));
+        addPatterns((function () {
+            return [
+                {begins: "org.", pattern: "org.*.manage", expression: /^org\.[^.]*\.manage$/},
+                {begins: "org.a.", pattern: "org.a.*.b*", expression: /^org\.a\.[^.]*\.b.*$/},
+                {begins: "org.libvirt.", pattern: "org.libvirt.*", expression: null}
+            ];
+        }()));
+        lengths = [4, 6, 12];
+    "#);
+}
+
+#[test]
+fn pkla_refuses_details_and_stars_in_the_midst_by_name() {
+    let (_, problems) = emitted(NARROWED, Format::Pkla, Owner::Admin);
+    assert_snapshot!(problems.join("\n"), @r"
+    p.toml:2:1: pkla cannot say `systemd 1`: it knows nothing of an action's details (only rules can: polkit 0.106 or later. Without details it would be for all units, domains or programs)
+    p.toml:8:29: pkla cannot say `org.*.manage`: its `*` does not end at a dot (name the actions, or end the pattern with its first star: `org.libvirt.*`)
+    p.toml:8:45: pkla cannot say `org.a.*.b*`: its `*` does not end at a dot (name the actions, or end the pattern with its first star: `org.libvirt.*`)
+    ");
+    let text = "[[grant]]\nactions = ['org.libvirt.*', 'a.b']\nnetgroups = ['ops']\ngroups = ['vm']\nresult = 'yes'\n";
+    let (files, problems) = emitted(text, Format::Pkla, Owner::Admin);
+    assert_eq!(problems, [""; 0]);
+    let expected = "[1]\nIdentity=unix-netgroup:ops;unix-group:vm\nAction=org.libvirt.*;a.b\nResultAny=yes\n";
+    assert!(files[0].text.contains(expected), "{}", files[0].text);
 }
 
 const HOOKS: &str = r#"
@@ -152,6 +341,7 @@ fn the_hook_is_asked_about_its_actions_and_sorts_first() {
     assert!(files.is_sorted_by_key(File::path));
     assert_snapshot!(files[0].text.replace(hook::PROGRAM, "PROGRAM"), @r#"
     // Written by polkit-policy-gen from /etc/p.toml. To change it, edit that and run `polkit-policy-gen install`.
+    // polkit takes the first answer in the order of the names of files: 44- comes before all that answers without the agent.
     (function () {
         var hook = "PROGRAM";
 
@@ -228,34 +418,27 @@ fn a_package_s_files_lie_below_usr() {
 }
 
 #[test]
-fn pkla_has_every_identity_once_and_all_three_results() {
+fn pkla_has_the_first_grant_last_and_all_three_results() {
     let sample = SAMPLE.replace("</script>", "").replace("auth_self", "yes").replace("[[agent]]", "[[agents]]");
     let sample = sample.split("[[agents]]").next().unwrap().to_owned();
     let (files, problems) = emitted(&sample, Format::Pkla, Owner::Admin);
     assert_eq!(problems, [""; 0]);
     assert_snapshot!(files[0].text, @r#"
     # Written by polkit-policy-gen from /etc/p.toml. To change it, edit that and run `polkit-policy-gen install`.
-
-    # web panel
-    [1 org.libvirt.unix.manage]
-    Identity=unix-user:alice;unix-user:__proto__;unix-group:libvirt
-    Action=org.libvirt.unix.manage
-    ResultAny=yes
-    ResultInactive=yes
-    ResultActive=yes
-
-    # web panel
-    [2 org.libvirt.unix.monitor]
-    Identity=unix-user:alice;unix-user:__proto__;unix-group:libvirt
-    Action=org.libvirt.unix.monitor
-    ResultAny=yes
-    ResultInactive=yes
-    ResultActive=yes
+    # polkit takes the last match in the order of the names of directories: this one comes after 10-vendor.d, 20-org.d and 30-site.d, and before 50-local.d and 90-mandatory.d.
 
     # grant 2
-    [3 org.libvirt.unix.manage]
-    Identity=unix-group:köln"
+    [2]
+    Identity=unix-group:köln";unix-group:libvirt
     Action=org.libvirt.unix.manage
+    ResultAny=yes
+    ResultInactive=yes
+    ResultActive=yes
+
+    # web panel
+    [1]
+    Identity=unix-user:alice;unix-user:__proto__;unix-group:libvirt
+    Action=org.libvirt.unix.manage;org.libvirt.unix.monitor
     ResultAny=yes
     ResultInactive=yes
     ResultActive=yes
@@ -280,7 +463,7 @@ fn what_pkla_cannot_say_is_refused_by_name() {
     assert_eq!(refused("users = 'u'", "users = 'v'"), [""; 0]);
     // The second one's user is shadowed by the first in our order, and never written.
     assert_eq!(refused("users = 'u'", "users = 'u'"), [""; 0]);
-    assert_snapshot!(refused("groups = 'g'", "users = 'u'").join("\n"), @r#"p.toml:6:1: pkla cannot say that `groups = "g"` comes before `users = "u"` for a.b: the entry of a user beats that of a group (give both the same result, or write the one that names users first)"#);
+    assert_snapshot!(refused("groups = 'g'", "users = 'u'").join("\n"), @r#"p.toml:6:1: pkla cannot say that `groups = "g"` comes before `users = "u"` for a.b: the entry of a user or netgroup beats that of a group (give both the same result, or write the one that names users first)"#);
     assert_snapshot!(refused("groups = 'g'", "groups = 'h'").join("\n"), @r#"p.toml:6:1: pkla cannot say that `groups = "g"` comes before `groups = "h"` for a.b: which of a user's groups counts is not defined (give both the same result, or write the one that names users first)"#);
     assert_snapshot!(refused("users = 'a*'", "users = 'b;c'").join("\n"), @r"
     p.toml:4:9: pkla cannot name `a*`: `*`, `?` and `;` do not stand for themselves (only rules can: polkit 0.106 or later)
@@ -301,7 +484,7 @@ fn many_names_are_spread_over_functions() {
     let names: Vec<String> = (0..25_000).map(|number| format!("'u{number}'")).collect();
     let text = format!("[[grant]]\nactions = ['a.b']\nusers = [{}]\nresult = 'yes'\n", names.join(","));
     let (files, _) = emitted(&text, Format::Rules, Owner::Admin);
-    assert_eq!(files[0].text.matches("    add(\"a.b\", (function () {").count(), 3);
+    assert_eq!(files[0].text.matches("    addNames((function () {").count(), 3);
     assert_eq!(files[0].text.matches("\"$u").count(), 25_000);
 }
 
@@ -349,7 +532,7 @@ proptest! {
             text.lines().filter(|line| !line.contains("users: {") && !line.contains("{any:")).map(str::to_owned).collect()
         };
         prop_assert_eq!(other(text), other(&plain[0].text));
-        let table = text.lines().find_map(|line| line.trim().strip_prefix("users: ")?.strip_suffix(',')).unwrap();
+        let table = text.lines().find_map(|line| line.trim().strip_prefix("users: {\"").map(|_| line.trim().trim_start_matches("users: ").trim_end_matches(','))).unwrap();
         let table: std::collections::BTreeMap<String, usize> = serde_json::from_str(table).unwrap();
         let expected: std::collections::BTreeSet<String> = users.iter().map(|name| format!("${name}")).collect();
         prop_assert_eq!(table.keys().cloned().collect::<std::collections::BTreeSet<_>>(), expected);

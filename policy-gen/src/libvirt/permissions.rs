@@ -159,7 +159,7 @@ impl Role {
             Scope::Network => &self.networks,
             Scope::Pool => &self.pools,
         };
-        self.kind >= least && object.is_some_and(|name| patterns.iter().any(|pattern| matches(&pattern.value, name)))
+        self.kind >= least && object.is_some_and(|name| patterns.iter().any(|pattern| pattern.value.covers(name)))
     }
 }
 
@@ -175,26 +175,4 @@ impl Libvirt {
         }
         Some(if mine.any(|role| role.gives(permission, object)) { Answer::Yes } else { Answer::No })
     }
-}
-
-/// Whether the name fits a pattern, in which `*` stands for any letters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
-    let mut rest = rest;
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        let Some((_, after)) = rest.split_once(part).filter(|_| !part.is_empty()).or(part.is_empty().then_some(("", rest)))
-        else {
-            return false;
-        };
-        rest = after;
-    }
-    true
 }

@@ -1,5 +1,6 @@
 //! `[libvirt]` and `[[libvirt_role]]` as TOML.
 
+use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::{Location, Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
@@ -78,11 +79,11 @@ pub struct Role {
     /// Users by name.
     pub users: Vec<Spanned<String>>,
     /// Names of domains; `*` stands for any letters.
-    pub domains: Vec<Spanned<String>>,
+    pub domains: Vec<Spanned<Glob>>,
     /// Names of networks, likewise.
-    pub networks: Vec<Spanned<String>>,
+    pub networks: Vec<Spanned<Glob>>,
     /// Names of storage pools, likewise.
-    pub pools: Vec<Spanned<String>>,
+    pub pools: Vec<Spanned<Glob>>,
     /// Its header in the file.
     pub at: Location,
 }
@@ -141,13 +142,15 @@ impl Libvirt {
                 self.roles.iter().flat_map(|role| role.groups.clone()).collect(),
             ),
         };
-        let manage = Spanned { value: MANAGE.to_owned(), at: self.at.clone() };
+        let manage = Spanned { value: ActionPattern::new(MANAGE).ok()?, at: self.at.clone() };
         Some(Grant {
             kind: Kind::Grant,
             label: label.to_owned(),
             actions: vec![manage],
             users,
             groups,
+            netgroups: Vec::new(),
+            details: Vec::new(),
             results: Results::always(Answer::Yes),
             at: self.at.clone(),
         })
@@ -227,9 +230,9 @@ pub fn role(mut table: Table, number: usize, report: &mut Report) -> Option<Role
     let (has_users, has_groups) = (table.has("users"), table.has("groups"));
     let groups = table.strings("groups", report).unwrap_or_default();
     let users = table.strings("users", report).unwrap_or_default();
-    let domains = table.required_strings("domains", report);
-    let networks = table.strings("networks", report).unwrap_or_default();
-    let pools = table.strings("pools", report).unwrap_or_default();
+    let domains = table.required_strings("domains", report).map(|names| globs(names, report));
+    let networks = globs(table.strings("networks", report).unwrap_or_default(), report);
+    let pools = globs(table.strings("pools", report).unwrap_or_default(), report);
     table.finish(report);
     if !has_users && !has_groups {
         let problem = Problem::error(at.clone(), "[[libvirt_role]] names nobody");
@@ -239,7 +242,12 @@ pub fn role(mut table: Table, number: usize, report: &mut Report) -> Option<Role
     check_names("user", &users, report);
     check_names("group", &groups, report);
     let (kind, domains) = (kind?, domains?);
-    for pattern in domains.iter().chain(&networks).chain(&pools) {
+    let label = format!("{} {number}", kind.word());
+    Some(Role { kind, label, groups, users, domains, networks, pools, at })
+}
+
+fn globs(names: Vec<Spanned<String>>, report: &mut Report) -> Vec<Spanned<Glob>> {
+    for pattern in &names {
         // Beyond U+FFFF a letter in a rules file is another one to Duktape than the same in a detail.
         let fits = |c: char| !c.is_control() && c != '/' && u32::from(c) <= 0xffff;
         if pattern.value.is_empty() || !pattern.value.chars().all(fits) {
@@ -247,8 +255,7 @@ pub fn role(mut table: Table, number: usize, report: &mut Report) -> Option<Role
             report.push(Problem::error(pattern.at.clone(), message).help("a name, in which `*` stands for any letters"));
         }
     }
-    let label = format!("{} {number}", kind.word());
-    Some(Role { kind, label, groups, users, domains, networks, pools, at })
+    names.into_iter().map(|name| Spanned { value: Glob::new(&name.value), at: name.at }).collect()
 }
 
 fn one_of<T: Copy, const N: usize>(

@@ -1,9 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polkit_config::report::Source;
 
 use super::*;
-use crate::policy::{Policy, read};
+use crate::policy::{Policy, Question, read};
 
 fn policy(text: &str) -> (Policy, Vec<String>) {
     let mut report = Report::new();
@@ -19,7 +19,11 @@ fn the_people_of_all_roles_may_connect_and_their_roles_say_what_for() {
     let (policy, problems) = policy(ROLES);
     assert_eq!(problems, [""; 0]);
     let libvirt = policy.libvirt.as_ref().unwrap();
-    let may_connect = |user: &str, group: &str| policy.results(MANAGE, user, &[group.to_owned()].into()).is_some();
+    let may_connect = |user: &str, group: &str| {
+        let (groups, netgroups, details) = ([group.to_owned()].into(), BTreeSet::new(), BTreeMap::new());
+        let question = Question { action: MANAGE, user, groups: &groups, netgroups: &netgroups, details: &details };
+        policy.results(&question).is_some()
+    };
     assert!(may_connect("x", "ops") && may_connect("x", "all") && may_connect("bob", "x") && !may_connect("x", "x"));
     let answer = |action: &str, object: &str, group: &str| {
         let answer = libvirt.answer(&format!("org.libvirt.api.{action}"), Some(object), "x", &[group.to_owned()].into());
@@ -67,7 +71,7 @@ fn a_mode_takes_the_people_that_it_can_let_in() {
         assert_eq!(policy(text).1, [said], "{text}");
     }
     let role = "[[libvirt_role]]\nrole = 'boss'\ndomains = ['a/b', '']\n";
-    assert_eq!(policy(&format!("[libvirt]\nmode = 'acl'\n{role}")).1.len(), 3);
+    assert_eq!(policy(&format!("[libvirt]\nmode = 'acl'\n{role}")).1.len(), 4);
 }
 
 #[test]

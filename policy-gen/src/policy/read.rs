@@ -1,23 +1,39 @@
 //! The policy file as TOML.
 
 use polkit_config::names::check_name;
-use polkit_config::report::{Problem, Report, Source};
+use polkit_config::pattern::{ActionPattern, Glob};
+use polkit_config::report::{Location, Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
 use super::libvirt::{libvirt, role};
-use super::{Answer, Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Results, Role};
+use super::{
+    Answer, Detail, Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Results, Role, systemd,
+};
+
+/// How many values a detail may be compared with: Duktape takes 65,535 constants in one function, and drops a rules file
+/// with more.
+const VALUES_MAX: usize = 10_000;
 
 /// Reads the files in this order. What is wrong is in the report, and the policy is then not to be used.
 pub fn read(sources: &[Source], report: &mut Report) -> Policy {
     let mut policy = Policy::default();
     let mut agents = Vec::new();
-    let mut roles = Vec::new();
+    let (mut roles, mut written) = (Vec::new(), 0);
+    let (mut grants, mut systemds) = (0, 0);
     for source in sources {
         let mut root = table::parse(source, report);
+        let mut own = Vec::new();
         for table in root.tables("grant", report) {
-            let number = policy.grants.len() + 1;
-            policy.grants.extend(grant(table, number, report));
+            grants += 1;
+            own.extend(grant(table, grants, report));
         }
+        for table in root.tables("systemd", report) {
+            systemds += 1;
+            own.extend(systemd::read(table, systemds, report));
+        }
+        // In the order of the file, whichever of the two they are.
+        own.sort_by_key(|grant| grant.at.span.as_ref().map_or(0, |span| span.start));
+        policy.grants.extend(own);
         for table in root.tables("agent", report) {
             let number = agents.len() + 1;
             agents.extend(agent(table, number, report));
@@ -41,22 +57,22 @@ pub fn read(sources: &[Source], report: &mut Report) -> Policy {
             policy.libvirt = policy.libvirt.or(read);
         }
         for table in root.tables("libvirt_role", report) {
-            let number = roles.len() + 1;
-            roles.extend(role(table, number, report));
+            written += 1;
+            roles.extend(role(table, written, report));
         }
         root.finish(report);
     }
-    settle_roles(&mut policy, roles, report);
+    settle_roles(&mut policy, roles, written == 0, report);
     policy.grants.extend(policy.libvirt.as_ref().and_then(Libvirt::grant));
     policy.grants.extend(agents);
     policy
 }
 
 /// Roles and the mode that they are for need each other.
-fn settle_roles(policy: &mut Policy, roles: Vec<Role>, report: &mut Report) {
+fn settle_roles(policy: &mut Policy, roles: Vec<Role>, none: bool, report: &mut Report) {
     match &mut policy.libvirt {
         Some(libvirt) if libvirt.mode == Mode::Acl => {
-            if roles.is_empty() {
+            if none {
                 let problem = Problem::error(libvirt.at.clone(), "mode `acl` lets nobody in without a [[libvirt_role]]");
                 report.push(problem.help("add one: `role = \"viewer\"`, `groups = […]`, `domains = […]`"));
             }
@@ -75,21 +91,84 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let at = table.at().clone();
     let name = table.string("name", report);
     let actions = table.required_strings("actions", report);
-    let (has_users, has_groups) = (table.has("users"), table.has("groups"));
-    let users = table.strings("users", report).unwrap_or_default();
-    let groups = table.strings("groups", report).unwrap_or_default();
-    if !has_users && !has_groups {
-        let problem = Problem::error(at.clone(), "[[grant]] names nobody");
-        report.push(problem.help("add `groups = [\"…\"]` or `users = [\"…\"]`"));
-    }
+    let who = who(&mut table, "[[grant]]", report);
+    let details = details(&mut table, report);
     let results = results(&mut table, report);
     table.finish(report);
-    let actions = actions?;
-    check_actions(&actions, report);
+    let actions = patterns(actions?, report);
+    let label = name.map_or_else(|| format!("grant {number}"), |name| name.value);
+    let (results, result_at) = results?;
+    check_everything(&actions, results, report);
+    check_kept(&details, results, result_at, report);
+    let Who { users, groups, netgroups } = who;
+    Some(Grant { kind: Kind::Grant, label, actions, users, groups, netgroups, details, results, at })
+}
+
+/// Whom a grant names.
+pub(super) struct Who {
+    pub users: Vec<Spanned<String>>,
+    pub groups: Vec<Spanned<String>>,
+    pub netgroups: Vec<Spanned<String>>,
+}
+
+/// `users`, `groups` and `netgroups`, one of which there must be.
+pub(super) fn who(table: &mut Table, title: &str, report: &mut Report) -> Who {
+    let has_any = ["users", "groups", "netgroups"].map(|key| table.has(key)).contains(&true);
+    let mut names = |key| table.strings(key, report).unwrap_or_default();
+    let (users, groups, netgroups) = (names("users"), names("groups"), names("netgroups"));
+    if !has_any {
+        let problem = Problem::error(table.at().clone(), format!("{title} names nobody"));
+        report.push(problem.help("add `groups = [\"…\"]`, `users = [\"…\"]` or `netgroups = [\"…\"]`"));
+    }
     check_names("user", &users, report);
     check_names("group", &groups, report);
-    let label = name.map_or_else(|| format!("grant {number}"), |name| name.value);
-    Some(Grant { kind: Kind::Grant, label, actions, users, groups, results: results?, at })
+    check_names("netgroup", &netgroups, report);
+    Who { users, groups, netgroups }
+}
+
+fn details(table: &mut Table, report: &mut Report) -> Vec<Detail> {
+    if !table.has("details") {
+        return Vec::new();
+    }
+    let lists = table.table("details", report).map(|table| table.lists_by_key(report)).unwrap_or_default();
+    let details = lists.into_iter().map(|(key, values)| {
+        check_details(std::slice::from_ref(&key), report);
+        check_values(&key, &values, report);
+        let glob = |value: Spanned<String>| Spanned { value: Glob::new(&value.value), at: value.at };
+        Detail { key, values: values.into_iter().map(glob).collect() }
+    });
+    details.collect()
+}
+
+fn check_values(key: &Spanned<String>, values: &[Spanned<String>], report: &mut Report) {
+    if values.len() > VALUES_MAX {
+        let message = format!("`{}` has {} values, and may have {VALUES_MAX}", key.value, values.len());
+        report.push(Problem::error(key.at.clone(), message).help("use a pattern, or make several grants of it"));
+    }
+    for value in values.iter().filter(|value| value.value.chars().any(|character| u32::from(character) > 0xffff)) {
+        let message = format!("a rule can never match the value `{}`", value.value);
+        let help =
+            "Duktape takes a character beyond U+FFFF as another one than the same in a rules file (polkit 122 to 128)";
+        report.push(Problem::error(value.at.clone(), message).help(help));
+    }
+}
+
+/// polkit keeps an authentication for the action, whatever its details: one that was given for one unit would count for all.
+pub(super) fn check_kept(details: &[Detail], results: Results, at: Location, report: &mut Report) {
+    if !details.is_empty() && results.all().into_iter().any(Answer::is_kept) {
+        let message =
+            "polkit keeps this answer for the action, whatever its details: it would soon cover what was not asked";
+        report.push(Problem::error(at, message).help("with `details` use the same result without `_keep`"));
+    }
+}
+
+fn check_everything(actions: &[Spanned<ActionPattern>], results: Results, report: &mut Report) {
+    for action in actions.iter().filter(|action| action.value.covers_everything()) {
+        if results != Results::always(Answer::No) {
+            let problem = Problem::error(action.at.clone(), "`*` is every action that there is and will be");
+            report.push(problem.help("name what is meant: `org.libvirt.*`. `*` stands with `result = \"no\"` only"));
+        }
+    }
 }
 
 fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> {
@@ -97,8 +176,11 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let actions = table.required_strings("actions", report);
     let users = table.required_strings("users", report);
     table.finish(report);
-    let (actions, users) = (actions?, users?);
-    check_actions(&actions, report);
+    let (actions, users) = (patterns(actions?, report), users?);
+    for action in actions.iter().filter(|action| !action.value.is_exact()) {
+        let problem = Problem::error(action.at.clone(), format!("`{}` is a pattern", action.value));
+        report.push(problem.help("[[agent]] takes exact ids, as `pkaction` lists them: `org.libvirt.unix.manage`"));
+    }
     check_names("user", &users, report);
     Some(Grant {
         kind: Kind::Agent,
@@ -106,6 +188,8 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
         actions,
         users,
         groups: Vec::new(),
+        netgroups: Vec::new(),
+        details: Vec::new(),
         results: Results::always(Answer::AuthSelf),
         at,
     })
@@ -177,15 +261,18 @@ fn member(mut table: Table, report: &mut Report) -> Option<Member> {
     Some(member)
 }
 
-fn results(table: &mut Table, report: &mut Report) -> Option<Results> {
+/// `result`, and where it stands.
+pub(super) fn results(table: &mut Table, report: &mut Report) -> Option<(Results, Location)> {
     if !table.holds_table("result") {
-        return table.required_string("result", report).and_then(|word| answer(&word, report)).map(Results::always);
+        let word = table.required_string("result", report)?;
+        return answer(&word, report).map(|answer| (Results::always(answer), word.at));
     }
     let mut table = table.table("result", report)?;
+    let at = table.at().clone();
     let mut one = |key| table.required_string(key, report).and_then(|word| answer(&word, report));
     let (any, inactive, active) = (one("any"), one("inactive"), one("active"));
     table.finish(report);
-    Some(Results { any: any?, inactive: inactive?, active: active? })
+    Some((Results { any: any?, inactive: inactive?, active: active? }, at))
 }
 
 fn answer(word: &Spanned<String>, report: &mut Report) -> Option<Answer> {
@@ -205,6 +292,19 @@ fn check_actions(actions: &[Spanned<String>], report: &mut Report) {
             report.push(problem.help("the exact id, as `pkaction` lists it: `org.libvirt.unix.manage`"));
         }
     }
+}
+
+fn patterns(actions: Vec<Spanned<String>>, report: &mut Report) -> Vec<Spanned<ActionPattern>> {
+    let read = actions.into_iter().filter_map(|action| match ActionPattern::new(&action.value) {
+        Ok(value) => Some(Spanned { value, at: action.at }),
+        Err(reason) => {
+            let message = format!("`{}` is neither an action id nor a pattern of such", action.value);
+            let help = format!("{reason}, as in `org.libvirt.unix.manage` and `org.libvirt.*`");
+            report.push(Problem::error(action.at, message).help(help));
+            None
+        }
+    });
+    read.collect()
 }
 
 pub(super) fn check_names(what: &str, names: &[Spanned<String>], report: &mut Report) {

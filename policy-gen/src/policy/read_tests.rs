@@ -1,6 +1,7 @@
 use insta::assert_snapshot;
 
 use super::*;
+use crate::policy::{Question, SYSTEMD_ACTION};
 
 fn problems(text: &str) -> String {
     let mut report = Report::new();
@@ -17,12 +18,16 @@ fn a_policy_is_read_in_order_with_the_agents_last() {
     assert_eq!(report.lines(), [""; 0]);
     let labels: Vec<(Kind, &str)> = policy.grants.iter().map(|grant| (grant.kind, grant.label.as_str())).collect();
     assert_eq!(labels, [(Kind::Grant, "grant 1"), (Kind::Grant, "n"), (Kind::Agent, "agent 1")]);
-    let results = |action, user| policy.results(action, user, &Default::default()).map(|results| results.any.word());
+    let none = Default::default();
+    let asked = |action, user, groups| {
+        policy.results(&Question { action, user, groups, netgroups: &none, details: &Default::default() })
+    };
+    let results = |action, user| asked(action, user, &none).map(|results| results.any.word());
     assert_eq!(results("a.c", "o'b"), Some("no"));
     assert_eq!(results("a.b", "www-data"), Some("auth_self"));
     assert_eq!(results("a.b", "other"), None);
     let vm = ["vm".to_owned()].into();
-    assert_eq!(policy.results("a.b", "o'b", &vm).unwrap(), Results::always(Answer::Yes));
+    assert_eq!(asked("a.b", "o'b", &vm).unwrap(), Results::always(Answer::Yes));
     assert_eq!(policy.members.len(), 1);
 }
 
@@ -30,10 +35,10 @@ fn a_policy_is_read_in_order_with_the_agents_last() {
 fn everything_wrong_with_a_policy_is_said_at_once() {
     let text = r#"
 [[grant]]
-actions = ["org.libvirt.*", ""]
+actions = ["org.lib*virt", "", "*"]
 groups = ["a\nb", "", "c:d", 5]
 result = "maybe"
-netgroups = ["x"]
+netgruops = ["x"]
 
 [[grant]]
 actions = ["a.b"]
@@ -49,15 +54,15 @@ group = "-G"
 [[grants]]
 "#;
     assert_snapshot!(problems(text), @r#"
-    p.toml:3:12: `org.libvirt.*` is not an action id (the exact id, as `pkaction` lists it: `org.libvirt.unix.manage`)
-    p.toml:3:29: `` is not an action id (the exact id, as `pkaction` lists it: `org.libvirt.unix.manage`)
+    p.toml:3:12: `org.lib*virt` is neither an action id nor a pattern of such (`*` may stand only at the end of a dotted part, as in `org.libvirt.unix.manage` and `org.libvirt.*`)
+    p.toml:3:28: `` is neither an action id nor a pattern of such (an action id has letters, digits, `.`, `-` and `_`, as in `org.libvirt.unix.manage` and `org.libvirt.*`)
     p.toml:4:11: no group can be called `a\x0ab`: it has a control character (a line break, a NUL), which no account name can have (the group's name as `getent` shows it)
     p.toml:4:19: no group can be called ``: it is empty (the group's name as `getent` shows it)
     p.toml:4:23: no group can be called `c:d`: it has a `:` or `/`, which no account name can have (the group's name as `getent` shows it)
     p.toml:4:30: `groups`: expected a string in the list, found an integer (write `groups = ["…", "…"]`)
     p.toml:5:10: `maybe` is not a result of polkit (one of yes, no, auth_self, auth_self_keep, auth_admin, auth_admin_keep)
-    p.toml:6:1: unknown key `netgroups` in [[grant]] (known here: actions, groups, name, result, users)
-    p.toml:8:1: [[grant]] names nobody (add `groups = ["…"]` or `users = ["…"]`)
+    p.toml:6:1: unknown key `netgruops` in [[grant]] (did you mean `netgroups`?)
+    p.toml:8:1: [[grant]] names nobody (add `groups = ["…"]`, `users = ["…"]` or `netgroups = ["…"]`)
     p.toml:10:10: [result] has no `inactive` (add `inactive = "…"`)
     p.toml:12:1: [[agent]] has no `actions` (add `actions = ["…"]`)
     p.toml:16:8: the user `o'brien` cannot stand in a sysusers.d line (letters, digits, `_` and `-` only, at most 31; change the membership with your directory's own tools)
@@ -114,4 +119,105 @@ on_failure = true
 #[test]
 fn an_empty_policy_is_valid() {
     assert_eq!(problems(""), "");
+}
+
+#[test]
+fn a_grant_is_found_by_pattern_netgroup_and_details_in_the_order_of_the_file() {
+    let text = r#"
+[[systemd]]
+units = ["nginx.service", "app@*.service"]
+verbs = ["restart"]
+groups = ["deploy"]
+
+[[grant]]
+actions = ["org.freedesktop.*"]
+netgroups = ["ops"]
+details = { verb = "re*" }
+result = "auth_admin"
+
+[[systemd]]
+name = "fence"
+units = "*.service"
+groups = ["deploy"]
+result = "no"
+"#;
+    let mut report = Report::new();
+    let policy = read(&[Source::new("p.toml", text)], &mut report);
+    assert_eq!(report.lines(), [""; 0]);
+    let labels: Vec<&str> = policy.grants.iter().map(|grant| grant.label.as_str()).collect();
+    assert_eq!(labels, ["systemd 1", "grant 1", "fence"]);
+    let (deploy, ops) = (["deploy".to_owned()].into(), ["ops".to_owned()].into());
+    let asked = |unit: &str, verb: &str| {
+        let details = [("unit", unit), ("verb", verb)].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let question = Question {
+            action: SYSTEMD_ACTION,
+            user: "u",
+            groups: &deploy,
+            netgroups: &ops,
+            details: &details.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+        };
+        policy.results(&question).map(|results| results.any.word())
+    };
+    assert_eq!(asked("nginx.service", "restart"), Some("yes"));
+    assert_eq!(asked("app@1.service", "restart"), Some("yes"));
+    assert_eq!(asked("app@1.service", "reload"), Some("auth_admin"));
+    assert_eq!(asked("nginx.service", "stop"), Some("no"));
+    assert_eq!(asked("x.timer", "stop"), None);
+    assert_eq!(asked("", ""), None);
+}
+
+#[test]
+fn everything_wrong_with_details_and_units_is_said() {
+    let text = r#"
+[[grant]]
+actions = ["*", "a.b"]
+users = ["u"]
+details = { program = ["/bin/true", 5], "" = "x", emoji = "\U0001f600" }
+result = "auth_admin_keep"
+
+[[grant]]
+actions = ["a.b"]
+users = ["u"]
+details = {}
+result = { any = "no", inactive = "no", active = "auth_self_keep" }
+
+[[systemd]]
+units = ["nginx", ".service", "a b.service"]
+verbs = ["restrat"]
+result = "auth_self_keep"
+actions = ["a.b"]
+
+[[systemd]]
+users = ["u"]
+
+[[agent]]
+actions = ["org.libvirt.*"]
+users = ["u"]
+"#;
+    assert_snapshot!(problems(text), @r#"
+    p.toml:3:12: `*` is every action that there is and will be (name what is meant: `org.libvirt.*`. `*` stands with `result = "no"` only)
+    p.toml:5:37: `program`: expected a string in the list, found an integer (write `program = ["…", "…"]`)
+    p.toml:5:41: `` is not the key of a detail (the key that the mechanism passes to polkit: `details = ["program"]`)
+    p.toml:5:59: a rule can never match the value `😀` (Duktape takes a character beyond U+FFFF as another one than the same in a rules file (polkit 122 to 128))
+    p.toml:6:10: polkit keeps this answer for the action, whatever its details: it would soon cover what was not asked (with `details` use the same result without `_keep`)
+    p.toml:11:11: [details] is empty (leave it out)
+    p.toml:14:1: [[systemd]] names nobody (add `groups = ["…"]`, `users = ["…"]` or `netgroups = ["…"]`)
+    p.toml:15:10: `nginx` is not the name of a unit, nor a pattern with `*` (the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`)
+    p.toml:15:19: `.service` is not the name of a unit, nor a pattern with `*` (the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`)
+    p.toml:15:31: `a b.service` is not the name of a unit, nor a pattern with `*` (the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`)
+    p.toml:16:10: `restrat` is not a verb that systemd 237 to 259 passes (one of start, stop, reload, restart, try-restart, reload-or-restart, reload-or-try-restart, kill, reset-failed, set-property, freeze, thaw, clean, ref)
+    p.toml:17:10: polkit keeps this answer for the action, whatever its details: it would soon cover what was not asked (with `details` use the same result without `_keep`)
+    p.toml:18:1: unknown key `actions` in [[systemd]] (known here: groups, name, netgroups, result, units, users, verbs)
+    p.toml:20:1: [[systemd]] has no `units` (add `units = ["…"]`)
+    p.toml:24:12: `org.libvirt.*` is a pattern ([[agent]] takes exact ids, as `pkaction` lists them: `org.libvirt.unix.manage`)
+    "#);
+}
+
+#[test]
+fn every_action_can_only_be_refused() {
+    assert_eq!(problems("[[grant]]\nactions = ['*']\nusers = ['u']\nresult = 'no'\n"), "");
+    assert!(
+        problems("[[grant]]\nactions = ['*']\nusers = ['u']\nresult = 'auth_admin'\n")
+            .contains("p.toml:2:12: `*` is every action")
+    );
 }

@@ -1,0 +1,73 @@
+//! Names that are called otherwise on another distribution: what is meant here.
+
+use polkit_config::names::{LookupError, Names};
+
+use crate::tree::Tree;
+
+/// Groups for the same purpose.
+const GROUPS: [&[&str]; 2] = [&["libvirt", "libvirtd", "kvm", "libvirt-qemu"], &["sudo", "wheel"]];
+/// Users that web servers run as.
+const WEB_SERVERS: &[&str] = &["www-data", "apache", "http", "wwwrun", "nginx"];
+/// Where packages have their rules; from 126 on in the first as well.
+const RULES: [&str; 2] = ["usr/local/share/polkit-1/rules.d", "usr/share/polkit-1/rules.d"];
+
+/// What the rules that packages brought to a tree say of groups.
+#[derive(Debug, Default)]
+pub struct Shipped(Vec<(String, String)>);
+
+impl Shipped {
+    /// Reads the rules of a tree. What cannot be read has nothing to say: it is only for hints.
+    #[must_use]
+    pub fn of(tree: &Tree) -> Self {
+        let mut texts = Vec::new();
+        for directory in RULES {
+            let names = tree.names(directory).unwrap_or_default();
+            for name in names.into_iter().filter(|name| name.ends_with(".rules")) {
+                let text = tree.read_text(&format!("{directory}/{name}")).unwrap_or_default();
+                texts.push((format!("/{directory}/{name}"), text));
+            }
+        }
+        Self(texts)
+    }
+
+    /// The file whose text has `isInGroup("group")`.
+    fn naming(&self, group: &str) -> Option<&str> {
+        let forms = [format!("isInGroup(\"{group}\")"), format!("isInGroup('{group}')")];
+        let found = self.0.iter().find(|(_, text)| forms.iter().any(|form| text.contains(form)));
+        found.map(|(file, _)| file.as_str())
+    }
+
+    /// What a group that does not exist may be called here.
+    ///
+    /// # Errors
+    /// The database could not be asked.
+    pub fn group(&self, missing: &str, names: &Names) -> Result<Option<String>, LookupError> {
+        let family = GROUPS.into_iter().find(|family| family.contains(&missing)).unwrap_or_default();
+        let named =
+            family.iter().find_map(|name| self.naming(name).filter(|_| *name != missing).map(|file| (name, file)));
+        if let Some((name, file)) = named {
+            return Ok(Some(format!("{file} names the group `{name}`")));
+        }
+        for name in family {
+            if names.group(name)?.is_some() {
+                return Ok(Some(format!("the group is called `{name}` here")));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a user who does not exist may be called here.
+///
+/// # Errors
+/// The database could not be asked.
+pub fn user(missing: &str, names: &Names) -> Result<Option<String>, LookupError> {
+    if WEB_SERVERS.contains(&missing) {
+        for name in WEB_SERVERS {
+            if names.user(name)?.is_some() {
+                return Ok(Some(format!("web servers run as `{name}` here")));
+            }
+        }
+    }
+    Ok(None)
+}

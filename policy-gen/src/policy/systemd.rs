@@ -1,0 +1,97 @@
+//! `[[systemd]]`: a grant of systemd's manage-units, narrowed by the details that systemd passes with it.
+
+use polkit_config::pattern::{ActionPattern, Glob};
+use polkit_config::report::{Problem, Report};
+use polkit_config::table::{Spanned, Table};
+
+use super::read::{Who, check_kept, results, who};
+use super::{Answer, Detail, Grant, Kind, Results};
+
+/// What starts, stops and changes units. With the unit and the verb as details (read in systemd 237 to 259), save for
+/// transient units (systemd-run) and for what concerns all units at once, which come with none.
+pub const ACTION: &str = "org.freedesktop.systemd1.manage-units";
+
+/// The verbs that systemd is known to pass.
+const VERBS: [&str; 14] = [
+    "start",
+    "stop",
+    "reload",
+    "restart",
+    "try-restart",
+    "reload-or-restart",
+    "reload-or-try-restart",
+    "kill",
+    "reset-failed",
+    "set-property",
+    "freeze",
+    "thaw",
+    "clean",
+    "ref",
+];
+
+/// How the name of a unit ends.
+const KINDS: [&str; 11] = [
+    ".service",
+    ".socket",
+    ".timer",
+    ".target",
+    ".mount",
+    ".automount",
+    ".path",
+    ".slice",
+    ".scope",
+    ".swap",
+    ".device",
+];
+
+/// Reads one table.
+pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> {
+    let at = table.at().clone();
+    let name = table.string("name", report);
+    let units = table.required_strings("units", report);
+    let verbs = table.strings("verbs", report);
+    let Who { users, groups, netgroups } = who(&mut table, "[[systemd]]", report);
+    let results = if table.has("result") {
+        results(&mut table, report)
+    } else {
+        Some((Results::always(Answer::Yes), at.clone()))
+    };
+    table.finish(report);
+    let units = units?;
+    check_units(&units, report);
+    check_verbs(verbs.as_deref().unwrap_or_default(), report);
+    let detail = |key: &str, values: Vec<Spanned<String>>| Detail {
+        key: Spanned { value: key.to_owned(), at: at.clone() },
+        values: values.into_iter().map(|value| Spanned { value: Glob::new(&value.value), at: value.at }).collect(),
+    };
+    let details: Vec<Detail> = [("unit", Some(units)), ("verb", verbs)]
+        .into_iter()
+        .filter_map(|(key, values)| Some(detail(key, values?)))
+        .collect();
+    let label = name.map_or_else(|| format!("systemd {number}"), |name| name.value);
+    let (results, result_at) = results?;
+    check_kept(&details, results, result_at, report);
+    let actions = vec![Spanned { value: ActionPattern::new(ACTION).ok()?, at: at.clone() }];
+    Some(Grant { kind: Kind::Grant, label, actions, users, groups, netgroups, details, results, at })
+}
+
+fn check_units(units: &[Spanned<String>], report: &mut Report) {
+    for unit in units {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "@:_.\\-*".contains(c);
+        let stem = KINDS.iter().find_map(|kind| unit.value.strip_suffix(kind));
+        if stem.is_none_or(str::is_empty) || !unit.value.chars().all(fits) {
+            let message = format!("`{}` is not the name of a unit, nor a pattern with `*`", unit.value);
+            let help = "the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`";
+            report.push(Problem::error(unit.at.clone(), message).help(help));
+        }
+    }
+}
+
+fn check_verbs(verbs: &[Spanned<String>], report: &mut Report) {
+    for verb in verbs {
+        if !verb.value.contains('*') && !VERBS.contains(&verb.value.as_str()) {
+            let message = format!("`{}` is not a verb that systemd 237 to 259 passes", verb.value);
+            report.push(Problem::warning(verb.at.clone(), message).help(format!("one of {}", VERBS.join(", "))));
+        }
+    }
+}
