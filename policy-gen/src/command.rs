@@ -18,7 +18,7 @@ use polkit_config::report::{Problem, Report, Source};
 
 use crate::check::{self, Shipped, Surroundings};
 use crate::cli::Place;
-use crate::emit::{self, File, Origin, Owner};
+use crate::emit::{self, File, Format, Origin, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Conflict, Plan};
 use crate::install::run::Wanted;
@@ -101,36 +101,29 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     check::hooks(&policy, &tree, &mut report);
     check::root_equivalent(&policy, &mut report);
     let mut files = emit::files(&policy, &origin, format, owner, &mut report);
-    let edits = of_libvirt(&policy, &tree, &names, place, &origin, &mut files, &mut report)?;
+    let mut edits = Vec::new();
+    if let Some(libvirt) = &policy.libvirt {
+        let (found, shipped) = look_for_libvirt(&tree, format)?;
+        let (create, vendor) = (place.create, place.vendor);
+        let around = check::libvirt::Around { names: &names, found: &found, shipped: &shipped, create, vendor };
+        check::libvirt::roles(libvirt, &mut report);
+        check::libvirt::check(libvirt, &around, &mut report)?;
+        if !vendor {
+            let wanted = mode::wanted(libvirt, &found, &origin);
+            files.extend(wanted.files);
+            edits = wanted.edits;
+        }
+    }
     tell(&report)?;
     let members = policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone()));
     let members = members.collect();
     Ok(Ready { tree, names, target, policy, files, members, edits })
 }
 
-/// What `[libvirt]` wants of the tree's daemons: drop-ins of sockets, added to the files, and keys of configurations.
-fn of_libvirt(
-    policy: &Policy,
-    tree: &Tree,
-    names: &Names,
-    place: &Place,
-    origin: &Origin,
-    files: &mut Vec<File>,
-    report: &mut Report,
-) -> Result<Vec<Edit>, Failure> {
-    let Some(libvirt) = &policy.libvirt else { return Ok(Vec::new()) };
+/// What there is of libvirt in a tree: its daemons, and what its packages let manage it.
+fn look_for_libvirt(tree: &Tree, format: Format) -> Result<(Vec<daemons::Found>, Vec<shipped::Shipped>), Failure> {
     let unreadable = |error| Failure::Unreachable(format!("cannot look for libvirt in {}: {error}", tree.shown("")));
-    let (found, shipped) = (daemons::of_tree(tree).map_err(unreadable)?, shipped::groups(tree).map_err(unreadable)?);
-    let around =
-        check::libvirt::Around { names, found: &found, shipped: &shipped, create: place.create, vendor: place.vendor };
-    check::libvirt::roles(libvirt, report);
-    check::libvirt::check(libvirt, &around, report)?;
-    if place.vendor {
-        return Ok(Vec::new());
-    }
-    let wanted = mode::wanted(libvirt, &found, origin);
-    files.extend(wanted.files);
-    Ok(wanted.edits)
+    Ok((daemons::of_tree(tree).map_err(unreadable)?, shipped::groups(tree, format).map_err(unreadable)?))
 }
 
 /// Reads a policy file that was named.

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use super::{DONE, say_aside};
 use crate::cli::Libvirt;
+use crate::emit::Format;
 use crate::emit::quote::{comment, toml};
 use crate::failure::Failure;
 use crate::install::plan::{Change, NewFile};
@@ -61,14 +62,17 @@ fn check(options: &Libvirt) -> Result<(), Failure> {
 
 /// The group that the host's own policy names, or the one that most distributions name.
 fn shipped_group() -> String {
-    let groups = Tree::open(None).ok().and_then(|tree| shipped::groups(&tree).ok()).unwrap_or_default();
-    groups.into_iter().next().map_or_else(|| "libvirt".to_owned(), |(group, _)| group)
+    let tree = Tree::open(None).ok();
+    let shipped = |format| tree.as_ref().and_then(|tree| shipped::groups(tree, format).ok()).unwrap_or_default();
+    let mut groups = shipped(Format::Rules).into_iter().chain(shipped(Format::Pkla));
+    groups.next().map_or_else(|| "libvirt".to_owned(), |(group, _)| group)
 }
 
 fn text(options: &Libvirt, group: Option<&str>) -> String {
     let mut out = String::from("# Who gets to libvirt. `polkit-policy-gen install` puts it in place; polkit-policy-gen-libvirt(7) explains it.\n");
     for line in about(options.mode) {
-        out.push_str(&format!("# {line}\n"));
+        out.push_str(format!("# {line}").trim_end());
+        out.push('\n');
     }
     out.push_str(&format!("[libvirt]\nmode = \"{}\"\n", options.mode.word()));
     match (options.mode, group) {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::emit::Format;
 use crate::policy::MANAGE;
 use crate::tree::Tree;
 
@@ -12,27 +13,28 @@ const PKLA: &str = "var/lib/polkit-1/localauthority";
 /// A group, and the file that names it.
 pub type Shipped = (String, String);
 
-/// The groups of a tree's shipped policy, by what the files of libvirt's packages look like; who wants to know what polkit
+/// The groups of a tree's shipped policy in the format that its polkit reads, by what the files of libvirt's packages look like; who wants to know what polkit
 /// makes of them asks polkit.
 ///
 /// # Errors
 /// What cannot be read.
-pub fn groups(tree: &Tree) -> io::Result<Vec<Shipped>> {
+pub fn groups(tree: &Tree, format: Format) -> io::Result<Vec<Shipped>> {
     let mut found = Vec::new();
-    let mut files = Vec::new();
-    for directory in RULES {
-        files.extend(tree.names(directory)?.into_iter().map(|name| format!("{directory}/{name}")));
-    }
-    for directory in tree.names(PKLA)?.into_iter().map(|name| format!("{PKLA}/{name}")) {
-        if tree.has_directory(&directory)? {
-            files.extend(tree.names(&directory)?.into_iter().map(|name| format!("{directory}/{name}")));
+    let (directories, extension) = match format {
+        Format::Rules => (RULES.map(str::to_owned).to_vec(), ".rules"),
+        Format::Pkla => (tree.names(PKLA)?.into_iter().map(|name| format!("{PKLA}/{name}")).collect(), ".pkla"),
+    };
+    for directory in directories {
+        if !tree.has_directory(&directory)? {
+            continue;
         }
-    }
-    for path in files.into_iter().filter(|path| path.ends_with(".rules") || path.ends_with(".pkla")) {
-        let text = tree.read_text(&path)?;
-        if text.contains(MANAGE) {
-            let groups = if path.ends_with(".rules") { in_rules(&text) } else { in_pkla(&text) };
-            found.extend(groups.into_iter().map(|group| (group, path.clone())));
+        for name in tree.names(&directory)?.into_iter().filter(|name| name.ends_with(extension)) {
+            let path = format!("{directory}/{name}");
+            let text = tree.read_text(&path)?;
+            if text.contains(MANAGE) {
+                let groups = if format == Format::Rules { in_rules(&text) } else { in_pkla(&text) };
+                found.extend(groups.into_iter().map(|group| (group, path.clone())));
+            }
         }
     }
     Ok(found)
