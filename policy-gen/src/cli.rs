@@ -75,6 +75,15 @@ What was installed is recorded in /var/lib/polkit-policy-gen, with --root below 
     /// Take away what was installed, by the record of it
     #[command(after_help = "Example:\n  polkit-policy-gen remove --dry-run && polkit-policy-gen remove")]
     Remove(Remove),
+    /// List polkit's actions: their defaults, their details, and what of libvirt needs them
+    #[command(after_help = "\
+Examples:
+  polkit-policy-gen actions 'org.libvirt.api.domain.*'
+  polkit-policy-gen actions --json | jq -r '.actions[] | select(.defaults.any == \"yes\").id'
+
+After the id stand the defaults: without a local session/in an inactive one/in an active one, or one word where all are the same. \
+With no action found the exit code is 1.")]
+    Actions(Actions),
 }
 
 /// `generate`
@@ -127,6 +136,20 @@ pub struct Libvirt {
     /// The file to be made; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// `actions`
+#[derive(Debug, Args)]
+pub struct Actions {
+    /// Only these, in which `*` stands for any letters
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// Read the tree below DIR instead of the host
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// For which polkit, and in which format.

@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and what they share: reading a policy and planning its files.
 
+pub mod actions;
 pub mod diff;
 pub mod generate;
 pub mod install;

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod actions;
 pub mod ask;
 pub mod check;
 pub mod cli;

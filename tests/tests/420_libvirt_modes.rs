@@ -20,7 +20,11 @@ fn expect(bed: &FullBed, mode: &str, expected: &[(&str, [Seen; 4])]) {
     for (who, expected) in expected {
         let seen = if *who == "page" { by_page(bed) } else { by_virsh(bed, who) };
         for ((words, expected), seen) in TRIES.iter().zip(expected).zip(&seen) {
-            let line = format!("{:8} {mode:10} {who:6} {:12} expected {expected:?}, seen {seen:?}", bed.suite(), words.join(" "));
+            let line = format!(
+                "{:8} {mode:10} {who:6} {:12} expected {expected:?}, seen {seen:?}",
+                bed.suite(),
+                words.join(" ")
+            );
             println!("{line}");
             if expected != seen {
                 wrong.push(line);
@@ -39,8 +43,10 @@ fn mode(bed: &FullBed, name: &str, policy: &str, expected: &[(&str, [Seen; 4])])
     expect(bed, name, expected);
     if name == "acl" {
         // Who is in a role sees its own and no more, by either socket; in no role, everything.
-        for (user, option, seen) in [("alice", "-q", "web-1"), ("alice", "-r", "web-1"), ("carol", "-q", "db-1\nweb-1")] {
-            let list = bed.exec_as(user, ["virsh", option, "-c", "qemu:///system", "list", "--all", "--name"]).success();
+        for (user, option, seen) in [("alice", "-q", "web-1"), ("alice", "-r", "web-1"), ("carol", "-q", "db-1\nweb-1")]
+        {
+            let list =
+                bed.exec_as(user, ["virsh", option, "-c", "qemu:///system", "list", "--all", "--name"]).success();
             assert_eq!(list.text(), seen, "{user} {option}");
         }
     }
@@ -53,7 +59,12 @@ const STRANGER: [Seen; 4] = [Yes, NoAgent, NoAgent, NoAgent];
 const ROOT: (&str, [Seen; 4]) = ("root", [Yes; 4]);
 
 fn all_modes(bed: &FullBed) {
-    mode(bed, "read-only", "[libvirt]\nmode = 'read-only'\n", &[("alice", STRANGER), ("bob", STRANGER), ("page", STRANGER)]);
+    mode(
+        bed,
+        "read-only",
+        "[libvirt]\nmode = 'read-only'\n",
+        &[("alice", STRANGER), ("bob", STRANGER), ("page", STRANGER)],
+    );
     let manage = [("alice", [Yes; 4]), ("bob", STRANGER), ROOT, ("page", [Yes; 4])];
     mode(bed, "polkit", &format!("{POLKIT}{MEMBER}"), &manage);
     let shut = [Yes, Closed, Closed, Closed];

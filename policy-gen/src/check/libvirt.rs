@@ -34,7 +34,9 @@ pub fn roles(libvirt: &Libvirt, report: &mut Report) {
             root_equivalent(role).iter().map(|(permission, how)| format!("{permission} ({how})")).collect();
         if !named.is_empty() {
             let message = format!("`{}` is root-equivalent: {}", role.label, named.join(", "));
-            report.push(Problem::warning(role.at.clone(), message).help("`operator` starts and stops, and has none of these"));
+            report.push(
+                Problem::warning(role.at.clone(), message).help("`operator` starts and stops, and has none of these"),
+            );
         }
         if role.kind >= RoleKind::Operator && (role.networks.is_empty() || role.pools.is_empty()) {
             let missing = [("networks", role.networks.is_empty()), ("pools", role.pools.is_empty())];
@@ -44,7 +46,10 @@ pub fn roles(libvirt: &Libvirt, report: &mut Report) {
                 role.label,
                 missing.join(" and no ")
             );
-            report.push(Problem::note(role.at.clone(), message).help("add them where domains use them: `networks = [\"default\"]`"));
+            report.push(
+                Problem::note(role.at.clone(), message)
+                    .help("add them where domains use them: `networks = [\"default\"]`"),
+            );
         }
     }
 }
@@ -65,11 +70,17 @@ pub fn check(libvirt: &Libvirt, around: &Around<'_>, report: &mut Report) -> Res
     }
     if matches!(libvirt.mode, Mode::Acl | Mode::Socket) {
         if around.vendor {
-            let problem = Problem::error(at(), format!("a package cannot change libvirt's configuration: mode `{}`", libvirt.mode.word()));
+            let problem = Problem::error(
+                at(),
+                format!("a package cannot change libvirt's configuration: mode `{}`", libvirt.mode.word()),
+            );
             report.push(problem.help("let the administrator run `polkit-policy-gen install`, or choose mode `polkit`"));
         }
         if around.found.is_empty() {
-            let problem = Problem::error(at(), format!("mode `{}` changes the daemons of libvirt, and there is none", libvirt.mode.word()));
+            let problem = Problem::error(
+                at(),
+                format!("mode `{}` changes the daemons of libvirt, and there is none", libvirt.mode.word()),
+            );
             report.push(problem.help("install libvirt first"));
         }
     }
@@ -87,13 +98,22 @@ pub fn check(libvirt: &Libvirt, around: &Around<'_>, report: &mut Report) -> Res
             let there = around.names.group(group).map_err(|error| Failure::Unreachable(error.to_string()))?.is_some();
             if !there && !around.create {
                 let message = format!("there is no group `{group}`, and a socket of it would not open");
-                report.push(Problem::error(at(), message).help(format!("`groupadd --system {group}`, or say --create for an image")));
+                report.push(
+                    Problem::error(at(), message)
+                        .help(format!("`groupadd --system {group}`, or say --create for an image")),
+                );
             }
-            let message = format!("the group `{group}` is root-equivalent: a domain can be given any disk or file of the host");
-            report.push(Problem::note(at(), message).help("its members must log in anew, and services be restarted, to be in it"));
+            let message =
+                format!("the group `{group}` is root-equivalent: a domain can be given any disk or file of the host");
+            report.push(
+                Problem::note(at(), message)
+                    .help("its members must log in anew, and services be restarted, to be in it"),
+            );
             for path in served().filter(|found| found.activated).flat_map(|found| &found.later) {
                 let message = format!("/{path} comes after our drop-in, and sets mode or group of the socket");
-                report.push(Problem::error(at(), message).help("take those lines out: the socket must not be open to others"));
+                report.push(
+                    Problem::error(at(), message).help("take those lines out: the socket must not be open to others"),
+                );
             }
         }
     }
@@ -107,8 +127,11 @@ fn left_out(libvirt: &Libvirt, found: &[Found], report: &mut Report) {
     let left: Vec<&str> =
         found.iter().map(|found| found.daemon.name).filter(|name| !libvirt.has_daemon(name)).collect();
     if !left.is_empty() {
-        let message = format!("whoever is in a role may do everything through {}: `daemons` leaves it out", left.join(", "));
-        report.push(Problem::warning(libvirt.at.clone(), message).help("leave `daemons` out, or see to it that they never run"));
+        let message =
+            format!("whoever is in a role may do everything through {}: `daemons` leaves it out", left.join(", "));
+        report.push(
+            Problem::warning(libvirt.at.clone(), message).help("leave `daemons` out, or see to it that they never run"),
+        );
     }
 }
 
@@ -142,11 +165,15 @@ fn unheeded(libvirt: &Libvirt, found: &Found, report: &mut Report) {
     let idle: Vec<&str> = keys.into_iter().filter(|key| found.activated && set(key).is_some()).collect();
     if !idle.is_empty() {
         let message = format!("{conf}: {} without effect, since systemd makes the socket", idle.join(", "));
-        report.push(Problem::warning(libvirt.at.clone(), message).help("take the lines out; mode `socket` does what they say"));
+        report.push(
+            Problem::warning(libvirt.at.clone(), message).help("take the lines out; mode `socket` does what they say"),
+        );
     }
     let none = Value::Text("none".to_owned());
     if libvirt.mode == Mode::ReadOnly && found.activated && set("auth_unix_rw") == Some(none) {
-        let message = format!("{conf}: `auth_unix_rw = \"none\"` and a socket that is open to everybody: every local user is root");
+        let message = format!(
+            "{conf}: `auth_unix_rw = \"none\"` and a socket that is open to everybody: every local user is root"
+        );
         report.push(Problem::warning(libvirt.at.clone(), message).help("take the line out"));
     }
 }

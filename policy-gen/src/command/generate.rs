@@ -40,7 +40,10 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
     if let Some(libvirt) = &policy.libvirt {
         check::libvirt::roles(libvirt, &mut report);
         if matches!(libvirt.mode, Mode::Acl | Mode::Socket) {
-            let note = Problem::note(libvirt.at.clone(), "these files alone do not make the mode: libvirt's daemons are changed, too");
+            let note = Problem::note(
+                libvirt.at.clone(),
+                "these files alone do not make the mode: libvirt's daemons are changed, too",
+            );
             report.push(note.help("`polkit-policy-gen install` does that; without it, whoever may connect is root"));
         }
     }

@@ -27,9 +27,12 @@ pub fn run(options: &Libvirt) -> Result<u8, Failure> {
     let text = text(options, group.as_deref());
     let Some(output) = options.output.as_deref().filter(|output| output.as_os_str() != "-") else {
         let written = std::io::stdout().write_all(text.as_bytes());
-        return written.map(|()| DONE).map_err(|error| Failure::Refused(format!("cannot write to standard output: {error}")));
+        return written
+            .map(|()| DONE)
+            .map_err(|error| Failure::Refused(format!("cannot write to standard output: {error}")));
     };
-    let refused = |error: &dyn std::fmt::Display| Failure::Refused(format!("cannot write {}: {error}", output.display()));
+    let refused =
+        |error: &dyn std::fmt::Display| Failure::Refused(format!("cannot write {}: {error}", output.display()));
     if output.try_exists().unwrap_or(true) {
         return Err(refused(&"it is there already; name another file, or add what `-o -` shows by hand"));
     }
@@ -47,9 +50,9 @@ fn check(options: &Libvirt) -> Result<(), Failure> {
         Mode::Acl if options.role.is_none() || options.domains.is_empty() => {
             usage("--mode acl needs --role and --domains: `--role operator --domains 'web-*' --group vm-operators`")
         }
-        Mode::Acl if options.group.is_none() => {
-            usage("--mode acl needs the --group that has the role; members of the distribution's own group may connect in any case")
-        }
+        Mode::Acl if options.group.is_none() => usage(
+            "--mode acl needs the --group that has the role; members of the distribution's own group may connect in any case",
+        ),
         Mode::ReadOnly | Mode::Polkit | Mode::Socket if options.role.is_some() || !options.domains.is_empty() => {
             usage("--role and --domains are for --mode acl: in the other modes nothing narrows what people may do")
         }
@@ -69,7 +72,9 @@ fn shipped_group() -> String {
 }
 
 fn text(options: &Libvirt, group: Option<&str>) -> String {
-    let mut out = String::from("# Who gets to libvirt. `polkit-policy-gen install` puts it in place; polkit-policy-gen-libvirt(7) explains it.\n");
+    let mut out = String::from(
+        "# Who gets to libvirt. `polkit-policy-gen install` puts it in place; polkit-policy-gen-libvirt(7) explains it.\n",
+    );
     for line in about(options.mode) {
         out.push_str(format!("# {line}").trim_end());
         out.push('\n');
@@ -90,7 +95,12 @@ fn text(options: &Libvirt, group: Option<&str>) -> String {
     }
     for user in &options.member {
         let group = group.unwrap_or_default();
-        out.push_str(&format!("\n# Puts {} into the group.\n[[member]]\nuser = {}\ngroup = {}\n", comment(user), toml(user), toml(group)));
+        out.push_str(&format!(
+            "\n# Puts {} into the group.\n[[member]]\nuser = {}\ngroup = {}\n",
+            comment(user),
+            toml(user),
+            toml(group)
+        ));
     }
     out
 }
@@ -119,9 +129,13 @@ fn about(mode: Mode) -> &'static [&'static str] {
 
 fn about_role(role: RoleKind) -> &'static str {
     match role {
-        RoleKind::Viewer => "viewer: sees state and definition. console adds the screen; operator: start, stop; admin: everything.",
+        RoleKind::Viewer => {
+            "viewer: sees state and definition. console adds the screen; operator: start, stop; admin: everything."
+        }
         RoleKind::Console => "console: the viewer's, with screen, keyboard and console.",
         RoleKind::Operator => "operator: the console's, with start, stop, pause, reset.",
-        RoleKind::Admin => "admin: everything over these domains. It is root-equivalent: a domain can be given any file of the host.",
+        RoleKind::Admin => {
+            "admin: everything over these domains. It is root-equivalent: a domain can be given any file of the host."
+        }
     }
 }

@@ -144,9 +144,10 @@ pub fn emit(libvirt: &Libvirt) -> String {
         Others::Nothing => "\"no\"",
     };
     out.push_str(&format!("    var prefix = {};\n", javascript(PREFIX)));
-    out.push_str(&format!("    // For whoever is in no role; null leaves it to libvirt's defaults.\n    var others = {others};\n\n"));
-    let levels: Vec<String> =
-        RoleKind::ALL.iter().map(|kind| format!("{} {}", level(*kind), kind.word())).collect();
+    out.push_str(&format!(
+        "    // For whoever is in no role; null leaves it to libvirt's defaults.\n    var others = {others};\n\n"
+    ));
+    let levels: Vec<String> = RoleKind::ALL.iter().map(|kind| format!("{} {}", level(*kind), kind.word())).collect();
     out.push_str(&format!("    // The least role that has each permission ({}), and of what.\n", levels.join(", ")));
     out.push_str("    var needs = {");
     for (number, (permission, least, scope)) in NEEDS.iter().enumerate() {

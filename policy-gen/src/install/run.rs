@@ -89,8 +89,7 @@ pub fn plan_now(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
     }
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
     let mut plan = plan(files, members, &record, &current, &is);
-    plan.edit(edits, &record, &current)
-        .map_err(|error| Failure::Refused(format!("{error}. Nothing was changed.")))?;
+    plan.edit(edits, &record, &current).map_err(|error| Failure::Refused(format!("{error}. Nothing was changed.")))?;
     Ok(plan)
 }
 
@@ -138,7 +137,8 @@ pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failur
             let gone =
                 plan.pending.files.iter().map(|file| file.path.as_str()).filter(|path| done.file(path).is_none());
             let edited = plan.pending.edits.iter().map(|edit| edit.path.as_str());
-            for path in gone.chain(edited).chain(if tree.is_host() { [].as_slice() } else { &ACCOUNTS }.iter().copied()) {
+            for path in gone.chain(edited).chain(if tree.is_host() { [].as_slice() } else { &ACCOUNTS }.iter().copied())
+            {
                 sweep(tree, path);
             }
             remove_directories(tree, &left);

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SAMPLE: &str = "# Master configuration\n\n#auth_unix_rw = \"polkit\"\n\n#access_drivers = [ \"polkit\" ]\nmax_clients = 20\n";
+const SAMPLE: &str =
+    "# Master configuration\n\n#auth_unix_rw = \"polkit\"\n\n#access_drivers = [ \"polkit\" ]\nmax_clients = 20\n";
 
 fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
@@ -104,7 +105,10 @@ fn what_libvirt_cannot_read_is_not_edited() {
         ("a = \"x\n\"\n", "line 1 is not one that libvirt could read"),
         ("a = [ 1 2 ]\n", "line 1 is not one that libvirt could read"),
         ("a = 1 b = 2\n", "line 1 is not one that libvirt could read"),
-        ("access_drivers = []\n#\naccess_drivers = []\n", "`access_drivers` is set twice, in the lines 1 and 3: leave one out"),
+        (
+            "access_drivers = []\n#\naccess_drivers = []\n",
+            "`access_drivers` is set twice, in the lines 1 and 3: leave one out",
+        ),
     ] {
         assert_eq!(apply(broken, &[drivers()], &[]).unwrap_err(), said, "{broken}");
     }

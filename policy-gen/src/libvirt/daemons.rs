@@ -83,7 +83,8 @@ pub fn of_tree(tree: &Tree) -> io::Result<Vec<Found>> {
             Unit::There => true,
             Unit::Masked => false,
             Unit::Absent => {
-                let mut programs = PROGRAMS.iter().map(|directory| tree.file_mode(&format!("{directory}/{}", daemon.name)));
+                let mut programs =
+                    PROGRAMS.iter().map(|directory| tree.file_mode(&format!("{directory}/{}", daemon.name)));
                 programs.try_fold(false, |seen, mode| Ok::<_, io::Error>(seen || mode?.is_some()))?
             }
         };

@@ -144,7 +144,8 @@ impl Role {
     /// Whether it names the subject.
     #[must_use]
     pub fn covers(&self, user: &str, groups: &BTreeSet<String>) -> bool {
-        self.users.iter().any(|known| known.value == user) || self.groups.iter().any(|known| groups.contains(&known.value))
+        self.users.iter().any(|known| known.value == user)
+            || self.groups.iter().any(|known| groups.contains(&known.value))
     }
 
     /// Whether it gives a permission (`domain.start`) over the object of that name.

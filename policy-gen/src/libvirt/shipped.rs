@@ -63,6 +63,9 @@ mod tests {
         let rule = "polkit.addRule(function(action, subject) {\n    if (action.id == \"org.libvirt.unix.manage\" &&\n        \
                     subject.isInGroup(\"libvirt\")) {\n            return polkit.Result.YES;\n    }\n});\n";
         assert_eq!(in_rules(rule), ["libvirt"]);
-        assert_eq!(in_pkla("[libvirt]\nIdentity=unix-group:libvirt;unix-user:x\nAction=org.libvirt.unix.manage\n"), ["libvirt"]);
+        assert_eq!(
+            in_pkla("[libvirt]\nIdentity=unix-group:libvirt;unix-user:x\nAction=org.libvirt.unix.manage\n"),
+            ["libvirt"]
+        );
     }
 }

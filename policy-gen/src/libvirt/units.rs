@@ -30,7 +30,9 @@ impl Restarts {
     /// Those of a plan's changes.
     #[must_use]
     pub fn after(changes: &[Change]) -> Self {
-        let below = |change: &Change, directory: &str| change.path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
+        let below = |change: &Change, directory: &str| {
+            change.path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+        };
         let touched = |daemon: &&Daemon| {
             changes.iter().any(|change| change.path == daemon.conf || below(change, daemon.drop_ins))
         };
@@ -52,7 +54,8 @@ impl Restarts {
             return services.collect();
         }
         let units = |suffixes: &[&str]| -> Vec<String> {
-            let of = |daemon: &&Daemon| suffixes.iter().map(|suffix| format!("{}{suffix}", daemon.name)).collect::<Vec<_>>();
+            let of =
+                |daemon: &&Daemon| suffixes.iter().map(|suffix| format!("{}{suffix}", daemon.name)).collect::<Vec<_>>();
             self.daemons.iter().flat_map(of).collect()
         };
         vec![

@@ -193,14 +193,19 @@ pub fn libvirt(mut table: Table, report: &mut Report) -> Option<Libvirt> {
 /// Whom each mode can let in.
 fn check_people(libvirt: &Libvirt, report: &mut Report) {
     let Libvirt { mode, groups, users, at, .. } = libvirt;
-    let mut problem = |at: &Location, message: &str, help: &str| report.push(Problem::error(at.clone(), message).help(help));
+    let mut problem =
+        |at: &Location, message: &str, help: &str| report.push(Problem::error(at.clone(), message).help(help));
     match mode {
         Mode::Polkit if groups.is_empty() && users.is_empty() => {
             problem(at, "[libvirt] lets nobody in", "add `groups = [\"…\"]` or `users = [\"…\"]`");
         }
         Mode::ReadOnly | Mode::Acl => {
             if let Some(first) = groups.iter().chain(users).next() {
-                let help = if *mode == Mode::Acl { "name them in a [[libvirt_role]]" } else { "everybody may look: leave it out" };
+                let help = if *mode == Mode::Acl {
+                    "name them in a [[libvirt_role]]"
+                } else {
+                    "everybody may look: leave it out"
+                };
                 problem(&first.at, &format!("mode `{}` names nobody here", mode.word()), help);
             }
         }
@@ -252,7 +257,8 @@ fn globs(names: Vec<Spanned<String>>, report: &mut Report) -> Vec<Spanned<Glob>>
         let fits = |c: char| !c.is_control() && c != '/' && u32::from(c) <= 0xffff;
         if pattern.value.is_empty() || !pattern.value.chars().all(fits) {
             let message = format!("nothing of libvirt's can be called `{}`", pattern.value);
-            report.push(Problem::error(pattern.at.clone(), message).help("a name, in which `*` stands for any letters"));
+            report
+                .push(Problem::error(pattern.at.clone(), message).help("a name, in which `*` stands for any letters"));
         }
     }
     names.into_iter().map(|name| Spanned { value: Glob::new(&name.value), at: name.at }).collect()

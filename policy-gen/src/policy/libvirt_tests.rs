@@ -26,7 +26,8 @@ fn the_people_of_all_roles_may_connect_and_their_roles_say_what_for() {
     };
     assert!(may_connect("x", "ops") && may_connect("x", "all") && may_connect("bob", "x") && !may_connect("x", "x"));
     let answer = |action: &str, object: &str, group: &str| {
-        let answer = libvirt.answer(&format!("org.libvirt.api.{action}"), Some(object), "x", &[group.to_owned()].into());
+        let answer =
+            libvirt.answer(&format!("org.libvirt.api.{action}"), Some(object), "x", &[group.to_owned()].into());
         answer.map(Answer::word)
     };
     for (action, object, ops, all) in [
@@ -44,10 +45,17 @@ fn the_people_of_all_roles_may_connect_and_their_roles_say_what_for() {
         ("secret.getattr", "", "no", "no"),
         ("domain.of-the-future", "web-1", "no", "no"),
     ] {
-        assert_eq!((answer(action, object, "ops"), answer(action, object, "all")), (Some(ops), Some(all)), "{action} {object}");
+        assert_eq!(
+            (answer(action, object, "ops"), answer(action, object, "all")),
+            (Some(ops), Some(all)),
+            "{action} {object}"
+        );
         assert_eq!(answer(action, object, "none"), None);
     }
-    assert_eq!(libvirt.answer("org.libvirt.api.domain.read", None, "bob", &BTreeSet::new()).map(Answer::word), Some("no"));
+    assert_eq!(
+        libvirt.answer("org.libvirt.api.domain.read", None, "bob", &BTreeSet::new()).map(Answer::word),
+        Some("no")
+    );
     // Whoever is in two roles has what either gives.
     let both = ["ops".to_owned(), "all".to_owned()].into();
     assert_eq!(libvirt.answer("org.libvirt.api.domain.read", Some("mail"), "x", &both), Some(Answer::Yes));
@@ -57,16 +65,46 @@ fn the_people_of_all_roles_may_connect_and_their_roles_say_what_for() {
 #[test]
 fn a_mode_takes_the_people_that_it_can_let_in() {
     for (text, said) in [
-        ("[libvirt]\nmode = 'both'", "p.toml:2:8: `both` is not a way to libvirt (one of read-only, polkit, acl, socket)"),
-        ("[libvirt]\nmode = 'polkit'", "p.toml:1:1: [libvirt] lets nobody in (add `groups = [\"…\"]` or `users = [\"…\"]`)"),
-        ("[libvirt]\nmode = 'acl'", "p.toml:1:1: mode `acl` lets nobody in without a [[libvirt_role]] (add one: `role = \"viewer\"`, `groups = […]`, `domains = […]`)"),
-        ("[libvirt]\nmode = 'socket'\nusers = 'a'\ngroups = 'b'", "p.toml:3:9: a socket belongs to a group (put the user into it with a [[member]])"),
-        ("[libvirt]\nmode = 'socket'\ngroups = ['a', 'b']", "p.toml:3:16: a socket belongs to one group (leave the others out)"),
-        ("[libvirt]\nmode = 'socket'\ngroups = 'a b'", "p.toml:3:10: this name cannot stand in a socket unit (letters, digits, `_`, `-` and `.` only)"),
-        ("[libvirt]\nmode = 'read-only'\ngroups = 'a'", "p.toml:3:10: mode `read-only` names nobody here (everybody may look: leave it out)"),
-        ("[libvirt]\nmode = 'read-only'\ndaemons = 'sshd'", "p.toml:3:11: `sshd` is not a daemon of libvirt's (as its service is called: `libvirtd`, `virtqemud`, `virtnetworkd`)"),
-        ("[libvirt]\nmode = 'read-only'\nothers = 'nothing'", "p.toml:3:10: `others` is about access control (leave it out, or set `mode = \"acl\"`)"),
-        ("[[libvirt_role]]\nrole = 'viewer'\nusers = 'a'\ndomains = '*'", "p.toml:1:1: a [[libvirt_role]] is nothing without access control (add `[libvirt]` with `mode = \"acl\"`)"),
+        (
+            "[libvirt]\nmode = 'both'",
+            "p.toml:2:8: `both` is not a way to libvirt (one of read-only, polkit, acl, socket)",
+        ),
+        (
+            "[libvirt]\nmode = 'polkit'",
+            "p.toml:1:1: [libvirt] lets nobody in (add `groups = [\"…\"]` or `users = [\"…\"]`)",
+        ),
+        (
+            "[libvirt]\nmode = 'acl'",
+            "p.toml:1:1: mode `acl` lets nobody in without a [[libvirt_role]] (add one: `role = \"viewer\"`, `groups = […]`, `domains = […]`)",
+        ),
+        (
+            "[libvirt]\nmode = 'socket'\nusers = 'a'\ngroups = 'b'",
+            "p.toml:3:9: a socket belongs to a group (put the user into it with a [[member]])",
+        ),
+        (
+            "[libvirt]\nmode = 'socket'\ngroups = ['a', 'b']",
+            "p.toml:3:16: a socket belongs to one group (leave the others out)",
+        ),
+        (
+            "[libvirt]\nmode = 'socket'\ngroups = 'a b'",
+            "p.toml:3:10: this name cannot stand in a socket unit (letters, digits, `_`, `-` and `.` only)",
+        ),
+        (
+            "[libvirt]\nmode = 'read-only'\ngroups = 'a'",
+            "p.toml:3:10: mode `read-only` names nobody here (everybody may look: leave it out)",
+        ),
+        (
+            "[libvirt]\nmode = 'read-only'\ndaemons = 'sshd'",
+            "p.toml:3:11: `sshd` is not a daemon of libvirt's (as its service is called: `libvirtd`, `virtqemud`, `virtnetworkd`)",
+        ),
+        (
+            "[libvirt]\nmode = 'read-only'\nothers = 'nothing'",
+            "p.toml:3:10: `others` is about access control (leave it out, or set `mode = \"acl\"`)",
+        ),
+        (
+            "[[libvirt_role]]\nrole = 'viewer'\nusers = 'a'\ndomains = '*'",
+            "p.toml:1:1: a [[libvirt_role]] is nothing without access control (add `[libvirt]` with `mode = \"acl\"`)",
+        ),
     ] {
         assert_eq!(policy(text).1, [said], "{text}");
     }

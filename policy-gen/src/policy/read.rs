@@ -6,9 +6,7 @@ use polkit_config::report::{Location, Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
 use super::libvirt::{libvirt, role};
-use super::{
-    Answer, Detail, Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Results, Role, systemd,
-};
+use super::{Answer, Detail, Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Results, Role, systemd};
 
 /// How many values a detail may be compared with: Duktape takes 65,535 constants in one function, and drops a rules file
 /// with more.
@@ -73,7 +71,8 @@ fn settle_roles(policy: &mut Policy, roles: Vec<Role>, none: bool, report: &mut 
     match &mut policy.libvirt {
         Some(libvirt) if libvirt.mode == Mode::Acl => {
             if none {
-                let problem = Problem::error(libvirt.at.clone(), "mode `acl` lets nobody in without a [[libvirt_role]]");
+                let problem =
+                    Problem::error(libvirt.at.clone(), "mode `acl` lets nobody in without a [[libvirt_role]]");
                 report.push(problem.help("add one: `role = \"viewer\"`, `groups = […]`, `domains = […]`"));
             }
             libvirt.roles = roles;
