@@ -106,7 +106,12 @@ fn words(results: Results) -> String {
 pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
     let connection = polkit_dbus::connect().await.map_err(|error| error.to_string())?;
     let authority = Authority::new(connection);
-    let actions = authority.actions().await.map_err(|error| format!("asking polkitd for its actions: {error}"))?;
+    let has_patterns = policy.grants.iter().flat_map(|grant| &grant.actions).any(|action| !action.value.is_exact());
+    let actions = if has_patterns {
+        authority.actions().await.map_err(|error| format!("asking polkitd for its actions: {error}"))?
+    } else {
+        Vec::new()
+    };
     let named = policy.grants.iter().flat_map(|grant| &grant.netgroups);
     let netgroups = Netgroups::of(named.map(|name| name.value.as_str()))?;
     let mut answers = Asked { policy, names, netgroups, actions: actions.into_iter().collect() }.questions()?;
@@ -127,7 +132,7 @@ struct Asked<'a> {
     policy: &'a Policy,
     names: &'a Names,
     netgroups: Netgroups,
-    /// The ids of all registered actions.
+    /// The ids of all registered actions, if the policy has patterns.
     actions: BTreeSet<String>,
 }
 
@@ -155,15 +160,15 @@ impl Asked<'_> {
 
     /// Asks for one whom the grant names, and for one whom no grant of the action names; with details that fit the grant.
     fn about(&self, grant: &Grant, pattern: &ActionPattern, answers: &mut Answers) -> Result<(), String> {
-        let registered = self.actions.iter().find(|action| pattern.covers(action));
-        let action = registered.map_or(pattern.as_str(), String::as_str);
+        let covered = self.actions.iter().find(|action| !pattern.is_exact() && pattern.covers(action));
+        let action = covered.map_or(pattern.as_str(), String::as_str);
         let details: BTreeMap<String, String> = grant.details.iter().filter_map(example).collect();
         let asked_first = self.policy.hook(action).map(|hook| hook.on_failure);
         let mut row = |user: Option<User>, expected: Option<Results>| {
             let row = Row::new(&grant.label, action, user, expected, asked_first);
             answers.rows.push(Row { details: details.clone(), ..row });
         };
-        if registered.is_none() && !pattern.is_exact() {
+        if covered.is_none() && !pattern.is_exact() {
             row(None, None);
             return Ok(());
         }
@@ -238,7 +243,7 @@ impl Row {
         asked_first: Option<OnFailure>,
     ) -> Self {
         let expected = if asked_first == Some(OnFailure::No) { Some(Results::always(Answer::No)) } else { by_grants };
-        let seen = "not asked: it names nobody who is there".to_owned();
+        let seen = "not asked: no registered action, or nobody who is there".to_owned();
         Self {
             grant: label.to_owned(),
             action: action.to_owned(),

@@ -4,6 +4,7 @@ mod details;
 pub mod libvirt;
 mod look_alike;
 mod root;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ use crate::tree::Tree;
 pub use details::details;
 pub use look_alike::Shipped;
 pub use root::root_equivalent;
+pub use units::units;
 
 /// What is known about the host or tree; what is not known is not checked, and that is said.
 #[derive(Debug)]

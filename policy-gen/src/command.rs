@@ -100,6 +100,7 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     check::unreached_agents(&policy, &mut report);
     check::refusing_hooks(&policy, &mut report);
     check::hooks(&policy, &tree, &mut report);
+    check::units(&policy, &tree, &mut report);
     check::root_equivalent(&policy, &mut report);
     let mut files = emit::files(&policy, &origin, format, owner, &mut report);
     let mut edits = Vec::new();

@@ -194,6 +194,13 @@ impl Detail {
 }
 
 impl Grant {
+    /// Whether somebody gets the action without an administrator.
+    #[must_use]
+    pub fn gives(&self) -> bool {
+        let gives = |answer| matches!(answer, Answer::Yes | Answer::AuthSelf | Answer::AuthSelfKeep);
+        self.results.all().into_iter().any(gives)
+    }
+
     /// Whether it answers this question.
     #[must_use]
     pub fn covers(&self, question: &Question<'_>) -> bool {

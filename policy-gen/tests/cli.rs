@@ -181,12 +181,14 @@ fn the_policy_of_a_tree_is_the_default_and_its_fragments_count() {
     std::fs::write(own.join("policy.toml"), GRANT).unwrap();
     std::fs::write(own.join("policy.d/20-b.toml"), GRANT.replace("machines", "second")).unwrap();
     std::fs::write(own.join("policy.d/10-a.toml"), GRANT.replace("machines", "first")).unwrap();
+    std::fs::write(own.join("policy.d/60-c.toml"), GRANT.replace("machines", "fourth")).unwrap();
     std::fs::write(own.join("policy.d/30-masked.toml"), "").unwrap();
     let shown = out(&run(&["diff", "--root", dir]));
     let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("{text} in {shown}"));
-    assert!(at("// 0: machines") < at("// 1: first") && at("// 1: first") < at("// 2: second"));
-    let origin = "from /etc/polkit-policy-gen/policy.toml, /etc/polkit-policy-gen/policy.d/10-a.toml, \
-                  /etc/polkit-policy-gen/policy.d/20-b.toml. ";
+    assert!(at("// 0: first") < at("// 1: second") && at("// 1: second") < at("// 2: machines"));
+    assert!(at("// 2: machines") < at("// 3: fourth"));
+    let origin = "from /etc/polkit-policy-gen/policy.d/10-a.toml, /etc/polkit-policy-gen/policy.d/20-b.toml, \
+                  /etc/polkit-policy-gen/policy.toml, /etc/polkit-policy-gen/policy.d/60-c.toml. ";
     assert!(shown.contains(origin), "{shown}");
 }
 
@@ -342,4 +344,59 @@ fn a_second_name_of_one_id_is_warned_of() {
     let output = run(&["diff", &path, "--root", root.path().to_str().unwrap()]);
     assert!(err(&output).contains("warning: polkit knows the user `toor` as `www-data`"), "{output:?}");
     assert!(err(&output).contains("warning: there is no user `gone`"), "{output:?}");
+}
+
+#[test]
+fn what_is_called_otherwise_here_is_said() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let rules = root.path().join("usr/share/polkit-1/rules.d");
+    std::fs::create_dir_all(&rules).unwrap();
+    std::fs::write(rules.join("60-libvirt.rules"), "if (subject.isInGroup(\"libvirt\")) { return 'yes'; }\n").unwrap();
+    let text = "[[grant]]\nactions = ['a.b']\nusers = ['apache']\ngroups = ['libvirtd', 'wheel']\nresult = 'yes'\n\
+                [[member]]\nuser = 'http'\ngroup = 'libvirt-qemu'\n";
+    let (_folder, path) = policy(text);
+    let output = run(&["diff", &path, "--root", dir]);
+    for expected in [
+        "help: web servers run as `www-data` here\n",
+        "help: /usr/share/polkit-1/rules.d/60-libvirt.rules names the group `libvirt`\n",
+        "warning: there is no group `wheel`: the grant gives nobody anything",
+        "error: there is no user `http`",
+        "60-libvirt.rules names the group `libvirt`; correct the name",
+    ] {
+        assert!(err(&output).contains(expected), "{expected}: {}", err(&output));
+    }
+}
+
+#[test]
+fn what_no_mechanism_tells_is_refused_or_warned_of() {
+    let text = "[[grant]]\nactions = ['org.libvirt.unix.manage']\nusers = ['bob']\ndetails = { domain_name = 'web-*' }\nresult = 'yes'\n\
+                [[grant]]\nname = 'fence'\nactions = ['org.libvirt.api.domain.start']\nusers = ['bob']\ndetails = { name = 'web-*' }\nresult = 'no'\n\
+                [[grant]]\nname = 'keeper'\nactions = ['org.libvirt.api.*']\nusers = ['bob']\nresult = 'auth_admin_keep'\n";
+    let (_folder, path) = policy(text);
+    let output = run(&["generate", &path, "--target", "debian:13"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    for expected in [
+        "error: `grant 1` never answers org.libvirt.unix.manage, which comes without details",
+        "warning: `name` is not a detail that org.libvirt.api.domain.start is known to come with",
+        "warning: who has authenticated for `keeper` passes `fence` for some minutes",
+    ] {
+        assert!(err(&output).contains(expected), "{expected}: {}", err(&output));
+    }
+}
+
+#[test]
+fn a_pattern_is_told_by_the_root_equivalent_actions_that_it_covers() {
+    let (_folder, path) =
+        policy("[[grant]]\nactions = ['org.freedesktop.systemd1.*']\nusers = ['bob']\nresult = 'yes'\n");
+    let output = run(&["generate", &path, "--target", "debian:13"]);
+    for id in ["manage-units", "manage-unit-files", "reload-daemon"] {
+        assert!(
+            err(&output).contains(&format!("note: `org.freedesktop.systemd1.{id}` is root-equivalent")),
+            "{output:?}"
+        );
+    }
+    let (_folder, path) =
+        policy("[[grant]]\nactions = ['org.freedesktop.systemd1.*']\nusers = ['bob']\nresult = 'auth_admin'\n");
+    assert_eq!(err(&run(&["generate", &path, "--target", "debian:13"])), "");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use polkit_config::report::{Location, Problem, Report};
 
-use crate::policy::{Answer, Detail, Grant, Mode, Policy, SYSTEMD_ACTION};
+use crate::policy::{Detail, Grant, Mode, Policy, SYSTEMD_ACTION};
 
 /// The actions, and how.
 const ROOT_EQUIVALENT: &[(&str, &str)] = &[
@@ -22,9 +22,6 @@ const ROOT_EQUIVALENT: &[(&str, &str)] = &[
     ("org.freedesktop.machine1.host-open-pty", "it opens a terminal of the host"),
 ];
 
-/// A unit of systemd's own whose start opens a root shell.
-const ROOT_SHELL: &str = "debug-shell.service";
-
 /// Notes, once each, the actions with which one is root. The least that would do is offered with it.
 pub fn root_equivalent(policy: &Policy, report: &mut Report) {
     let mut said: BTreeSet<&str> = BTreeSet::new();
@@ -32,15 +29,14 @@ pub fn root_equivalent(policy: &Policy, report: &mut Report) {
         let known = ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action.value);
         known.into_iter().for_each(|(id, how)| note(id, how, &action.at, &mut said, report));
     }
-    let gives = |answer| matches!(answer, Answer::Yes | Answer::AuthSelf | Answer::AuthSelfKeep);
     // Of roles it is said what they give.
     let roles = policy.libvirt.as_ref().filter(|libvirt| libvirt.mode == Mode::Acl).map(|libvirt| &libvirt.at);
     let whole = policy.grants.iter().filter(|grant| roles != Some(&grant.at));
-    for grant in whole.filter(|grant| grant.results.all().into_iter().any(gives)) {
+    for grant in whole.filter(|grant| grant.gives()) {
         for action in &grant.actions {
             for (id, how) in ROOT_EQUIVALENT.iter().filter(|(id, _)| action.value.covers(id)) {
                 match narrowed_to_units(grant) {
-                    Some(units) if *id == SYSTEMD_ACTION => root_shell(units, report),
+                    Some(units) if *id == SYSTEMD_ACTION => patterns_to_start(grant, units, report),
                     _ => note(id, how, &action.at, &mut said, report),
                 }
             }
@@ -60,14 +56,35 @@ fn note(id: &'static str, how: &str, at: &Location, said: &mut BTreeSet<&'static
     });
 }
 
-/// The units that a grant is for. A transient unit, which would run any program, comes without that detail.
-fn narrowed_to_units(grant: &Grant) -> Option<&Detail> {
+/// The units that a grant is for.
+pub(super) fn narrowed_to_units(grant: &Grant) -> Option<&Detail> {
     grant.details.iter().find(|detail| detail.key.value == "unit")
 }
 
-fn root_shell(units: &Detail, report: &mut Report) {
-    if let Some(unit) = units.values.iter().find(|unit| unit.value.covers(ROOT_SHELL)) {
-        let message = format!("`{}` covers {ROOT_SHELL}, which opens a root shell on a terminal", unit.value);
-        report.push(Problem::note(unit.at.clone(), message).help("name the units, or a pattern that is narrower"));
+/// systemd 257 and later tell polkit of a transient unit (systemd-run) as of any other that is started, under the name that its
+/// maker chose. One that there is a file for cannot be made so; of a pattern there always is another name.
+fn patterns_to_start(grant: &Grant, units: &Detail, report: &mut Report) {
+    if !is_started(grant) {
+        return;
     }
+    for unit in units.values.iter().filter(|unit| !unit.value.is_exact() && !is_of_template(unit.value.as_str())) {
+        let message = format!(
+            "to start `{}` is root-equivalent: systemd-run makes a unit of such a name, of any program",
+            unit.value
+        );
+        let help =
+            "name the units that there are; or leave the verb `start` out, and grant `restart` of those that run";
+        report.push(Problem::note(unit.at.clone(), message).help(help));
+    }
+}
+
+/// Whether the verb `start` is among those that a grant is for.
+pub(super) fn is_started(grant: &Grant) -> bool {
+    let mut verbs = grant.details.iter().filter(|detail| detail.key.value == "verb");
+    verbs.all(|detail| detail.values.iter().any(|verb| verb.value.covers("start")))
+}
+
+/// Whether all that a pattern covers are instances of one template.
+fn is_of_template(pattern: &str) -> bool {
+    pattern.split_once('@').is_some_and(|(template, _)| !template.contains('*'))
 }

@@ -205,7 +205,7 @@ users = ["u"]
     p.toml:15:10: `nginx` is not the name of a unit, nor a pattern with `*` (the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`)
     p.toml:15:19: `.service` is not the name of a unit, nor a pattern with `*` (the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`)
     p.toml:15:31: `a b.service` is not the name of a unit, nor a pattern with `*` (the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`)
-    p.toml:16:10: `restrat` is not a verb that systemd 237 to 259 passes (one of start, stop, reload, restart, try-restart, reload-or-restart, reload-or-try-restart, kill, reset-failed, set-property, freeze, thaw, clean, ref)
+    p.toml:16:10: `restrat` is not a verb that systemd is known to pass (one of start, stop, reload, restart, try-restart, reload-or-restart, reload-or-try-restart, kill, reset-failed, set-property, freeze, thaw, clean, ref)
     p.toml:17:10: polkit keeps this answer for the action, whatever its details: it would soon cover what was not asked (with `details` use the same result without `_keep`)
     p.toml:18:1: unknown key `actions` in [[systemd]] (known here: groups, name, netgroups, result, units, users, verbs)
     p.toml:20:1: [[systemd]] has no `units` (add `units = ["…"]`)

@@ -7,8 +7,8 @@ use polkit_config::table::{Spanned, Table};
 use super::read::{Who, check_kept, results, who};
 use super::{Answer, Detail, Grant, Kind, Results};
 
-/// What starts, stops and changes units. With the unit and the verb as details (read in systemd 237 to 259), save for
-/// transient units (systemd-run) and for what concerns all units at once, which come with none.
+/// What starts, stops and changes units, with the unit and the verb as details (systemd 237 to 262); without any where it
+/// concerns all units at once, and up to 252 for transient units (systemd-run), which 257 tells as the start of one.
 pub const ACTION: &str = "org.freedesktop.systemd1.manage-units";
 
 /// The verbs that systemd is known to pass.
@@ -90,7 +90,7 @@ fn check_units(units: &[Spanned<String>], report: &mut Report) {
 fn check_verbs(verbs: &[Spanned<String>], report: &mut Report) {
     for verb in verbs {
         if !verb.value.contains('*') && !VERBS.contains(&verb.value.as_str()) {
-            let message = format!("`{}` is not a verb that systemd 237 to 259 passes", verb.value);
+            let message = format!("`{}` is not a verb that systemd is known to pass", verb.value);
             report.push(Problem::warning(verb.at.clone(), message).help(format!("one of {}", VERBS.join(", "))));
         }
     }

@@ -1,0 +1,61 @@
+//! Units that a grant lets somebody start, and that there is no file for.
+
+use polkit_config::report::{Problem, Report};
+
+use super::root::{is_started, narrowed_to_units};
+use crate::policy::{Policy, SYSTEMD_ACTION};
+use crate::tree::Tree;
+
+/// Where systemd finds the files of units, and generators put theirs.
+const DIRECTORIES: [&str; 9] = [
+    "etc/systemd/system",
+    "run/systemd/system",
+    "run/systemd/generator",
+    "run/systemd/generator.early",
+    "run/systemd/generator.late",
+    "usr/local/lib/systemd/system",
+    "usr/lib/systemd/system",
+    "lib/systemd/system",
+    "run/systemd/transient",
+];
+
+/// Warns of units that do not exist: from systemd 257 on, who may start one of that name may make it, of any program
+/// (systemd-run).
+pub fn units(policy: &Policy, tree: &Tree, report: &mut Report) {
+    let about_units =
+        policy.grants.iter().filter(|grant| grant.actions.iter().any(|own| own.value.covers(SYSTEMD_ACTION)));
+    for grant in about_units.filter(|grant| grant.gives() && is_started(grant)) {
+        let Some(detail) = narrowed_to_units(grant) else { continue };
+        for unit in &detail.values {
+            let name = template(unit.value.as_str());
+            let mut files = DIRECTORIES.iter().map(|directory| tree.file_mode(&format!("{directory}/{name}")));
+            // One that cannot be looked at may be there.
+            if name.contains('*') || files.any(|mode| !matches!(mode, Ok(None))) {
+                continue;
+            }
+            let message =
+                format!("there is no unit `{name}`: who may start it makes one of his own, of any program, as root");
+            let help = "install the unit first, or correct the name (systemd 257 and later tell polkit the name of a transient unit)";
+            report.push(Problem::warning(unit.at.clone(), message).help(help));
+        }
+    }
+}
+
+/// The name of the file of a unit: of an instance that of its template.
+fn template(unit: &str) -> String {
+    match (unit.split_once('@'), unit.rsplit_once('.')) {
+        (Some((start, _)), Some((_, kind))) => format!("{start}@.{kind}"),
+        _ => unit.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_has_the_file_of_its_template() {
+        assert_eq!([template("app@7.service"), template("app@*.service")], ["app@.service"; 2]);
+        assert_eq!(template("web.service"), "web.service");
+    }
+}
