@@ -35,7 +35,7 @@ complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a 
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l group -d 'A group that gets it (may be repeated)' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l user -d 'A user that gets it (may be repeated)' -r
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l action -d 'The action (may be repeated)' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l action -d 'The action, or a pattern as org.libvirt.* (may be repeated)' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l result -d 'yes, no, auth_self, auth_self_keep, auth_admin or auth_admin_keep' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l target -d 'host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l format -d 'The format, where the target reads both' -r -f -a "rules\t'JavaScript, for polkit 0.106 and later'

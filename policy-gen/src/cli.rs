@@ -32,6 +32,7 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   polkit-policy-gen generate --group libvirt --action org.libvirt.unix.manage --result yes
+  polkit-policy-gen generate --user backup --action 'org.freedesktop.udisks2.*' --result auth_admin
   polkit-policy-gen generate policy.toml --target debian:11 -o out/
 
 Several files go to standard output one after the other, each after a comment line `// File: PATH` \
@@ -54,8 +55,15 @@ The modes, of which only one is ever in force:
 Example:
   polkit-policy-gen install policy.toml --dry-run && polkit-policy-gen install policy.toml
 
-Without POLICY.toml: /etc/polkit-policy-gen/policy.toml, then policy.d/*.toml there by name. \
-Files that are empty or links to /dev/null are passed over.
+Without POLICY.toml: /etc/polkit-policy-gen/policy.toml and policy.d/*.toml there, by name, policy.toml as 50-policy.toml. \
+The first grant that names subject, action and details decides. Files that are empty or links to /dev/null are passed over.
+
+To let a group restart a service, and nothing else:
+  [[systemd]]
+  units = [\"nginx.service\"]
+  verbs = [\"restart\"]
+  groups = [\"deploy\"]
+policy.toml(5) has all that may stand in a policy.
 
 A [[hook]] in the policy makes polkit ask the running polkit-service-agent, before all other rules:
   [[hook]]
@@ -98,7 +106,7 @@ pub struct Generate {
     /// A user that gets it (may be repeated)
     #[arg(long, value_name = "U")]
     pub user: Vec<String>,
-    /// The action (may be repeated)
+    /// The action, or a pattern as org.libvirt.* (may be repeated)
     #[arg(long, value_name = "ID")]
     pub action: Vec<String>,
     /// yes, no, auth_self, auth_self_keep, auth_admin or auth_admin_keep

@@ -1,0 +1,79 @@
+//! The manual pages have the commands, options and keys that there are, and no others, and their examples are policies.
+#![expect(clippy::expect_used, reason = "what a test is helped by fails by a panic, too")]
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use clap::CommandFactory;
+use polkit_config::report::{Report, Source};
+use polkit_policy_gen::{cli::Cli, policy};
+
+fn page(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("man").join(name);
+    fs::read_to_string(path).expect("the page is there")
+}
+
+/// The long options that lines of mdoc(7) name: the word after `Fl`, with one of the two hyphens.
+fn options<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let named = |line: &str| {
+        let words: Vec<&str> = line.trim_start_matches('.').split_whitespace().collect();
+        let after = words.iter().zip(words.iter().skip(1)).filter(|(word, _)| word.ends_with("Fl") || **word == ",");
+        after.filter_map(|(_, option)| option.strip_prefix('-').map(str::to_owned)).collect::<Vec<_>>()
+    };
+    lines.filter(|line| line.starts_with('.')).flat_map(named).filter(|option| !option.is_empty()).collect()
+}
+
+fn known() -> BTreeSet<String> {
+    let commands = Cli::command();
+    let own = commands.get_subcommands().flat_map(|command| command.get_arguments());
+    own.filter_map(|argument| argument.get_long()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_manual_has_every_command_and_option_and_no_others() {
+    let page = page("polkit-policy-gen.1");
+    assert_eq!(options(page.lines()), known());
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        assert!(page.lines().any(|line| line == format!(".It Cm {name}")), "no `{name}`");
+        let synopsis = page.lines().skip_while(|line| *line != format!(".Cm {name}")).skip(1);
+        let own: BTreeSet<String> =
+            command.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned).collect();
+        let named = options(synopsis.take_while(|line| !line.starts_with(".Nm") && !line.starts_with(".Sh")));
+        assert!(named.is_subset(&own), "{name}: {:?}", named.difference(&own));
+    }
+}
+
+#[test]
+fn the_manual_names_every_key_of_a_policy() {
+    let page = page("policy.toml.5");
+    // An unknown key is told together with those that are known.
+    for table in ["grant", "systemd", "agent", "hook", "member"] {
+        let mut report = Report::new();
+        policy::read(&[Source::new("p.toml", format!("[[{table}]]\nxxxxxxxxxxxxxxxx = 1\n"))], &mut report);
+        let told = report.lines().join("\n");
+        let keys =
+            told.split("known here: ").nth(1).and_then(|rest| rest.split(')').next()).expect("the keys are told");
+        let section = page.split(&format!(".Sh [[{table}]]\n")).nth(1).expect("a section");
+        let section = section.split("\n.Sh ").next().unwrap_or_default();
+        let items: BTreeSet<&str> = section
+            .lines()
+            .filter_map(|line| line.strip_prefix(".It Va "))
+            .flat_map(|line| line.split(" , "))
+            .collect();
+        assert_eq!(items, keys.split(", ").collect(), "[[{table}]]");
+    }
+}
+
+#[test]
+fn the_examples_of_the_manual_are_policies() {
+    let page = page("policy.toml.5");
+    let examples: Vec<&str> =
+        page.split(".Bd -literal\n").skip(1).filter_map(|rest| rest.split(".Ed\n").next()).collect();
+    assert!(examples.len() >= 2);
+    for example in examples {
+        let mut report = Report::new();
+        let policy = policy::read(&[Source::new("p.toml", example)], &mut report);
+        assert_eq!(report.lines(), [""; 0]);
+        assert!(!policy.grants.is_empty(), "{example}");
+    }
+}
