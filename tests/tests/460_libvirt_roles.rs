@@ -56,8 +56,20 @@ const GROUPS: [&str; 3] = ["web", "all", "toString"];
 
 /// Names of objects; the last stands for a mechanism that says none.
 const OBJECTS: [&str; 14] = [
-    "web-1", "web-", "web", "xweb-1", "db", "default", "lan-2", "isos", "aXbXb", "ab", "x-ann", "__proto__",
-    "k\u{f6}ln \"\u{2028}<script>", "",
+    "web-1",
+    "web-",
+    "web",
+    "xweb-1",
+    "db",
+    "default",
+    "lan-2",
+    "isos",
+    "aXbXb",
+    "ab",
+    "x-ann",
+    "__proto__",
+    "k\u{f6}ln \"\u{2028}<script>",
+    "",
 ];
 
 /// Another file, whose names and prototypes must not matter to ours.
@@ -89,7 +101,8 @@ fn start(root: &Root, rules: &str) -> Bed {
         let of = PEOPLE.iter().filter(|(_, groups)| groups.contains(&group)).map(|(name, _)| *name);
         of.collect::<Vec<_>>().join(",")
     };
-    let group: String = GROUPS.iter().zip(7000..).map(|(name, gid)| format!("{name}:x:{gid}:{}\n", members(name))).collect();
+    let group: String =
+        GROUPS.iter().zip(7000..).map(|(name, gid)| format!("{name}:x:{gid}:{}\n", members(name))).collect();
     bed.write("/etc/group", 0o644, bed.read("/etc/group") + &group);
     let processes: Vec<Process> = PEOPLE.iter().map(|(name, _)| bed.spawn_as(name, ["sleep", "1000"])).collect();
     let subjects = processes.iter().zip(6000..).map(|(process, uid)| subject(&bed, process.pid(), uid)).collect();
@@ -105,7 +118,12 @@ fn details(action: &str, object: &str) -> Vec<(&'static str, String)> {
     keys.filter(|_| !object.is_empty()).map(|key| (key, object.to_owned())).collect()
 }
 
+/// The bus lets a connection wait for 128 replies.
 fn answers(bed: &Bed, questions: &[(usize, String, &str)]) -> Vec<(bool, bool)> {
+    questions.chunks(100).flat_map(|some| answers_at_once(bed, some)).collect()
+}
+
+fn answers_at_once(bed: &Bed, questions: &[(usize, String, &str)]) -> Vec<(bool, bool)> {
     let mut asking = JoinSet::new();
     for (number, (person, action, object)) in questions.iter().enumerate() {
         let (authority, subject) = (bed.authority.clone(), bed.subjects[*person].clone());
@@ -148,11 +166,13 @@ fn every_action_is_answered_as_the_policy_says(root: &Root, text: &str) {
     for action in api {
         for (person, (user, groups)) in PEOPLE.iter().enumerate() {
             let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-            for object in OBJECTS {
-                let named = Some(object).filter(|object| !object.is_empty());
+            // Of objects that no role is over two are enough.
+            let own = ["domain", "network", "storage"].iter().any(|kind| action.id.starts_with(&format!("org.libvirt.api.{kind}")));
+            for object in if own { &OBJECTS[..] } else { &OBJECTS[12..] } {
+                let named = Some(*object).filter(|object| !object.is_empty());
                 let answer = libvirt.answer(&action.id, named, user, &groups);
                 expected.push(answer.map_or(action.defaults[0] == "yes", |answer| answer == Answer::Yes));
-                questions.push((person, action.id.clone(), object));
+                questions.push((person, action.id.clone(), *object));
             }
         }
     }
