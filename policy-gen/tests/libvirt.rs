@@ -43,11 +43,11 @@ fn run(root: &Path, words: &[&str], policy: &str) -> Output {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), policy).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
-    command.arg(words[0]);
-    if words[0] != "remove" {
+    command.args(words);
+    if !words.contains(&"remove") {
         command.arg(file.path());
     }
-    command.args(&words[1..]).arg("--root").arg(root);
+    command.arg("--root").arg(root);
     command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus").output().unwrap()
 }
 

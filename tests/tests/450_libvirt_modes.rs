@@ -42,6 +42,9 @@ fn mode(bed: &FullBed, name: &str, policy: &str, expected: &[(&str, [Seen; 4])])
     assert!(again.stdout.starts_with("nothing to change\n"), "{installed}{again}");
     expect(bed, name, expected);
     if name == "acl" {
+        let asked = installed.stdout.lines().filter(|line| line.starts_with("operator 1 "));
+        let answers: Vec<&str> = asked.filter_map(|line| line.split_whitespace().last()).collect();
+        assert_eq!(answers, ["yes", "no"], "{installed}");
         // Who is in a role sees its own and no more, by either socket; in no role, everything.
         for (user, option, seen) in [("alice", "-q", "web-1"), ("alice", "-r", "web-1"), ("carol", "-q", "db-1\nweb-1")]
         {

@@ -167,7 +167,9 @@ fn every_action_is_answered_as_the_policy_says(root: &Root, text: &str) {
         for (person, (user, groups)) in PEOPLE.iter().enumerate() {
             let groups = groups.iter().map(|group| (*group).to_owned()).collect();
             // Of objects that no role is over two are enough.
-            let own = ["domain", "network", "storage"].iter().any(|kind| action.id.starts_with(&format!("org.libvirt.api.{kind}")));
+            let own = ["domain", "network", "storage"]
+                .iter()
+                .any(|kind| action.id.starts_with(&format!("org.libvirt.api.{kind}")));
             for object in if own { &OBJECTS[..] } else { &OBJECTS[12..] } {
                 let named = Some(*object).filter(|object| !object.is_empty());
                 let answer = libvirt.answer(&action.id, named, user, &groups);

@@ -5,6 +5,7 @@
 //!
 //! Ours and the baseline are measured in turn, and compared pair by pair, so that a machine that slows down does so for both.
 
+mod acl;
 mod beds;
 mod checks;
 mod events;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 5] = ["light", "full", "events", "rescan", "size"];
+const PARTS: [&str; 6] = ["light", "full", "events", "rescan", "acl", "size"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             "full" => checks::in_a_full_bed(&trixie, &mut table),
             "events" => events::of_the_kernel(&forky, &mut table),
             "rescan" => events::by_rescanning(&forky, &mut table),
+            "acl" => acl::of_a_list(&trixie, &mut table),
             _ => {
                 size::of_processes(&trixie, &mut table);
                 size::of_programs(&mut table);
