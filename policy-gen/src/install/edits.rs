@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::plan::{Change, Conflict, Current, NewFile, Plan, unified};
 use super::record::{EditRecord, Record};
 use crate::libvirt::conf::{self, Edit, Edited, Key};
+use crate::libvirt::daemons::DROP_IN;
 
 /// The mode of a configuration that we make.
 const MODE: u32 = 0o644;
@@ -18,10 +19,12 @@ impl Plan {
     pub fn edit(&mut self, edits: &[Edit], record: &Record, current: &Current) -> Result<(), String> {
         let recorded = record.edits.iter().map(|edit| edit.path.as_str());
         let paths: BTreeSet<&str> = edits.iter().map(|edit| edit.path.as_str()).chain(recorded).collect();
-        for path in paths {
+        for &path in &paths {
             let keys = edits.iter().find(|edit| edit.path == path).map_or(&[][..], |edit| &edit.keys);
             self.edit_one(path, keys, record, current).map_err(|error| format!("cannot edit /{path}: {error}"))?;
         }
+        let is_edit = |path: &str| paths.contains(path);
+        self.changes.sort_by_key(|change| rank(change, is_edit(&change.path)));
         Ok(())
     }
 
@@ -56,6 +59,18 @@ impl Plan {
         let to = (!gone).then(|| NewFile { bytes: wanted.into_bytes(), mode, owner });
         self.changes.push(Change { path: path.to_owned(), to });
         Ok(())
+    }
+}
+
+/// The order in which changes are made, so that one that is cut short leaves nothing open: a socket is closed before its
+/// daemon stops asking polkit, and asks again before it is opened; access control is there before people are let in, and is taken
+/// away after them.
+fn rank(change: &Change, is_edit: bool) -> u8 {
+    let is_drop_in = change.path.ends_with(DROP_IN);
+    match (is_edit, is_drop_in == change.to.is_some()) {
+        (true, _) => 1,
+        (false, true) => 0,
+        (false, false) => 2,
     }
 }
 

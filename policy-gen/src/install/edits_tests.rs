@@ -81,3 +81,20 @@ fn what_libvirt_could_not_read_stops_everything() {
     assert_eq!(error, "cannot edit /etc/libvirt/libvirtd.conf: line 1 is not one that libvirt could read");
     assert!(plan.changes.is_empty());
 }
+
+#[test]
+fn the_order_of_changes_leaves_nothing_open_in_between() {
+    let rules = "etc/polkit-1/rules.d/45-polkit-policy-gen.rules";
+    let socket = "etc/systemd/system/libvirtd.socket.d/50-polkit-policy-gen.conf";
+    let order = |made: &str, gone: &str, edits: &[Edit], record: &Record, text: &str| {
+        let to = NewFile { bytes: Vec::new(), mode: MODE, owner: None };
+        let file = |path: &str, to| Change { path: path.to_owned(), to };
+        let mut plan = Plan { changes: vec![file(gone, None), file(made, Some(to))], ..Plan::default() };
+        plan.edit(edits, record, &current(text)).unwrap();
+        plan.changes.into_iter().map(|change| change.path).collect::<Vec<_>>()
+    };
+    let none = Record::default();
+    assert_eq!(order(rules, socket, &edits(), &none, ""), [PATH, socket, rules]);
+    let record = planned(&edits(), &none, &current("")).done;
+    assert_eq!(order(socket, rules, &[], &record, OURS), [rules, socket, PATH]);
+}
