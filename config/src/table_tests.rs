@@ -225,6 +225,21 @@ fn deep_nesting_and_endless_errors_end() {
     assert!(report.render(false).len() < 100_000);
 }
 
+#[test]
+fn a_table_without_fixed_keys_has_strings_or_lists_of_them() {
+    let mut report = Report::new();
+    let mut root = parse(&Source::new("x.toml", "[a]\nunit = 'x'\nverb = ['y', 'z']\nodd = [1]\n[b]\n"), &mut report);
+    let a = root.table("a", &mut report).unwrap().lists_by_key(&mut report);
+    let values = |list: &Vec<Spanned<String>>| list.iter().map(|value| value.value.clone()).collect::<Vec<_>>();
+    let found: Vec<(&str, Vec<String>)> = a.iter().map(|(key, list)| (key.value.as_str(), values(list))).collect();
+    assert!(found.contains(&("unit", vec!["x".into()])) && found.contains(&("verb", vec!["y".into(), "z".into()])));
+    assert_eq!(root.table("b", &mut report).unwrap().lists_by_key(&mut report), []);
+    assert_snapshot!(report.lines().join("\n"), @r#"
+    x.toml:4:8: `odd`: expected a string in the list, found an integer (write `odd = ["…", "…"]`)
+    x.toml:5:1: [b] is empty (leave it out)
+    "#);
+}
+
 /// Pieces that put together look like a configuration more often than random text does.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

@@ -5,7 +5,8 @@ mod policy_gen;
 
 use policy_gen::{POLICY, RUN, STOP, append, bed, install, policy_gen as run, verdict, verdicts};
 use polkit_tests::polkit::Verdict::{NobodyToAsk, Yes};
-use polkit_tests::{FullBed, LightBed, Root, Suite, program, require};
+use polkit_tests::polkit::subject;
+use polkit_tests::{FullBed, LightBed, Polkit, Root, Script, StandIn, Suite, program, require};
 
 /// Makes one test for each suite whose polkit reads rules.
 macro_rules! on_each_suite_with_rules {
@@ -38,6 +39,7 @@ on_each_suite_with_rules! {
     who_may_start_a_pattern_of_units_makes_one_of_his_own_where_systemd_tells_the_name
     after_installing_polkitd_is_asked_with_details_netgroups_and_patterns
     the_mistakes_of_other_generators_are_not_made
+    a_refusal_with_details_does_not_hold_against_whom_an_answer_was_kept_for
 }
 
 /// Tells the details of what systemd asks about, and leaves the answer to others.
@@ -234,6 +236,32 @@ fn the_mistakes_of_other_generators_are_not_made(root: &Root) {
     let file = bed.read("/etc/polkit-1/rules.d/45-polkit-policy-gen.rules");
     assert!(file.lines().all(|line| !line.starts_with('#')), "{file}");
     let _ = run(&bed, &["remove"]).success();
+}
+
+/// Why the generator warns of the one and refuses the other: polkit keeps an answer for the action, whatever its details.
+fn a_refusal_with_details_does_not_hold_against_whom_an_answer_was_kept_for(root: &Root) {
+    let bed = bed(root);
+    let policy = format!(
+        "[[grant]]\nname = 'fence'\nactions = ['{RUN}']\nusers = ['alice']\ndetails = {{ unit = 'db.*' }}\nresult = 'no'\n\
+         [[grant]]\nname = 'rest'\nactions = ['{RUN}']\nusers = ['alice']\nresult = 'auth_self_keep'\n"
+    );
+    let installed = install(&bed, &policy, &[]).success();
+    assert!(
+        installed.stderr.contains("who has authenticated for `rest` passes `fence` for some minutes"),
+        "{installed}"
+    );
+    let (polkit, process) = (Polkit::of(&bed), policy_gen::sleeper(&bed, "alice"));
+    let uid = policy_gen::uid_of(&bed, "alice");
+    let subject = subject(&bed, process.pid(), uid);
+    let about_db = || {
+        let started = bed.start_time(process.pid()).expect("it is alive");
+        let process = format!("{},{started},{uid}", process.pid());
+        bed.exec(["pkcheck", "--action-id", RUN, "--process", &process, "--detail", "unit", "db.service"]).code()
+    };
+    assert_eq!(about_db(), Some(1));
+    let _agent = StandIn::of(&polkit, &subject, Script::Answer(vec![0, uid]));
+    assert_eq!(polkit.check(&subject, RUN), Yes);
+    assert_eq!(about_db(), Some(0), "the kept answer counts");
 }
 
 #[test]

@@ -62,16 +62,11 @@ const STRANGER: [Seen; 4] = [Yes, NoAgent, NoAgent, NoAgent];
 const ROOT: (&str, [Seen; 4]) = ("root", [Yes; 4]);
 
 fn all_modes(bed: &FullBed) {
-    mode(
-        bed,
-        "read-only",
-        "[libvirt]\nmode = 'read-only'\n",
-        &[("alice", STRANGER), ("bob", STRANGER), ("page", STRANGER)],
-    );
+    mode(bed, "read-only", "[libvirt]\nmode = 'read-only'\n", &[("alice", STRANGER), ("page", STRANGER)]);
     let manage = [("alice", [Yes; 4]), ("bob", STRANGER), ROOT, ("page", [Yes; 4])];
     mode(bed, "polkit", &format!("{POLKIT}{MEMBER}"), &manage);
     let shut = [Yes, Closed, Closed, Closed];
-    let socket = [("alice", [Yes; 4]), ("bob", shut), ("carol", shut), ROOT, ("page", [Yes; 4])];
+    let socket = [("alice", [Yes; 4]), ("bob", shut), ("carol", shut), ("page", [Yes; 4])];
     mode(bed, "socket", &format!("{SOCKET}{MEMBER}"), &socket);
     if bed.suite().has_rules() {
         let own = [Yes, Yes, Yes, Denied];

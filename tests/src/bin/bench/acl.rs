@@ -1,12 +1,11 @@
 //! What libvirt's access control costs a list of 500 domains, with 100 roles of ours and with the rules that libvirt's documentation
 //! recommends (aclpolkit.html): a function for each user, one after the other. Both are asked as the user of the last.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use polkit_tests::{LightBed, Root, program};
+use polkit_tests::{LightBed, Root};
 
+use crate::grants::generate;
 use crate::table::{Goal, Side, Table, paired};
 
 /// How many roles, or functions, there are; each has five domains.
@@ -17,7 +16,7 @@ const CONF: &str = "/etc/libvirt/libvirtd.conf";
 /// The time of `virsh list --all`.
 pub fn of_a_list(root: &Root, table: &mut Table) {
     let ours = with_rules(root, Some(&generated()));
-    let chain = with_rules(root, Some(&documented()));
+    let chain = with_rules(root, Some(documented().as_bytes()));
     let none = with_rules(root, None);
     let way = format!("light bed, {}, 500 domains, {ROLES} roles; the last one's user sees 5", root.suite());
     let last = format!("u{}", ROLES - 1);
@@ -39,7 +38,7 @@ fn listed(bed: &LightBed, user: &str) -> usize {
     list.stdout.lines().filter(|line| !line.is_empty()).count()
 }
 
-fn with_rules(root: &Root, rules: Option<&str>) -> LightBed {
+fn with_rules(root: &Root, rules: Option<&[u8]>) -> LightBed {
     let mut builder = LightBed::on(root);
     if let Some(rules) = rules {
         builder = builder.file(CONF, 0o644, "access_drivers = [ \"polkit\" ]\n").file(RULES, 0o644, rules);
@@ -63,20 +62,10 @@ fn with_rules(root: &Root, rules: Option<&str>) -> LightBed {
 }
 
 /// Ours, as the program writes them.
-fn generated() -> String {
+fn generated() -> Vec<u8> {
     let role = |role| format!("[[libvirt_role]]\nrole = 'operator'\nusers = 'u{role}'\ndomains = 'vm-{role}-*'\n");
     let policy = "[libvirt]\nmode = 'acl'\n".to_owned() + &(0..ROLES).map(role).collect::<String>();
-    let mut child = Command::new(program("polkit-policy-gen"))
-        .args(["generate", "-", "--target", "debian:13", "--format", "rules"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("polkit-policy-gen");
-    child.stdin.take().expect("a pipe").write_all(policy.as_bytes()).expect("writing the policy");
-    let output = child.wait_with_output().expect("polkit-policy-gen");
-    assert!(output.status.success(), "polkit-policy-gen: {}", output.status);
-    String::from_utf8(output.stdout).expect("UTF-8")
+    generate(&policy, "debian:13", "rules")
 }
 
 /// In the manner of the documentation: who it is, then which driver and which domain, else no.

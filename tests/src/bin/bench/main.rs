@@ -1,4 +1,4 @@
-//! `bench [PART…]`: how fast and how large the agent is, against baselines in the same run. Prints a table (Markdown) on standard
+//! `bench [PART…]`: how fast and how large the agent is, and what the grants of policy-gen cost, against baselines in the same run. Prints a table (Markdown) on standard
 //! output, and how it goes on standard error. `make bench` builds what it needs.
 //!
 //! Without parts it measures all of them: see `PARTS`.
@@ -9,6 +9,7 @@ mod acl;
 mod beds;
 mod checks;
 mod events;
+mod grants;
 mod hook;
 mod machine;
 mod size;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 6] = ["light", "full", "events", "rescan", "acl", "size"];
+const PARTS: [&str; 7] = ["light", "full", "events", "rescan", "grants", "acl", "size"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -30,7 +31,9 @@ fn main() -> ExitCode {
     if parts.is_empty() {
         parts = PARTS.map(str::to_owned).to_vec();
     }
-    let (Some(trixie), Some(forky)) = (require(Suite::Trixie), require(Suite::Forky)) else {
+    let (Some(bookworm), Some(trixie), Some(forky)) =
+        (require(Suite::Bookworm), require(Suite::Trixie), require(Suite::Forky))
+    else {
         return ExitCode::FAILURE;
     };
     let mut table = Table::default();
@@ -44,6 +47,12 @@ fn main() -> ExitCode {
             "full" => checks::in_a_full_bed(&trixie, &mut table),
             "events" => events::of_the_kernel(&forky, &mut table),
             "rescan" => events::by_rescanning(&forky, &mut table),
+            "grants" => {
+                grants::in_a_check(&trixie, &mut table);
+                grants::in_a_check(&forky, &mut table);
+                grants::against_pkla(&bookworm, &mut table);
+                grants::to_generate(&mut table);
+            }
             "acl" => acl::of_a_list(&trixie, &mut table),
             _ => {
                 size::of_processes(&trixie, &mut table);
