@@ -10,7 +10,7 @@ use crate::libvirt::conf::{Value, value};
 use crate::libvirt::daemons::Found;
 use crate::libvirt::permissions::root_equivalent;
 use crate::libvirt::shipped::Shipped;
-use crate::policy::{Libvirt, Mode, RoleKind};
+use crate::policy::{Libvirt, Mode, Role, RoleKind};
 
 /// What is known about the tree.
 #[derive(Debug)]
@@ -38,19 +38,24 @@ pub fn roles(libvirt: &Libvirt, report: &mut Report) {
                 Problem::warning(role.at.clone(), message).help("`operator` starts and stops, and has none of these"),
             );
         }
-        if role.kind >= RoleKind::Operator && (role.networks.is_empty() || role.pools.is_empty()) {
-            let missing = [("networks", role.networks.is_empty()), ("pools", role.pools.is_empty())];
-            let missing: Vec<&str> = missing.into_iter().filter(|(_, empty)| *empty).map(|(key, _)| key).collect();
-            let message = format!(
-                "`{}` names no {}: a domain that has an interface or a volume there does not start",
-                role.label,
-                missing.join(" and no ")
-            );
-            report.push(
-                Problem::note(role.at.clone(), message)
-                    .help("add them where domains use them: `networks = [\"default\"]`"),
-            );
-        }
+    }
+    // One note for all: a policy may have hundreds of roles.
+    let lacks = |role: &&Role| role.kind >= RoleKind::Operator && (role.networks.is_empty() || role.pools.is_empty());
+    let mut lacking = libvirt.roles.iter().filter(lacks);
+    if let Some(role) = lacking.next() {
+        let missing = [("networks", role.networks.is_empty()), ("pools", role.pools.is_empty())];
+        let missing: Vec<&str> = missing.into_iter().filter(|(_, empty)| *empty).map(|(key, _)| key).collect();
+        let others = match lacking.count() {
+            0 => String::new(),
+            count => format!(" (and {count} more roles lack such)"),
+        };
+        let message = format!(
+            "`{}` names no {}{others}: a domain that has an interface or a volume there does not start",
+            role.label,
+            missing.join(" and no ")
+        );
+        let note = Problem::note(role.at.clone(), message);
+        report.push(note.help("add them where domains use them: `networks = [\"default\"]`"));
     }
 }
 

@@ -43,7 +43,7 @@ fn with_rules(root: &Root, rules: Option<&[u8]>) -> LightBed {
     if let Some(rules) = rules {
         builder = builder.file(CONF, 0o644, "access_drivers = [ \"polkit\" ]\n").file(RULES, 0o644, rules);
     }
-    let users: String = (0..ROLES).map(|user| format!("u{user}:x:{0}:{0}::/:/bin/sh\n", 4000 + user)).collect();
+    let users: String = (0..ROLES).map(|user| format!("u{user}:x:{}:100::/:/bin/sh\n", 4000 + user)).collect();
     let bed = builder.start();
     bed.write("/etc/passwd", 0o644, bed.read("/etc/passwd") + &users);
     let mut commands = String::new();
@@ -63,7 +63,11 @@ fn with_rules(root: &Root, rules: Option<&[u8]>) -> LightBed {
 
 /// Ours, as the program writes them.
 fn generated() -> Vec<u8> {
-    let role = |role| format!("[[libvirt_role]]\nrole = 'operator'\nusers = 'u{role}'\ndomains = 'vm-{role}-*'\n");
+    let role = |role| {
+        format!(
+            "[[libvirt_role]]\nrole = 'operator'\nusers = 'u{role}'\ndomains = 'vm-{role}-*'\nnetworks = '*'\npools = '*'\n"
+        )
+    };
     let policy = "[libvirt]\nmode = 'acl'\n".to_owned() + &(0..ROLES).map(role).collect::<String>();
     generate(&policy, "debian:13", "rules")
 }
