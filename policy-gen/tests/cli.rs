@@ -298,6 +298,24 @@ fn an_installation_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_f
 }
 
 #[test]
+fn what_is_left_of_an_installation_that_was_killed_at_its_very_end_is_swept_by_the_next() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let (_folder, path) = policy(GRANT);
+    assert!(run(&["install", &path, "--root", dir]).status.success());
+    let installed = state(root.path());
+    // All files are there, and the second names of the old ones; the record of what was to be done is not gone yet.
+    let record = root.path().join("var/lib/polkit-policy-gen");
+    let done = std::fs::read_to_string(record.join("state.json")).unwrap();
+    std::fs::write(record.join("pending.json"), done.replace("\"pending\": false", "\"pending\": true")).unwrap();
+    std::fs::write(root.path().join("etc/polkit-1/rules.d/.45-polkit-policy-gen.rules.old"), "old").unwrap();
+    let finished = run(&["install", &path, "--root", dir]);
+    assert!(out(&finished).contains("finished an installation that was cut short"), "{finished:?}");
+    assert_eq!(state(root.path()), installed);
+    assert!(out(&run(&["install", &path, "--root", dir])).starts_with("nothing to change"));
+}
+
+#[test]
 fn a_hook_whose_program_polkitd_cannot_run_is_warned_of() {
     let root = tree();
     let dir = root.path().to_str().unwrap();

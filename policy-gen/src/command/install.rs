@@ -27,7 +27,7 @@ pub async fn run(options: &Install) -> Result<u8, Failure> {
     let lock = lock(&ready.tree)?;
     let plan = plan_now(&site, &ready.wanted())?;
     settle(&plan.conflicts, place.force)?;
-    if plan.is_empty() {
+    if plan.is_empty() && !plan.unfinished {
         say("nothing to change");
     } else {
         let restarts = Restarts::after(&plan.changes);
@@ -35,6 +35,9 @@ pub async fn run(options: &Install) -> Result<u8, Failure> {
             refuse_exposed(&restarts, ready.policy.libvirt.as_ref().map(|libvirt| libvirt.mode))?;
         }
         change(&site, &plan, &lock, &restarts, options.restart)?;
+        if plan.unfinished {
+            say("finished an installation that was cut short");
+        }
     }
     if ready.tree.is_host() { confirm(&ready).await } else { Ok(DONE) }
 }

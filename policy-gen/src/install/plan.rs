@@ -61,6 +61,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// The memberships to be added and taken away.
     pub members: Vec<MemberChange>,
+    /// Whether an earlier installation was cut short, so that its record and what it left beside the files are to be put right.
+    pub unfinished: bool,
     /// What stands against it.
     pub conflicts: Vec<Conflict>,
     /// The record while it is being done.
@@ -89,7 +91,7 @@ pub fn plan(
     is_member: &dyn Fn(&str, &str) -> bool,
 ) -> Plan {
     let ours = |pending| Record { pending, directories: record.directories.clone(), ..Record::default() };
-    let mut plan = Plan { pending: ours(true), done: ours(false), ..Plan::default() };
+    let mut plan = Plan { pending: ours(true), done: ours(false), unfinished: record.pending, ..Plan::default() };
     plan.pending.members.clone_from(&record.members);
     let mut wanted: BTreeMap<String, &str> = wanted.iter().map(|file| (file.path(), file.text.as_str())).collect();
     let paths: BTreeSet<String> =

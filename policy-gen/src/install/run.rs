@@ -134,11 +134,10 @@ pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failur
     });
     match &result {
         Ok(()) => {
-            let gone =
-                plan.pending.files.iter().map(|file| file.path.as_str()).filter(|path| done.file(path).is_none());
+            let ours = plan.pending.files.iter().map(|file| file.path.as_str());
             let edited = plan.pending.edits.iter().map(|edit| edit.path.as_str());
-            for path in gone.chain(edited).chain(if tree.is_host() { [].as_slice() } else { &ACCOUNTS }.iter().copied())
-            {
+            let accounts = if tree.is_host() { [].as_slice() } else { &ACCOUNTS };
+            for path in ours.chain(edited).chain(accounts.iter().copied()) {
                 sweep(tree, path);
             }
             remove_directories(tree, &left);
