@@ -16,6 +16,9 @@ _polkit__policy__gen() {
             ",$1")
                 cmd="polkit__policy__gen"
                 ;;
+            polkit__policy__gen,actions)
+                cmd="polkit__policy__gen__subcmd__actions"
+                ;;
             polkit__policy__gen,diff)
                 cmd="polkit__policy__gen__subcmd__diff"
                 ;;
@@ -28,8 +31,14 @@ _polkit__policy__gen() {
             polkit__policy__gen,install)
                 cmd="polkit__policy__gen__subcmd__install"
                 ;;
+            polkit__policy__gen,libvirt)
+                cmd="polkit__policy__gen__subcmd__libvirt"
+                ;;
             polkit__policy__gen,remove)
                 cmd="polkit__policy__gen__subcmd__remove"
+                ;;
+            polkit__policy__gen__subcmd__help,actions)
+                cmd="polkit__policy__gen__subcmd__help__subcmd__actions"
                 ;;
             polkit__policy__gen__subcmd__help,diff)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__diff"
@@ -43,6 +52,9 @@ _polkit__policy__gen() {
             polkit__policy__gen__subcmd__help,install)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__install"
                 ;;
+            polkit__policy__gen__subcmd__help,libvirt)
+                cmd="polkit__policy__gen__subcmd__help__subcmd__libvirt"
+                ;;
             polkit__policy__gen__subcmd__help,remove)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__remove"
                 ;;
@@ -53,12 +65,30 @@ _polkit__policy__gen() {
 
     case "${cmd}" in
         polkit__policy__gen)
-            opts="-h -V --help --version generate install diff remove help"
+            opts="-h -V --help --version generate libvirt install diff remove actions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__actions)
+            opts="-h --root --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -139,8 +169,22 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__help)
-            opts="generate install diff remove help"
+            opts="generate libvirt install diff remove actions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__help__subcmd__actions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -208,6 +252,20 @@ _polkit__policy__gen() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polkit__policy__gen__subcmd__help__subcmd__libvirt)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polkit__policy__gen__subcmd__help__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -223,7 +281,7 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__install)
-            opts="-h --target --format --root --vendor --force --create --dry-run --mkdir --help"
+            opts="-h --target --format --root --vendor --force --create --dry-run --mkdir --restart --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -248,8 +306,50 @@ _polkit__policy__gen() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polkit__policy__gen__subcmd__libvirt)
+            opts="-o -h --mode --group --member --role --domains --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --mode)
+                    COMPREPLY=($(compgen -W "read-only polkit acl socket" -- "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --member)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --role)
+                    COMPREPLY=($(compgen -W "viewer console operator admin" -- "${cur}"))
+                    return 0
+                    ;;
+                --domains)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polkit__policy__gen__subcmd__remove)
-            opts="-h --root --dry-run --force --help"
+            opts="-h --root --dry-run --force --restart --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

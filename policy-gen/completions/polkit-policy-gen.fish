@@ -27,9 +27,11 @@ end
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -s h -l help -d 'Print help'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -s V -l version -d 'Print version'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "libvirt" -d 'Write a policy file for libvirt: who may look, manage, or have a role over some domains'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "remove" -d 'Take away what was installed, by the record of it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "actions" -d 'List polkit\'s actions: their defaults, their details, and what of libvirt needs them'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l group -d 'A group that gets it (may be repeated)' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l user -d 'A user that gets it (may be repeated)' -r
@@ -41,6 +43,19 @@ pkla\t'Local authority key files, for polkit 0.105 and for what polkit-pkla-comp
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -s o -l output -d 'A file, or a directory (one that exists, or with a slash at the end) for several' -r -F
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l vendor -d 'Generate a package\'s files: the paths below /usr'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand libvirt" -l mode -d 'The way to libvirt' -r -f -a "read-only\t'Everybody may look (`virsh -r`): this is so anyway, and nothing is written'
+polkit\t'polkit lets groups and users manage libvirt; they are as good as root'
+acl\t'polkit lets them connect, and libvirt asks it about each object and call'
+socket\t'The socket belongs to a group, and whoever can open it is as good as root'"
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand libvirt" -l group -d 'The group that is let in; without it, for polkit and socket, the one that the distribution\'s policy names' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand libvirt" -l member -d 'A user to be put into the group (may be repeated)' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand libvirt" -l role -d 'The group\'s role, with --mode acl' -r -f -a "viewer\t'Sees that they are there, their state and definition'
+console\t'Sits at their screen and console'
+operator\t'Starts, stops, pauses and resets them'
+admin\t'Changes, makes and deletes them: root-equivalent'"
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand libvirt" -l domains -d 'The names of its domains, in which `*` stands for any letters (may be repeated)' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand libvirt" -s o -l output -d 'The file to be made; `-` is standard output' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand libvirt" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l target -d 'host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l format -d 'The format, where the target reads both' -r -f -a "rules\t'JavaScript, for polkit 0.106 and later'
 pkla\t'Local authority key files, for polkit 0.105 and for what polkit-pkla-compat reads'"
@@ -50,6 +65,7 @@ complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand inst
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l create -d 'Take users and groups that do not exist as coming later, for images'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l dry-run -d 'Change nothing, show the diff'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l mkdir -d 'Make polkit\'s directory if it is missing, as that version\'s own package makes it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -l restart -d 'Restart the daemons of libvirt whose configuration changes'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff" -l target -d 'host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff" -l format -d 'The format, where the target reads both' -r -f -a "rules\t'JavaScript, for polkit 0.106 and later'
@@ -62,9 +78,15 @@ complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand diff
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remove" -l root -d 'Work on the tree below DIR instead of the host' -r -F
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remove" -l dry-run -d 'Change nothing, show the diff'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remove" -l force -d 'Remove what was changed by hand, too'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remove" -l restart -d 'Restart the daemons of libvirt whose configuration changes'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remove" -s h -l help -d 'Print help'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "remove" -d 'Take away what was installed, by the record of it'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand actions" -l root -d 'Read the tree below DIR instead of the host' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand actions" -l json -d 'As one JSON object'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand actions" -s h -l help -d 'Print help'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "libvirt" -d 'Write a policy file for libvirt: who may look, manage, or have a role over some domains'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "remove" -d 'Take away what was installed, by the record of it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "actions" -d 'List polkit\'s actions: their defaults, their details, and what of libvirt needs them'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

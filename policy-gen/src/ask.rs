@@ -1,6 +1,7 @@
 //! Asking the running polkitd, so that what was installed is seen to decide.
 
 mod netgroups;
+mod roles;
 mod stand_in;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use netgroups::Netgroups;
 use polkit_config::escape::escape;
 use polkit_config::names::{Names, User};
 use polkit_config::pattern::ActionPattern;
+use polkit_config::table::Spanned;
 use polkit_dbus::{Authority, AuthorityError, Interaction};
 use stand_in::StandIn;
 
@@ -155,6 +157,9 @@ impl Asked<'_> {
                 self.about(grant, &pattern.value, &mut answers)?;
             }
         }
+        if let Some(libvirt) = &self.policy.libvirt {
+            roles::questions(self, libvirt, &mut answers)?;
+        }
         Ok(answers)
     }
 
@@ -193,13 +198,19 @@ impl Asked<'_> {
 
     /// The names of all whom a grant names or its groups and netgroups list.
     fn named(&self, grant: &Grant) -> Result<Vec<String>, String> {
-        let mut named: Vec<String> = grant.users.iter().map(|user| user.value.clone()).collect();
-        for group in &grant.groups {
+        let mut named = self.listed(&grant.users, &grant.groups)?;
+        named.extend(grant.netgroups.iter().flat_map(|name| self.netgroups.named(&name.value)).map(str::to_owned));
+        Ok(named)
+    }
+
+    /// These users, and whom these groups list.
+    fn listed(&self, users: &[Spanned<String>], groups: &[Spanned<String>]) -> Result<Vec<String>, String> {
+        let mut named: Vec<String> = users.iter().map(|user| user.value.clone()).collect();
+        for group in groups {
             if let Some(group) = self.names.group(&group.value).map_err(|error| error.to_string())? {
                 named.extend(self.names.listed_members(&group).map_err(|error| error.to_string())?);
             }
         }
-        named.extend(grant.netgroups.iter().flat_map(|name| self.netgroups.named(&name.value)).map(str::to_owned));
         Ok(named)
     }
 }

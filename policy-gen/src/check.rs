@@ -1,6 +1,7 @@
 //! What a policy would do to the host or tree that it is for.
 
 mod details;
+pub mod libvirt;
 mod look_alike;
 mod root;
 mod units;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::emit::Format;
+use crate::policy::{Mode, RoleKind};
 use crate::target::Spelling;
 
 const EXIT_CODES: &str = "\
@@ -37,6 +38,18 @@ Examples:
 Several files go to standard output one after the other, each after a comment line `// File: PATH` \
 (in pkla and sysusers.d files `# File: PATH`); a single file stands alone.")]
     Generate(Generate),
+    /// Write a policy file for libvirt: who may look, manage, or have a role over some domains
+    #[command(after_help = "\
+Examples:
+  polkit-policy-gen libvirt --mode polkit --member www-data -o policy.toml
+  polkit-policy-gen libvirt --mode acl --group ops --role operator --domains 'web-*' -o policy.toml
+
+The modes, of which only one is ever in force:
+  read-only  to list and to look: nothing is needed, and nothing is written (`virsh -r`)
+  polkit     polkit lets a group manage libvirt: as good as root
+  acl        a group gets a role over some domains: viewer, console, operator, admin
+  socket     the socket belongs to a group, and polkit is not asked: as good as root")]
+    Libvirt(Libvirt),
     /// Install a policy, and let the running polkitd confirm it
     #[command(after_help = "\
 Example:
@@ -70,6 +83,15 @@ What was installed is recorded in /var/lib/polkit-policy-gen, with --root below 
     /// Take away what was installed, by the record of it
     #[command(after_help = "Example:\n  polkit-policy-gen remove --dry-run && polkit-policy-gen remove")]
     Remove(Remove),
+    /// List polkit's actions: their defaults, their details, and what of libvirt needs them
+    #[command(after_help = "\
+Examples:
+  polkit-policy-gen actions 'org.libvirt.api.domain.*'
+  polkit-policy-gen actions --json | jq -r '.actions[] | select(.defaults.any == \"yes\").id'
+
+After the id stand the defaults: without a local session/in an inactive one/in an active one, or one word where all are the same. \
+With no action found the exit code is 1.")]
+    Actions(Actions),
 }
 
 /// `generate`
@@ -99,6 +121,43 @@ pub struct Generate {
     /// Generate a package's files: the paths below /usr
     #[arg(long)]
     pub vendor: bool,
+}
+
+/// `libvirt`
+#[derive(Debug, Args)]
+pub struct Libvirt {
+    /// The way to libvirt
+    #[arg(long, value_name = "M")]
+    pub mode: Mode,
+    /// The group that is let in; without it, for polkit and socket, the one that the distribution's policy names
+    #[arg(long, value_name = "G")]
+    pub group: Option<String>,
+    /// A user to be put into the group (may be repeated)
+    #[arg(long, value_name = "U")]
+    pub member: Vec<String>,
+    /// The group's role, with --mode acl
+    #[arg(long, value_name = "R")]
+    pub role: Option<RoleKind>,
+    /// The names of its domains, in which `*` stands for any letters (may be repeated)
+    #[arg(long, value_name = "GLOB", num_args = 1..)]
+    pub domains: Vec<String>,
+    /// The file to be made; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `actions`
+#[derive(Debug, Args)]
+pub struct Actions {
+    /// Only these, in which `*` stands for any letters
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// Read the tree below DIR instead of the host
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// As one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// For which polkit, and in which format.
@@ -147,6 +206,9 @@ pub struct Install {
     /// Make polkit's directory if it is missing, as that version's own package makes it
     #[arg(long)]
     pub mkdir: bool,
+    /// Restart the daemons of libvirt whose configuration changes
+    #[arg(long)]
+    pub restart: bool,
 }
 
 /// `diff`
@@ -169,4 +231,7 @@ pub struct Remove {
     /// Remove what was changed by hand, too
     #[arg(long)]
     pub force: bool,
+    /// Restart the daemons of libvirt whose configuration changes
+    #[arg(long)]
+    pub restart: bool,
 }

@@ -1,9 +1,12 @@
 //! The subcommands, one file each, and what they share: reading a policy and planning its files.
 
+pub mod actions;
 pub mod diff;
 pub mod generate;
 pub mod install;
+pub mod libvirt;
 pub mod remove;
+pub mod restart;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
@@ -16,9 +19,12 @@ use polkit_config::report::{Problem, Report, Source};
 
 use crate::check::{self, Shipped, Surroundings};
 use crate::cli::Place;
-use crate::emit::{self, File, Origin, Owner};
+use crate::emit::{self, File, Format, Origin, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Conflict, Plan};
+use crate::install::run::Wanted;
+use crate::libvirt::conf::Edit;
+use crate::libvirt::{daemons, mode, shipped};
 use crate::passwords::Passwords;
 use crate::policy::{self, Policy};
 use crate::target::{self, Target};
@@ -48,13 +54,17 @@ pub struct Ready {
     pub policy: Policy,
     /// What it becomes.
     pub files: Vec<File>,
+    /// User and group of each `[[member]]`.
+    pub members: Vec<(String, String)>,
+    /// What is to be changed in the configurations of libvirt.
+    pub edits: Vec<Edit>,
 }
 
 impl Ready {
-    /// User and group of each `[[member]]`.
+    /// What is to be there.
     #[must_use]
-    pub fn members(&self) -> Vec<(String, String)> {
-        self.policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone())).collect()
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted { files: &self.files, members: &self.members, edits: &self.edits }
     }
 }
 
@@ -92,9 +102,30 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     check::hooks(&policy, &tree, &mut report);
     check::units(&policy, &tree, &mut report);
     check::root_equivalent(&policy, &mut report);
-    let files = emit::files(&policy, &origin, format, owner, &mut report);
+    let mut files = emit::files(&policy, &origin, format, owner, &mut report);
+    let mut edits = Vec::new();
+    if let Some(libvirt) = &policy.libvirt {
+        let (found, shipped) = look_for_libvirt(&tree, format)?;
+        let (create, vendor) = (place.create, place.vendor);
+        let around = check::libvirt::Around { names: &names, found: &found, shipped: &shipped, create, vendor };
+        check::libvirt::roles(libvirt, &mut report);
+        check::libvirt::check(libvirt, &around, &mut report)?;
+        if !vendor {
+            let wanted = mode::wanted(libvirt, &found, &origin);
+            files.extend(wanted.files);
+            edits = wanted.edits;
+        }
+    }
     tell(&report)?;
-    Ok(Ready { tree, names, target, policy, files })
+    let members = policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone()));
+    let members = members.collect();
+    Ok(Ready { tree, names, target, policy, files, members, edits })
+}
+
+/// What there is of libvirt in a tree: its daemons, and what its packages let manage it.
+fn look_for_libvirt(tree: &Tree, format: Format) -> Result<(Vec<daemons::Found>, Vec<shipped::Shipped>), Failure> {
+    let unreadable = |error| Failure::Unreachable(format!("cannot look for libvirt in {}: {error}", tree.shown("")));
+    Ok((daemons::of_tree(tree).map_err(unreadable)?, shipped::groups(tree, format).map_err(unreadable)?))
 }
 
 /// Reads a policy file that was named.

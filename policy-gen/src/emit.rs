@@ -4,6 +4,7 @@ pub mod details;
 pub mod hook;
 pub mod pkla;
 pub mod quote;
+pub mod roles;
 pub mod rules;
 mod script;
 
@@ -84,7 +85,11 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
                 [(GRANTS, GRANTS_HERE, of(Kind::Grant)), (AGENT, AGENT_HERE, of(Kind::Agent))]
             {
                 if !grants.is_empty() {
-                    files.push(File { directory, name, text: rules::emit(&grants, why_here, origin) });
+                    let mut text = rules::emit(&grants, why_here, origin);
+                    if let Some(libvirt) = policy.libvirt.as_ref().filter(|it| name == GRANTS && !it.roles.is_empty()) {
+                        text.push_str(&roles::emit(libvirt));
+                    }
+                    files.push(File { directory, name, text });
                 }
             }
         }
@@ -117,7 +122,8 @@ pub enum Origin {
 }
 
 /// The first line of a file, after its comment sign.
-fn first_line(origin: &Origin) -> String {
+#[must_use]
+pub fn first_line(origin: &Origin) -> String {
     match origin {
         Origin::Files(names) => format!(
             "Written by polkit-policy-gen from {}. To change it, edit that and run `polkit-policy-gen install`.",

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod directories;
+pub mod edits;
 pub mod members;
 pub mod plan;
 pub mod record;

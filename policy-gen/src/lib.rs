@@ -1,12 +1,14 @@
 //! Writes, installs and removes static polkit policy.
 //!
 //! In the order of the data: [`policy`] is read and [`check`]ed, [`target`] says what reads the
-//! result, [`emit`] makes the files, [`install`] puts them in place and takes them away, [`ask`]
-//! lets the running polkitd confirm them. The subcommands are in [`command`]. Effects are only
-//! in `install`, `ask` and `command`.
+//! result, [`emit`] makes the files, [`libvirt`] what its daemons need beside them, [`install`] puts
+//! all of it in place and takes it away, [`ask`] lets the running polkitd confirm it. [`actions`] are
+//! those that polkit has. The subcommands are in [`command`]. Effects are only in `install`, `ask`,
+//! `libvirt::units` and `command`.
 
 #![forbid(unsafe_code)]
 
+pub mod actions;
 pub mod ask;
 pub mod check;
 pub mod cli;
@@ -14,6 +16,7 @@ pub mod command;
 pub mod emit;
 pub mod failure;
 pub mod install;
+pub mod libvirt;
 pub mod passwords;
 pub mod policy;
 pub mod target;

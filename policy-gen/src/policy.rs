@@ -1,5 +1,6 @@
 //! The policy: what is granted, to whom, in which order.
 
+mod libvirt;
 mod read;
 mod systemd;
 
@@ -9,6 +10,7 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::Location;
 use polkit_config::table::Spanned;
 
+pub use libvirt::{Libvirt, MANAGE, Mode, Others, Role, RoleKind};
 pub use read::read;
 pub use systemd::ACTION as SYSTEMD_ACTION;
 
@@ -22,6 +24,8 @@ pub struct Policy {
     pub hooks: Vec<Hook>,
     /// Every `[[member]]`.
     pub members: Vec<Member>,
+    /// `[libvirt]` with its roles; whom it lets in by polkit is among the grants, after every `[[grant]]`.
+    pub libvirt: Option<Libvirt>,
 }
 
 /// What somebody gets for some actions.

@@ -72,10 +72,14 @@ impl Suite {
 
     /// The packages of the root filesystem, besides those that every Debian has.
     pub fn packages(self) -> Vec<&'static str> {
+        // The access control of libvirt is about qemu's domains (its test driver checks nothing); since trixie its driver
+        // depends on qemu.
         // Since bookworm php-libvirt-php holds configuration only, and does not depend on the module itself.
         let own: &[&str] = match self {
-            Self::Bullseye => &["policykit-1", "libvirt-daemon-system-systemd", "php-libvirt-php"],
-            Self::Bookworm => &["polkitd", "pkexec", "polkitd-pkla", "php-libvirt-php", "php8.2-libvirt-php"],
+            Self::Bullseye => &["policykit-1", "libvirt-daemon-system-systemd", "php-libvirt-php", "qemu-system-x86"],
+            Self::Bookworm => {
+                &["polkitd", "pkexec", "polkitd-pkla", "php-libvirt-php", "php8.2-libvirt-php", "qemu-system-x86"]
+            }
             Self::Trixie => &["polkitd", "pkexec", "php-libvirt-php", "php8.4-libvirt-php"],
             Self::Forky => &["polkitd", "pkexec"],
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use polkit_config::report::{Location, Problem, Report};
 
-use crate::policy::{Detail, Grant, Policy, SYSTEMD_ACTION};
+use crate::policy::{Detail, Grant, Mode, Policy, SYSTEMD_ACTION};
 
 /// The actions, and how.
 const ROOT_EQUIVALENT: &[(&str, &str)] = &[
@@ -29,7 +29,10 @@ pub fn root_equivalent(policy: &Policy, report: &mut Report) {
         let known = ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action.value);
         known.into_iter().for_each(|(id, how)| note(id, how, &action.at, &mut said, report));
     }
-    for grant in policy.grants.iter().filter(|grant| grant.gives()) {
+    // Of roles it is said what they give.
+    let roles = policy.libvirt.as_ref().filter(|libvirt| libvirt.mode == Mode::Acl).map(|libvirt| &libvirt.at);
+    let whole = policy.grants.iter().filter(|grant| roles != Some(&grant.at));
+    for grant in whole.filter(|grant| grant.gives()) {
         for action in &grant.actions {
             for (id, how) in ROOT_EQUIVALENT.iter().filter(|(id, _)| action.value.covers(id)) {
                 match narrowed_to_units(grant) {

@@ -13,6 +13,6 @@ pub async fn run(options: &Diff) -> Result<u8, Failure> {
     let place = &options.place;
     let ready = ready(place).await?;
     let site = Site { tree: &ready.tree, names: &ready.names, mkdir: None };
-    let plan = plan_now(&site, &ready.files, &ready.members())?;
+    let plan = plan_now(&site, &ready.wanted())?;
     Ok(show_diff(&plan))
 }

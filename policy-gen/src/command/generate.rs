@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use polkit_config::names::Names;
-use polkit_config::report::{Report, Source};
+use polkit_config::report::{Problem, Report, Source};
 
 use super::{DONE, explicit, option_problem, tell};
 use crate::check::{self, Shipped, Surroundings};
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::install::plan::{Change, NewFile};
 use crate::install::write::Prepared;
 use crate::passwords::Passwords;
-use crate::policy;
+use crate::policy::{self, Mode};
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
 
@@ -37,6 +37,16 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
     check::unreached_agents(&policy, &mut report);
     check::refusing_hooks(&policy, &mut report);
     check::root_equivalent(&policy, &mut report);
+    if let Some(libvirt) = &policy.libvirt {
+        check::libvirt::roles(libvirt, &mut report);
+        if matches!(libvirt.mode, Mode::Acl | Mode::Socket) {
+            let note = Problem::note(
+                libvirt.at.clone(),
+                "these files alone do not make the mode: libvirt's daemons are changed, too",
+            );
+            report.push(note.help("`polkit-policy-gen install` does that; without it, whoever may connect is root"));
+        }
+    }
     let owner = if options.vendor { Owner::Vendor } else { Owner::Admin };
     let files = emit::files(&policy, &origin, format, owner, &mut report);
     tell(&report)?;

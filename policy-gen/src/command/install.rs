@@ -1,10 +1,13 @@
 //! `install`
 
-use super::{DONE, NOT_AS_EXPECTED, Ready, ready, say, say_aside, settle, show_diff, show_done};
+use super::restart::{change, show_restarts};
+use super::{DONE, NOT_AS_EXPECTED, Ready, ready, say, say_aside, settle, show_diff};
 use crate::ask::ask;
 use crate::cli::Install;
 use crate::failure::Failure;
-use crate::install::run::{Site, apply, lock, plan_now};
+use crate::install::run::{Site, lock, plan_now};
+use crate::libvirt::units::Restarts;
+use crate::policy::Mode;
 
 /// Installs a policy.
 ///
@@ -17,21 +20,44 @@ pub async fn run(options: &Install) -> Result<u8, Failure> {
     let mkdir = options.mkdir.then_some(ready.target.version);
     let site = Site { tree: &ready.tree, names: &ready.names, mkdir };
     if options.dry_run {
-        return Ok(show_diff(&plan_now(&site, &ready.files, &ready.members())?));
+        let plan = plan_now(&site, &ready.wanted())?;
+        show_restarts(&ready.tree, &Restarts::after(&plan.changes));
+        return Ok(show_diff(&plan));
     }
     let lock = lock(&ready.tree)?;
-    let plan = plan_now(&site, &ready.files, &ready.members())?;
+    let plan = plan_now(&site, &ready.wanted())?;
     settle(&plan.conflicts, place.force)?;
     if plan.is_empty() && !plan.unfinished {
         say("nothing to change");
     } else {
-        apply(&site, &plan, &lock)?;
+        let restarts = Restarts::after(&plan.changes);
+        if ready.tree.is_host() && !options.restart {
+            refuse_exposed(&restarts, ready.policy.libvirt.as_ref().map(|libvirt| libvirt.mode))?;
+        }
+        change(&site, &plan, &lock, &restarts, options.restart)?;
         if plan.unfinished {
             say("finished an installation that was cut short");
         }
-        show_done(&ready.tree, &plan);
     }
     if ready.tree.is_host() { confirm(&ready).await } else { Ok(DONE) }
+}
+
+/// Refuses what would be open until a daemon that runs has been restarted.
+fn refuse_exposed(restarts: &Restarts, mode: Option<Mode>) -> Result<(), Failure> {
+    let exposed = restarts.exposed(mode);
+    if exposed.is_empty() {
+        return Ok(());
+    }
+    let why = if mode == Some(Mode::Acl) {
+        "Until it is restarted, nothing would narrow what the roles' people may do, and they would be root"
+    } else {
+        "When it next starts, perhaps by itself, the socket would still be open to everybody, and every local user be root"
+    };
+    Err(Failure::Refused(format!(
+        "{} runs with its old settings. {why}. --restart stops it, changes the files and starts it; where there is no systemd, \
+         stop it first. Nothing was changed.",
+        exposed.join(", ")
+    )))
 }
 
 /// Lets polkitd say what it makes of it.

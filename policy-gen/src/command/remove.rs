@@ -2,11 +2,13 @@
 
 use polkit_config::names::Names;
 
-use super::{DONE, say, settle, show_diff, show_done};
+use super::restart::{change, show_restarts};
+use super::{DONE, say, settle, show_diff};
 use crate::cli::Remove;
 use crate::failure::Failure;
 use crate::install::record::DIRECTORY;
-use crate::install::run::{Site, apply, lock, plan_now};
+use crate::install::run::{Site, Wanted, lock, plan_now};
+use crate::libvirt::units::Restarts;
 use crate::tree::Tree;
 
 /// Takes away what was installed.
@@ -22,20 +24,21 @@ pub fn run(options: &Remove) -> Result<u8, Failure> {
     };
     let site = Site { tree: &tree, names: &names, mkdir: None };
     if options.dry_run {
-        return Ok(show_diff(&plan_now(&site, &[], &[])?));
+        let plan = plan_now(&site, &Wanted::default())?;
+        show_restarts(&tree, &Restarts::after(&plan.changes));
+        return Ok(show_diff(&plan));
     }
     if !tree.has_directory(DIRECTORY).unwrap_or(true) {
         say("nothing is installed");
         return Ok(DONE);
     }
     let lock = lock(&tree)?;
-    let plan = plan_now(&site, &[], &[])?;
+    let plan = plan_now(&site, &Wanted::default())?;
     if plan.pending.is_empty() {
         say("nothing is installed");
         return Ok(DONE);
     }
     settle(&plan.conflicts, options.force)?;
-    apply(&site, &plan, &lock)?;
-    show_done(&tree, &plan);
+    change(&site, &plan, &lock, &Restarts::after(&plan.changes), options.restart)?;
     Ok(DONE)
 }

@@ -34,6 +34,11 @@ pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
             "only rules can: polkit 0.106 or later; on this one the agent serves by registration, with [[agent]]";
         report.push(Problem::error(hook.at.clone(), message).help(help));
     }
+    for role in policy.libvirt.iter().flat_map(|libvirt| &libvirt.roles) {
+        let message = format!("pkla cannot say `{}`: it sees no names of domains", role.label);
+        let help = "only rules can: polkit 0.106 or later; on this one choose another mode of [libvirt]";
+        report.push(Problem::error(role.at.clone(), message).help(help));
+    }
     let mut out = format!("# {}\n# {HERE}\n", super::first_line(origin));
     let mut order = Order::default();
     for grant in &policy.grants {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::Failure;
+use crate::libvirt::conf::KeyRecord;
 use crate::tree::{Contents, Tree};
 
 /// The directory of the record, below the root.
@@ -26,6 +27,9 @@ pub struct Record {
     pub directories: Vec<String>,
     /// The memberships.
     pub members: Vec<MemberRecord>,
+    /// The configurations of others in which keys are ours, by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<EditRecord>,
 }
 
 /// A file that we wrote.
@@ -43,6 +47,18 @@ pub struct FileRecord {
     /// Only in a pending record: the sha256 of what the file was, empty if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<String>,
+}
+
+/// A configuration of somebody else's in which keys are ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditRecord {
+    /// Below the root, without a leading slash.
+    pub path: String,
+    /// Whether the file was not there before us.
+    pub made: bool,
+    /// The keys; in a pending record those of before as well.
+    pub keys: Vec<KeyRecord>,
 }
 
 /// A file that was there before us.
@@ -138,6 +154,6 @@ impl Record {
     /// Whether nothing is installed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.members.is_empty()
+        self.files.is_empty() && self.members.is_empty() && self.edits.is_empty()
     }
 }

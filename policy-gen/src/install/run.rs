@@ -13,6 +13,7 @@ use super::record::{DIRECTORY, NAME, PENDING, Record};
 use super::write::{Prepared, sweep};
 use crate::emit::File;
 use crate::failure::Failure;
+use crate::libvirt::conf::Edit;
 use crate::target::Version;
 use crate::tree::Tree;
 
@@ -25,6 +26,17 @@ pub struct Site<'a> {
     pub names: &'a Names,
     /// Whether a missing directory of polkit's is made, and as which version's package makes it.
     pub mkdir: Option<Version>,
+}
+
+/// What is to be there; nothing of it removes all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Files that are ours as a whole.
+    pub files: &'a [File],
+    /// User and group of each membership.
+    pub members: &'a [(String, String)],
+    /// Keys in configurations of others.
+    pub edits: &'a [Edit],
 }
 
 /// The right to change a tree; one at a time has it. It lies on the directory of the record, which
@@ -53,11 +65,14 @@ impl Drop for Lock<'_> {
 ///
 /// # Errors
 /// What cannot be read.
-pub fn plan_now(site: &Site<'_>, files: &[File], members: &[(String, String)]) -> Result<Plan, Failure> {
+pub fn plan_now(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
+    let Wanted { files, members, edits } = wanted;
     let tree = site.tree;
     let record = Record::read(tree)?;
     let mut current = Current::new();
-    for path in files.iter().map(File::path).chain(record.files.iter().map(|file| file.path.clone())) {
+    let recorded = record.files.iter().map(|file| &file.path).chain(record.edits.iter().map(|edit| &edit.path));
+    let wanted = files.iter().map(File::path).chain(edits.iter().map(|edit| edit.path.clone()));
+    for path in wanted.chain(recorded.cloned()) {
         let read = tree.read(&path).map_err(|error| {
             let root = if rustix::process::geteuid().is_root() { "" } else { " Run this as root." };
             Failure::Unreachable(format!("cannot read {}: {error}. Nothing was changed.{root}", tree.shown(&path)))
@@ -73,7 +88,9 @@ pub fn plan_now(site: &Site<'_>, files: &[File], members: &[(String, String)]) -
         known.insert((user, group), is);
     }
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
-    Ok(plan(files, members, &record, &current, &is))
+    let mut plan = plan(files, members, &record, &current, &is);
+    plan.edit(edits, &record, &current).map_err(|error| Failure::Refused(format!("{error}. Nothing was changed.")))?;
+    Ok(plan)
 }
 
 /// Takes the lock of a tree, and with it makes the directory of the record.
@@ -104,7 +121,8 @@ pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failur
     let mut made = Vec::new();
     let mut done = plan.done.clone();
     let record = (!done.is_empty()).then(|| format!("{DIRECTORY}/{NAME}"));
-    let paths: Vec<&String> = done.files.iter().map(|file| &file.path).chain(&record).collect();
+    let edited = done.edits.iter().map(|edit| &edit.path);
+    let paths: Vec<&String> = done.files.iter().map(|file| &file.path).chain(edited).chain(&record).collect();
     let in_use = |directory: &String| paths.iter().any(|path| path.starts_with(&format!("{directory}/")));
     // Those of the lock are the outermost.
     let all = lock.made.iter().chain(&plan.done.directories);
@@ -117,7 +135,9 @@ pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failur
     match &result {
         Ok(()) => {
             let ours = plan.pending.files.iter().map(|file| file.path.as_str());
-            for path in ours.chain(if tree.is_host() { [].as_slice() } else { &ACCOUNTS }.iter().copied()) {
+            let edited = plan.pending.edits.iter().map(|edit| edit.path.as_str());
+            let accounts = if tree.is_host() { [].as_slice() } else { &ACCOUNTS };
+            for path in ours.chain(edited).chain(accounts.iter().copied()) {
                 sweep(tree, path);
             }
             remove_directories(tree, &left);

@@ -5,7 +5,8 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::{Location, Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
-use super::{Answer, Detail, Grant, Hook, Kind, Member, OnFailure, Policy, Results, systemd};
+use super::libvirt::{libvirt, role};
+use super::{Answer, Detail, Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Results, Role, systemd};
 
 /// How many values a detail may be compared with: Duktape takes 65,535 constants in one function, and drops a rules file
 /// with more.
@@ -15,6 +16,7 @@ const VALUES_MAX: usize = 10_000;
 pub fn read(sources: &[Source], report: &mut Report) -> Policy {
     let mut policy = Policy::default();
     let mut agents = Vec::new();
+    let (mut roles, mut written) = (Vec::new(), 0);
     let (mut grants, mut systemds) = (0, 0);
     for source in sources {
         let mut root = table::parse(source, report);
@@ -44,10 +46,44 @@ pub fn read(sources: &[Source], report: &mut Report) -> Policy {
         for table in root.tables("member", report) {
             policy.members.extend(member(table, report));
         }
+        if let Some(table) = root.holds_table("libvirt").then(|| root.table("libvirt", report)).flatten() {
+            let read = libvirt(table, report);
+            if let (Some(_), Some(second)) = (&policy.libvirt, &read) {
+                let problem = Problem::error(second.at.clone(), "there is a [libvirt] already");
+                report.push(problem.help("the modes are never mixed: leave one of the two out"));
+            }
+            policy.libvirt = policy.libvirt.or(read);
+        }
+        for table in root.tables("libvirt_role", report) {
+            written += 1;
+            roles.extend(role(table, written, report));
+        }
         root.finish(report);
     }
+    settle_roles(&mut policy, roles, written == 0, report);
+    policy.grants.extend(policy.libvirt.as_ref().and_then(Libvirt::grant));
     policy.grants.extend(agents);
     policy
+}
+
+/// Roles and the mode that they are for need each other.
+fn settle_roles(policy: &mut Policy, roles: Vec<Role>, none: bool, report: &mut Report) {
+    match &mut policy.libvirt {
+        Some(libvirt) if libvirt.mode == Mode::Acl => {
+            if none {
+                let problem =
+                    Problem::error(libvirt.at.clone(), "mode `acl` lets nobody in without a [[libvirt_role]]");
+                report.push(problem.help("add one: `role = \"viewer\"`, `groups = […]`, `domains = […]`"));
+            }
+            libvirt.roles = roles;
+        }
+        _ => {
+            for role in roles {
+                let problem = Problem::error(role.at, "a [[libvirt_role]] is nothing without access control");
+                report.push(problem.help("add `[libvirt]` with `mode = \"acl\"`"));
+            }
+        }
+    }
 }
 
 fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> {
@@ -270,7 +306,7 @@ fn patterns(actions: Vec<Spanned<String>>, report: &mut Report) -> Vec<Spanned<A
     read.collect()
 }
 
-fn check_names(what: &str, names: &[Spanned<String>], report: &mut Report) {
+pub(super) fn check_names(what: &str, names: &[Spanned<String>], report: &mut Report) {
     for name in names {
         if let Err(reason) = check_name(&name.value) {
             let message = format!("no {what} can be called `{}`: it {reason}", name.value);

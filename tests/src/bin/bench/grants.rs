@@ -134,7 +134,7 @@ fn chain(size: usize) -> String {
 }
 
 /// What the program makes of a policy.
-fn generate(text: &str, target: &str, format: &str) -> Vec<u8> {
+pub fn generate(text: &str, target: &str, format: &str) -> Vec<u8> {
     let mut child = Command::new(program("polkit-policy-gen"))
         .args(["generate", "-", "--target", target, "--format", format])
         .stdin(Stdio::piped())

@@ -5,6 +5,7 @@
 //!
 //! Ours and the baseline are measured in turn, and compared pair by pair, so that a machine that slows down does so for both.
 
+mod acl;
 mod beds;
 mod checks;
 mod events;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 6] = ["light", "full", "events", "rescan", "grants", "size"];
+const PARTS: [&str; 7] = ["light", "full", "events", "rescan", "grants", "acl", "size"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
                 grants::against_pkla(&bookworm, &mut table);
                 grants::to_generate(&mut table);
             }
+            "acl" => acl::of_a_list(&trixie, &mut table),
             _ => {
                 size::of_processes(&trixie, &mut table);
                 size::of_programs(&mut table);

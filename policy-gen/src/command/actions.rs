@@ -1,0 +1,85 @@
+//! `actions`
+
+use polkit_config::escape::escape;
+use polkit_config::pattern::Glob;
+use serde_json::{Value, json};
+
+use super::{DONE, NOT_AS_EXPECTED, say, say_aside};
+use crate::actions::{Action, of_tree};
+use crate::cli::Actions;
+use crate::emit::details;
+use crate::failure::Failure;
+use crate::libvirt::needs::{self, Need};
+use crate::libvirt::permissions::PREFIX;
+use crate::target;
+use crate::tree::Tree;
+
+/// Lists actions.
+///
+/// # Errors
+/// What cannot be read.
+pub async fn run(options: &Actions) -> Result<u8, Failure> {
+    let tree = Tree::open(options.root.as_deref())?;
+    let version =
+        target::resolve(&target::default_for(options.root.as_deref())).await.ok().map(|target| target.version);
+    let mut found = of_tree(&tree, version)
+        .map_err(|error| Failure::Unreachable(format!("cannot read the actions of {}: {error}", tree.shown(""))))?;
+    if let Some(pattern) = &options.pattern {
+        let pattern = Glob::new(pattern);
+        found.actions.retain(|action| pattern.covers(&action.id));
+    }
+    found.problems.iter().for_each(|problem| say_aside(&format!("warning: {}", escape(problem))));
+    if options.json {
+        let actions: Vec<Value> = found.actions.iter().map(as_json).collect();
+        say(&format!("{:#}", json!({ "actions": actions, "problems": found.problems })));
+    } else {
+        say(found.actions.iter().map(as_text).collect::<Vec<_>>().join("\n").trim_end());
+    }
+    Ok(if found.actions.is_empty() { NOT_AS_EXPECTED } else { DONE })
+}
+
+fn need(action: &Action) -> Option<Need> {
+    action.id.strip_prefix(PREFIX).and_then(needs::of)
+}
+
+fn list(text: &str) -> Vec<&str> {
+    text.split([',', ';']).map(str::trim).filter(|word| !word.is_empty()).collect()
+}
+
+fn as_json(action: &Action) -> Value {
+    let [any, inactive, active] = &action.defaults;
+    let annotations: serde_json::Map<String, Value> =
+        action.annotations.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+    let need = need(action);
+    json!({
+        "id": action.id,
+        "description": action.description,
+        "defaults": { "any": any, "inactive": inactive, "active": active },
+        "annotations": annotations,
+        "file": action.file,
+        "details": details::known(&action.id),
+        "calls": need.map_or_else(Vec::new, |need| list(need.calls)),
+        "virsh": need.map_or_else(Vec::new, |need| list(need.virsh)),
+    })
+}
+
+fn as_text(action: &Action) -> String {
+    let [any, inactive, active] = &action.defaults;
+    let results =
+        if any == inactive && inactive == active { any.clone() } else { format!("{any}/{inactive}/{active}") };
+    let mut out = format!("{}  {results}\n    {}\n", escape(&action.id), escape(&action.description));
+    for (key, value) in &action.annotations {
+        let key = key.strip_prefix("org.freedesktop.policykit.").unwrap_or(key);
+        out.push_str(&format!("    {}: {}\n", escape(key), escape(value)));
+    }
+    let details = details::known(&action.id);
+    if !details.is_empty() {
+        out.push_str(&format!("    details: {}\n", details.join(", ")));
+    }
+    for (what, text) in need(action).into_iter().flat_map(|need| [("calls", need.calls), ("virsh", need.virsh)]) {
+        if !text.is_empty() {
+            out.push_str(&format!("    {what}: {text}\n"));
+        }
+    }
+    out
+}

@@ -1,0 +1,141 @@
+//! `libvirt`: a policy file to begin with.
+
+use std::io::Write as _;
+
+use super::{DONE, say_aside};
+use crate::cli::Libvirt;
+use crate::emit::Format;
+use crate::emit::quote::{comment, toml};
+use crate::failure::Failure;
+use crate::install::plan::{Change, NewFile};
+use crate::install::write::Prepared;
+use crate::libvirt::shipped;
+use crate::policy::{Mode, RoleKind};
+use crate::tree::Tree;
+
+/// Writes a policy for one of the ways to libvirt.
+///
+/// # Errors
+/// Options that do not fit the mode, and a file that is there already.
+pub fn run(options: &Libvirt) -> Result<u8, Failure> {
+    let group = match (&options.group, options.mode) {
+        (Some(group), _) => Some(group.clone()),
+        (None, Mode::Polkit | Mode::Socket) => Some(shipped_group()),
+        (None, Mode::ReadOnly | Mode::Acl) => None,
+    };
+    check(options)?;
+    let text = text(options, group.as_deref());
+    let Some(output) = options.output.as_deref().filter(|output| output.as_os_str() != "-") else {
+        let written = std::io::stdout().write_all(text.as_bytes());
+        return written
+            .map(|()| DONE)
+            .map_err(|error| Failure::Refused(format!("cannot write to standard output: {error}")));
+    };
+    let refused =
+        |error: &dyn std::fmt::Display| Failure::Refused(format!("cannot write {}: {error}", output.display()));
+    if output.try_exists().unwrap_or(true) {
+        return Err(refused(&"it is there already; name another file, or add what `-o -` shows by hand"));
+    }
+    let absolute = std::path::absolute(output).map_err(|error| refused(&error))?;
+    let path = absolute.to_string_lossy().trim_start_matches('/').to_owned();
+    let to = NewFile { bytes: text.into_bytes(), mode: 0o644, owner: None };
+    Prepared::new(&Tree::open(None)?, &[Change { path, to: Some(to) }])?.commit()?.keep();
+    say_aside(&format!("next: polkit-policy-gen install {} --dry-run", output.display()));
+    Ok(DONE)
+}
+
+fn check(options: &Libvirt) -> Result<(), Failure> {
+    let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
+    match options.mode {
+        Mode::Acl if options.role.is_none() || options.domains.is_empty() => {
+            usage("--mode acl needs --role and --domains: `--role operator --domains 'web-*' --group vm-operators`")
+        }
+        Mode::Acl if options.group.is_none() => usage(
+            "--mode acl needs the --group that has the role; members of the distribution's own group may connect in any case",
+        ),
+        Mode::ReadOnly | Mode::Polkit | Mode::Socket if options.role.is_some() || !options.domains.is_empty() => {
+            usage("--role and --domains are for --mode acl: in the other modes nothing narrows what people may do")
+        }
+        Mode::ReadOnly if options.group.is_some() || !options.member.is_empty() => {
+            usage("--mode read-only needs no --group and no --member: everybody may look")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The group that the host's own policy names, or the one that most distributions name.
+fn shipped_group() -> String {
+    let tree = Tree::open(None).ok();
+    let shipped = |format| tree.as_ref().and_then(|tree| shipped::groups(tree, format).ok()).unwrap_or_default();
+    let mut groups = shipped(Format::Rules).into_iter().chain(shipped(Format::Pkla));
+    groups.next().map_or_else(|| "libvirt".to_owned(), |(group, _)| group)
+}
+
+fn text(options: &Libvirt, group: Option<&str>) -> String {
+    let mut out = String::from(
+        "# Who gets to libvirt. `polkit-policy-gen install` puts it in place; polkit-policy-gen-libvirt(7) explains it.\n",
+    );
+    for line in about(options.mode) {
+        out.push_str(format!("# {line}").trim_end());
+        out.push('\n');
+    }
+    out.push_str(&format!("[libvirt]\nmode = \"{}\"\n", options.mode.word()));
+    match (options.mode, group) {
+        (Mode::Polkit | Mode::Socket, Some(group)) => out.push_str(&format!("groups = [{}]\n", toml(group))),
+        (Mode::Acl, Some(group)) => {
+            out.push_str("# others = \"nothing\"        # refuses those who are in no role; else they see everything, and change nothing\n");
+            let role = options.role.unwrap_or(RoleKind::Viewer);
+            let domains: Vec<String> = options.domains.iter().map(|pattern| toml(pattern)).collect();
+            out.push_str(&format!("\n[[libvirt_role]]\n# {}\n", about_role(role)));
+            out.push_str(&format!("role = \"{}\"\ngroups = [{}]\n", role.word(), toml(group)));
+            out.push_str(&format!("# Names; `*` stands for any letters.\ndomains = [{}]\n", domains.join(", ")));
+            out.push_str("# A domain starts only if the role has its networks and its storage pools:\n# networks = [\"default\"]\n# pools = [\"default\"]\n");
+        }
+        _ => {}
+    }
+    for user in &options.member {
+        let group = group.unwrap_or_default();
+        out.push_str(&format!(
+            "\n# Puts {} into the group.\n[[member]]\nuser = {}\ngroup = {}\n",
+            comment(user),
+            toml(user),
+            toml(group)
+        ));
+    }
+    out
+}
+
+fn about(mode: Mode) -> &'static [&'static str] {
+    match mode {
+        Mode::ReadOnly => &[
+            "",
+            "Looking needs no right: `virsh -r list`, in PHP `libvirt_connect($uri, true)`. Nothing is written for it.",
+        ],
+        Mode::Polkit => &[
+            "",
+            "polkit lets this group manage libvirt. That is as good as root: a domain can be given any disk or file of the host.",
+            "To look, nothing is needed (mode \"read-only\"); to narrow it to some domains, there is mode \"acl\".",
+        ],
+        Mode::Acl => &[
+            "",
+            "Whoever is in a role may connect, and has what the role gives over the domains that it names. All else is refused.",
+        ],
+        Mode::Socket => &[
+            "",
+            "The socket belongs to this group, and polkit is not asked. That is as good as root, and a login has to be new to count.",
+        ],
+    }
+}
+
+fn about_role(role: RoleKind) -> &'static str {
+    match role {
+        RoleKind::Viewer => {
+            "viewer: sees state and definition. console adds the screen; operator: start, stop; admin: everything."
+        }
+        RoleKind::Console => "console: the viewer's, with screen, keyboard and console.",
+        RoleKind::Operator => "operator: the console's, with start, stop, pause, reset.",
+        RoleKind::Admin => {
+            "admin: everything over these domains. It is root-equivalent: a domain can be given any file of the host."
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What the modes of libvirt do to trees of their own: daemons of all kinds, and nothing of the host is touched. No suite of
+//! Debian packages the modular daemons: trees with their units and configurations stand for them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in what it is helped by, too")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const ACL: &str = "[libvirt]\nmode = 'acl'\n[[libvirt_role]]\nrole = 'viewer'\ngroups = 'vm'\ndomains = '*'\n";
+const SOCKET: &str = "[libvirt]\nmode = 'socket'\ngroups = 'vm'\n";
+const POLKIT: &str = "[libvirt]\nmode = 'polkit'\ngroups = 'vm'\n";
+
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// A tree with polkit 126, and these daemons with their units and configurations.
+fn tree(daemons: &[&str], sockets: bool) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "etc/passwd", "root:x:0:0::/root:/bin/sh\nbob:x:3002:3002::/:/bin/sh\n");
+    write(root.path(), "etc/group", "root:x:0:\nvm:x:3100:\n");
+    write(root.path(), "var/lib/dpkg/status", "Package: polkitd\nStatus: install ok installed\nVersion: 126-2\n");
+    fs::create_dir_all(root.path().join("etc/polkit-1/rules.d")).unwrap();
+    fs::create_dir_all(root.path().join("etc/systemd/system")).unwrap();
+    for daemon in daemons {
+        write(root.path(), &format!("usr/lib/systemd/system/{daemon}.service"), "[Service]\n");
+        write(
+            root.path(),
+            &format!("etc/libvirt/{daemon}.conf"),
+            "# Sample\n#auth_unix_rw = \"polkit\"\n\nmax_clients = 5\n",
+        );
+        if sockets {
+            write(root.path(), &format!("usr/lib/systemd/system/{daemon}.socket"), "[Socket]\nSocketMode=0666\n");
+        }
+    }
+    root
+}
+
+fn run(root: &Path, words: &[&str], policy: &str) -> Output {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), policy).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+    command.args(words);
+    if !words.contains(&"remove") {
+        command.arg(file.path());
+    }
+    command.arg("--root").arg(root);
+    command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus").output().unwrap()
+}
+
+fn done(root: &Path, words: &[&str], policy: &str) -> String {
+    let output = run(root, words, policy);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn refused(root: &Path, words: &[&str], policy: &str) -> String {
+    let output = run(root, words, policy);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Every file of a tree with its content.
+fn state(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.push((path.display().to_string(), Vec::new()));
+            found.extend(state(&path));
+        } else {
+            found.push((path.display().to_string(), fs::read(&path).unwrap_or_default()));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn read(root: &Path, path: &str) -> String {
+    fs::read_to_string(root.join(path)).unwrap_or_default()
+}
+
+#[test]
+fn every_modular_daemon_gets_its_key_and_gives_it_back() {
+    let modular = ["virtqemud", "virtnetworkd", "virtstoraged", "virtproxyd"];
+    let root = tree(&modular, true);
+    let before = state(root.path());
+    done(root.path(), &["install"], ACL);
+    for daemon in modular {
+        let conf = read(root.path(), &format!("etc/libvirt/{daemon}.conf"));
+        assert!(
+            conf.ends_with("max_clients = 5\naccess_drivers = [ \"polkit\" ] # set by polkit-policy-gen\n"),
+            "{conf}"
+        );
+    }
+    // From one mode to another without anything in between; nothing of the first stays.
+    done(root.path(), &["install"], SOCKET);
+    for daemon in modular {
+        let conf = read(root.path(), &format!("etc/libvirt/{daemon}.conf"));
+        assert!(!conf.contains("access_drivers") && conf.contains("\nauth_unix_rw = \"none\" # set by"), "{conf}");
+        let drop_in = read(root.path(), &format!("etc/systemd/system/{daemon}.socket.d/50-polkit-policy-gen.conf"));
+        assert!(drop_in.contains("[Socket]\nSocketMode=0660\nSocketGroup=vm\n"), "{drop_in}");
+    }
+    assert!(!root.path().join("etc/polkit-1/rules.d/45-polkit-policy-gen.rules").exists());
+    done(root.path(), &["remove"], "");
+    assert_eq!(state(root.path()), before);
+}
+
+#[test]
+fn sockets_that_are_not_systemd_s_are_closed_by_libvirt_itself() {
+    let root = tree(&["libvirtd"], false);
+    let before = state(root.path());
+    done(root.path(), &["install"], SOCKET);
+    let conf = read(root.path(), "etc/libvirt/libvirtd.conf");
+    for line in ["auth_unix_rw = \"none\"", "unix_sock_group = \"vm\"", "unix_sock_rw_perms = \"0660\""] {
+        assert!(conf.contains(&format!("\n{line} # set by polkit-policy-gen\n")), "{conf}");
+    }
+    assert!(!root.path().join("etc/systemd/system/libvirtd.socket.d").exists());
+    done(root.path(), &["remove"], "");
+    assert_eq!(state(root.path()), before);
+}
+
+#[test]
+fn a_masked_socket_is_not_systemd_s_and_a_masked_daemon_is_not_there() {
+    let root = tree(&["libvirtd", "virtqemud"], true);
+    for unit in ["libvirtd.socket", "virtqemud.service"] {
+        std::os::unix::fs::symlink("/dev/null", root.path().join("etc/systemd/system").join(unit)).unwrap();
+    }
+    done(root.path(), &["install"], SOCKET);
+    assert!(read(root.path(), "etc/libvirt/libvirtd.conf").contains("unix_sock_group = \"vm\""));
+    assert!(!read(root.path(), "etc/libvirt/virtqemud.conf").contains("polkit-policy-gen"));
+}
+
+#[test]
+fn what_was_set_by_hand_is_refused_with_the_reason_and_comes_back_after_force() {
+    let root = tree(&["libvirtd"], true);
+    let four = "unix_sock_group = \"libvirt\"\nunix_sock_rw_perms = \"0770\"\nauth_unix_ro = \"none\"\nauth_unix_rw = \"none\"\n";
+    write(root.path(), "etc/libvirt/libvirtd.conf", four);
+    let before = state(root.path());
+    for policy in [POLKIT, ACL, SOCKET] {
+        let said = refused(root.path(), &["install"], policy);
+        assert!(said.contains("libvirtd.conf, line 4: `auth_unix_rw` was set by hand: "), "{said}");
+        assert!(
+            said.contains("unix_sock_group, unix_sock_rw_perms without effect, since systemd makes the socket"),
+            "{said}"
+        );
+        assert_eq!(state(root.path()), before);
+    }
+    let said = done(root.path(), &["install", "--force"], POLKIT);
+    assert!(said.contains("every local user is root"), "{said}");
+    assert!(
+        read(root.path(), "etc/libvirt/libvirtd.conf")
+            .contains("\n# set aside by polkit-policy-gen: auth_unix_rw = \"none\"\n")
+    );
+    done(root.path(), &["install"], POLKIT);
+    done(root.path(), &["remove"], "");
+    assert_eq!(state(root.path()), before);
+    let said = done(root.path(), &["install"], "[libvirt]\nmode = 'read-only'\n");
+    assert!(
+        said.contains("`auth_unix_rw = \"none\"` and a socket that is open to everybody: every local user is root"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_change_in_another_line_stays_and_one_in_ours_is_asked_about() {
+    let root = tree(&["libvirtd"], true);
+    let conf = "etc/libvirt/libvirtd.conf";
+    let before = read(root.path(), conf);
+    done(root.path(), &["install"], ACL);
+    let changed = read(root.path(), conf).replace("max_clients = 5", "max_clients = 7");
+    write(root.path(), conf, &changed);
+    done(root.path(), &["install"], ACL);
+    write(root.path(), conf, &changed.replace("[ \"polkit\" ] # set", "[] # set"));
+    assert!(
+        refused(root.path(), &["remove"], "").contains("`access_drivers` was changed by hand since it was installed")
+    );
+    write(root.path(), conf, &changed);
+    done(root.path(), &["remove"], "");
+    assert_eq!(read(root.path(), conf), before.replace("max_clients = 5", "max_clients = 7"));
+}
+
+#[test]
+fn what_would_leave_the_socket_open_or_cannot_be_edited_is_refused() {
+    let root = tree(&["libvirtd"], true);
+    write(root.path(), "etc/systemd/system/libvirtd.socket.d/override.conf", "[Socket]\nSocketMode=0666\n");
+    assert!(
+        refused(root.path(), &["install"], SOCKET).contains("libvirtd.socket.d/override.conf comes after our drop-in")
+    );
+    assert!(refused(root.path(), &["install"], &SOCKET.replace("vm", "nobody-here")).contains("there is no group"));
+    write(root.path(), "etc/libvirt/libvirtd.conf", "what is this\n");
+    let said = refused(root.path(), &["install", "--force"], ACL);
+    assert!(
+        said.contains("cannot edit /etc/libvirt/libvirtd.conf: line 1 is not one that libvirt could read"),
+        "{said}"
+    );
+    assert!(!root.path().join("etc/polkit-1/rules.d/45-polkit-policy-gen.rules").exists());
+    let bare = tree(&[], true);
+    assert!(refused(bare.path(), &["install"], ACL).contains("changes the daemons of libvirt, and there is none"));
+    assert!(
+        refused(tree(&["libvirtd"], true).path(), &["install", "--vendor"], ACL).contains("a package cannot change")
+    );
+}
+
+#[test]
+fn a_policy_file_is_written_for_each_mode_and_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, words) in [
+        &["--mode", "read-only"][..],
+        &["--mode", "polkit", "--group", "vm", "--member", "bob"],
+        &["--mode", "socket", "--group", "vm"],
+        &["--mode", "acl", "--group", "vm", "--role", "operator", "--domains", "web-*", "db"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.path().join(format!("{number}.toml"));
+        let write = || {
+            Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"))
+                .arg("libvirt")
+                .args(words)
+                .arg("-o")
+                .arg(&path)
+                .output()
+                .unwrap()
+        };
+        assert!(write().status.success(), "{words:?}");
+        // A person may have changed it: it is not written twice.
+        assert_eq!(write().status.code(), Some(1));
+        let root = tree(&["libvirtd"], true);
+        done(root.path(), &["install"], &fs::read_to_string(&path).unwrap());
+    }
+    let wrong =
+        Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen")).args(["libvirt", "--mode", "acl"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+}
