@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::emit::Format;
 use crate::target::Spelling;
+use crate::verdict::Session;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -14,6 +15,23 @@ Exit codes:
   2  wrong usage
   3  something that is needed cannot be reached or read
   4  diff, --dry-run: there would be a change";
+
+const EXPLAIN_HELP: &str = "\
+Examples:
+  polkit-policy-gen explain --user www-data --action org.libvirt.unix.manage
+  polkit-policy-gen explain --user deploy --action org.freedesktop.systemd1.manage-units --detail unit=nginx.service \
+--detail verb=restart
+  echo '{\"user\":\"bob\",\"action\":\"org.example.run\",\"session\":\"active\"}' | polkit-policy-gen explain --batch -
+
+Exit codes:
+  0  yes; with --batch: every line was answered
+  1  no, or the action is not registered
+  2  wrong usage; with --batch: a line is no request
+  3  something that is needed cannot be reached or read
+  4  auth_self, auth_admin and their _keep: somebody must authenticate
+  5  it depends on something that is not known here; it is named
+
+See polkit-policy-gen-verdicts(7) for what it knows, and for the JSON.";
 
 /// Writes, installs and removes static polkit policy: rules or pkla, and group memberships.
 #[derive(Debug, Parser)]
@@ -62,6 +80,9 @@ What was installed is recorded in /var/lib/polkit-policy-gen, with --root below 
     /// Take away what was installed, by the record of it
     #[command(after_help = "Example:\n  polkit-policy-gen remove --dry-run && polkit-policy-gen remove")]
     Remove(Remove),
+    /// Say what polkit decides, and why, without asking it
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(Explain),
 }
 
 /// `generate`
@@ -161,4 +182,41 @@ pub struct Remove {
     /// Remove what was changed by hand, too
     #[arg(long)]
     pub force: bool,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The user, or the number of a uid that has no name
+    #[arg(long, value_name = "U", required_unless_present = "batch", requires = "action")]
+    pub user: Option<String>,
+    /// A group of the user (may be repeated): these and no others, instead of those that the accounts say
+    #[arg(long, value_name = "G")]
+    pub group: Vec<String>,
+    /// The action
+    #[arg(long, value_name = "ID")]
+    pub action: Option<String>,
+    /// A detail that the mechanism passes to polkit (may be repeated)
+    #[arg(long, value_name = "K=V", value_parser = detail)]
+    pub detail: Vec<(String, String)>,
+    /// The session that the user's process is in; none is a service, cron or ssh
+    #[arg(long, value_name = "S", default_value = "none")]
+    pub session: Session,
+    /// Read requests from FILE, a line of JSON each, and answer each with a line; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "action", "detail"])]
+    pub batch: Option<PathBuf>,
+    /// Read the files and accounts of the tree below DIR instead of the host's
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR
+    #[arg(long, value_name = "T")]
+    pub target: Option<Spelling>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn detail(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
+    Ok((key.to_owned(), value.to_owned()))
 }

@@ -1,6 +1,7 @@
 //! The subcommands, one file each, and what they share: reading a policy and planning its files.
 
 pub mod diff;
+pub mod explain;
 pub mod generate;
 pub mod install;
 pub mod remove;
