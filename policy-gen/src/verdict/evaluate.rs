@@ -63,7 +63,8 @@ impl Evaluator {
                     always.push(format!("what polkitd makes of {path}: run here, {why}"));
                 }
                 for (number, (rules_file, loaded)) in files.rules.iter().zip(engine.loaded()).enumerate() {
-                    rules.extend(loaded.lines.iter().map(|line| (number, usize::try_from(*line).unwrap_or(0))));
+                    let line = |line: &u32| beginning(&rules_file.bytes, usize::try_from(*line).unwrap_or(0));
+                    rules.extend(loaded.lines.iter().map(|reported| (number, line(reported))));
                     always.extend(loaded.unknown.iter().map(|what| format!("{what}, which {} wants", rules_file.path)));
                     let Some(error) = &loaded.error else { continue };
                     let line = line_in(error);
@@ -485,6 +486,13 @@ impl Verdict {
             self.decided_by = None;
         }
     }
+}
+
+/// The line where the call of addRule begins that the engine reports at its last line.
+fn beginning(source: &[u8], reported: usize) -> usize {
+    let lines: Vec<&[u8]> = source.split(|byte| *byte == b'\n').take(reported).collect();
+    let named = |line: &&[u8]| line.windows(7).any(|word| word == b"addRule");
+    lines.iter().rposition(named).map_or(reported, |number| number + 1)
 }
 
 /// The line in a message of Duktape: `… (line 3)`.

@@ -18,7 +18,7 @@ const DEPTH_MAX: usize = 32;
 pub struct Action {
     /// Its id.
     pub id: String,
-    /// The line of its end, from 1.
+    /// The line of its element, from 1.
     pub line: usize,
     /// Its answers.
     pub results: PerSession<Word>,
@@ -78,8 +78,11 @@ struct State {
 impl State {
     fn take(&mut self, event: &Event<'_>, line: usize) -> Result<(), String> {
         match event {
-            Event::Start(start) => self.start(start),
-            Event::End(_) => self.end(line),
+            Event::Start(start) => self.start(start, line),
+            Event::End(_) => {
+                self.end();
+                Ok(())
+            }
             Event::Text(text) => {
                 let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())?;
                 if self.stack.is_empty() {
@@ -118,7 +121,7 @@ impl State {
         }
     }
 
-    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
+    fn start(&mut self, start: &BytesStart<'_>, line: usize) -> Result<(), String> {
         if self.stack.is_empty() && std::mem::replace(&mut self.had_root, true) {
             return Err("there is a second element beside the first".to_owned());
         }
@@ -137,7 +140,7 @@ impl State {
                     return Err("<action> must have the attribute id and no other".to_owned());
                 }
                 let results = PerSession { any: Word::No, inactive: Word::No, active: Word::No };
-                self.action = Some(Action { id: id.clone(), line: 0, results, implies: Vec::new() });
+                self.action = Some(Action { id: id.clone(), line, results, implies: Vec::new() });
                 self.annotations.clear();
                 Place::Action
             }
@@ -178,16 +181,14 @@ impl State {
         Ok(())
     }
 
-    fn end(&mut self, line: usize) -> Result<(), String> {
+    fn end(&mut self) {
         if self.stack.pop() == Some(Place::Action)
             && let Some(mut action) = self.action.take()
         {
-            action.line = line;
             let implied = self.annotations.remove("org.freedesktop.policykit.imply").unwrap_or_default();
             action.implies = implied.split(' ').filter(|id| !id.is_empty()).map(str::to_owned).collect();
             self.actions.push(action);
         }
-        Ok(())
     }
 }
 

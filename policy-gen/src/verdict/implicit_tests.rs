@@ -38,7 +38,7 @@ fn a_mistake_ends_the_file_and_what_stood_before_it_stays() {
 fn implied_actions_are_cut_at_blanks() {
     let (actions, error) = parse(file("").as_bytes());
     assert_eq!((actions[1].implies.clone(), error), (vec!["a.x".to_owned(), "a.y".to_owned()], None));
-    assert_eq!(actions[1].line, 7);
+    assert_eq!(actions[1].line, 6);
 }
 
 #[test]

@@ -1,0 +1,167 @@
+//! What `explain` says is what the real programs decide: polkitd 0.105, 122, 126 and 128.
+//!
+//! `POLKIT_TESTS_ROUNDS=N` makes the random tests so many times longer, `POLKIT_TESTS_SEED=N` gives them other numbers, and
+//! `POLKIT_TESTS_CORPUS=DIR` has them compare the rules-*.rules and pkla-*.pkla of a directory, alone and in combinations.
+
+mod verdicts;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use polkit_tests::{Root, Suite, on_each_suite, require};
+use verdicts::rules::{self, ACTIONS};
+use verdicts::{Host, Random, Real, Tally, policy};
+
+on_each_suite! {
+    random_policies_are_decided_alike
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
+}
+
+fn random(root: &Root) -> Random {
+    Random::new(number("POLKIT_TESTS_SEED", 1) ^ u64::from(root.suite().polkit()))
+}
+
+fn details() -> Vec<BTreeMap<String, String>> {
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    vec![BTreeMap::new(), BTreeMap::from([pair("unit", "nginx.service"), pair("verb", "restart"), pair("ünï", "✓ 🦀")])]
+}
+
+/// Compares, and fails with the first differences.
+#[track_caller]
+fn settle(root: &Root, what: &str, tally: &Tally) {
+    println!(
+        "{what} on {}: {} the same, {} depend, {} differ",
+        root.suite(),
+        tally.same,
+        tally.depends,
+        tally.different.len()
+    );
+    let shown: Vec<&String> = tally.different.iter().take(10).collect();
+    assert!(shown.is_empty(), "{} differ: {shown:#?}", tally.different.len());
+    assert!(tally.same > 0);
+}
+
+fn actions(random: &mut Random) -> Vec<u8> {
+    let mut registered: Vec<(String, [&str; 3], &str)> =
+        ACTIONS.iter().filter(|id| id.contains(".example.")).map(|id| ((*id).to_owned(), rules::answers(random), "")).collect();
+    if random.once_in(2) {
+        registered[0].2 = "org.example.two  org.example.one";
+        registered[2].2 = "org.example.two,org.example.one org.libvirt.unix.manage";
+    }
+    policy(&registered)
+}
+
+fn random_policies_are_decided_alike(root: &Root) {
+    let host = Host::on(root);
+    let mut random = random(root);
+    let asked: Vec<String> = ACTIONS.iter().chain(&["org.example.unknown"]).map(|id| (*id).to_owned()).collect();
+    let mut tally = Tally::default();
+    for round in 0..4 * number("POLKIT_TESTS_ROUNDS", 1) {
+        let mut files = vec![("/usr/share/polkit-1/actions/test.policy".to_owned(), actions(&mut random))];
+        if root.suite().has_rules() {
+            for number in 0..=random.below(4) {
+                let place = random.pick(&["10-a", "48-b", "55-c", "9-d", ".e"]);
+                files.push((format!("/etc/polkit-1/rules.d/{place}{number}.rules"), rules::rules(&mut random).into_bytes()));
+            }
+        }
+        // On bookworm a check with pkla takes two processes: one round in four has any.
+        if root.suite() == Suite::Bullseye || (root.suite() == Suite::Bookworm && round % 4 == 3) {
+            for number in 0..=random.below(3) {
+                let top = random.pick(&["/etc/polkit-1/localauthority", "/var/lib/polkit-1/localauthority"]);
+                let directory = random.pick(&["10-vendor.d", "50-local.d", "50-local", "90-mandatory.d", ".hidden.d"]);
+                files.push((format!("{top}/{directory}/{number}.pkla"), rules::pkla(&mut random).into_bytes()));
+            }
+        }
+        host.set(&files);
+        let text: Vec<String> = files.iter().map(|(path, bytes)| format!("{path}\n{}", String::from_utf8_lossy(bytes))).collect();
+        let mut compared = host.compare(&format!("round {round}"), &host.questions(&asked, &details()));
+        if let Some(first) = compared.different.first_mut() {
+            first.push_str(&format!("\n{}", text.join("\n")));
+        }
+        tally.add(compared);
+    }
+    settle(root, "random policies", &tally);
+}
+
+#[test]
+fn the_files_of_a_corpus_are_decided_alike() {
+    let Some(corpus) = std::env::var_os("POLKIT_TESTS_CORPUS").map(PathBuf::from) else { return };
+    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(&corpus)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    for suite in Suite::ALL {
+        let Some(root) = require(suite) else { continue };
+        let suffix = if suite.has_rules() { ".rules" } else { ".pkla" };
+        let of_suite: Vec<&(String, Vec<u8>)> = files.iter().filter(|(name, _)| name.ends_with(suffix)).collect();
+        let (host, mut random, mut tally) = (Host::on(&root), random(&root), Tally::default());
+        let mut sets: Vec<Vec<usize>> = (0..of_suite.len()).map(|number| vec![number]).collect();
+        for _ in 0..10 * number("POLKIT_TESTS_ROUNDS", 1) {
+            sets.push((0..2 + random.below(5)).map(|_| random.below(of_suite.len())).collect());
+        }
+        for set in sets {
+            let chosen: BTreeSet<usize> = set.into_iter().collect();
+            let chosen: Vec<&(String, Vec<u8>)> = chosen.into_iter().map(|number| of_suite[number]).collect();
+            let mut named: BTreeSet<String> = chosen.iter().flat_map(|(_, bytes)| ids(bytes)).collect();
+            named.insert("org.example.one".to_owned());
+            let named: Vec<String> = named.into_iter().take(30).collect();
+            let registered: Vec<_> = named.iter().map(|id| (id.clone(), rules::answers(&mut random), "")).collect();
+            let mut placed = vec![("/usr/share/polkit-1/actions/test.policy".to_owned(), policy(&registered))];
+            for (name, bytes) in &chosen {
+                let own = name.rsplit("__").next().unwrap();
+                placed.push((
+                    if suite.has_rules() {
+                        format!("/etc/polkit-1/rules.d/{own}")
+                    } else {
+                        format!("/etc/polkit-1/localauthority/{}.d/{own}", &name[..8])
+                    },
+                    bytes.clone(),
+                ));
+            }
+            host.set(&placed);
+            let asked = host.questions(&named, &details());
+            let names: Vec<&str> = chosen.iter().map(|(name, _)| name.as_str()).collect();
+            tally.add(host.compare(&names.join(" + "), &asked));
+        }
+        settle(&root, "the corpus", &tally);
+    }
+}
+
+/// What looks like an action's id in a file.
+fn ids(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_'));
+    let fits = |word: &&str| {
+        word.matches('.').count() >= 2
+            && word.split('.').all(|part| !part.is_empty())
+            && word.starts_with(|first: char| first.is_ascii_lowercase())
+            && !word.contains("subject.")
+            && !word.contains("polkit.")
+    };
+    words.filter(fits).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_rule_that_ends_polkitd_is_said_to() {
+    for suite in [Suite::Bookworm, Suite::Trixie, Suite::Forky] {
+        let Some(root) = require(suite) else { continue };
+        for returned in ["true", "1", "[\"yes\"]", "{}", "new String(\"yes\")"] {
+            let host = Host::on(&root);
+            let rule = format!("polkit.addRule(function () {{ return {returned}; }});");
+            host.set(&[
+                ("/etc/polkit-1/rules.d/10-x.rules".to_owned(), rule.into_bytes()),
+                ("/usr/share/polkit-1/actions/test.policy".to_owned(), policy(&[("org.example.one".to_owned(), ["yes"; 3], "")])),
+            ]);
+            let asked = host.questions(&["org.example.one".to_owned()], &details()[..1]);
+            let asked = &asked[..1];
+            let ours = host.ours(asked);
+            assert!(ours[0]["ends_polkitd"].is_string() && ours[0]["verdict"] == "no", "{suite} {returned}: {}", ours[0]);
+            assert_eq!(host.real(asked), [Real::Gone], "{suite} {returned}");
+        }
+    }
+}
