@@ -41,16 +41,11 @@ pub struct Question {
     pub netgroups: Option<Vec<String>>,
     /// The unit that polkit 124 and later know of a caller over D-Bus, and null of a bare process; without it, it is not
     /// known.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "wire::given")]
     pub system_unit: Option<Option<String>>,
     /// What programs come to that a rule runs with `polkit.spawn`; others are not known.
     #[serde(default)]
     pub programs: Vec<wire::Program>,
-}
-
-/// A null that was written is not the same as nothing written.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
 }
 
 /// The answer to a question.

@@ -56,11 +56,17 @@ pub struct Ask {
     /// Whether `subject.system_unit` is there: from polkit 124 on.
     pub has_unit: bool,
     /// Its value, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub unit: Option<Option<String>>,
     /// The netgroups of the user, where they are known.
     pub netgroups: Option<Vec<String>>,
     /// What programs say that a rule may run with `polkit.spawn`.
     pub programs: Vec<Program>,
+}
+
+/// A null that was written is not the same as nothing written.
+pub(super) fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
 }
 
 /// A program with its arguments, and what it comes to.

@@ -3,7 +3,7 @@
 
 pub mod rules;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -22,6 +22,7 @@ pub const USERS: &[(&str, u32, &[&str])] = &[
     ("dave", 3004, &[]),
 ];
 const GROUPS: &[(&str, u32)] = &[("vm", 3100), ("wheel", 3101), ("netdev", 3102), ("kvm", 3103), ("libvirt", 3104)];
+const PKLA_RULE: &str = "/usr/share/polkit-1/rules.d/49-polkit-pkla-compat.rules";
 /// Checks on their way at once.
 const AT_ONCE: usize = 100;
 
@@ -51,21 +52,27 @@ pub struct Host {
     pub bed: LightBed,
     processes: Vec<(&'static str, u32, bool, Process)>,
     runtime: Runtime,
+    /// Bookworm's rule for pkla files. It makes each check two processes long, so it is there with such files only.
+    pkla_rule: Option<String>,
+    /// The actions that the bed has by itself.
+    registered: BTreeSet<String>,
 }
 
 /// What came of comparisons.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub same: usize,
-    /// Ours said that it depends on something.
-    pub depends: usize,
+    /// Ours said that it depends on this, so many times.
+    pub depends: BTreeMap<String, usize>,
     pub different: Vec<String>,
 }
 
 impl Tally {
     pub fn add(&mut self, other: Self) {
         self.same += other.same;
-        self.depends += other.depends;
+        for (what, times) in other.depends {
+            *self.depends.entry(what).or_default() += times;
+        }
         self.different.extend(other.different);
     }
 }
@@ -105,7 +112,10 @@ impl Host {
             }
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        Self { bed, processes, runtime }
+        let pkla_rule = bed.exists(PKLA_RULE).then(|| bed.read(PKLA_RULE));
+        let listed = bed.exec(["sh", "-c", "grep -oh 'action id=\"[^\"]*' /usr/share/polkit-1/actions/*.policy"]);
+        let registered = listed.stdout.lines().filter_map(|line| line.split('"').nth(1)).map(str::to_owned).collect();
+        Self { bed, processes, runtime, pkla_rule, registered }
     }
 
     /// Puts all sessions to the front or into the background, as logind writes it.
@@ -135,7 +145,20 @@ impl Host {
         for (path, bytes) in files {
             self.bed.write(path, 0o644, bytes);
         }
+        if let Some(rule) = &self.pkla_rule {
+            if files.iter().any(|(path, _)| path.ends_with(".pkla")) {
+                self.bed.write(PKLA_RULE, 0o644, rule);
+            } else {
+                self.bed.remove(PKLA_RULE);
+            }
+        }
         self.bed.restart_polkitd();
+    }
+
+    /// Whether the bed has the action by itself: another file that has it, too, would be read before or after that one, which
+    /// is not certain.
+    pub fn has(&self, action: &str) -> bool {
+        self.registered.contains(action)
     }
 
     /// Every user, session, action and choice of details.
@@ -211,11 +234,23 @@ impl Host {
         let (real, ours) = (self.real(asked), self.ours(asked));
         assert_eq!((real.len(), ours.len()), (asked.len(), asked.len()), "{name}");
         let mut tally = Tally::default();
+        // An old polkitd now and then gives no answer to one of many: it is asked alone before that is believed.
+        let asked_again = |asked: &Asked| {
+            self.bed.restart_polkitd();
+            self.real(std::slice::from_ref(asked)).remove(0)
+        };
+        let real = real.into_iter().zip(asked).zip(&ours).map(|((real, asked), ours)| match real {
+            Real::Gone if ours["ends_polkitd"].is_null() => asked_again(asked),
+            real => real,
+        });
+        let real: Vec<Real> = real.collect();
         for ((asked, real), ours) in asked.iter().zip(real).zip(ours) {
             let verdict = ours["verdict"].as_str().unwrap_or_default();
             let same = match (&real, verdict) {
                 (_, "depends") => {
-                    tally.depends += 1;
+                    let what = ours["depends_on"][0].as_str().unwrap_or_default();
+                    let what = what.split(": ").next().unwrap_or_default().replace(&format!("/proc/{}/root", self.bed.pid1()), "");
+                    *tally.depends.entry(what).or_default() += 1;
                     continue;
                 }
                 (Real::Yes, "yes") | (Real::No, "no") | (Real::Unregistered, "unregistered") => true,
