@@ -142,20 +142,59 @@ fn ids(bytes: &[u8]) -> Vec<String> {
 
 #[test]
 fn a_rule_that_ends_polkitd_is_said_to() {
-    for suite in [Suite::Bookworm, Suite::Trixie, Suite::Forky] {
+    let returns = ["true", "1", "[\"yes\"]", "{}", "new String(\"yes\")"];
+    for (suite, returns) in [(Suite::Bookworm, &returns[..1]), (Suite::Trixie, &returns), (Suite::Forky, &returns[..1])] {
         let Some(root) = require(suite) else { continue };
-        for returned in ["true", "1", "[\"yes\"]", "{}", "new String(\"yes\")"] {
+        for returned in returns {
+            // A polkitd that hangs in its end cannot be restarted.
             let host = Host::on(&root);
             let rule = format!("polkit.addRule(function () {{ return {returned}; }});");
+            let action = ("org.example.one".to_owned(), ["yes"; 3], "");
             host.set(&[
                 ("/etc/polkit-1/rules.d/10-x.rules".to_owned(), rule.into_bytes()),
-                ("/usr/share/polkit-1/actions/test.policy".to_owned(), policy(&[("org.example.one".to_owned(), ["yes"; 3], "")])),
+                ("/usr/share/polkit-1/actions/test.policy".to_owned(), policy(&[action])),
             ]);
-            let asked = host.questions(&["org.example.one".to_owned()], &details()[..1]);
-            let asked = &asked[..1];
-            let ours = host.ours(asked);
-            assert!(ours[0]["ends_polkitd"].is_string() && ours[0]["verdict"] == "no", "{suite} {returned}: {}", ours[0]);
-            assert_eq!(host.real(asked), [Real::Gone], "{suite} {returned}");
+            let asked = host.questions(&["org.example.one".to_owned()], &details()[..1]).remove(0);
+            let ours = host.ours(std::slice::from_ref(&asked)).remove(0);
+            assert!(ours["ends_polkitd"].is_string() && ours["verdict"] == "no", "{suite} {returned}: {ours}");
+            assert!(!host.answers_at_once(&asked), "{suite} {returned}");
         }
+    }
+}
+
+/// What polkitd logs of a rule's answer that is no result, and what we say of it.
+#[test]
+fn a_rule_sees_the_same_subject_and_action() {
+    let rule = r#"polkit.addRule(function (action, subject) {
+        var seen = [], of = [subject, action, polkit, polkit.Result], i, key;
+        for (i = 0; i < of.length; i += 1) {
+            for (key in of[i]) {
+                seen.push(key + ":" + typeof of[i][key]);
+            }
+        }
+        return "saw " + seen.join() + " " + subject.toString().replace(/ pid=\d+/, "") + action;
+    });"#;
+    for suite in [Suite::Bookworm, Suite::Trixie, Suite::Forky] {
+        let Some(root) = require(suite) else { continue };
+        let host = Host::on(&root);
+        let action = "org.example.one".to_owned();
+        host.set(&[
+            ("/etc/polkit-1/rules.d/10-x.rules".to_owned(), rule.as_bytes().to_vec()),
+            ("/usr/share/polkit-1/actions/test.policy".to_owned(), policy(&[(action.clone(), ["yes"; 3], "")])),
+        ]);
+        // One detail: of several the order is that of a hash table of GLib's.
+        let details = BTreeMap::from([("unit".to_owned(), "nginx.service".to_owned())]);
+        let asked = host.questions(&[action.clone()], &[details]).remove(0);
+        assert_eq!((host.real(std::slice::from_ref(&asked)), asked.session), (vec![Real::No], "none"));
+        let log = host.bed.polkitd_log();
+        let at = log.rfind("`saw ").unwrap_or_else(|| panic!("{log}"));
+        let real = log[at + 1..].split('\'').next().unwrap();
+        let real = &log[at + 1..at + 1 + log[at + 1..].find("' is not valid").unwrap_or(real.len())];
+        let mut words = vec!["--user".to_owned(), asked.user.to_owned(), "--action".to_owned(), action];
+        words.extend(asked.details.iter().flat_map(|(key, value)| ["--detail".to_owned(), format!("{key}={value}")]));
+        let says = verdicts::explain_one(&host.bed, &words)["steps"][1]["says"].as_str().unwrap().to_owned();
+        let ours = &says[says.find("saw ").unwrap()..says.find("` is not").unwrap_or(says.len())];
+        let common = real.chars().zip(ours.chars()).take_while(|(real, ours)| real == ours).count();
+        assert!(common >= ours.chars().count().min(990), "{suite}\npolkitd {real}\nours    {ours}");
     }
 }

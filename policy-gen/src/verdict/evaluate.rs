@@ -16,6 +16,8 @@ use crate::tree::Tree;
 
 /// The first polkit that tells rules of the caller's unit.
 const UNITS: Version = Version(124);
+/// The first polkit that tells rules the user's number.
+const UIDS: Version = Version(127);
 /// Where `49-polkit-pkla-compat.rules` finds its program: Debian, and others.
 const COMPAT: [&str; 2] = ["/usr/sbin/pkla-check-authorization", "/usr/bin/pkla-check-authorization"];
 
@@ -38,7 +40,7 @@ pub struct Evaluator {
 struct Known {
     name: String,
     groups: Vec<String>,
-    is_root: bool,
+    uid: Option<u32>,
     /// Whether it is a name of the accounts, and not a mere number.
     has_name: bool,
 }
@@ -207,7 +209,7 @@ impl Evaluator {
             }));
             return Some(verdict);
         };
-        if task.user.is_root {
+        if task.user.uid == Some(0) {
             let decider = Decider { kind: Kind::Root, file: None, line: None, by_action: None };
             let mut verdict = Verdict::of(Outcome::Word(Word::Yes), Some(decider));
             verdict.step("root", "yes: polkit refuses root nothing", None, None);
@@ -262,6 +264,8 @@ impl Evaluator {
             groups: task.user.groups.clone(),
             local: session.is_local(),
             active: session.is_active(),
+            has_uid: self.target.version >= UIDS,
+            uid: task.user.uid,
             has_unit: self.target.version >= UNITS,
             unit: system_unit.clone(),
             netgroups: netgroups.clone(),
@@ -275,7 +279,6 @@ impl Evaluator {
         };
         let mut verdict = Self::implicit(registered, task);
         match told {
-            None if self.files.rules.is_empty() => {}
             None => {}
             Some(Err(why)) => verdict.depend_on([format!("what polkitd makes of a rule: run here, {why}")]),
             Some(Ok(told)) => self.rules_said(&mut verdict, task, told),
@@ -352,12 +355,12 @@ impl Evaluator {
                     let group = self.names.group_by_gid(gid).map_err(unreachable)?;
                     groups.push(group.map_or_else(|| gid.to_string(), |group| group.name));
                 }
-                Known { name: user.name.clone(), groups, is_root: user.uid == 0, has_name: true }
+                Known { name: user.name.clone(), groups, uid: Some(user.uid), has_name: true }
             }
             None if is_number || question.groups.is_some() => Known {
                 name: name.to_owned(),
                 groups: Vec::new(),
-                is_root: name == "0",
+                uid: name.parse().ok(),
                 has_name: !is_number,
             },
             None => {

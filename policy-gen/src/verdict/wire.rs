@@ -53,6 +53,10 @@ pub struct Ask {
     pub local: bool,
     /// Whether that session is the one at the seat.
     pub active: bool,
+    /// Whether `subject.uid` is there: from polkit 127 on.
+    pub has_uid: bool,
+    /// Its value, where that is known.
+    pub uid: Option<u32>,
     /// Whether `subject.system_unit` is there: from polkit 124 on.
     pub has_unit: bool,
     /// Its value, where that is known.

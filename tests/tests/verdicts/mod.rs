@@ -214,6 +214,14 @@ impl Host {
         }
     }
 
+    /// Whether polkitd answers within a second, whatever it says. One that ended does not, nor one that hangs in its end.
+    pub fn answers_at_once(&self, asked: &Asked) -> bool {
+        let process = self.processes.iter().find(|(user, ..)| *user == asked.user).expect("a process of that user");
+        let pid = process.3.pid().to_string();
+        let pkcheck = ["timeout", "1", "pkcheck", "--action-id", &asked.action, "--process", &pid];
+        matches!(self.bed.exec(pkcheck).code(), Some(0..=3))
+    }
+
     /// Our answers.
     pub fn ours(&self, asked: &[Asked]) -> Vec<Value> {
         let lines: Vec<String> = asked
@@ -286,6 +294,17 @@ pub fn explain(bed: &LightBed, lines: &[String]) -> Vec<Value> {
     writer.join().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// `explain --json` about one question.
+pub fn explain_one(bed: &LightBed, words: &[String]) -> Value {
+    let root = format!("/proc/{}/root", bed.pid1());
+    let output = Command::new(program("polkit-policy-gen"))
+        .args(["explain", "--json", "--root", &root])
+        .args(words)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
 /// A .policy file with these actions; each has its answers, and the actions that it implies.

@@ -17,7 +17,7 @@ pub const ADDED: i32 = 2;
 pub const UNKNOWN: i32 = 3;
 
 /// How many characters are told of any text that a rule makes.
-pub const TEXT_MAX: usize = 300;
+pub const TEXT_MAX: usize = 1000;
 /// More different things than that are not counted.
 const UNKNOWN_MAX: usize = 20;
 

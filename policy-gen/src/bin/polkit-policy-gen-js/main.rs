@@ -140,6 +140,15 @@ impl Engine {
 
     /// The properties in polkitd's own order, which `for … in` and toString() show.
     fn fill_subject(&mut self, ask: &Ask) {
+        // polkitd gives it as a signed number of 32 bits.
+        match ask.uid.map(u32::cast_signed) {
+            _ if !ask.has_uid => {}
+            Some(uid) => {
+                self.0.push_number(uid);
+                self.0.put(-2, "uid");
+            }
+            None => self.conceal("uid", |heap| heap.push_number(2)),
+        }
         self.conceal("pid", |heap| heap.push_number(2));
         self.0.push_text(&ask.user);
         self.0.put(-2, "user");
