@@ -19,6 +19,9 @@ _polkit__policy__gen() {
             polkit__policy__gen,diff)
                 cmd="polkit__policy__gen__subcmd__diff"
                 ;;
+            polkit__policy__gen,explain)
+                cmd="polkit__policy__gen__subcmd__explain"
+                ;;
             polkit__policy__gen,generate)
                 cmd="polkit__policy__gen__subcmd__generate"
                 ;;
@@ -33,6 +36,9 @@ _polkit__policy__gen() {
                 ;;
             polkit__policy__gen__subcmd__help,diff)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__diff"
+                ;;
+            polkit__policy__gen__subcmd__help,explain)
+                cmd="polkit__policy__gen__subcmd__help__subcmd__explain"
                 ;;
             polkit__policy__gen__subcmd__help,generate)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__generate"
@@ -53,7 +59,7 @@ _polkit__policy__gen() {
 
     case "${cmd}" in
         polkit__policy__gen)
-            opts="-h -V --help --version generate install diff remove help"
+            opts="-h -V --help --version generate install diff remove explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -82,6 +88,52 @@ _polkit__policy__gen() {
                     return 0
                     ;;
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__explain)
+            opts="-h --user --group --action --detail --session --batch --root --target --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --action)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --detail)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session)
+                    COMPREPLY=($(compgen -W "none inactive active" -- "${cur}"))
+                    return 0
+                    ;;
+                --batch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -139,7 +191,7 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__help)
-            opts="generate install diff remove help"
+            opts="generate install diff remove explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -153,6 +205,20 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__help__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

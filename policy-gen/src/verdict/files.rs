@@ -343,7 +343,3 @@ fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     ends.filter_map(|end| path.get(..end))
 }
-
-#[cfg(test)]
-#[path = "files_tests.rs"]
-mod tests;
