@@ -107,6 +107,8 @@ fn the_files_of_a_corpus_are_decided_alike(root: &Root) {
         let chosen: Vec<&(String, Vec<u8>)> = set.into_iter().map(|number| &files[number]).collect();
         let mut named: BTreeSet<String> = chosen.iter().flat_map(|(_, bytes)| ids(bytes)).collect();
         named.insert("org.example.one".to_owned());
+        // polkit's own test data has rules that never end, or run a program that does not: each costs polkitd 10 to 15 s.
+        named.retain(|id| !id.contains("run_away") && !id.contains("helper_timeout"));
         let named: Vec<String> = named.into_iter().take(30).collect();
         let ours = named.iter().filter(|id| !host.has(id));
         let registered: Vec<_> = ours.map(|id| (id.clone(), rules::answers(&mut random), "")).collect();
