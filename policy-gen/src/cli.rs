@@ -33,6 +33,18 @@ Exit codes:
 
 See polkit-policy-gen-verdicts(7) for what it knows, and for the JSON.";
 
+const CHECK_HELP: &str = "\
+Examples:
+  polkit-policy-gen check                        all that this host's polkit reads
+  polkit-policy-gen check rules.d/ --target polkit:126 --strict
+  polkit-policy-gen check --code PG012
+
+Exit codes:
+  0  nothing wrong; without --strict there may be warnings
+  1  there is an error, or with --strict a warning
+  2  wrong usage, or no such code
+  3  something that is needed cannot be reached or read";
+
 /// Writes, installs and removes static polkit policy: rules or pkla, and group memberships.
 #[derive(Debug, Parser)]
 #[command(name = "polkit-policy-gen", version, after_help = EXIT_CODES)]
@@ -83,6 +95,9 @@ What was installed is recorded in /var/lib/polkit-policy-gen, with --root below 
     /// Say what polkit decides, and why, without asking it
     #[command(after_help = EXPLAIN_HELP)]
     Explain(Explain),
+    /// Find mistakes in rules, pkla and policy files
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
 }
 
 /// `generate`
@@ -219,4 +234,27 @@ pub struct Explain {
 fn detail(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Files, or directories with *.rules, *.pkla and policy *.toml; without any, all that polkit reads
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Say what a code means
+    #[arg(long, value_name = "PG…", conflicts_with_all = ["paths", "target", "root", "json"])]
+    pub code: Option<String>,
+    /// For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR
+    #[arg(long, value_name = "T")]
+    pub target: Option<Spelling>,
+    /// Look through the tree below DIR instead of the host
+    #[arg(long, value_name = "DIR", conflicts_with = "paths")]
+    pub root: Option<PathBuf>,
+    /// Fail on warnings, too
+    #[arg(long)]
+    pub strict: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

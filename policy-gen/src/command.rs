@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and what they share: reading a policy and planning its files.
 
+pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod generate;
@@ -14,7 +15,7 @@ use polkit_config::file::{fragments, is_mask, read_plain, read_trusted};
 use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
-use crate::check::{self, Surroundings};
+use crate::check::Surroundings;
 use crate::cli::Place;
 use crate::emit::{self, File, Origin, Owner};
 use crate::failure::Failure;
@@ -82,11 +83,11 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     };
     let passwords = Passwords::of(&tree);
     let around = Surroundings { names: &names, passwords: &passwords, create: place.create };
-    check::check(&policy, &around, &mut report)?;
-    check::unreached_agents(&policy, &mut report);
-    check::refusing_hooks(&policy, &mut report);
-    check::hooks(&policy, &tree, &mut report);
-    check::root_equivalent(&policy, &mut report);
+    crate::check::check(&policy, &around, &mut report)?;
+    crate::check::unreached_agents(&policy, &mut report);
+    crate::check::refusing_hooks(&policy, &mut report);
+    crate::check::hooks(&policy, &tree, &mut report);
+    crate::check::root_equivalent(&policy, &mut report);
     let files = emit::files(&policy, &origin, format, owner, &mut report);
     tell(&report)?;
     Ok(Ready { tree, names, target, policy, files })

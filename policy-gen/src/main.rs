@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             Command::Install(options) => command::install::run(&options).await,
             Command::Diff(options) => command::diff::run(&options).await,
             Command::Remove(options) => command::remove::run(&options),
+            Command::Check(options) => command::check::run(&options).await,
             Command::Explain(options) => command::explain::run(&options).await,
         }
     });
