@@ -16,6 +16,9 @@ _polkit__policy__gen() {
             ",$1")
                 cmd="polkit__policy__gen"
                 ;;
+            polkit__policy__gen,check)
+                cmd="polkit__policy__gen__subcmd__check"
+                ;;
             polkit__policy__gen,diff)
                 cmd="polkit__policy__gen__subcmd__diff"
                 ;;
@@ -33,6 +36,9 @@ _polkit__policy__gen() {
                 ;;
             polkit__policy__gen,remove)
                 cmd="polkit__policy__gen__subcmd__remove"
+                ;;
+            polkit__policy__gen__subcmd__help,check)
+                cmd="polkit__policy__gen__subcmd__help__subcmd__check"
                 ;;
             polkit__policy__gen__subcmd__help,diff)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__diff"
@@ -59,12 +65,38 @@ _polkit__policy__gen() {
 
     case "${cmd}" in
         polkit__policy__gen)
-            opts="-h -V --help --version generate install diff remove explain help"
+            opts="-h -V --help --version generate install diff remove explain check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__check)
+            opts="-h --code --target --root --strict --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --code)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -191,8 +223,22 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__help)
-            opts="generate install diff remove explain help"
+            opts="generate install diff remove explain check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -31,6 +31,7 @@ complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a 
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "remove" -d 'Take away what was installed, by the record of it'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "explain" -d 'Say what polkit decides, and why, without asking it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "check" -d 'Find mistakes in rules, pkla and policy files'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l group -d 'A group that gets it (may be repeated)' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l user -d 'A user that gets it (may be repeated)' -r
@@ -76,9 +77,16 @@ complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand expl
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l target -d 'For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l json -d 'Print one JSON object'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain help" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain help" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain help" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain help" -f -a "remove" -d 'Take away what was installed, by the record of it'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain help" -f -a "explain" -d 'Say what polkit decides, and why, without asking it'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l code -d 'Say what a code means' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l target -d 'For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l root -d 'Look through the tree below DIR instead of the host' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l strict -d 'Fail on warnings, too'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l json -d 'Print one JSON object'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -s h -l help -d 'Print help'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain check help" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain check help" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain check help" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain check help" -f -a "remove" -d 'Take away what was installed, by the record of it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain check help" -f -a "explain" -d 'Say what polkit decides, and why, without asking it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain check help" -f -a "check" -d 'Find mistakes in rules, pkla and policy files'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate install diff remove explain check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

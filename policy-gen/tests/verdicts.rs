@@ -198,3 +198,60 @@ fn the_engine_is_no_command() {
     let output = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen-js")).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
 }
+
+/// `check` of a tree for a version, as severity, code, end of the file's path and line.
+fn checked(tree: &Tree, target: &str) -> (Option<i32>, Vec<String>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+    command.args(["check", "--json", "--target", target, "--root"]).arg(tree.0.path()).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let finding = |finding: &Value| {
+        let file = text(&finding["file"]).rsplit('/').next().unwrap();
+        format!("{} {} {file}:{}", text(&finding["severity"]), text(&finding["code"]), finding["line"])
+    };
+    (output.status.code(), value["findings"].as_array().unwrap().iter().map(finding).collect())
+}
+
+#[test]
+fn check_finds_what_the_engine_does_not_take() {
+    let tree = Tree::with_rule("return null;");
+    assert_eq!(checked(&tree, "polkit:126"), (Some(0), vec![]));
+    tree.write("etc/polkit-1/rules.d/20-a.rules", "var a = 1;\n\nlet b = () => a;\n");
+    tree.write("etc/polkit-1/rules.d/30-b.rules", "polkit.addRule(function () { return null; });\nabsent();\n");
+    tree.write("etc/polkit-1/rules.d/40-c.rules", "for (;;) { }\n");
+    let (code, found) = checked(&tree, "polkit:126");
+    assert_eq!(code, Some(1));
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!((&*found[0], &*found[2]), ("error PG001 20-a.rules:3", "error PG004 40-c.rules:null"));
+    assert!(found[1].starts_with("error PG002 30-b.rules"), "{found:?}");
+    std::fs::remove_file(tree.0.path().join("etc/polkit-1/rules.d/40-c.rules")).unwrap();
+    let (code, found) = checked(&tree, "polkit:0.115");
+    assert_eq!((code, &*found[0]), (Some(0), "warning PG003 20-a.rules:3"), "{found:?}");
+}
+
+#[test]
+fn check_finds_files_that_are_not_read() {
+    let tree = Tree::with_rule("return null;");
+    tree.write("run/polkit-1/rules.d/10-y.rules", "polkit.addRule(function () { return null; });");
+    assert_eq!(checked(&tree, "polkit:126"), (Some(0), vec![]));
+    assert_eq!(checked(&tree, "polkit:122").1, ["warning PG040 10-y.rules:null"]);
+    let path = tree.0.path().join("etc/polkit-1/rules.d/10-x.rules");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(checked(&tree, "polkit:126"), (Some(1), vec!["error PG041 10-x.rules:null".to_owned()]));
+}
+
+#[test]
+fn check_reads_policy_files_and_explains_its_codes() {
+    let tree = Tree::new();
+    tree.write("policy.toml", "[[grant]]\nactions = [\"org.example.run\"]\nusers = [\"bob\"]\nresult = \"sure\"\n");
+    let run = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+        command.arg("check").args(words).current_dir(tree.0.path()).stdin(Stdio::null()).output().unwrap()
+    };
+    let found = run(&["policy.toml", "--target", "polkit:126"]);
+    let shown = String::from_utf8(found.stdout).unwrap();
+    assert!(found.status.code() == Some(1) && shown.contains("PG050") && shown.contains("policy.toml:4:10"), "{shown}");
+    let code = run(&["--code", "PG012"]);
+    assert!(String::from_utf8(code.stdout).unwrap().starts_with("PG012 (error): polkit.Result has no such name"));
+    assert_eq!(run(&["--code", "PG999"]).status.code(), Some(2));
+}
