@@ -120,7 +120,11 @@ impl Target {
 
     /// The same with Duktape, where that is known.
     fn with_duktape(self, known: bool) -> Self {
-        if known && self.javascript == JavaScript::Either { Self { javascript: JavaScript::Duktape, ..self } } else { self }
+        if known && self.javascript == JavaScript::Either {
+            Self { javascript: JavaScript::Duktape, ..self }
+        } else {
+            self
+        }
     }
 
     /// The format to write: the one asked for, if it is read there, else the one that is.
@@ -181,9 +185,9 @@ async fn of_host() -> Result<Target, Failure> {
 fn has_duktape(tree: &Tree) -> bool {
     let status = tree.read_text("var/lib/dpkg/status").unwrap_or_default();
     installed(&status, "libduktape207").is_some()
-        || ["usr/lib", "usr/lib64"].iter().any(|path| {
-            tree.names(path).is_ok_and(|names| names.iter().any(|name| name.starts_with("libduktape.so.")))
-        })
+        || ["usr/lib", "usr/lib64"]
+            .iter()
+            .any(|path| tree.names(path).is_ok_and(|names| names.iter().any(|name| name.starts_with("libduktape.so."))))
 }
 
 /// What is installed in another tree: by its dpkg status, else by the directories that are there.

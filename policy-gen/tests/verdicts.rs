@@ -1,6 +1,11 @@
 //! `explain` on trees of its own: what cannot be known is said, and what does not end is cut off.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in what it is helped by, too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic, in what it is helped by, too"
+)]
 
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -170,7 +175,10 @@ fn a_batch_answers_each_line_in_order() {
     let lines: Vec<Value> =
         String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let verdicts: Vec<&Value> = lines.iter().map(|line| &line["verdict"]).collect();
-    assert_eq!(verdicts, ["yes".into(), "yes".into(), Value::Null, Value::Null, "auth_admin".into()].iter().collect::<Vec<_>>());
+    assert_eq!(
+        verdicts,
+        ["yes".into(), "yes".into(), Value::Null, Value::Null, "auth_admin".into()].iter().collect::<Vec<_>>()
+    );
     assert!(text(&lines[2]["error"]).contains("sesion") && text(&lines[3]["error"]).contains("unknown"));
     assert_eq!(output.status.code(), Some(2));
 }
@@ -254,4 +262,21 @@ fn check_reads_policy_files_and_explains_its_codes() {
     let code = run(&["--code", "PG012"]);
     assert!(String::from_utf8(code.stdout).unwrap().starts_with("PG012 (error): polkit.Result has no such name"));
     assert_eq!(run(&["--code", "PG999"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_manual_page_has_every_code_and_every_option() {
+    let page = include_str!("../man/polkit-policy-gen-verdicts.7");
+    for code in polkit_policy_gen::lint::codes::ALL {
+        let line = format!(".It {}\n{}: {}\n", code.id, code.level, code.title);
+        assert!(page.contains(&line), "{line}");
+    }
+    let cli = <polkit_policy_gen::cli::Cli as clap::CommandFactory>::command();
+    for name in ["explain", "check"] {
+        let command = cli.find_subcommand(name).unwrap();
+        for option in command.get_arguments().filter_map(|argument| argument.get_long()).filter(|long| *long != "help")
+        {
+            assert!(page.contains(&format!("Fl -{option}")), "{name} --{option}");
+        }
+    }
 }

@@ -47,8 +47,11 @@ fn settle(root: &Root, what: &str, tally: &Tally) {
 }
 
 fn actions(random: &mut Random) -> Vec<u8> {
-    let mut registered: Vec<(String, [&str; 3], &str)> =
-        ACTIONS.iter().filter(|id| id.contains(".example.")).map(|id| ((*id).to_owned(), rules::answers(random), "")).collect();
+    let mut registered: Vec<(String, [&str; 3], &str)> = ACTIONS
+        .iter()
+        .filter(|id| id.contains(".example."))
+        .map(|id| ((*id).to_owned(), rules::answers(random), ""))
+        .collect();
     if random.once_in(2) {
         registered[0].2 = "org.example.two  org.example.one";
         registered[2].2 = "org.example.two,org.example.one org.libvirt.unix.manage";
@@ -60,17 +63,21 @@ fn random_policies_are_decided_alike(root: &Root) {
     let host = Host::on(root);
     let mut random = random(root);
     let asked: Vec<String> = ACTIONS.iter().chain(&["org.example.unknown"]).map(|id| (*id).to_owned()).collect();
-    let mut tally = Tally::default();
+    let (mut tally, both) = (Tally::default(), details());
     for round in 0..4 * number("POLKIT_TESTS_ROUNDS", 1) {
         let mut files = vec![("/usr/share/polkit-1/actions/test.policy".to_owned(), actions(&mut random))];
         if root.suite().has_rules() {
             for number in 0..=random.below(4) {
                 let place = random.pick(&["10-a", "48-b", "55-c", "9-d", ".e"]);
-                files.push((format!("/etc/polkit-1/rules.d/{place}{number}.rules"), rules::rules(&mut random).into_bytes()));
+                files.push((
+                    format!("/etc/polkit-1/rules.d/{place}{number}.rules"),
+                    rules::rules(&mut random).into_bytes(),
+                ));
             }
         }
         // On bookworm a check with pkla takes two processes: one round in four has any.
-        if root.suite() == Suite::Bullseye || (root.suite() == Suite::Bookworm && round % 4 == 3) {
+        let compat = root.suite() == Suite::Bookworm && round % 4 == 3;
+        if root.suite() == Suite::Bullseye || compat {
             for number in 0..=random.below(3) {
                 let top = random.pick(&["/etc/polkit-1/localauthority", "/var/lib/polkit-1/localauthority"]);
                 let directory = random.pick(&["10-vendor.d", "50-local.d", "50-local", "90-mandatory.d", ".hidden.d"]);
@@ -78,8 +85,12 @@ fn random_policies_are_decided_alike(root: &Root) {
             }
         }
         host.set(&files);
-        let text: Vec<String> = files.iter().map(|(path, bytes)| format!("{path}\n{}", String::from_utf8_lossy(bytes))).collect();
-        let mut compared = host.compare(&format!("round {round}"), &host.questions(&asked, &details()));
+        let text: Vec<String> =
+            files.iter().map(|(path, bytes)| format!("{path}\n{}", String::from_utf8_lossy(bytes))).collect();
+        let mut compared = host.compare(
+            &format!("round {round}"),
+            &host.questions(if compat { &asked[..3] } else { &asked }, if compat { &both[..1] } else { &both }),
+        );
         if let Some(first) = compared.different.first_mut() {
             first.push_str(&format!("\n{}", text.join("\n")));
         }
@@ -145,7 +156,8 @@ fn ids(bytes: &[u8]) -> Vec<String> {
 #[test]
 fn a_rule_that_ends_polkitd_is_said_to() {
     let returns = ["true", "1", "[\"yes\"]", "{}", "new String(\"yes\")"];
-    for (suite, returns) in [(Suite::Bookworm, &returns[..1]), (Suite::Trixie, &returns), (Suite::Forky, &returns[..1])] {
+    for (suite, returns) in [(Suite::Bookworm, &returns[..1]), (Suite::Trixie, &returns), (Suite::Forky, &returns[..1])]
+    {
         let Some(root) = require(suite) else { continue };
         for returned in returns {
             // A polkitd that hangs in its end cannot be restarted.
@@ -186,7 +198,7 @@ fn a_rule_sees_the_same_subject_and_action() {
         ]);
         // One detail: of several the order is that of a hash table of GLib's.
         let details = BTreeMap::from([("unit".to_owned(), "nginx.service".to_owned())]);
-        let asked = host.questions(&[action.clone()], &[details]).remove(0);
+        let asked = host.questions(std::slice::from_ref(&action), &[details]).remove(0);
         assert_eq!((host.real(std::slice::from_ref(&asked)), asked.session), (vec![Real::No], "none"));
         let log = host.bed.polkitd_log();
         let at = log.rfind("`saw ").unwrap_or_else(|| panic!("{log}"));
@@ -199,4 +211,55 @@ fn a_rule_sees_the_same_subject_and_action() {
         let common = real.chars().zip(ours.chars()).take_while(|(real, ours)| real == ours).count();
         assert!(common >= ours.chars().count().min(990), "{suite}\npolkitd {real}\nours    {ours}");
     }
+}
+
+/// The helper itself, without polkitd. `default` entries and the order of directories and files are seen best here.
+#[test]
+fn pkla_files_are_read_as_pkla_check_authorization_reads_them() {
+    let Some(root) = require(Suite::Bookworm) else { return };
+    let (host, mut random, mut tally) = (Host::on(&root), random(&root), Tally::default());
+    let corpus = std::env::var_os("POLKIT_TESTS_CORPUS").map(PathBuf::from);
+    let mut trees: Vec<Vec<(String, Vec<u8>)>> = Vec::new();
+    for entry in corpus.iter().flat_map(|corpus| std::fs::read_dir(corpus).unwrap()).map(|entry| entry.unwrap().path())
+    {
+        if entry.extension().is_some_and(|suffix| suffix == "pkla") {
+            trees.push(vec![("/etc/polkit-1/localauthority/50-a.d/a.pkla".to_owned(), std::fs::read(entry).unwrap())]);
+        }
+    }
+    for _ in 0..2 * number("POLKIT_TESTS_ROUNDS", 1) {
+        let mut files = Vec::new();
+        for number in 0..=random.below(4) {
+            let top = random.pick(&["/etc/polkit-1/localauthority", "/var/lib/polkit-1/localauthority"]);
+            let directory =
+                random.pick(&["10-vendor.d", "50-local.d", "50-local", "5-x.d", "90-mandatory.d", ".hidden.d"]);
+            let name = random.pick(&["a", "z", "B", ".dot"]);
+            files.push((format!("{top}/{directory}/{name}{number}.pkla"), rules::pkla(&mut random).into_bytes()));
+        }
+        trees.push(files);
+    }
+    for files in trees {
+        let mut actions: BTreeSet<String> = files.iter().flat_map(|(_, bytes)| ids(bytes)).collect();
+        actions.extend(ACTIONS.iter().map(|id| (*id).to_owned()));
+        let actions: Vec<String> = actions.into_iter().take(8).collect();
+        // Nothing that pkla says is "auth_self_keep" by the action's own defaults alone, and decided by pkla.
+        let ours = actions.iter().filter(|id| !host.has(id));
+        let registered: Vec<_> = ours.map(|id| (id.clone(), ["auth_self_keep"; 3], "")).collect();
+        let mut placed = files.clone();
+        placed.push(("/usr/share/polkit-1/actions/test.policy".to_owned(), policy(&registered)));
+        host.set(&placed);
+        let asked = host.questions(&actions, &details()[..1]);
+        let said = host.helper(&asked);
+        for ((asked, said), ours) in asked.iter().zip(said).zip(host.ours(&asked)) {
+            let by_pkla = ours["decided_by"]["kind"] == "pkla";
+            let word = if by_pkla { ours["verdict"].as_str().unwrap_or_default() } else { "" };
+            if word == said {
+                tally.same += 1;
+            } else {
+                let text = files.iter().map(|(path, bytes)| format!("{path}\n{}", String::from_utf8_lossy(bytes)));
+                let text: Vec<String> = text.collect();
+                tally.different.push(format!("{asked:?}: helper {said:?}, ours {ours}\n{}", text.join("\n")));
+            }
+        }
+    }
+    settle(&root, "pkla-check-authorization", &tally);
 }

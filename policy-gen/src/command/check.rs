@@ -44,7 +44,7 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         for path in &options.paths {
             gather(path, &mut files)?;
         }
-        files.sort_by(|a, b| key(a).cmp(&key(b)));
+        files.sort_by_cached_key(key);
     }
     let (found, no_engine) = lint::lint(&files, target);
     findings.extend(found);

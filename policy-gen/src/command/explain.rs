@@ -101,12 +101,17 @@ fn brief(verdict: &Verdict) -> Value {
 }
 
 fn steps(verdict: &Verdict) -> Value {
-    let step = |step: &crate::verdict::Step| json!({ "by": step.by, "says": step.says, "file": step.file, "line": step.line });
+    let step =
+        |step: &crate::verdict::Step| json!({ "by": step.by, "says": step.says, "file": step.file, "line": step.line });
     verdict.steps.iter().map(step).collect()
 }
 
 fn passed_over(evaluator: &Evaluator) -> Value {
-    evaluator.passed_over().iter().map(|file| json!({ "file": file.file, "line": file.line, "why": file.why })).collect()
+    evaluator
+        .passed_over()
+        .iter()
+        .map(|file| json!({ "file": file.file, "line": file.line, "why": file.why }))
+        .collect()
 }
 
 fn batch(evaluator: &mut Evaluator, path: &Path) -> Result<u8, Failure> {
@@ -203,7 +208,8 @@ fn suggestions(
     let others: BTreeSet<&str> = text.lines().filter_map(|line| line.split(':').next()).collect();
     let others: Vec<&str> =
         others.into_iter().filter(|group| !group.is_empty() && !has.iter().any(|has| has == group)).collect();
-    let with = |group: &&str| Question { groups: Some([&has[..], &[(*group).to_owned()]].concat()), ..question.clone() };
+    let with =
+        |group: &&str| Question { groups: Some([&has[..], &[(*group).to_owned()]].concat()), ..question.clone() };
     let asked: Vec<Question> = others.iter().map(with).collect();
     for (group, verdict) in others.iter().zip(evaluator.verdicts(&asked)?) {
         if verdict.outcome == yes && suggestions.len() < GROUPS_MAX {
@@ -289,7 +295,12 @@ fn text(
 ) -> String {
     let bold = |text: &str| if colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
     let mut out = format!("{}  {}\n", bold(verdict.outcome.text()), meaning(verdict.outcome));
-    out.push_str(&format!("  {} for {} {}\n", escape(&question.action), escape(&question.user), in_session(question.session)));
+    out.push_str(&format!(
+        "  {} for {} {}\n",
+        escape(&question.action),
+        escape(&question.user),
+        in_session(question.session)
+    ));
     if let Some(decider) = &verdict.decided_by {
         let what = match decider.kind {
             Kind::Rule => "a rule",
@@ -297,7 +308,10 @@ fn text(
             Kind::Implicit => "the action's own defaults",
             Kind::Root => "the user being root",
         };
-        let by = decider.by_action.as_ref().map_or_else(String::new, |action| format!(" for {}, which implies it", escape(action)));
+        let by = decider
+            .by_action
+            .as_ref()
+            .map_or_else(String::new, |action| format!(" for {}, which implies it", escape(action)));
         let place = place(decider).map_or_else(String::new, |place| format!(": {place}"));
         out.push_str(&format!("  decided by {what}{by}{place}\n"));
     }

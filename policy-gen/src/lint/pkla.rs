@@ -22,8 +22,10 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
         Err(broken) => return vec![Finding::at(&codes::PG030, line_span(source, broken.line), broken.why)],
     };
     let (entries, dropped) = parse(&file.bytes);
-    let mut findings: Vec<Finding> =
-        dropped.iter().map(|dropped| Finding::at(&codes::PG031, line_span(source, dropped.line), dropped.why.clone())).collect();
+    let mut findings: Vec<Finding> = dropped
+        .iter()
+        .map(|dropped| Finding::at(&codes::PG031, line_span(source, dropped.line), dropped.why.clone()))
+        .collect();
     for group in &groups {
         if let Some(line) = group.merged_at {
             let message = format!("[{}] is there twice, and is one entry", group.name);
@@ -75,7 +77,8 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
 /// Why nobody is meant by an identity.
 fn nobody(identity: &str, target: Target) -> Option<&'static str> {
     if identity == "default" {
-        return (target.version < Version::RULES).then_some("means nothing to polkit 0.105: only polkit-pkla-compat knows it");
+        return (target.version < Version::RULES)
+            .then_some("means nothing to polkit 0.105: only polkit-pkla-compat knows it");
     }
     if identity.trim() != identity {
         return Some("has a blank at an end, which no name has");
@@ -83,7 +86,8 @@ fn nobody(identity: &str, target: Target) -> Option<&'static str> {
     let kinds = ["unix-user:", "unix-group:", "unix-netgroup:"];
     let name = kinds.iter().find_map(|kind| identity.strip_prefix(kind));
     let Some(name) = name else {
-        return (!identity.starts_with("unix-") && !identity.starts_with('*')).then_some("does not begin with unix-user:, unix-group: or unix-netgroup:");
+        return (!identity.starts_with("unix-") && !identity.starts_with('*'))
+            .then_some("does not begin with unix-user:, unix-group: or unix-netgroup:");
     };
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some("is a number: entries are compared by name");
@@ -100,9 +104,12 @@ fn overridden(source: &Source, entries: &[Entry], findings: &mut Vec<Finding>) {
         let same = |later: &&Entry| later.identities == earlier.identities && later.actions == earlier.actions;
         let Some(later) = entries.iter().skip(number + 1).find(same) else { continue };
         let PerSession { any, inactive, active } = earlier.results;
-        let gone = |was: Option<crate::verdict::Word>, now: Option<crate::verdict::Word>| was.is_some() && now.is_none();
-        if gone(any, later.results.any) || gone(inactive, later.results.inactive) || gone(active, later.results.active) {
-            let message = format!("[{}] in line {} has the same Identity and Action, and fewer results", later.name, later.line);
+        let gone =
+            |was: Option<crate::verdict::Word>, now: Option<crate::verdict::Word>| was.is_some() && now.is_none();
+        if gone(any, later.results.any) || gone(inactive, later.results.inactive) || gone(active, later.results.active)
+        {
+            let message =
+                format!("[{}] in line {} has the same Identity and Action, and fewer results", later.name, later.line);
             findings.push(Finding::at(&codes::PG037, line_span(source, earlier.line), message));
         }
     }

@@ -11,8 +11,21 @@ use crate::verdict::Word;
 const RESULTS: [&str; 7] = ["NO", "YES", "AUTH_SELF", "AUTH_SELF_KEEP", "AUTH_ADMIN", "AUTH_ADMIN_KEEP", "NOT_HANDLED"];
 /// What every object has besides is not named in a rule by mistake.
 const SUBJECT: [&str; 15] = [
-    "pid", "user", "groups", "seat", "session", "local", "active", "system_unit", "no_new_privileges", "uid", "isInGroup",
-    "isInNetGroup", "toString", "hasOwnProperty", "constructor",
+    "pid",
+    "user",
+    "groups",
+    "seat",
+    "session",
+    "local",
+    "active",
+    "system_unit",
+    "no_new_privileges",
+    "uid",
+    "isInGroup",
+    "isInNetGroup",
+    "toString",
+    "hasOwnProperty",
+    "constructor",
 ];
 const ACTION: [&str; 5] = ["lookup", "toString", "hasOwnProperty", "isPrototypeOf", "valueOf"];
 /// Names that Duktape 2.7 does not have.
@@ -36,7 +49,8 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     let script = Script { tokens: tokens(file.source.text()), source: file.source.text() };
     let mut findings = Vec::new();
     let name = file.source.name().rsplit('/').next().unwrap_or_default();
-    if name.split('-').next().is_some_and(|digits| digits.len() > 2 && digits.bytes().all(|byte| byte.is_ascii_digit())) {
+    if name.split('-').next().is_some_and(|digits| digits.len() > 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    {
         let message = format!("{name} sorts before a name with two digits, such as 50-x.rules");
         findings.push(Finding { code: &codes::PG020, file: 0, span: None, message });
     }
@@ -84,7 +98,14 @@ impl Script<'_> {
         }
     }
 
-    fn find(&self, findings: &mut Vec<Finding>, code: &'static Code, from: usize, to: usize, message: impl Into<String>) {
+    fn find(
+        &self,
+        findings: &mut Vec<Finding>,
+        code: &'static Code,
+        from: usize,
+        to: usize,
+        message: impl Into<String>,
+    ) {
         let start = self.tokens.get(from).map_or(0, |token| token.span.start);
         let end = self.tokens.get(to).map_or(self.source.len(), |token| token.span.end);
         findings.push(Finding::at(code, start..end.max(start), message));
@@ -140,7 +161,8 @@ impl Script<'_> {
 
     fn missing(&self, place: usize, findings: &mut Vec<Finding>) {
         let name = self.word(place);
-        let guarded = |name: &str| (0..self.tokens.len()).any(|at| self.word(at) == "typeof" && self.word(at + 1) == name);
+        let guarded =
+            |name: &str| (0..self.tokens.len()).any(|at| self.word(at) == "typeof" && self.word(at + 1) == name);
         let is_property = place > 0 && self.sign(place - 1) == Some('.');
         if MISSING.contains(&name) && place > 0 && self.word(place - 1) == "new" && !guarded(name) {
             self.find(findings, &codes::PG019, place - 1, place, format!("Duktape has no {name}"));
@@ -150,7 +172,13 @@ impl Script<'_> {
             && MISSING_OF.contains(&(name, self.word(place + 2)))
             && self.sign(place + 3) == Some('(')
         {
-            self.find(findings, &codes::PG019, place, place + 2, format!("Duktape has no {name}.{}", self.word(place + 2)));
+            self.find(
+                findings,
+                &codes::PG019,
+                place,
+                place + 2,
+                format!("Duktape has no {name}.{}", self.word(place + 2)),
+            );
         }
         if is_property && MISSING_METHODS.contains(&name) && self.sign(place + 1) == Some('(') {
             self.find(findings, &codes::PG019, place, place, format!("Duktape has no method {name}()"));
@@ -158,7 +186,8 @@ impl Script<'_> {
     }
 
     fn rule(&self, rule: &Rule, findings: &mut Vec<Finding>) {
-        let name = |number: usize, usual: &str| rule.parameters.get(number).cloned().unwrap_or_else(|| usual.to_owned());
+        let name =
+            |number: usize, usual: &str| rule.parameters.get(number).cloned().unwrap_or_else(|| usual.to_owned());
         let (action, subject) = (name(0, "action"), name(1, "subject"));
         let lookups: Vec<usize> = rule
             .body
@@ -183,11 +212,18 @@ impl Script<'_> {
                 }
                 if matches!(property, "local" | "active") && !session_noted {
                     session_noted = true;
-                    self.find(findings, &codes::PG018, at, at + 2, format!("{subject}.{property} is false for every service"));
+                    self.find(
+                        findings,
+                        &codes::PG018,
+                        at,
+                        at + 2,
+                        format!("{subject}.{property} is false for every service"),
+                    );
                 }
             }
             if self.word(at) == "polkit" && self.sign(at + 1) == Some('.') && self.word(at + 2) == "spawn" {
-                let guarded = rule.body.clone().take_while(|before| *before < at).any(|before| self.word(before) == "try");
+                let guarded =
+                    rule.body.clone().take_while(|before| *before < at).any(|before| self.word(before) == "try");
                 if !guarded {
                     self.find(findings, &codes::PG021, at, at + 2, "an exception of polkit.spawn() is not caught");
                 }
@@ -196,9 +232,11 @@ impl Script<'_> {
         for at in &lookups {
             let close = self.closing(at + 3);
             let key = self.text(at + 4);
-            let tested = |other: &&usize| self.text(**other + 4) == key && self.sign(self.closing(**other + 3) + 1) != Some('.');
+            let tested =
+                |other: &&usize| self.text(**other + 4) == key && self.sign(self.closing(**other + 3) + 1) != Some('.');
             if self.sign(close + 1) == Some('.') && key.is_some() && !lookups.iter().any(|other| tested(&other)) {
-                let message = format!("the detail `{}` is used without a test that it is there", key.unwrap_or_default());
+                let message =
+                    format!("the detail `{}` is used without a test that it is there", key.unwrap_or_default());
                 self.find(findings, &codes::PG013, *at, close + 2, message);
             }
         }
@@ -207,9 +245,13 @@ impl Script<'_> {
 
     fn asking(&self, rule: &Rule, has_lookup: bool, findings: &mut Vec<Finding>) {
         let api = rule.body.clone().any(|at| self.text(at).is_some_and(|text| text.starts_with("org.libvirt.api.")));
-        let manage = rule.body.clone().any(|at| self.text(at).is_some_and(|text| text.starts_with("org.libvirt.unix.")));
+        let manage =
+            rule.body.clone().any(|at| self.text(at).is_some_and(|text| text.starts_with("org.libvirt.unix.")));
         for at in rule.body.clone() {
-            let word = self.text(at).and_then(Word::parse).map_or_else(|| self.word(at).to_lowercase(), |word| word.to_string());
+            let word = self
+                .text(at)
+                .and_then(Word::parse)
+                .map_or_else(|| self.word(at).to_lowercase(), |word| word.to_string());
             if has_lookup && matches!(word.as_str(), "auth_self_keep" | "auth_admin_keep") {
                 self.find(findings, &codes::PG016, at, at, "this answer is kept for the action, whatever its details");
             }
@@ -231,7 +273,8 @@ impl Script<'_> {
         }
         let word = self.word(at);
         let number = word.parse::<u64>().is_ok_and(|number| number > 0);
-        let mut wrong = |to: usize, what: &str| self.find(findings, &codes::PG010, at, to, format!("{what} is returned"));
+        let mut wrong =
+            |to: usize, what: &str| self.find(findings, &codes::PG010, at, to, format!("{what} is returned"));
         if (word == "true" || number) && ends(at + 1) {
             wrong(at, word);
         } else if word == "new" && !self.word(at + 1).is_empty() {

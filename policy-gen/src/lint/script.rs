@@ -57,7 +57,9 @@ pub fn tokens(source: &str) -> Vec<Token> {
         };
         let word = rest.get(..length).unwrap_or_default();
         after_value = match &kind {
-            Kind::Word => !matches!(word, "return" | "typeof" | "case" | "in" | "of" | "delete" | "void" | "throw" | "new"),
+            Kind::Word => {
+                !matches!(word, "return" | "typeof" | "case" | "in" | "of" | "delete" | "void" | "throw" | "new")
+            }
             Kind::Text(_) | Kind::Other => true,
             Kind::Sign(sign) => matches!(sign, ')' | ']' | '}'),
         };

@@ -9,7 +9,8 @@ fn target(version: u32) -> Target {
 
 fn found(name: &str, text: &str, version: u32) -> Vec<(&'static str, usize)> {
     let file = File::new(name, text.as_bytes().to_vec());
-    let findings = if file.is_rules() { rules::lint(&file, target(version)) } else { pkla::lint(&file, target(version)) };
+    let findings =
+        if file.is_rules() { rules::lint(&file, target(version)) } else { pkla::lint(&file, target(version)) };
     findings
         .iter()
         .map(|finding| {
@@ -24,7 +25,7 @@ fn rule(body: &str) -> Vec<(&'static str, usize)> {
     found("10-x.rules", &format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n"), 126)
 }
 
-const CLEAN: [(&'static str, usize); 0] = [];
+const CLEAN: [(&str, usize); 0] = [];
 
 #[test]
 fn codes_are_numbered_in_order_and_each_is_there_once() {
@@ -75,7 +76,10 @@ fn pg012_names_that_polkit_result_does_not_have() {
 #[test]
 fn pg013_details_that_are_used_without_a_test() {
     assert_eq!(rule("if (action.lookup(\"unit\").indexOf(\"a\") == 0) { return \"yes\"; }"), [("PG013", 2)]);
-    assert_eq!(rule("if (action.lookup(\"unit\") && action.lookup(\"unit\").indexOf(\"a\") == 0) { return \"yes\"; }"), CLEAN);
+    assert_eq!(
+        rule("if (action.lookup(\"unit\") && action.lookup(\"unit\").indexOf(\"a\") == 0) { return \"yes\"; }"),
+        CLEAN
+    );
     assert_eq!(rule("if (action.lookup(\"unit\") == \"a\") { return \"yes\"; }"), CLEAN);
 }
 
@@ -91,7 +95,10 @@ fn pg014_methods_that_action_does_not_have() {
 #[test]
 fn pg015_properties_that_subject_does_not_have() {
     assert_eq!(rule("if (subject.inactive) { return \"yes\"; }"), [("PG015", 2)]);
-    assert_eq!(rule("subject.seen = 1; if (subject.user == \"a\" && subject.groups.length) { return \"yes\"; }"), CLEAN);
+    assert_eq!(
+        rule("subject.seen = 1; if (subject.user == \"a\" && subject.groups.length) { return \"yes\"; }"),
+        CLEAN
+    );
 }
 
 #[test]
@@ -136,7 +143,8 @@ fn pg021_programs_whose_failure_is_not_caught() {
     assert_eq!(rule("try { polkit.spawn([\"/bin/true\"]); } catch (error) { return null; }"), CLEAN);
 }
 
-const ENTRY: &str = "[a]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=yes\nResultInactive=yes\nResultActive=yes\n";
+const ENTRY: &str =
+    "[a]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=yes\nResultInactive=yes\nResultActive=yes\n";
 
 /// The codes of a pkla file, with the entry changed.
 fn entry(from: &str, to: &str) -> Vec<(&'static str, usize)> {
@@ -185,7 +193,8 @@ fn pg034_to_pg036_everybody_no_service_and_keys_that_nothing_reads() {
 
 #[test]
 fn pg037_results_that_a_later_entry_takes_away() {
-    let later = |result: &str| format!("{ENTRY}[b]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=no\n{result}");
+    let later =
+        |result: &str| format!("{ENTRY}[b]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=no\n{result}");
     assert_eq!(found("x.pkla", &later("ResultActive=no\n"), 122), [("PG037", 1)]);
     assert_eq!(found("x.pkla", &later("ResultInactive=no\nResultActive=no\n"), 122), CLEAN);
 }

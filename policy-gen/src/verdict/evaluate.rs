@@ -77,7 +77,10 @@ impl Evaluator {
                     };
                     files.passed_over.push(PassedOver { file: rules_file.path.clone(), line, why });
                     if target.javascript != JavaScript::Duktape {
-                        always.push(format!("the engine of that polkit: Duktape does not take {} ({error})", rules_file.path));
+                        always.push(format!(
+                            "the engine of that polkit: Duktape does not take {} ({error})",
+                            rules_file.path
+                        ));
                     }
                 }
             }
@@ -204,9 +207,13 @@ impl Evaluator {
     fn before_rules(&self, task: &Task<'_>) -> Option<Verdict> {
         let Some(registered) = self.files.actions.get(task.action) else {
             let mut verdict = Verdict::of(Outcome::Unregistered, None);
-            verdict.depend_on(self.files.closed_to_us.iter().filter(|path| path.contains("/actions")).map(|path| {
-                format!("what is in {path}: only root may read it")
-            }));
+            verdict.depend_on(
+                self.files
+                    .closed_to_us
+                    .iter()
+                    .filter(|path| path.contains("/actions"))
+                    .map(|path| format!("what is in {path}: only root may read it")),
+            );
             return Some(verdict);
         };
         if task.user.uid == Some(0) {
@@ -221,7 +228,8 @@ impl Evaluator {
         let mut verdict = Self::implicit(registered, task);
         if let Some(pkla) = &self.files.pkla {
             let outcome = pkla.outcome(task.subject(), task.action);
-            let mut words: Vec<Option<Word>> = outcome.possible.iter().map(|said| said.as_ref().map(|said| said.word)).collect();
+            let mut words: Vec<Option<Word>> =
+                outcome.possible.iter().map(|said| said.as_ref().map(|said| said.word)).collect();
             words.dedup();
             if let [Some(word)] = words.as_slice()
                 && let Some(Some(said)) = outcome.possible.first()
@@ -308,7 +316,12 @@ impl Evaluator {
                 }
                 None => {
                     verdict.decide(Word::No, Kind::Rule, file.clone(), line);
-                    verdict.step("rules", &format!("no: `{text}` is not a result of polkit, which refuses"), file, line);
+                    verdict.step(
+                        "rules",
+                        &format!("no: `{text}` is not a result of polkit, which refuses"),
+                        file,
+                        line,
+                    );
                 }
             },
             End::Threw(message, thrown_at) => {
@@ -357,12 +370,9 @@ impl Evaluator {
                 }
                 Known { name: user.name.clone(), groups, uid: Some(user.uid), has_name: true }
             }
-            None if is_number || question.groups.is_some() => Known {
-                name: name.to_owned(),
-                groups: Vec::new(),
-                uid: name.parse().ok(),
-                has_name: !is_number,
-            },
+            None if is_number || question.groups.is_some() => {
+                Known { name: name.to_owned(), groups: Vec::new(), uid: name.parse().ok(), has_name: !is_number }
+            }
             None => {
                 return Err(Failure::Refused(format!(
                     "there is no user `{}`: say which groups it will have, with --group",
@@ -405,7 +415,8 @@ fn compat(pkla: &Pkla, task: &Task<'_>) -> Vec<Program> {
         return Vec::new();
     }
     let said = outcome.possible.into_iter().flatten().next();
-    let output = if task.user.has_name { Ok(said.map_or_else(String::new, |said| format!("{}\n", said.word))) } else { Err(1) };
+    let output =
+        if task.user.has_name { Ok(said.map_or_else(String::new, |said| format!("{}\n", said.word))) } else { Err(1) };
     let session = task.question.session;
     let words = |program: &str| {
         let flags = [session.is_local(), session.is_active()].map(|flag| flag.to_string());
@@ -419,7 +430,8 @@ fn is_compat(file: &str) -> bool {
 }
 
 fn order_unknown(outcome: &pkla::Outcome) -> String {
-    let files: std::collections::BTreeSet<&str> = outcome.possible.iter().flatten().map(|said| said.file.as_str()).collect();
+    let files: std::collections::BTreeSet<&str> =
+        outcome.possible.iter().flatten().map(|said| said.file.as_str()).collect();
     format!("the order in which polkit 0.105 reads {}", Vec::from_iter(files).join(" and "))
 }
 
@@ -455,7 +467,9 @@ fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
             verdict.ends_polkitd = None;
             verdict.step(&format!("implied by {action}"), "yes", file, line);
         }
-        Outcome::Depends => verdict.depend_on(answer.depends_on.into_iter().map(|what| format!("{what} (for {action})"))),
+        Outcome::Depends => {
+            verdict.depend_on(answer.depends_on.into_iter().map(|what| format!("{what} (for {action})")))
+        }
         _ => {
             if verdict.ends_polkitd.is_none() && answer.ends_polkitd.is_some() {
                 verdict.ends_polkitd = answer.ends_polkitd;

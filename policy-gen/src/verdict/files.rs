@@ -19,8 +19,12 @@ const FOUR_DIRECTORIES: Version = Version(126);
 /// The largest file that is read, in bytes. polkitd has no limit.
 const SIZE_MAX: u64 = 64 << 20;
 /// Where rules and actions may lie, in the order of their paths, and whether a polkit before 126 looks there for rules.
-const PLACES: [(&str, bool); 4] =
-    [("etc/polkit-1", true), ("run/polkit-1", false), ("usr/local/share/polkit-1", false), ("usr/share/polkit-1", true)];
+const PLACES: [(&str, bool); 4] = [
+    ("etc/polkit-1", true),
+    ("run/polkit-1", false),
+    ("usr/local/share/polkit-1", false),
+    ("usr/share/polkit-1", true),
+];
 /// The two halves of pkla, in the order in which they are sorted for equal names.
 const PKLA: [&str; 2] = ["var/lib/polkit-1/localauthority", "etc/polkit-1/localauthority"];
 
@@ -155,7 +159,8 @@ impl Search<'_> {
                 let file = self.tree.shown(&path);
                 for action in found {
                     let earlier = actions.get(&action.id).filter(|earlier| {
-                        let same = (earlier.action.results, &earlier.action.implies) == (action.results, &action.implies);
+                        let same =
+                            (earlier.action.results, &earlier.action.implies) == (action.results, &action.implies);
                         version < FOUR_DIRECTORIES && !same && earlier.file != file
                     });
                     let rival = earlier.map(|earlier| earlier.file.clone());
@@ -190,7 +195,11 @@ impl Search<'_> {
             for name in self.tree.names(top).unwrap_or_default() {
                 let path = format!("{top}/{name}");
                 if name.ends_with(".pkla") && !self.tree.has_directory(&path).unwrap_or(false) {
-                    self.pass_over(&path, None, "files in this directory are not read, only those of its sub-directories");
+                    self.pass_over(
+                        &path,
+                        None,
+                        "files in this directory are not read, only those of its sub-directories",
+                    );
                     continue;
                 }
                 if !self.tree.has_directory(&path).unwrap_or(false) {
@@ -214,7 +223,8 @@ impl Search<'_> {
                 continue;
             }
             if !name.ends_with(".pkla") || name.starts_with('.') {
-                let why = if name.starts_with('.') { "its name begins with a dot" } else { "its name does not end in .pkla" };
+                let why =
+                    if name.starts_with('.') { "its name begins with a dot" } else { "its name does not end in .pkla" };
                 self.pass_over(&path, None, why);
                 continue;
             }
@@ -237,7 +247,9 @@ impl Search<'_> {
             for directory in self.tree.names(top).unwrap_or_default() {
                 for name in self.tree.names(&format!("{top}/{directory}")).unwrap_or_default() {
                     if name.ends_with(".pkla") {
-                        let why = format!("polkit {version} reads no pkla files without polkit-pkla-compat (Debian: polkitd-pkla)");
+                        let why = format!(
+                            "polkit {version} reads no pkla files without polkit-pkla-compat (Debian: polkitd-pkla)"
+                        );
                         self.pass_over(&format!("{top}/{directory}/{name}"), None, &why);
                     }
                 }
@@ -261,7 +273,11 @@ impl Search<'_> {
         let wanted: Vec<String> = names.into_iter().filter(|name| name.ends_with(suffix)).collect();
         if !reads {
             for name in &wanted {
-                self.pass_over(&format!("{directory}/{name}"), None, &format!("polkit {version} does not read this directory"));
+                self.pass_over(
+                    &format!("{directory}/{name}"),
+                    None,
+                    &format!("polkit {version} does not read this directory"),
+                );
             }
             return Vec::new();
         }

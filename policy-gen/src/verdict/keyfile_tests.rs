@@ -4,7 +4,11 @@ fn groups(text: &str) -> Vec<(String, Vec<(String, String)>)> {
     let pair = |(key, (value, _)): (&Vec<u8>, &(Vec<u8>, usize))| {
         (String::from_utf8_lossy(key).into_owned(), String::from_utf8_lossy(value).into_owned())
     };
-    parse(text.as_bytes()).unwrap().iter().map(|group| (group.name.clone(), group.keys.iter().map(pair).collect())).collect()
+    parse(text.as_bytes())
+        .unwrap()
+        .iter()
+        .map(|group| (group.name.clone(), group.keys.iter().map(pair).collect()))
+        .collect()
 }
 
 fn one(text: &str) -> Vec<(String, String)> {
@@ -25,9 +29,18 @@ fn two_groups_of_one_name_are_one() {
 
 #[test]
 fn one_line_that_is_not_understood_drops_the_file() {
-    for text in
-        ["k=v\n", "[a]\nword\n", "; c\n", "\u{feff}[a]\n", "[a]\n=v\n", "[]\n", "[a[b]\n", "[a]b]\n", "[a\u{1}]\n", "[a]\nk]=v\n"]
-    {
+    for text in [
+        "k=v\n",
+        "[a]\nword\n",
+        "; c\n",
+        "\u{feff}[a]\n",
+        "[a]\n=v\n",
+        "[]\n",
+        "[a[b]\n",
+        "[a]b]\n",
+        "[a\u{1}]\n",
+        "[a]\nk]=v\n",
+    ] {
         assert!(parse(text.as_bytes()).is_err(), "{text:?}");
     }
     assert_eq!(parse(b"[a]\n\nword").unwrap_err().line, 3);

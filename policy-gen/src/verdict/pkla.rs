@@ -96,7 +96,10 @@ pub fn parse(bytes: &[u8]) -> (Vec<Entry>, Vec<Dropped>) {
     let groups = match keyfile::parse(bytes) {
         Ok(groups) => groups,
         Err(broken) => {
-            return (Vec::new(), vec![Dropped { line: broken.line, why: format!("the file is dropped: {}", broken.why) }]);
+            return (
+                Vec::new(),
+                vec![Dropped { line: broken.line, why: format!("the file is dropped: {}", broken.why) }],
+            );
         }
     };
     let (mut entries, mut dropped) = (Vec::new(), Vec::new());
@@ -209,7 +212,13 @@ impl Pkla {
         of_files.iter().flat_map(|file| [first(file), last(file)]).flatten().collect()
     }
 
-    fn names(&self, entry: &Entry, identity: &Identity<'_>, subject: Subject<'_>, unknown: &mut BTreeSet<String>) -> bool {
+    fn names(
+        &self,
+        entry: &Entry,
+        identity: &Identity<'_>,
+        subject: Subject<'_>,
+        unknown: &mut BTreeSet<String>,
+    ) -> bool {
         let special = |spec: &str| self.reader == Reader::Compat && spec == "default";
         let name = match identity {
             Identity::Default => return entry.identities.iter().any(|spec| special(spec)),

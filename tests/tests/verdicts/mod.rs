@@ -222,6 +222,20 @@ impl Host {
         matches!(self.bed.exec(pkcheck).code(), Some(0..=3))
     }
 
+    /// What `pkla-check-authorization` prints for each question.
+    pub fn helper(&self, asked: &[Asked]) -> Vec<String> {
+        let mut script = String::new();
+        for Asked { user, session, action, .. } in asked {
+            let (local, active) = (*session != "none", *session == "active");
+            let call = format!("/usr/sbin/pkla-check-authorization {user} {local} {active} {action}");
+            script.push_str(&format!("echo \"=$({call} 2>/dev/null)\"\n"));
+        }
+        self.bed.write("/bed/helper.sh", 0o755, script);
+        let output =
+            self.bed.exec(["setpriv", "--reuid=polkitd", "--regid=polkitd", "--init-groups", "sh", "/bed/helper.sh"]);
+        output.success().stdout.lines().map(|line| line.trim_start_matches('=').to_owned()).collect()
+    }
+
     /// Our answers.
     pub fn ours(&self, asked: &[Asked]) -> Vec<Value> {
         let lines: Vec<String> = asked
@@ -245,7 +259,8 @@ impl Host {
         let depends = |ours: &Value| ours["verdict"] == "depends";
         for ours in ours.iter().filter(|ours| depends(ours)) {
             let what = ours["depends_on"][0].as_str().unwrap_or_default();
-            let what = what.split(": ").next().unwrap_or_default().replace(&format!("/proc/{}/root", self.bed.pid1()), "");
+            let what =
+                what.split(": ").next().unwrap_or_default().replace(&format!("/proc/{}/root", self.bed.pid1()), "");
             *tally.depends.entry(what).or_default() += 1;
         }
         let (asked, ours): (Vec<Asked>, Vec<Value>) =

@@ -128,12 +128,23 @@ pub fn pkla(random: &mut Random) -> String {
         text.push_str(&format!("[{name}]\nIdentity={}\nAction={action}\n", identities.join(";")));
         for key in ["ResultAny", "ResultInactive", "ResultActive"] {
             if !random.once_in(3) {
-                let word = if random.once_in(25) { random.pick(&["YES", "yes ", "sure", "y\\es"]) } else { random.pick(WORDS) };
+                let word = if random.once_in(25) {
+                    random.pick(&["YES", "yes ", "sure", "y\\es"])
+                } else {
+                    random.pick(WORDS)
+                };
                 text.push_str(&format!("{key}={word}\n"));
             }
         }
         if random.once_in(40) {
-            text.push_str(random.pick(&["; no comment\n", "a line\n", "[]\n", "ReturnValue=a=b\n", "# comment\n", "\u{feff}\n"]));
+            text.push_str(random.pick(&[
+                "; no comment\n",
+                "a line\n",
+                "[]\n",
+                "ReturnValue=a=b\n",
+                "# comment\n",
+                "\u{feff}\n",
+            ]));
         }
     }
     text

@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "Duktape is a C library; each use says why it is sound")]
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 use crate::host::{self, Answer};
 
@@ -282,7 +282,7 @@ unsafe extern "C-unwind" fn host(context: *mut Context) -> c_int {
 /// Called by Duktape alone.
 unsafe extern "C" fn fatal(_udata: *mut c_void, message: *const c_char) {
     // SAFETY: Duktape gives a C string or null.
-    let message = (message != null()).then(|| unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned());
+    let message = (!message.is_null()).then(|| unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned());
     host::end(&message.unwrap_or_default())
 }
 
