@@ -20,5 +20,5 @@ static polkit-tests bench-nothing bench-nothing-static
 $cargo build --locked -q --release -p polkit-service-agent -p polkit-policy-gen --bins
 $cargo build --locked -q --release -p polkit-tests --bin roots --bin bed-init --bin bed-exec \
     --bin bench --bin bench-client --bin bench-least-agent --bin bench-nothing
-$sudo "$built/roots" trixie forky
+$sudo "$built/roots" bookworm trixie forky
 exec $sudo "$built/bench"

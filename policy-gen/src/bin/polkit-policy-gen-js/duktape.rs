@@ -1,7 +1,7 @@
 //! Duktape's C interface, and all that is unsafe.
 //!
 //! A Duktape error leaves C frames by longjmp, up to the protected call that it happens in. So between a protected call and
-//! the engine no Rust value with a destructor may live in a frame of ours: [`host`], the one function that the engine calls,
+//! the engine no Rust value with a destructor may live in a frame of ours: [`host()`], the one function that the engine calls,
 //! reads its arguments and pushes its answer with nothing on its own frame but numbers and pointers. An error outside of
 //! every protected call ends the process, as it ends polkitd: see [`fatal`].
 
@@ -178,7 +178,7 @@ impl Heap {
         unsafe { duk_push_heap_stash(self.0) }
     }
 
-    /// Pushes the function by which a script reaches [`host`].
+    /// Pushes the function by which a script reaches [`host()`].
     pub fn push_host(&mut self) {
         // SAFETY: `host` is what the type asks for, with three arguments.
         unsafe {

@@ -12,13 +12,14 @@ mod hook;
 mod machine;
 mod size;
 mod table;
+mod verdicts;
 
 use std::process::ExitCode;
 
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 5] = ["light", "full", "events", "rescan", "size"];
+const PARTS: [&str; 6] = ["light", "full", "events", "rescan", "size", "verdicts"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +44,10 @@ fn main() -> ExitCode {
             "full" => checks::in_a_full_bed(&trixie, &mut table),
             "events" => events::of_the_kernel(&forky, &mut table),
             "rescan" => events::by_rescanning(&forky, &mut table),
+            "verdicts" => {
+                verdicts::against_asking(&trixie, &mut table);
+                verdicts::check_of_many(&mut table);
+            }
             _ => {
                 size::of_processes(&trixie, &mut table);
                 size::of_programs(&mut table);
