@@ -22,20 +22,24 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
+# `no` builds without libduktape: `explain` and `check` then run no rules, and say so.
+DUKTAPE = yes
+
 # What `install` takes the programs from.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/release
 CARGO = cargo
 INSTALL = install
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
-# What the beds are made with, and what a linker needs.
-PACKAGES = gcc libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
+# What the beds are made with, what a linker needs, and the engine that runs rules.
+PACKAGES = duktape-dev gcc libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
 # Where cargo puts the programs that the tests are run with.
 PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/debug
 
 all: build
 
 build:
-	SYSCONFDIR='$(SYSCONFDIR)' LIBEXECDIR='$(LIBEXECDIR)' $(CARGO) build --release --locked -p polkit-service-agent -p polkit-policy-gen
+	SYSCONFDIR='$(SYSCONFDIR)' LIBEXECDIR='$(LIBEXECDIR)' $(CARGO) build --release --locked -p polkit-service-agent -p polkit-policy-gen \
+		$(if $(filter no,$(DUKTAPE)),--no-default-features)
 
 # An existing configuration is never touched: the sample goes to the documentation.
 install:
@@ -45,6 +49,9 @@ install:
 	$(INSTALL) -d '$(DESTDIR)$(SYSCONFDIR)/polkit-service-agent/agent.d'
 	$(INSTALL) -m 0755 $(BUILT)/polkit-service-agent $(BUILT)/polkit-policy-gen '$(DESTDIR)$(BINDIR)'
 	$(INSTALL) -m 0755 $(BUILT)/polkit-service-agent-hook '$(DESTDIR)$(LIBEXECDIR)'
+ifneq ($(DUKTAPE),no)
+	$(INSTALL) -m 0755 $(BUILT)/polkit-policy-gen-js '$(DESTDIR)$(LIBEXECDIR)'
+endif
 	sed 's|@BINDIR@|$(BINDIR)|g' agent/dist/polkit-service-agent.service.in \
 		> '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
 	chmod 0644 '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
@@ -55,7 +62,8 @@ install:
 	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(MANDIR)/man8'
 	$(INSTALL) -m 0644 policy-gen/man/polkit-policy-gen.1 '$(DESTDIR)$(MANDIR)/man1'
 	$(INSTALL) -m 0644 agent/man/agent.toml.5 policy-gen/man/policy.toml.5 '$(DESTDIR)$(MANDIR)/man5'
-	$(INSTALL) -m 0644 policy-gen/man/polkit-policy-gen-libvirt.7 '$(DESTDIR)$(MANDIR)/man7'
+	$(INSTALL) -m 0644 policy-gen/man/polkit-policy-gen-libvirt.7 policy-gen/man/polkit-policy-gen-verdicts.7 \
+		'$(DESTDIR)$(MANDIR)/man7'
 	$(INSTALL) -m 0644 agent/man/polkit-service-agent.8 '$(DESTDIR)$(MANDIR)/man8'
 	$(INSTALL) -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
 	for crate in agent/completions/polkit-service-agent policy-gen/completions/polkit-policy-gen; do \

@@ -19,8 +19,14 @@ _polkit__policy__gen() {
             polkit__policy__gen,actions)
                 cmd="polkit__policy__gen__subcmd__actions"
                 ;;
+            polkit__policy__gen,check)
+                cmd="polkit__policy__gen__subcmd__check"
+                ;;
             polkit__policy__gen,diff)
                 cmd="polkit__policy__gen__subcmd__diff"
+                ;;
+            polkit__policy__gen,explain)
+                cmd="polkit__policy__gen__subcmd__explain"
                 ;;
             polkit__policy__gen,generate)
                 cmd="polkit__policy__gen__subcmd__generate"
@@ -40,8 +46,14 @@ _polkit__policy__gen() {
             polkit__policy__gen__subcmd__help,actions)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__actions"
                 ;;
+            polkit__policy__gen__subcmd__help,check)
+                cmd="polkit__policy__gen__subcmd__help__subcmd__check"
+                ;;
             polkit__policy__gen__subcmd__help,diff)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__diff"
+                ;;
+            polkit__policy__gen__subcmd__help,explain)
+                cmd="polkit__policy__gen__subcmd__help__subcmd__explain"
                 ;;
             polkit__policy__gen__subcmd__help,generate)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__generate"
@@ -65,7 +77,7 @@ _polkit__policy__gen() {
 
     case "${cmd}" in
         polkit__policy__gen)
-            opts="-h -V --help --version generate libvirt install diff remove actions help"
+            opts="-h -V --help --version generate libvirt install diff remove actions explain check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -96,6 +108,32 @@ _polkit__policy__gen() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polkit__policy__gen__subcmd__check)
+            opts="-h --code --target --root --strict --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --code)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polkit__policy__gen__subcmd__diff)
             opts="-h --target --format --root --vendor --force --create --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -112,6 +150,52 @@ _polkit__policy__gen() {
                     return 0
                     ;;
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__explain)
+            opts="-h --user --group --action --detail --session --batch --root --target --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --action)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --detail)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session)
+                    COMPREPLY=($(compgen -W "none inactive active" -- "${cur}"))
+                    return 0
+                    ;;
+                --batch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -169,7 +253,7 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__help)
-            opts="generate libvirt install diff remove actions help"
+            opts="generate libvirt install diff remove actions explain check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -196,7 +280,35 @@ _polkit__policy__gen() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polkit__policy__gen__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polkit__policy__gen__subcmd__help__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

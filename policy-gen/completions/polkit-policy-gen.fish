@@ -32,6 +32,8 @@ complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a 
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "remove" -d 'Take away what was installed, by the record of it'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "actions" -d 'List polkit\'s actions: their defaults, their details, and what of libvirt needs them'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "explain" -d 'Say what polkit decides, and why, without asking it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "check" -d 'Find mistakes in rules, pkla and policy files'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l group -d 'A group that gets it (may be repeated)' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand generate" -l user -d 'A user that gets it (may be repeated)' -r
@@ -83,10 +85,30 @@ complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand remo
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand actions" -l root -d 'Read the tree below DIR instead of the host' -r -F
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand actions" -l json -d 'As one JSON object'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand actions" -s h -l help -d 'Print help'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "libvirt" -d 'Write a policy file for libvirt: who may look, manage, or have a role over some domains'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "remove" -d 'Take away what was installed, by the record of it'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "actions" -d 'List polkit\'s actions: their defaults, their details, and what of libvirt needs them'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l user -d 'The user, or the number of a uid that has no name' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l group -d 'A group of the user (may be repeated): these and no others, instead of those that the accounts say' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l action -d 'The action' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l detail -d 'A detail that the mechanism passes to polkit (may be repeated)' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l session -d 'The session that the user\'s process is in; none is a service, cron or ssh' -r -f -a "none\t'In no session at a seat: services, cron, ssh'
+inactive\t'In a session at a seat that is in the background'
+active\t'In the session at the seat'"
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l batch -d 'Read requests from FILE, a line of JSON each, and answer each with a line; `-` is standard input' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l root -d 'Read the files and accounts of the tree below DIR instead of the host\'s' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l target -d 'For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l json -d 'Print one JSON object'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l code -d 'Say what a code means' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l target -d 'For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l root -d 'Look through the tree below DIR instead of the host' -r -F
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l strict -d 'Fail on warnings, too'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l json -d 'Print one JSON object'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -s h -l help -d 'Print help'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain check help" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain check help" -f -a "libvirt" -d 'Write a policy file for libvirt: who may look, manage, or have a role over some domains'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain check help" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain check help" -f -a "diff" -d 'Show what `install` would change, as a unified diff'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain check help" -f -a "remove" -d 'Take away what was installed, by the record of it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain check help" -f -a "actions" -d 'List polkit\'s actions: their defaults, their details, and what of libvirt needs them'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain check help" -f -a "explain" -d 'Say what polkit decides, and why, without asking it'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain check help" -f -a "check" -d 'Find mistakes in rules, pkla and policy files'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::emit::Format;
 use crate::policy::{Mode, RoleKind};
 use crate::target::Spelling;
+use crate::verdict::Session;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -15,6 +16,35 @@ Exit codes:
   2  wrong usage
   3  something that is needed cannot be reached or read
   4  diff, --dry-run: there would be a change";
+
+const EXPLAIN_HELP: &str = "\
+Examples:
+  polkit-policy-gen explain --user www-data --action org.libvirt.unix.manage
+  polkit-policy-gen explain --user deploy --action org.freedesktop.systemd1.manage-units --detail unit=nginx.service \
+--detail verb=restart
+  echo '{\"user\":\"bob\",\"action\":\"org.example.run\",\"session\":\"active\"}' | polkit-policy-gen explain --batch -
+
+Exit codes:
+  0  yes; with --batch: every line was answered
+  1  no, or the action is not registered
+  2  wrong usage; with --batch: a line is no request
+  3  something that is needed cannot be reached or read
+  4  auth_self, auth_admin and their _keep: somebody must authenticate
+  5  it depends on something that is not known here; it is named
+
+See polkit-policy-gen-verdicts(7) for what it knows, and for the JSON.";
+
+const CHECK_HELP: &str = "\
+Examples:
+  polkit-policy-gen check                        all that this host's polkit reads
+  polkit-policy-gen check rules.d/ --target polkit:126 --strict
+  polkit-policy-gen check --code PG012
+
+Exit codes:
+  0  nothing wrong; without --strict there may be warnings
+  1  there is an error, or with --strict a warning
+  2  wrong usage, or no such code
+  3  something that is needed cannot be reached or read";
 
 /// Writes, installs and removes static polkit policy: rules or pkla, and group memberships.
 #[derive(Debug, Parser)]
@@ -92,6 +122,12 @@ Examples:
 After the id stand the defaults: without a local session/in an inactive one/in an active one, or one word where all are the same. \
 With no action found the exit code is 1.")]
     Actions(Actions),
+    /// Say what polkit decides, and why, without asking it
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(Explain),
+    /// Find mistakes in rules, pkla and policy files
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
 }
 
 /// `generate`
@@ -234,4 +270,64 @@ pub struct Remove {
     /// Restart the daemons of libvirt whose configuration changes
     #[arg(long)]
     pub restart: bool,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The user, or the number of a uid that has no name
+    #[arg(long, value_name = "U", required_unless_present = "batch", requires = "action")]
+    pub user: Option<String>,
+    /// A group of the user (may be repeated): these and no others, instead of those that the accounts say
+    #[arg(long, value_name = "G")]
+    pub group: Vec<String>,
+    /// The action
+    #[arg(long, value_name = "ID")]
+    pub action: Option<String>,
+    /// A detail that the mechanism passes to polkit (may be repeated)
+    #[arg(long, value_name = "K=V", value_parser = detail)]
+    pub detail: Vec<(String, String)>,
+    /// The session that the user's process is in; none is a service, cron or ssh
+    #[arg(long, value_name = "S", default_value = "none")]
+    pub session: Session,
+    /// Read requests from FILE, a line of JSON each, and answer each with a line; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "action", "detail"])]
+    pub batch: Option<PathBuf>,
+    /// Read the files and accounts of the tree below DIR instead of the host's
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR
+    #[arg(long, value_name = "T")]
+    pub target: Option<Spelling>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn detail(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Files, or directories with *.rules, *.pkla and policy *.toml; without any, all that polkit reads
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Say what a code means
+    #[arg(long, value_name = "PG…", conflicts_with_all = ["paths", "target", "root", "json"])]
+    pub code: Option<String>,
+    /// For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR
+    #[arg(long, value_name = "T")]
+    pub target: Option<Spelling>,
+    /// Look through the tree below DIR instead of the host
+    #[arg(long, value_name = "DIR", conflicts_with = "paths")]
+    pub root: Option<PathBuf>,
+    /// Fail on warnings, too
+    #[arg(long)]
+    pub strict: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

@@ -1,7 +1,9 @@
 //! The subcommands, one file each, and what they share: reading a policy and planning its files.
 
 pub mod actions;
+pub mod check;
 pub mod diff;
+pub mod explain;
 pub mod generate;
 pub mod install;
 pub mod libvirt;
@@ -17,7 +19,7 @@ use polkit_config::file::{fragments, is_mask, read_plain, read_trusted};
 use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
-use crate::check::{self, Shipped, Surroundings};
+use crate::check::{Shipped, Surroundings};
 use crate::cli::Place;
 use crate::emit::{self, File, Format, Origin, Owner};
 use crate::failure::Failure;
@@ -95,21 +97,21 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     let passwords = Passwords::of(&tree);
     let shipped = Shipped::of(&tree);
     let around = Surroundings { names: &names, passwords: &passwords, shipped: &shipped, create: place.create };
-    check::check(&policy, &around, &mut report)?;
-    check::details(&policy, &mut report);
-    check::unreached_agents(&policy, &mut report);
-    check::refusing_hooks(&policy, &mut report);
-    check::hooks(&policy, &tree, &mut report);
-    check::units(&policy, &tree, &mut report);
-    check::root_equivalent(&policy, &mut report);
+    crate::check::check(&policy, &around, &mut report)?;
+    crate::check::details(&policy, &mut report);
+    crate::check::unreached_agents(&policy, &mut report);
+    crate::check::refusing_hooks(&policy, &mut report);
+    crate::check::hooks(&policy, &tree, &mut report);
+    crate::check::units(&policy, &tree, &mut report);
+    crate::check::root_equivalent(&policy, &mut report);
     let mut files = emit::files(&policy, &origin, format, owner, &mut report);
     let mut edits = Vec::new();
     if let Some(libvirt) = &policy.libvirt {
         let (found, shipped) = look_for_libvirt(&tree, format)?;
         let (create, vendor) = (place.create, place.vendor);
-        let around = check::libvirt::Around { names: &names, found: &found, shipped: &shipped, create, vendor };
-        check::libvirt::roles(libvirt, &mut report);
-        check::libvirt::check(libvirt, &around, &mut report)?;
+        let around = crate::check::libvirt::Around { names: &names, found: &found, shipped: &shipped, create, vendor };
+        crate::check::libvirt::roles(libvirt, &mut report);
+        crate::check::libvirt::check(libvirt, &around, &mut report)?;
         if !vendor {
             let wanted = mode::wanted(libvirt, &found, &origin);
             files.extend(wanted.files);

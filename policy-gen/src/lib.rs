@@ -2,9 +2,9 @@
 //!
 //! In the order of the data: [`policy`] is read and [`check`]ed, [`target`] says what reads the
 //! result, [`emit`] makes the files, [`libvirt`] what its daemons need beside them, [`install`] puts
-//! all of it in place and takes it away, [`ask`] lets the running polkitd confirm it. [`actions`] are
-//! those that polkit has. The subcommands are in [`command`]. Effects are only in `install`, `ask`,
-//! `libvirt::units` and `command`.
+//! all of it in place and takes it away, [`ask`] lets the running polkitd confirm it. [`verdict`] says what a polkit will
+//! decide, without asking it, and [`lint`] finds mistakes in policy that others wrote; [`actions`] are those that polkit has. The subcommands are in [`command`].
+//! Effects are only in `install`, `ask`, `libvirt::units` and `command`.
 
 #![forbid(unsafe_code)]
 
@@ -17,7 +17,9 @@ pub mod emit;
 pub mod failure;
 pub mod install;
 pub mod libvirt;
+pub mod lint;
 pub mod passwords;
 pub mod policy;
 pub mod target;
 pub mod tree;
+pub mod verdict;

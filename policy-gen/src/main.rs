@@ -23,6 +23,8 @@ fn main() -> ExitCode {
             Command::Libvirt(options) => command::libvirt::run(&options),
             Command::Actions(options) => command::actions::run(&options).await,
             Command::Remove(options) => command::remove::run(&options),
+            Command::Check(options) => command::check::run(&options).await,
+            Command::Explain(options) => command::explain::run(&options).await,
         }
     });
     match done {

@@ -80,6 +80,27 @@ pub enum Pkla {
     No,
 }
 
+/// What runs the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JavaScript {
+    /// Duktape: polkit from 126 on, and Debian's since 12.
+    Duktape,
+    /// Mozilla's engine, up to 120.
+    Mozilla,
+    /// One of the two, from 121 to 125: it is chosen when polkit is built.
+    Either,
+}
+
+impl JavaScript {
+    fn of(version: Version) -> Self {
+        match version.0 {
+            ..=120 => Self::Mozilla,
+            121..=125 => Self::Either,
+            _ => Self::Duktape,
+        }
+    }
+}
+
 /// A polkit and what it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -87,11 +108,23 @@ pub struct Target {
     pub version: Version,
     /// Whether it reads pkla files.
     pub pkla: Pkla,
+    /// What runs its rules, if it has such.
+    pub javascript: JavaScript,
 }
 
 impl Target {
     fn new(version: Version, compat: Pkla) -> Self {
-        Self { version, pkla: if version < Version::RULES { Pkla::Native } else { compat } }
+        let pkla = if version < Version::RULES { Pkla::Native } else { compat };
+        Self { version, pkla, javascript: JavaScript::of(version) }
+    }
+
+    /// The same with Duktape, where that is known.
+    fn with_duktape(self, known: bool) -> Self {
+        if known && self.javascript == JavaScript::Either {
+            Self { javascript: JavaScript::Duktape, ..self }
+        } else {
+            self
+        }
     }
 
     /// The format to write: the one asked for, if it is read there, else the one that is.
@@ -125,7 +158,7 @@ pub async fn resolve(spelling: &Spelling) -> Result<Target, Failure> {
         Spelling::Debian(release) => Ok(match release {
             11 => Target::new(Version(105), Pkla::Native),
             // polkitd-pkla is a package of its own in Debian 12, and gone in 13.
-            12 => Target::new(Version(122), Pkla::Perhaps),
+            12 => Target::new(Version(122), Pkla::Perhaps).with_duktape(true),
             _ => Target::new(Version(126), Pkla::No),
         }),
         Spelling::Polkit(version) => Ok(Target::new(*version, Pkla::Perhaps)),
@@ -144,7 +177,17 @@ async fn of_host() -> Result<Target, Failure> {
     let text = Authority::new(connection).version().await.map_err(absent)?.to_string();
     let version = Version::parse(&text)
         .ok_or_else(|| Failure::Unreachable(format!("polkit calls itself `{text}`: say --target polkit:VERSION")))?;
-    Ok(Target::new(version, compat(&Tree::open(None)?)))
+    let tree = Tree::open(None)?;
+    Ok(Target::new(version, compat(&tree)).with_duktape(has_duktape(&tree)))
+}
+
+/// Whether the library is there that polkitd would run rules with. Debian 12 and 13: libduktape207.
+fn has_duktape(tree: &Tree) -> bool {
+    let status = tree.read_text("var/lib/dpkg/status").unwrap_or_default();
+    installed(&status, "libduktape207").is_some()
+        || ["usr/lib", "usr/lib64"]
+            .iter()
+            .any(|path| tree.names(path).is_ok_and(|names| names.iter().any(|name| name.starts_with("libduktape.so."))))
 }
 
 /// What is installed in another tree: by its dpkg status, else by the directories that are there.
@@ -154,7 +197,7 @@ fn of_tree(tree: &Tree) -> Result<Target, Failure> {
     let status = tree.read_text("var/lib/dpkg/status").map_err(unreadable)?;
     let version = ["polkitd", "policykit-1"].into_iter().find_map(|name| installed(&status, name));
     if let Some(version) = version.and_then(|version| Version::parse(&version)) {
-        return Ok(Target::new(version, compat(tree)));
+        return Ok(Target::new(version, compat(tree)).with_duktape(has_duktape(tree)));
     }
     let has = |path| tree.has_directory(path).unwrap_or(false);
     if has("usr/share/polkit-1/rules.d") || has("etc/polkit-1/rules.d") {

@@ -74,6 +74,14 @@ impl Tree {
         Ok(rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)?)
     }
 
+    /// Opens what is at `path`, links followed inside the tree.
+    ///
+    /// # Errors
+    /// Those of openat2(2).
+    pub fn open_in(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        rustix::fs::openat2(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT)
+    }
+
     /// Whether there is a directory at `path`.
     ///
     /// # Errors

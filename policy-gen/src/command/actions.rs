@@ -5,7 +5,7 @@ use polkit_config::pattern::Glob;
 use serde_json::{Value, json};
 
 use super::{DONE, NOT_AS_EXPECTED, say, say_aside};
-use crate::actions::{Action, of_tree};
+use crate::actions::{Declared, of_tree};
 use crate::cli::Actions;
 use crate::emit::details;
 use crate::failure::Failure;
@@ -13,6 +13,7 @@ use crate::libvirt::needs::{self, Need};
 use crate::libvirt::permissions::PREFIX;
 use crate::target;
 use crate::tree::Tree;
+use crate::verdict::word::PerSession;
 
 /// Lists actions.
 ///
@@ -26,7 +27,7 @@ pub async fn run(options: &Actions) -> Result<u8, Failure> {
         .map_err(|error| Failure::Unreachable(format!("cannot read the actions of {}: {error}", tree.shown(""))))?;
     if let Some(pattern) = &options.pattern {
         let pattern = Glob::new(pattern);
-        found.actions.retain(|action| pattern.covers(&action.id));
+        found.actions.retain(|declared| pattern.covers(&declared.action.id));
     }
     found.problems.iter().for_each(|problem| say_aside(&format!("warning: {}", escape(problem))));
     if options.json {
@@ -38,45 +39,47 @@ pub async fn run(options: &Actions) -> Result<u8, Failure> {
     Ok(if found.actions.is_empty() { NOT_AS_EXPECTED } else { DONE })
 }
 
-fn need(action: &Action) -> Option<Need> {
-    action.id.strip_prefix(PREFIX).and_then(needs::of)
+fn need(declared: &Declared) -> Option<Need> {
+    declared.action.id.strip_prefix(PREFIX).and_then(needs::of)
 }
 
 fn list(text: &str) -> Vec<&str> {
     text.split([',', ';']).map(str::trim).filter(|word| !word.is_empty()).collect()
 }
 
-fn as_json(action: &Action) -> Value {
-    let [any, inactive, active] = &action.defaults;
+fn as_json(declared: &Declared) -> Value {
+    let action = &declared.action;
+    let PerSession { any, inactive, active } = action.results;
     let annotations: serde_json::Map<String, Value> =
-        action.annotations.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
-    let need = need(action);
+        action.annotations.iter().map(|(key, value)| (key.clone(), Value::from(value.trim()))).collect();
+    let need = need(declared);
     json!({
         "id": action.id,
-        "description": action.description,
-        "defaults": { "any": any, "inactive": inactive, "active": active },
+        "description": action.description.trim(),
+        "defaults": { "any": any.text(), "inactive": inactive.text(), "active": active.text() },
         "annotations": annotations,
-        "file": action.file,
+        "file": declared.file,
         "details": details::known(&action.id),
         "calls": need.map_or_else(Vec::new, |need| list(need.calls)),
         "virsh": need.map_or_else(Vec::new, |need| list(need.virsh)),
     })
 }
 
-fn as_text(action: &Action) -> String {
-    let [any, inactive, active] = &action.defaults;
+fn as_text(declared: &Declared) -> String {
+    let action = &declared.action;
+    let PerSession { any, inactive, active } = action.results;
     let results =
-        if any == inactive && inactive == active { any.clone() } else { format!("{any}/{inactive}/{active}") };
-    let mut out = format!("{}  {results}\n    {}\n", escape(&action.id), escape(&action.description));
+        if any == inactive && inactive == active { any.to_string() } else { format!("{any}/{inactive}/{active}") };
+    let mut out = format!("{}  {results}\n    {}\n", escape(&action.id), escape(action.description.trim()));
     for (key, value) in &action.annotations {
         let key = key.strip_prefix("org.freedesktop.policykit.").unwrap_or(key);
-        out.push_str(&format!("    {}: {}\n", escape(key), escape(value)));
+        out.push_str(&format!("    {}: {}\n", escape(key), escape(value.trim())));
     }
     let details = details::known(&action.id);
     if !details.is_empty() {
         out.push_str(&format!("    details: {}\n", details.join(", ")));
     }
-    for (what, text) in need(action).into_iter().flat_map(|need| [("calls", need.calls), ("virsh", need.virsh)]) {
+    for (what, text) in need(declared).into_iter().flat_map(|need| [("calls", need.calls), ("virsh", need.virsh)]) {
         if !text.is_empty() {
             out.push_str(&format!("    {what}: {text}\n"));
         }

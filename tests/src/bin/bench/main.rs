@@ -14,13 +14,14 @@ mod hook;
 mod machine;
 mod size;
 mod table;
+mod verdicts;
 
 use std::process::ExitCode;
 
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 7] = ["light", "full", "events", "rescan", "grants", "acl", "size"];
+const PARTS: [&str; 8] = ["light", "full", "events", "rescan", "grants", "acl", "verdicts", "size"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -54,6 +55,10 @@ fn main() -> ExitCode {
                 grants::to_generate(&mut table);
             }
             "acl" => acl::of_a_list(&trixie, &mut table),
+            "verdicts" => {
+                verdicts::against_asking(&trixie, &mut table);
+                verdicts::check_of_many(&mut table);
+            }
             _ => {
                 size::of_processes(&trixie, &mut table);
                 size::of_programs(&mut table);

@@ -1,0 +1,162 @@
+// What a rules file finds: `polkit`, `Action` and `Subject`, as polkit 122 to 128 have them with Duktape.
+//
+// `host` is ours: what the engine does for it. This text is run once, and returns the functions that the engine itself calls.
+
+(function (host) {
+    var define = Object.defineProperty, text = String, isArray = Array.isArray, random = Math.random;
+    var Failure = Error, WrongType = TypeError;
+    // What the engine is asked for.
+    var SPAWN = 0, NETGROUP = 1, ADDED = 2, UNKNOWN = 3;
+    // Nothing is asked about what is only written into a text, such as a log line.
+    var quiet = false;
+    // Every rule with its number, in the order in which the files added them, and the one that runs.
+    var known = [], current = null;
+
+    Action = function Action() {
+        this.lookup = function (key) {
+            return this["_detail_" + key];
+        };
+        this.toString = function () {
+            var out = "[Action id='" + this.id + "'";
+            for (var name in this) {
+                if (name.indexOf("_detail_") == 0) {
+                    out += " " + name.substr(8) + "='" + this[name] + "'";
+                }
+            }
+            return out + "]";
+        };
+    };
+
+    Subject = function Subject() {
+        this.isInGroup = function (group) {
+            for (var i = 0; i < this.groups.length; i += 1) {
+                if (this.groups[i] == group) {
+                    return true;
+                }
+            }
+            return false;
+        };
+        this.isInNetGroup = function (netgroup) {
+            return polkit._userIsInNetGroup(this.user, netgroup);
+        };
+        this.toString = function () {
+            var out = "[Subject", name, value, before = quiet;
+            quiet = true;
+            for (name in this) {
+                value = this[name];
+                if (typeof value != "function") {
+                    out += " " + name + (typeof value == "string" ? "='" + value + "'" : "=" + value);
+                }
+            }
+            quiet = before;
+            return out + "]";
+        };
+    };
+
+    polkit = {
+        log: function (message) {
+            if (typeof message != "string") {
+                throw new WrongType("string required, found " + text(message) + " (stack index 0)");
+            }
+        },
+        spawn: function (words) {
+            var line = "", i, said;
+            if (!isArray(words)) {
+                throw new Failure("error (rc -1)");
+            }
+            for (i = 0; i < words.length; i += 1) {
+                line += text(words[i]) + "\u0000";
+            }
+            said = host(SPAWN, line, i);
+            if (typeof said != "string") {
+                throw new Failure("Helper exited with non-zero exit status " + said + ", stdout=`', stderr=`'");
+            }
+            return said;
+        },
+        _userIsInNetGroup: function (user, netgroup) {
+            if (typeof user != "string" || typeof netgroup != "string") {
+                throw new WrongType("string required");
+            }
+            return host(NETGROUP, netgroup);
+        }
+    };
+    polkit._adminRuleFuncs = [];
+    polkit.addAdminRule = function (rule) {
+        this._adminRuleFuncs.push(rule);
+    };
+    // Nobody asks it here: it has no part in what is decided without a password.
+    polkit._runAdminRules = function (action, subject) {
+        for (var i = 0; i < this._adminRuleFuncs.length; i += 1) {
+            var said = this._adminRuleFuncs[i](action, subject);
+            if (said) {
+                return said.join(",");
+            }
+        }
+        return null;
+    };
+    polkit._ruleFuncs = [];
+    polkit.addRule = function (rule) {
+        known[known.length] = rule;
+        host(ADDED);
+        this._ruleFuncs.push(rule);
+    };
+    polkit._runRules = function (action, subject) {
+        for (var i = 0; i < this._ruleFuncs.length; i += 1) {
+            current = this._ruleFuncs[i];
+            var said = current(action, subject);
+            if (said) {
+                return said;
+            }
+        }
+        current = null;
+        return null;
+    };
+    polkit._deleteRules = function () {
+        this._adminRuleFuncs = [];
+        this._ruleFuncs = [];
+    };
+    polkit.Result = {
+        NO: "no", YES: "yes", AUTH_SELF: "auth_self", AUTH_SELF_KEEP: "auth_self_keep", AUTH_ADMIN: "auth_admin",
+        AUTH_ADMIN_KEEP: "auth_admin_keep", NOT_HANDLED: null
+    };
+    Math.random = function () {
+        host(UNKNOWN, "Math.random()");
+        return random();
+    };
+
+    return {
+        // The number of the rule that ran last, or null.
+        ran: function () {
+            for (var i = 0; current !== null && i < known.length; i += 1) {
+                if (known[i] === current) {
+                    return i;
+                }
+            }
+            return null;
+        },
+        // The line where an error came up.
+        line: function (error) {
+            try {
+                return error.lineNumber;
+            } catch (other) {
+                return null;
+            }
+        },
+        // Gives the subject a property whose value nobody knows, so that a rule which reads it is noticed.
+        conceal: function (subject, name, value) {
+            define(subject, name, {
+                enumerable: true,
+                configurable: true,
+                get: function () {
+                    if (!quiet) {
+                        host(UNKNOWN, "subject." + name);
+                    }
+                    return value;
+                },
+                set: function (other) {
+                    define(this, name, {value: other, enumerable: true, configurable: true, writable: true});
+                }
+            });
+        }
+    };
+})

@@ -1,0 +1,178 @@
+//! `check`
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use polkit_config::names::Names;
+use polkit_config::report::{Level, Report, Source};
+use serde_json::{Value, json};
+
+use super::{say, say_aside};
+use crate::cli::Check;
+use crate::failure::Failure;
+use crate::lint::{self, File, Finding, codes};
+use crate::policy;
+use crate::target::{self, Spelling, Target};
+use crate::tree::Tree;
+use crate::verdict::files;
+
+/// Something is wrong.
+const WRONG: u8 = 1;
+
+/// Looks through files, or through all that the host's or tree's polkit reads.
+///
+/// # Errors
+/// A file cannot be read, or the code does not exist.
+pub async fn run(options: &Check) -> Result<u8, Failure> {
+    if let Some(id) = &options.code {
+        return explain(id);
+    }
+    let target = match (&options.target, &options.root) {
+        (Some(spelling), _) => target::resolve(spelling).await?,
+        (None, Some(root)) => target::resolve(&Spelling::Root(root.clone())).await?,
+        // Files alone are looked at for the latest, unless there is a polkit to ask.
+        (None, None) if !options.paths.is_empty() => match target::resolve(&Spelling::Host).await {
+            Ok(target) => target,
+            Err(_) => target::resolve(&Spelling::Debian(13)).await?,
+        },
+        (None, None) => target::resolve(&Spelling::Host).await?,
+    };
+    let (mut files, mut findings) = (Vec::new(), Vec::new());
+    if options.paths.is_empty() {
+        installed(options.root.as_deref(), target, &mut files, &mut findings)?;
+    } else {
+        for path in &options.paths {
+            gather(path, &mut files)?;
+        }
+        files.sort_by_cached_key(key);
+    }
+    let (found, no_engine) = lint::lint(&files, target);
+    findings.extend(found);
+    if let Some(why) = no_engine {
+        say_aside(&format!("note: the rules were not run, only read: {why}"));
+    }
+    let mut report = Report::new();
+    files.iter().for_each(|file| report.add_source(&file.source));
+    let mut all = Vec::new();
+    for finding in &findings {
+        if let Some(file) = files.get(finding.file) {
+            report.push(finding.problem(&file.source));
+            all.push(object(finding, &file.source));
+        }
+    }
+    for file in files.iter().filter(|file| file.source.name().ends_with(".toml")) {
+        policy_file(&file.source, &mut report, &mut all);
+    }
+    if options.json {
+        say(&json!({ "findings": all }).to_string());
+    } else {
+        say(report.render(std::io::stdout().is_terminal()).trim_end());
+    }
+    let strict = options.strict && report.problems().iter().any(|problem| problem.level == Level::Warning);
+    Ok(if report.has_errors() || strict { WRONG } else { super::DONE })
+}
+
+fn explain(id: &str) -> Result<u8, Failure> {
+    let code = codes::find(id).ok_or_else(|| {
+        let known: Vec<&str> = codes::ALL.iter().map(|code| code.id).collect();
+        Failure::Usage(format!("there is no code `{id}`; there are {}", known.join(", ")))
+    })?;
+    say(&format!("{} ({}): {}\n\n{}\n\nWhat to do: {}", code.id, code.level, code.title, code.text, code.help));
+    Ok(super::DONE)
+}
+
+/// As polkitd sorts rules.
+fn key(file: &File) -> (String, String) {
+    let name = file.source.name();
+    (name.rsplit('/').next().unwrap_or_default().to_owned(), name.to_owned())
+}
+
+fn read(path: &Path) -> Result<File, Failure> {
+    let unreadable = |error| Failure::Unreachable(format!("cannot read {}: {error}", path.display()));
+    Ok(File::new(&path.display().to_string(), std::fs::read(path).map_err(unreadable)?))
+}
+
+/// A file that is named, or those of a directory and the ones below it that are rules, pkla or policy files.
+fn gather(path: &Path, files: &mut Vec<File>) -> Result<(), Failure> {
+    if !path.is_dir() {
+        files.push(read(path)?);
+        return Ok(());
+    }
+    let unreadable = |error| Failure::Unreachable(format!("cannot list {}: {error}", path.display()));
+    let mut below: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        below.push(entry.map_err(unreadable)?.path());
+    }
+    below.sort();
+    for path in below {
+        let ours = path.extension().is_some_and(|suffix| suffix == "rules" || suffix == "pkla" || suffix == "toml");
+        if path.is_dir() && !path.is_symlink() {
+            gather(&path, files)?;
+        } else if ours && path.is_file() {
+            files.push(read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+/// What a host's or tree's polkit reads, and what it does not.
+fn installed(
+    root: Option<&Path>,
+    target: Target,
+    files: &mut Vec<File>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Failure> {
+    let tree = Tree::open(root)?;
+    let names = match root {
+        None => Names::Host,
+        Some(root) => Names::of_root(root).map_err(|error| Failure::Unreachable(error.to_string()))?,
+    };
+    let found = files::read(&tree, &names, target)?;
+    files.extend(found.rules.into_iter().map(|rules| File::new(&rules.path, rules.bytes)));
+    let pkla = found.pkla.iter().flat_map(|pkla| &pkla.stores).flat_map(|store| &store.files);
+    for file in pkla {
+        files.push(read(Path::new(&file.path))?);
+    }
+    for over in found.passed_over {
+        let there = files.iter().position(|file| file.source.name() == over.file);
+        if there.is_some() {
+            continue;
+        }
+        // A pkla file that is dropped as a whole is still to be looked at.
+        if over.line.is_some() && over.file.ends_with(".pkla") {
+            files.push(read(Path::new(&over.file))?);
+            continue;
+        }
+        let code = if over.why.starts_with("polkitd's user cannot read") { &codes::PG041 } else { &codes::PG040 };
+        files.push(File::new(&over.file, Vec::new()));
+        findings.push(Finding { code, file: files.len() - 1, span: None, message: over.why });
+    }
+    for closed in found.closed_to_us {
+        say_aside(&format!("note: only root may read {closed}; what is in it was not looked at"));
+    }
+    Ok(())
+}
+
+fn policy_file(source: &Source, report: &mut Report, all: &mut Vec<Value>) {
+    let mut own = Report::new();
+    let _ = policy::read(std::slice::from_ref(source), &mut own);
+    for problem in own.problems() {
+        let message = format!("{}: {}", codes::PG050.id, problem.message);
+        let (line, column) = problem.at.span.as_ref().map_or((1, 1), |span| source.position(span.start));
+        all.push(json!({
+            "code": codes::PG050.id, "severity": problem.level.to_string(), "file": source.name(), "line": line,
+            "column": column, "message": problem.message,
+        }));
+        let mut shown = problem.clone();
+        shown.message = message;
+        report.push(shown);
+    }
+}
+
+fn object(finding: &Finding, source: &Source) -> Value {
+    let place = finding.span.as_ref().map(|span| source.position(span.start));
+    json!({
+        "code": finding.code.id, "severity": finding.code.level.to_string(), "file": source.name(),
+        "line": place.map(|(line, _)| line), "column": place.map(|(_, column)| column), "message": finding.message,
+    })
+}

@@ -1,0 +1,147 @@
+//! Mistakes in rules, pkla and policy files, each with a code that stays: [`codes`] lists them, [`script`] cuts JavaScript into
+//! words, [`rules`] and [`pkla`] look. What a rules file is to the engine itself, the engine says.
+
+pub mod codes;
+pub mod pkla;
+pub mod rules;
+pub mod script;
+
+use std::ops::Range;
+
+use polkit_config::report::{Level, Problem, Source};
+
+use crate::target::{JavaScript, Target, Version};
+use crate::verdict::engine::Engine;
+use crate::verdict::files::Rules;
+use codes::Code;
+
+/// A mistake, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which one.
+    pub code: &'static Code,
+    /// The index of its file.
+    pub file: usize,
+    /// The bytes that it is about; none means the file as a whole.
+    pub span: Option<Range<usize>>,
+    /// What is wrong here.
+    pub message: String,
+}
+
+impl Finding {
+    /// A finding about these bytes.
+    pub fn at(code: &'static Code, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { code, file: 0, span: Some(span), message: message.into() }
+    }
+
+    /// As the report shows it.
+    #[must_use]
+    pub fn problem(&self, source: &Source) -> Problem {
+        let at = self.span.as_ref().map_or_else(|| source.whole(), |span| source.at(span.clone()));
+        let message = format!("{}: {}", self.code.id, self.message);
+        let problem = match self.code.level {
+            Level::Error => Problem::error(at, message),
+            Level::Warning => Problem::warning(at, message),
+            Level::Note => Problem::note(at, message),
+        };
+        problem.help(self.code.help)
+    }
+}
+
+/// A file to be looked at.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Its text, with what is not UTF-8 replaced.
+    pub source: Source,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl File {
+    /// The file of this name and content.
+    #[must_use]
+    pub fn new(name: &str, bytes: Vec<u8>) -> Self {
+        Self { source: Source::new(name, String::from_utf8_lossy(&bytes).into_owned()), bytes }
+    }
+
+    /// Whether polkit would take it for rules.
+    #[must_use]
+    pub fn is_rules(&self) -> bool {
+        self.source.name().ends_with(".rules")
+    }
+
+    /// Whether it is named as a pkla file.
+    #[must_use]
+    pub fn is_pkla(&self) -> bool {
+        self.source.name().ends_with(".pkla")
+    }
+}
+
+/// All findings, in the order of the files and of their places there. The rules files share one engine, as in polkitd; what
+/// cannot be run is said by the error.
+#[must_use]
+pub fn lint(files: &[File], target: Target) -> (Vec<Finding>, Option<String>) {
+    let mut findings = Vec::new();
+    for (number, file) in files.iter().enumerate() {
+        let found = if file.is_rules() && target.version >= Version::RULES {
+            rules::lint(file, target)
+        } else if file.is_pkla() {
+            pkla::lint(file, target)
+        } else {
+            Vec::new()
+        };
+        findings.extend(found.into_iter().map(|finding| Finding { file: number, ..finding }));
+    }
+    let no_engine = if target.version >= Version::RULES { load(files, target, &mut findings).err() } else { None };
+    findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
+    (findings, no_engine)
+}
+
+/// Lets the engine read the rules files.
+fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(), String> {
+    let numbered: Vec<(usize, &File)> = files.iter().enumerate().filter(|(_, file)| file.is_rules()).collect();
+    let rules: Vec<Rules> = numbered
+        .iter()
+        .map(|(_, file)| Rules { path: file.source.name().to_owned(), bytes: file.bytes.clone() })
+        .collect();
+    if rules.is_empty() {
+        return Ok(());
+    }
+    let engine = Engine::start(&rules)?;
+    for ((number, file), loaded) in numbered.iter().zip(engine.loaded()) {
+        let Some(error) = &loaded.error else { continue };
+        let code = match target.javascript {
+            JavaScript::Duktape if error.starts_with("SyntaxError") => &codes::PG001,
+            JavaScript::Duktape => &codes::PG002,
+            _ => &codes::PG003,
+        };
+        let span = line_in(error).map(|line| line_span(&file.source, line));
+        findings.push(Finding { code, file: *number, span, message: error.clone() });
+    }
+    for (path, why) in engine.cut() {
+        let file = numbered.iter().find(|(_, file)| file.source.name() == path).map_or(0, |(number, _)| *number);
+        findings.push(Finding { code: &codes::PG004, file, span: None, message: format!("run here, {why}") });
+    }
+    Ok(())
+}
+
+/// The line in a message of Duktape.
+fn line_in(error: &str) -> Option<usize> {
+    error.rsplit_once("(line ")?.1.split_once(')')?.0.parse().ok().filter(|line| *line > 0)
+}
+
+/// The bytes of a line, counted from 1, without the blanks around it.
+#[must_use]
+pub fn line_span(source: &Source, line: usize) -> Range<usize> {
+    let text = source.text();
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = text.get(start..).unwrap_or_default();
+    let content = rest.lines().next().unwrap_or_default();
+    let from = start + content.len() - content.trim_start().len();
+    let to = from + content.trim().len();
+    if from == to { start..(start + 1).min(text.len()) } else { from..to }
+}
+
+#[cfg(test)]
+#[path = "lint/tests.rs"]
+mod tests;

@@ -1,0 +1,293 @@
+//! Mistakes that a rules file compiles with.
+
+use std::ops::Range;
+
+use super::codes::{self, Code};
+use super::script::{Kind, Token, tokens};
+use super::{File, Finding};
+use crate::target::{JavaScript, Target};
+use crate::verdict::Word;
+
+const RESULTS: [&str; 7] = ["NO", "YES", "AUTH_SELF", "AUTH_SELF_KEEP", "AUTH_ADMIN", "AUTH_ADMIN_KEEP", "NOT_HANDLED"];
+/// What every object has besides is not named in a rule by mistake.
+const SUBJECT: [&str; 15] = [
+    "pid",
+    "user",
+    "groups",
+    "seat",
+    "session",
+    "local",
+    "active",
+    "system_unit",
+    "no_new_privileges",
+    "uid",
+    "isInGroup",
+    "isInNetGroup",
+    "toString",
+    "hasOwnProperty",
+    "constructor",
+];
+const ACTION: [&str; 5] = ["lookup", "toString", "hasOwnProperty", "isPrototypeOf", "valueOf"];
+/// Names that Duktape 2.7 does not have.
+const MISSING: [&str; 6] = ["Set", "Map", "WeakMap", "WeakSet", "Promise", "BigInt"];
+/// Functions that it does not have, with what they would be of.
+const MISSING_OF: [(&str, &str); 6] = [
+    ("Object", "values"),
+    ("Object", "entries"),
+    ("Object", "fromEntries"),
+    ("Array", "from"),
+    ("Array", "of"),
+    ("String", "raw"),
+];
+/// Methods that it does not have of anything.
+const MISSING_METHODS: [&str; 9] =
+    ["padStart", "padEnd", "replaceAll", "matchAll", "trimStart", "trimEnd", "flatMap", "findIndex", "copyWithin"];
+
+/// Looks through one file.
+#[must_use]
+pub fn lint(file: &File, target: Target) -> Vec<Finding> {
+    let script = Script { tokens: tokens(file.source.text()), source: file.source.text() };
+    let mut findings = Vec::new();
+    let name = file.source.name().rsplit('/').next().unwrap_or_default();
+    if name.split('-').next().is_some_and(|digits| digits.len() > 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        let message = format!("{name} sorts before a name with two digits, such as 50-x.rules");
+        findings.push(Finding { code: &codes::PG020, file: 0, span: None, message });
+    }
+    for place in 0..script.tokens.len() {
+        script.results(place, &mut findings);
+        if target.javascript == JavaScript::Duktape {
+            script.missing(place, &mut findings);
+        }
+    }
+    for rule in script.rules() {
+        script.rule(&rule, &mut findings);
+    }
+    findings
+}
+
+struct Script<'a> {
+    tokens: Vec<Token>,
+    source: &'a str,
+}
+
+/// A function that is given to addRule: its tokens, and those of functions inside it.
+struct Rule {
+    body: Range<usize>,
+    inner: Vec<Range<usize>>,
+    parameters: Vec<String>,
+}
+
+impl Script<'_> {
+    fn word(&self, place: usize) -> &str {
+        let Some(token) = self.tokens.get(place).filter(|token| token.kind == Kind::Word) else { return "" };
+        self.source.get(token.span.clone()).unwrap_or_default()
+    }
+
+    fn sign(&self, place: usize) -> Option<char> {
+        match self.tokens.get(place)?.kind {
+            Kind::Sign(sign) => Some(sign),
+            _ => None,
+        }
+    }
+
+    fn text(&self, place: usize) -> Option<&str> {
+        match &self.tokens.get(place)?.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn find(
+        &self,
+        findings: &mut Vec<Finding>,
+        code: &'static Code,
+        from: usize,
+        to: usize,
+        message: impl Into<String>,
+    ) {
+        let start = self.tokens.get(from).map_or(0, |token| token.span.start);
+        let end = self.tokens.get(to).map_or(self.source.len(), |token| token.span.end);
+        findings.push(Finding::at(code, start..end.max(start), message));
+    }
+
+    /// The place of the bracket that closes the one at `place`.
+    fn closing(&self, place: usize) -> usize {
+        let mut depth = 0_usize;
+        for at in place..self.tokens.len() {
+            match self.sign(at) {
+                Some('(' | '[' | '{') => depth += 1,
+                Some(')' | ']' | '}') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                return at;
+            }
+        }
+        self.tokens.len()
+    }
+
+    /// Parameters and body of the function whose keyword is at `place`.
+    fn function(&self, place: usize) -> Option<(Range<usize>, Range<usize>)> {
+        let open = (place + 1..place + 3).find(|at| self.sign(*at) == Some('('))?;
+        let close = self.closing(open);
+        (self.sign(close + 1) == Some('{')).then(|| (open + 1..close, close + 2..self.closing(close + 1)))
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        let begins = |place: &usize| {
+            self.word(*place) == "addRule" && self.sign(place + 1) == Some('(') && self.word(place + 2) == "function"
+        };
+        let rule = |place: usize| {
+            let (parameters, body) = self.function(place + 2)?;
+            let functions = body.clone().filter(|at| self.word(*at) == "function");
+            let inner = functions.filter_map(|at| self.function(at)).map(|(_, body)| body).collect();
+            let parameters = parameters.map(|at| self.word(at).to_owned()).filter(|name| !name.is_empty()).collect();
+            Some(Rule { body, inner, parameters })
+        };
+        (0..self.tokens.len()).filter(begins).filter_map(rule).collect()
+    }
+
+    fn results(&self, place: usize, findings: &mut Vec<Finding>) {
+        let named = self.word(place) == "polkit"
+            && self.sign(place + 1) == Some('.')
+            && self.word(place + 2) == "Result"
+            && self.sign(place + 3) == Some('.');
+        let name = self.word(place + 4);
+        if named && !name.is_empty() && !RESULTS.contains(&name) {
+            self.find(findings, &codes::PG012, place, place + 4, format!("there is no polkit.Result.{name}"));
+        }
+    }
+
+    fn missing(&self, place: usize, findings: &mut Vec<Finding>) {
+        let name = self.word(place);
+        let guarded =
+            |name: &str| (0..self.tokens.len()).any(|at| self.word(at) == "typeof" && self.word(at + 1) == name);
+        let is_property = place > 0 && self.sign(place - 1) == Some('.');
+        if MISSING.contains(&name) && place > 0 && self.word(place - 1) == "new" && !guarded(name) {
+            self.find(findings, &codes::PG019, place - 1, place, format!("Duktape has no {name}"));
+        }
+        if self.sign(place + 1) == Some('.')
+            && !is_property
+            && MISSING_OF.contains(&(name, self.word(place + 2)))
+            && self.sign(place + 3) == Some('(')
+        {
+            self.find(
+                findings,
+                &codes::PG019,
+                place,
+                place + 2,
+                format!("Duktape has no {name}.{}", self.word(place + 2)),
+            );
+        }
+        if is_property && MISSING_METHODS.contains(&name) && self.sign(place + 1) == Some('(') {
+            self.find(findings, &codes::PG019, place, place, format!("Duktape has no method {name}()"));
+        }
+    }
+
+    fn rule(&self, rule: &Rule, findings: &mut Vec<Finding>) {
+        let name =
+            |number: usize, usual: &str| rule.parameters.get(number).cloned().unwrap_or_else(|| usual.to_owned());
+        let (action, subject) = (name(0, "action"), name(1, "subject"));
+        let lookups: Vec<usize> = rule
+            .body
+            .clone()
+            .filter(|at| self.word(*at) == action && self.sign(at + 1) == Some('.') && self.word(at + 2) == "lookup")
+            .collect();
+        let mut session_noted = false;
+        for at in rule.body.clone() {
+            let own = !rule.inner.iter().any(|inner| inner.contains(&at));
+            if self.word(at) == "return" && own {
+                self.returned(at + 1, &subject, findings);
+            }
+            let property = self.word(at + 2);
+            let is_object = self.sign(at + 1) == Some('.') && (at == 0 || self.sign(at - 1) != Some('.'));
+            if is_object && self.word(at) == action && self.sign(at + 3) == Some('(') && !ACTION.contains(&property) {
+                self.find(findings, &codes::PG014, at, at + 2, format!("{action} has no method {property}()"));
+            }
+            if is_object && self.word(at) == subject && !property.is_empty() {
+                let assigned = self.sign(at + 3) == Some('=') && self.sign(at + 4) != Some('=');
+                if !SUBJECT.contains(&property) && !assigned {
+                    self.find(findings, &codes::PG015, at, at + 2, format!("{subject} has no {property}"));
+                }
+                if matches!(property, "local" | "active") && !session_noted {
+                    session_noted = true;
+                    self.find(
+                        findings,
+                        &codes::PG018,
+                        at,
+                        at + 2,
+                        format!("{subject}.{property} is false for every service"),
+                    );
+                }
+            }
+            if self.word(at) == "polkit" && self.sign(at + 1) == Some('.') && self.word(at + 2) == "spawn" {
+                let guarded =
+                    rule.body.clone().take_while(|before| *before < at).any(|before| self.word(before) == "try");
+                if !guarded {
+                    self.find(findings, &codes::PG021, at, at + 2, "an exception of polkit.spawn() is not caught");
+                }
+            }
+        }
+        for at in &lookups {
+            let close = self.closing(at + 3);
+            let key = self.text(at + 4);
+            let tested =
+                |other: &&usize| self.text(**other + 4) == key && self.sign(self.closing(**other + 3) + 1) != Some('.');
+            if self.sign(close + 1) == Some('.') && key.is_some() && !lookups.iter().any(|other| tested(&other)) {
+                let message =
+                    format!("the detail `{}` is used without a test that it is there", key.unwrap_or_default());
+                self.find(findings, &codes::PG013, *at, close + 2, message);
+            }
+        }
+        self.asking(rule, !lookups.is_empty(), findings);
+    }
+
+    fn asking(&self, rule: &Rule, has_lookup: bool, findings: &mut Vec<Finding>) {
+        let api = rule.body.clone().any(|at| self.text(at).is_some_and(|text| text.starts_with("org.libvirt.api.")));
+        let manage =
+            rule.body.clone().any(|at| self.text(at).is_some_and(|text| text.starts_with("org.libvirt.unix.")));
+        for at in rule.body.clone() {
+            let word = self
+                .text(at)
+                .and_then(Word::parse)
+                .map_or_else(|| self.word(at).to_lowercase(), |word| word.to_string());
+            if has_lookup && matches!(word.as_str(), "auth_self_keep" | "auth_admin_keep") {
+                self.find(findings, &codes::PG016, at, at, "this answer is kept for the action, whatever its details");
+            }
+            if api && !manage && word.starts_with("auth_") && Word::parse(&word).is_some() {
+                self.find(findings, &codes::PG017, at, at, "for org.libvirt.api.* this is a refusal");
+            }
+        }
+    }
+
+    /// What stands after a `return` of the rule itself.
+    fn returned(&self, at: usize, subject: &str, findings: &mut Vec<Finding>) {
+        let ends = |place: usize| matches!(self.sign(place), Some(';' | '}'));
+        if let Some(text) = self.text(at)
+            && ends(at + 1)
+            && !text.is_empty()
+            && Word::parse(text).is_none()
+        {
+            self.find(findings, &codes::PG011, at, at, format!("`{text}` is not a result"));
+        }
+        let word = self.word(at);
+        let number = word.parse::<u64>().is_ok_and(|number| number > 0);
+        let mut wrong =
+            |to: usize, what: &str| self.find(findings, &codes::PG010, at, to, format!("{what} is returned"));
+        if (word == "true" || number) && ends(at + 1) {
+            wrong(at, word);
+        } else if word == "new" && !self.word(at + 1).is_empty() {
+            wrong(at + 1, "an object");
+        } else if matches!(self.sign(at), Some('[' | '{')) && ends(self.closing(at) + 1) {
+            wrong(self.closing(at), "an object");
+        } else if word == subject && self.sign(at + 1) == Some('.') {
+            let property = self.word(at + 2);
+            if matches!(property, "local" | "active") && ends(at + 3) {
+                wrong(at + 2, "true or false");
+            } else if property.starts_with("isIn") && ends(self.closing(at + 3) + 1) {
+                wrong(self.closing(at + 3), "true or false");
+            }
+        }
+    }
+}

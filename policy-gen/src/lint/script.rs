@@ -1,0 +1,108 @@
+//! JavaScript, cut into words: enough to find a call or a return, and no more.
+
+use std::ops::Range;
+
+/// What a token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A name, a keyword or a number.
+    Word,
+    /// A string, with its text.
+    Text(String),
+    /// A regular expression or a template.
+    Other,
+    /// One character of punctuation.
+    Sign(char),
+}
+
+/// A token and its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// Where.
+    pub span: Range<usize>,
+}
+
+/// Cuts a script. What is not JavaScript comes out as something; that it does not compile is for the engine to say.
+#[must_use]
+pub fn tokens(source: &str) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut rest = source;
+    // After a value a slash divides, else it begins a regular expression.
+    let mut after_value = false;
+    while let Some(first) = rest.chars().next() {
+        let start = source.len() - rest.len();
+        let skip = |count: usize| rest.get(count..).unwrap_or_default();
+        let (kind, length) = if first.is_whitespace() || first == '\u{feff}' {
+            rest = skip(first.len_utf8());
+            continue;
+        } else if rest.starts_with("//") {
+            rest = skip(rest.find('\n').unwrap_or(rest.len()));
+            continue;
+        } else if rest.starts_with("/*") {
+            rest = skip(rest.find("*/").map_or(rest.len(), |end| end + 2));
+            continue;
+        } else if is_letter(first) {
+            (Kind::Word, rest.find(|c| !is_letter(c)).unwrap_or(rest.len()))
+        } else if matches!(first, '"' | '\'') {
+            let (text, length) = text(rest, first);
+            (Kind::Text(text), length)
+        } else if first == '`' {
+            (Kind::Other, closed_by(rest, '`', false))
+        } else if first == '/' && !after_value {
+            (Kind::Other, closed_by(rest, '/', true))
+        } else {
+            (Kind::Sign(first), first.len_utf8())
+        };
+        let word = rest.get(..length).unwrap_or_default();
+        after_value = match &kind {
+            Kind::Word => {
+                !matches!(word, "return" | "typeof" | "case" | "in" | "of" | "delete" | "void" | "throw" | "new")
+            }
+            Kind::Text(_) | Kind::Other => true,
+            Kind::Sign(sign) => matches!(sign, ')' | ']' | '}'),
+        };
+        rest = skip(length);
+        tokens.push(Token { kind, span: start..start + length });
+    }
+    tokens
+}
+
+fn is_letter(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '_' | '$')
+}
+
+/// A string's text and how many bytes it takes with its quotes. An escape stands for what follows it.
+fn text(source: &str, quote: char) -> (String, usize) {
+    let mut text = String::new();
+    let mut characters = source.char_indices().skip(1);
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => text.extend(characters.next().map(|(_, escaped)| escaped)),
+            '\n' => return (text, at),
+            _ if character == quote => return (text, at + 1),
+            _ => text.push(character),
+        }
+    }
+    (text, source.len())
+}
+
+/// How many bytes something takes up to its closing sign, which a backslash hides.
+fn closed_by(source: &str, sign: char, on_one_line: bool) -> usize {
+    let mut in_class = false;
+    let mut characters = source.char_indices().skip(1);
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => {
+                characters.next();
+            }
+            '\n' if on_one_line => return at,
+            '[' => in_class = on_one_line,
+            ']' => in_class = false,
+            _ if character == sign && !in_class => return at + 1,
+            _ => {}
+        }
+    }
+    source.len()
+}

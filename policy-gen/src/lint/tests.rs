@@ -1,0 +1,200 @@
+use super::*;
+use crate::target::Pkla;
+
+fn target(version: u32) -> Target {
+    let javascript = if version >= 126 { JavaScript::Duktape } else { JavaScript::Mozilla };
+    let pkla = if version < 106 { Pkla::Native } else { Pkla::Compat };
+    Target { version: Version(version), pkla, javascript }
+}
+
+fn found(name: &str, text: &str, version: u32) -> Vec<(&'static str, usize)> {
+    let file = File::new(name, text.as_bytes().to_vec());
+    let findings =
+        if file.is_rules() { rules::lint(&file, target(version)) } else { pkla::lint(&file, target(version)) };
+    findings
+        .iter()
+        .map(|finding| {
+            let line = finding.span.as_ref().map_or(0, |span| file.source.position(span.start).0);
+            (finding.code.id, line)
+        })
+        .collect()
+}
+
+/// The codes of a rule whose body begins in line 2.
+fn rule(body: &str) -> Vec<(&'static str, usize)> {
+    found("10-x.rules", &format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n"), 126)
+}
+
+const CLEAN: [(&str, usize); 0] = [];
+
+#[test]
+fn codes_are_numbered_in_order_and_each_is_there_once() {
+    let ids: Vec<&str> = codes::ALL.iter().map(|code| code.id).collect();
+    assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
+    assert!(codes::find("pg012").is_some() && codes::find("PG999").is_none());
+}
+
+#[test]
+fn pg010_returns_that_are_no_text() {
+    for wrong in ["true", "1", "[\"yes\"]", "{a: 1}", "new String(\"yes\")", "subject.isInGroup(\"a\")"] {
+        assert_eq!(rule(&format!("return {wrong};")), [("PG010", 2)], "{wrong}");
+    }
+    for right in [
+        "return;",
+        "return null;",
+        "return 0;",
+        "return false;",
+        "return \"yes\";",
+        "return [\"yes\"][0];",
+        "return {a: \"yes\"}[action.id];",
+        "return subject.isInGroup(\"a\") ? \"yes\" : null;",
+        "return subject.isInGroup(\"a\") && \"yes\";",
+        "var f = function () { return true; }; return f() ? \"yes\" : null;",
+        "return [1].some(function () { return true; }) ? \"yes\" : null;",
+    ] {
+        assert_eq!(rule(right), CLEAN, "{right}");
+    }
+    // Nobody but polkit minds what another function returns.
+    assert_eq!(found("a.rules", "function helper() { return true; }\n", 126), CLEAN);
+}
+
+#[test]
+fn pg011_texts_that_are_no_result() {
+    assert_eq!(rule("return \"YES\";"), [("PG011", 2)]);
+    assert_eq!(rule("return 'yes ';"), [("PG011", 2)]);
+    assert_eq!(rule("return \"auth_admin\";"), CLEAN);
+    assert_eq!(rule("return \"\";"), CLEAN);
+}
+
+#[test]
+fn pg012_names_that_polkit_result_does_not_have() {
+    assert_eq!(rule("return polkit.Result.Yes;"), [("PG012", 2)]);
+    assert_eq!(rule("return polkit.Result.NOT_HANDLED || polkit.Result.YES;"), CLEAN);
+    assert_eq!(rule("// polkit.Result.Yes\nvar text = \"polkit.Result.Yes\", pattern = /polkit.Result.Yes/;"), CLEAN);
+}
+
+#[test]
+fn pg013_details_that_are_used_without_a_test() {
+    assert_eq!(rule("if (action.lookup(\"unit\").indexOf(\"a\") == 0) { return \"yes\"; }"), [("PG013", 2)]);
+    assert_eq!(
+        rule("if (action.lookup(\"unit\") && action.lookup(\"unit\").indexOf(\"a\") == 0) { return \"yes\"; }"),
+        CLEAN
+    );
+    assert_eq!(rule("if (action.lookup(\"unit\") == \"a\") { return \"yes\"; }"), CLEAN);
+}
+
+#[test]
+fn pg014_methods_that_action_does_not_have() {
+    assert_eq!(rule("if (action.startsWith(\"org.\")) { return \"yes\"; }"), [("PG014", 2)]);
+    assert_eq!(rule("if (action.id.indexOf(\"org.\") == 0) { polkit.log(action.toString()); }"), CLEAN);
+    // The parameters may have other names.
+    let renamed = "polkit.addRule(function (a, s) { if (a.match(/x/) && s.inactive) { return \"yes\"; } });";
+    assert_eq!(found("a.rules", renamed, 126), [("PG014", 1), ("PG015", 1)]);
+}
+
+#[test]
+fn pg015_properties_that_subject_does_not_have() {
+    assert_eq!(rule("if (subject.inactive) { return \"yes\"; }"), [("PG015", 2)]);
+    assert_eq!(
+        rule("subject.seen = 1; if (subject.user == \"a\" && subject.groups.length) { return \"yes\"; }"),
+        CLEAN
+    );
+}
+
+#[test]
+fn pg016_kept_answers_that_depend_on_details() {
+    assert_eq!(rule("if (action.lookup(\"unit\") == \"a\") { return polkit.Result.AUTH_ADMIN_KEEP; }"), [("PG016", 2)]);
+    assert_eq!(rule("if (action.lookup(\"unit\") == \"a\") { return polkit.Result.AUTH_ADMIN; }"), CLEAN);
+    assert_eq!(rule("return polkit.Result.AUTH_ADMIN_KEEP;"), CLEAN);
+}
+
+#[test]
+fn pg017_passwords_that_libvirt_cannot_ask_for() {
+    assert_eq!(rule("if (action.id == \"org.libvirt.api.domain.start\") { return \"auth_self\"; }"), [("PG017", 2)]);
+    assert_eq!(rule("if (action.id == \"org.libvirt.api.domain.start\") { return \"yes\"; }"), CLEAN);
+    assert_eq!(rule("if (action.id == \"org.libvirt.unix.manage\") { return \"auth_self\"; }"), CLEAN);
+}
+
+#[test]
+fn pg018_sessions_that_a_service_does_not_have() {
+    assert_eq!(rule("if (subject.local && subject.active) { return \"yes\"; }"), [("PG018", 2)]);
+    assert_eq!(rule("if (subject.session) { return \"yes\"; }"), CLEAN);
+}
+
+#[test]
+fn pg019_names_that_duktape_does_not_have() {
+    for wrong in ["new Set([1])", "Object.values(subject)", "Array.from(subject.groups)", "\"a\".padStart(3)"] {
+        assert_eq!(rule(&format!("var x = {wrong};")), [("PG019", 2)], "{wrong}");
+    }
+    assert_eq!(rule("var x = Object.keys(subject), Map = 1, y = a.values();"), CLEAN);
+    assert_eq!(rule("var x = typeof Set == \"function\" ? new Set() : null;"), CLEAN);
+    assert_eq!(found("a.rules", "var x = new Set();", 115), CLEAN);
+}
+
+#[test]
+fn pg020_names_that_sort_too_early() {
+    assert_eq!(found("d/100-libvirt-acl.rules", "", 126), [("PG020", 0)]);
+    assert_eq!(found("d/50-libvirt-acl.rules", "", 126), CLEAN);
+}
+
+#[test]
+fn pg021_programs_whose_failure_is_not_caught() {
+    assert_eq!(rule("polkit.spawn([\"/bin/true\"]);"), [("PG021", 2)]);
+    assert_eq!(rule("try { polkit.spawn([\"/bin/true\"]); } catch (error) { return null; }"), CLEAN);
+}
+
+const ENTRY: &str =
+    "[a]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=yes\nResultInactive=yes\nResultActive=yes\n";
+
+/// The codes of a pkla file, with the entry changed.
+fn entry(from: &str, to: &str) -> Vec<(&'static str, usize)> {
+    assert!(ENTRY.contains(from));
+    found("x.pkla", &ENTRY.replace(from, to), 122)
+}
+
+#[test]
+fn a_right_pkla_entry_has_no_code() {
+    assert_eq!(entry("", ""), CLEAN);
+    assert_eq!(entry("bob", "bob;unix-group:ops;unix-netgroup:n;unix-user:w*;default"), CLEAN);
+    assert_eq!(found("x.pkla", "", 122), CLEAN);
+}
+
+#[test]
+fn pg030_and_pg031_what_is_dropped() {
+    assert_eq!(entry("[a]\n", "[a]\n; comment\n"), [("PG030", 2)]);
+    assert_eq!(entry("Action=org.example.*", "Action=org.a;\n   org.b;"), [("PG030", 4)]);
+    assert_eq!(entry("ResultAny=yes", "ResultAny=yes "), [("PG031", 4)]);
+    assert_eq!(entry("Identity=unix-user:bob\n", ""), [("PG031", 1)]);
+    assert_eq!(entry("[a]\n", "[a]\n# comment\n"), CLEAN);
+}
+
+#[test]
+fn pg032_identities_that_nobody_has() {
+    for wrong in ["unix-user:bob; unix-user:eve", "unix-user:33", "\"unix-user:bob\"", "unix-user:[ab]ob", "bob"] {
+        assert_eq!(entry("unix-user:bob", wrong), [("PG032", 2)], "{wrong}");
+    }
+    assert_eq!(found("x.pkla", &ENTRY.replace("unix-user:bob", "default"), 105), [("PG032", 2)]);
+    assert_eq!(entry("org.example.*", "org.a ;org.b"), [("PG032", 3)]);
+}
+
+#[test]
+fn pg033_entries_of_one_name() {
+    assert_eq!(found("x.pkla", &format!("{ENTRY}{ENTRY}"), 122), [("PG033", 7)]);
+    assert_eq!(found("x.pkla", &format!("{ENTRY}{}", ENTRY.replace("[a]", "[b]")), 122), CLEAN);
+}
+
+#[test]
+fn pg034_to_pg036_everybody_no_service_and_keys_that_nothing_reads() {
+    assert_eq!(entry("unix-user:bob", "unix-user:*"), [("PG034", 2)]);
+    assert_eq!(found("x.pkla", &ENTRY.replace("unix-user:bob", "*").replace("=yes", "=no"), 122), CLEAN);
+    assert_eq!(entry("ResultAny=yes\n", ""), [("PG035", 1)]);
+    assert_eq!(entry("ResultAny=yes\n", "ResultAny=yes\nResultsAny=yes\n"), [("PG036", 5)]);
+}
+
+#[test]
+fn pg037_results_that_a_later_entry_takes_away() {
+    let later =
+        |result: &str| format!("{ENTRY}[b]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=no\n{result}");
+    assert_eq!(found("x.pkla", &later("ResultActive=no\n"), 122), [("PG037", 1)]);
+    assert_eq!(found("x.pkla", &later("ResultInactive=no\nResultActive=no\n"), 122), CLEAN);
+}

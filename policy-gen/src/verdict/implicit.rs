@@ -1,0 +1,216 @@
+//! Implicit authorizations: what `.policy` files say, as polkitd reads them.
+//!
+//! polkitd reads them piece by piece, with expat: a mistake ends the file there, and what stood before it stays. The text of
+//! `allow_any` and its like must come in one piece, which a line break or an entity prevents.
+
+use std::collections::BTreeMap;
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use super::word::{PerSession, Word};
+
+/// As deep as polkitd lets elements be nested.
+const DEPTH_MAX: usize = 32;
+
+/// A registered action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// Its id.
+    pub id: String,
+    /// The line of its element, from 1.
+    pub line: usize,
+    /// What it is, in English.
+    pub description: String,
+    /// Its answers.
+    pub results: PerSession<Word>,
+    /// Its annotations by key.
+    pub annotations: BTreeMap<String, String>,
+    /// The actions that it implies: who may do this one may do those.
+    pub implies: Vec<String>,
+}
+
+/// The actions of a file, and why it ends early, with the line.
+#[must_use]
+pub fn parse(bytes: &[u8]) -> (Vec<Action>, Option<(usize, String)>) {
+    // To polkitd a file ends at a NUL.
+    let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let mut state = State::default();
+    let mut reader = Reader::from_reader(bytes);
+    reader.config_mut().expand_empty_elements = true;
+    let mut line = 1;
+    let mut seen = 0;
+    loop {
+        let event = reader.read_event();
+        let at = usize::try_from(reader.buffer_position()).unwrap_or(bytes.len()).min(bytes.len());
+        line += bytes.get(seen..at).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
+        seen = at.max(seen);
+        let done = match event {
+            Ok(Event::Eof) if state.stack.is_empty() && state.had_root => return (state.actions, None),
+            Ok(Event::Eof) => Err("the file ends too early".to_owned()),
+            Ok(event) => state.take(&event, line),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = done {
+            return (state.actions, Some((line, why)));
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Unknown,
+    Config,
+    Action,
+    Defaults,
+    Any,
+    Inactive,
+    Active,
+    Annotate,
+    Description,
+}
+
+#[derive(Default)]
+struct State {
+    stack: Vec<Place>,
+    had_root: bool,
+    action: Option<Action>,
+    annotation: String,
+    actions: Vec<Action>,
+}
+
+impl State {
+    fn take(&mut self, event: &Event<'_>, line: usize) -> Result<(), String> {
+        match event {
+            Event::Start(start) => self.start(start, line),
+            Event::End(_) => {
+                self.end();
+                Ok(())
+            }
+            Event::Text(text) => {
+                let text: &str = text;
+                if self.stack.is_empty() {
+                    return if text.trim_ascii().is_empty() || text == "\u{feff}" {
+                        Ok(())
+                    } else {
+                        Err("there is text outside of the element".to_owned())
+                    };
+                }
+                // expat hands out each line break by itself.
+                text.split_inclusive('\n').try_for_each(|part| {
+                    let (rest, end) = part.strip_suffix('\n').map_or((part, ""), |rest| (rest, "\n"));
+                    [rest.strip_suffix('\r').unwrap_or(rest), end].into_iter().try_for_each(|piece| self.text(piece))
+                })
+            }
+            Event::CData(text) => self.text(text),
+            Event::GeneralRef(reference) => match reference.resolve_char_ref() {
+                Ok(Some(character)) => self.text(character.encode_utf8(&mut [0; 4])),
+                Ok(None) => {
+                    let character = match &**reference {
+                        "lt" => "<",
+                        "gt" => ">",
+                        "amp" => "&",
+                        "quot" => "\"",
+                        "apos" => "'",
+                        _ => return Err("there is no such entity".to_owned()),
+                    };
+                    self.text(character)
+                }
+                Err(error) => Err(error.to_string()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn start(&mut self, start: &BytesStart<'_>, line: usize) -> Result<(), String> {
+        if self.stack.is_empty() && std::mem::replace(&mut self.had_root, true) {
+            return Err("there is a second element beside the first".to_owned());
+        }
+        if self.stack.len() >= DEPTH_MAX {
+            return Err("elements are nested too deeply".to_owned());
+        }
+        let attributes = attributes(start)?;
+        let name = start.name();
+        let place = match (self.stack.last(), name.as_ref()) {
+            (None, "policyconfig") => Place::Config,
+            (Some(Place::Config), "action") => {
+                let [(key, id)] = attributes.as_slice() else {
+                    return Err("<action> must have the attribute id and no other".to_owned());
+                };
+                if key != "id" {
+                    return Err("<action> must have the attribute id and no other".to_owned());
+                }
+                let results = PerSession { any: Word::No, inactive: Word::No, active: Word::No };
+                let (description, annotations) = Default::default();
+                self.action =
+                    Some(Action { id: id.clone(), line, description, results, annotations, implies: Vec::new() });
+                Place::Action
+            }
+            (Some(Place::Action), "defaults") => Place::Defaults,
+            (Some(Place::Action), "annotate") => {
+                let [(key, value)] = attributes.as_slice() else {
+                    return Err("<annotate> must have the attribute key and no other".to_owned());
+                };
+                if key != "key" {
+                    return Err("<annotate> must have the attribute key and no other".to_owned());
+                }
+                value.clone_into(&mut self.annotation);
+                Place::Annotate
+            }
+            // With an attribute it is in another language.
+            (Some(Place::Action), "description") if attributes.is_empty() => Place::Description,
+            (Some(Place::Defaults), "allow_any") => Place::Any,
+            (Some(Place::Defaults), "allow_inactive") => Place::Inactive,
+            (Some(Place::Defaults), "allow_active") => Place::Active,
+            _ => Place::Unknown,
+        };
+        self.stack.push(place);
+        Ok(())
+    }
+
+    fn text(&mut self, piece: &str) -> Result<(), String> {
+        let (Some(place), false) = (self.stack.last(), piece.is_empty()) else { return Ok(()) };
+        let Some(action) = &mut self.action else { return Ok(()) };
+        let result = match place {
+            Place::Annotate => {
+                // The last piece is what stays.
+                action.annotations.insert(self.annotation.clone(), piece.to_owned());
+                return Ok(());
+            }
+            Place::Description => {
+                action.description.push_str(piece);
+                return Ok(());
+            }
+            Place::Any => &mut action.results.any,
+            Place::Inactive => &mut action.results.inactive,
+            Place::Active => &mut action.results.active,
+            _ => return Ok(()),
+        };
+        *result = Word::parse(piece).ok_or_else(|| format!("`{piece}` is not a result"))?;
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if self.stack.pop() == Some(Place::Action)
+            && let Some(mut action) = self.action.take()
+        {
+            let implied = action.annotations.get("org.freedesktop.policykit.imply").map_or("", String::as_str);
+            action.implies = implied.split(' ').filter(|id| !id.is_empty()).map(str::to_owned).collect();
+            self.actions.push(action);
+        }
+    }
+}
+
+fn attributes(start: &BytesStart<'_>) -> Result<Vec<(String, String)>, String> {
+    let mut found = Vec::new();
+    for attribute in start.attributes() {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        let value = quick_xml::escape::unescape(&attribute.value).map_err(|error| error.to_string())?;
+        found.push((attribute.key.as_ref().to_owned(), value.into_owned()));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+#[path = "implicit_tests.rs"]
+mod tests;

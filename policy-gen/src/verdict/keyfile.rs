@@ -1,0 +1,143 @@
+//! GLib's key files, as `GKeyFile` reads them with no flags (glib 2.66 to 2.84): what a pkla file is written in.
+//!
+//! Bytes, not text: a Latin-1 letter in a comment does no harm, and one in a value drops that value's entry.
+
+use std::collections::BTreeMap;
+
+/// A group with its keys; of a key given twice the last value counts, and two groups of one name are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The name between the brackets.
+    pub name: String,
+    /// The line of its first header, from 1.
+    pub line: usize,
+    /// The line of a second header of the same name.
+    pub merged_at: Option<usize>,
+    /// Key and raw value, with the line.
+    pub keys: BTreeMap<Vec<u8>, (Vec<u8>, usize)>,
+}
+
+/// Why the whole file is dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// The groups of a file in their order.
+///
+/// # Errors
+/// One line that is not understood drops the file.
+pub fn parse(bytes: &[u8]) -> Result<Vec<Group>, Broken> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut current = None;
+    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // To C a line ends at a NUL.
+        let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
+        let line = trim_start(line);
+        let number = number + 1;
+        let broken = |why| Broken { line: number, why };
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        if let Some(name) = header(line) {
+            let name = name.ok_or(broken("this is no name of a group"))?;
+            let name = String::from_utf8_lossy(name).into_owned();
+            let place = groups.iter().position(|group| group.name == name);
+            if let Some(group) = place.and_then(|place| groups.get_mut(place)) {
+                group.merged_at.get_or_insert(number);
+            } else {
+                groups.push(Group { name, line: number, merged_at: None, keys: BTreeMap::new() });
+            }
+            current = Some(place.unwrap_or(groups.len() - 1));
+            continue;
+        }
+        let equals = line.iter().position(|byte| *byte == b'=').filter(|at| *at > 0);
+        let Some((key, value)) = equals.and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?))) else {
+            return Err(broken("this is no comment, no [group] and no key=value"));
+        };
+        let Some(group) = current.and_then(|place: usize| groups.get_mut(place)) else {
+            return Err(broken("a key=value stands before the first [group]"));
+        };
+        let key = key.trim_ascii_end();
+        if !is_key(key) {
+            return Err(broken("this is no name of a key"));
+        }
+        let value = trim_start(value);
+        if current == Some(0) && key == b"Encoding" && !value.eq_ignore_ascii_case(b"UTF-8") {
+            return Err(broken("the file says that it is not in UTF-8"));
+        }
+        group.keys.insert(key.to_vec(), (value.to_vec(), number));
+    }
+    Ok(groups)
+}
+
+/// As `g_ascii_isspace`, which knows the vertical tab, too.
+fn trim_start(line: &[u8]) -> &[u8] {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\r');
+    let start = line.iter().position(|byte| !blank(byte)).unwrap_or(line.len());
+    line.get(start..).unwrap_or_default()
+}
+
+/// The name of a line that is a header: none within, if it is not one that a group may have.
+fn header(line: &[u8]) -> Option<Option<&[u8]>> {
+    let inside = line.strip_prefix(b"[")?;
+    let end = inside.iter().position(|byte| *byte == b']')?;
+    let (name, rest) = inside.split_at_checked(end)?;
+    if !rest.get(1..)?.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
+        return None;
+    }
+    let fits = !name.is_empty() && !name.iter().any(|byte| *byte == b'[' || byte.is_ascii_control());
+    Some(fits.then_some(name))
+}
+
+/// `g_key_file_is_key_name`: anything but `=`, `[` and `]`, without a blank at an end, and perhaps a locale in brackets.
+fn is_key(key: &[u8]) -> bool {
+    let end = key.iter().position(|byte| matches!(byte, b'[' | b']')).unwrap_or(key.len());
+    let Some((name, locale)) = key.split_at_checked(end) else { return false };
+    if name.is_empty() || name.starts_with(b" ") || name.ends_with(b" ") {
+        return false;
+    }
+    let Some(locale) = locale.strip_prefix(b"[") else { return locale.is_empty() };
+    let Some(locale) = locale.strip_suffix(b"]") else { return false };
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@') || *byte > 0x7f;
+    locale.iter().all(letter)
+}
+
+/// A value as a list (`g_key_file_get_string_list`).
+///
+/// # Errors
+/// It is not UTF-8, or has an escape that there is not.
+pub fn list(value: &[u8]) -> Result<Vec<String>, &'static str> {
+    let text = std::str::from_utf8(value).map_err(|_| "it is not UTF-8")?;
+    let mut items = Vec::new();
+    let mut item = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => item.push(match characters.next() {
+                Some('s') => ' ',
+                Some('n') => '\n',
+                Some('t') => '\t',
+                Some('r') => '\r',
+                Some('\\') => '\\',
+                Some(';') => ';',
+                Some(_) => return Err("there is no such escape: `\\` stands before s, n, t, r, ; and \\ only"),
+                None => return Err("it ends in a `\\`"),
+            }),
+            ';' => items.push(std::mem::take(&mut item)),
+            _ => item.push(character),
+        }
+    }
+    if !item.is_empty() {
+        items.push(item);
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+#[path = "keyfile_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+//! What is said between this program and `polkit-policy-gen-js`: a line of JSON for each message, in both directions.
+//!
+//! First every [`Load`], each followed by that many bytes of the file, then [`Ask`] after [`Ask`]. Each gets one answer, in
+//! order: [`Loaded`], then [`Told`].
+
+use serde::{Deserialize, Serialize};
+
+/// Who may start the engine: it says so in its environment, so that nobody takes it for a command.
+pub const PROTOCOL: &str = "1";
+
+/// What the engine is sent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// A rules file; its bytes follow.
+    Load(Load),
+    /// A question to the rules that were loaded.
+    Ask(Ask),
+}
+
+/// A rules file to be run, in the order in which polkitd runs them.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Load {
+    /// Its path, for messages.
+    pub path: String,
+    /// How many bytes of it follow the line.
+    pub bytes: usize,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// Why it does not run, or not to its end, with the line. Rules that it added before that stay.
+    pub error: Option<String>,
+    /// The lines from which it added its rules; 0 where the line is not known.
+    pub lines: Vec<u32>,
+    /// What it wanted to know that nobody here knows.
+    pub unknown: Vec<String>,
+}
+
+/// One run of all rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The action's id.
+    pub action: String,
+    /// Its details.
+    pub details: Vec<(String, String)>,
+    /// The user's name, or the number of one that has none.
+    pub user: String,
+    /// The names of the user's groups.
+    pub groups: Vec<String>,
+    /// Whether the subject is in a session with a seat.
+    pub local: bool,
+    /// Whether that session is the one at the seat.
+    pub active: bool,
+    /// Whether `subject.uid` is there: from polkit 127 on.
+    pub has_uid: bool,
+    /// Its value, where that is known.
+    pub uid: Option<u32>,
+    /// Whether `subject.system_unit` is there: from polkit 124 on.
+    pub has_unit: bool,
+    /// Its value, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub unit: Option<Option<String>>,
+    /// The netgroups of the user, where they are known.
+    pub netgroups: Option<Vec<String>>,
+    /// What programs say that a rule may run with `polkit.spawn`.
+    pub programs: Vec<Program>,
+}
+
+/// A null that was written is not the same as nothing written.
+pub(super) fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}
+
+/// A program with its arguments, and what it comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// The command line.
+    pub argv: Vec<String>,
+    /// Its standard output, or the status other than 0 that it ends with.
+    pub output: Result<String, i32>,
+}
+
+/// What the rules said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// How it ended.
+    pub end: End,
+    /// The number of the rule that it ended with, over all files in their order; none if that cannot be told.
+    pub rule: Option<usize>,
+    /// What a rule wanted to know that nobody here knows.
+    pub unknown: Vec<String>,
+}
+
+/// How a run of the rules ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// No rule said anything.
+    Nothing,
+    /// A rule returned this text.
+    Text(String),
+    /// A rule threw this, which refuses: the message, and the line where the engine knows it.
+    Threw(String, Option<u32>),
+    /// A rule returned something else, which ends polkitd with this message.
+    Kills(String),
+}

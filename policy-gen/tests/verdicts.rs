@@ -1,0 +1,282 @@
+//! `explain` on trees of its own: what cannot be known is said, and what does not end is cut off.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic, in what it is helped by, too"
+)]
+
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const ACTION: &str = "org.example.run";
+
+struct Tree(tempfile::TempDir);
+
+impl Tree {
+    /// Accounts, and one action that wants an administrator.
+    fn new() -> Self {
+        let tree = Self(tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap());
+        tree.write("etc/passwd", "root:x:0:0::/:/bin/sh\nbob:x:3002:3002::/:/bin/sh\npolkitd:x:990:990::/:/bin/sh\n");
+        tree.write("etc/group", "root:x:0:\nbob:x:3002:\nvm:x:3100:\npolkitd:x:990:\n");
+        tree.write(
+            "usr/share/polkit-1/actions/x.policy",
+            "<policyconfig><action id='org.example.run'><defaults><allow_any>auth_admin</allow_any>\
+             <allow_active>yes</allow_active></defaults></action></policyconfig>",
+        );
+        tree
+    }
+
+    fn with_rule(rule: &str) -> Self {
+        let tree = Self::new();
+        tree.rule("10-x.rules", rule);
+        tree
+    }
+
+    fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let path = self.0.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn rule(&self, name: &str, body: &str) {
+        let text = format!("polkit.addRule(function (action, subject) {{\n    {body}\n}});\n");
+        self.write(&format!("etc/polkit-1/rules.d/{name}"), text);
+    }
+
+    fn run(&self, target: &str, more: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+        command.args(["explain", "--target", target, "--root"]).arg(self.0.path()).args(more);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn explain(&self, target: &str, more: &[&str]) -> (Option<i32>, Value) {
+        let output = self.run(target, &[&["--json", "--user", "bob", "--action", ACTION], more].concat());
+        let value = serde_json::from_slice(&output.stdout);
+        (output.status.code(), value.unwrap_or_else(|error| panic!("{error}: {output:?}")))
+    }
+
+    fn verdict(&self) -> Value {
+        self.explain("polkit:126", &[]).1
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[test]
+fn exit_codes_tell_the_verdict() {
+    let tree = Tree::with_rule("return subject.isInGroup('vm') ? 'yes' : action.lookup('d') === 'no' ? 'no' : null;");
+    assert_eq!(tree.explain("polkit:126", &["--group", "vm"]).0, Some(0));
+    assert_eq!(tree.explain("polkit:126", &["--detail", "d=no"]).0, Some(1));
+    assert_eq!(tree.explain("polkit:126", &[]).0, Some(4));
+    assert_eq!(tree.explain("polkit:126", &["--session", "active"]).0, Some(0));
+    assert_eq!(tree.run("polkit:126", &["--user", "bob", "--action", "org.example.none"]).status.code(), Some(1));
+    assert_eq!(tree.run("polkit:126", &["--user", "nobody-there", "--action", ACTION]).status.code(), Some(1));
+    assert_eq!(tree.run("polkit:126", &["--user", "bob"]).status.code(), Some(2));
+    assert_eq!(tree.run("host", &["--root", "/nonexistent"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_rule_that_decides_is_named_with_its_line_and_what_it_hides() {
+    let tree = Tree::new();
+    tree.write(
+        "etc/polkit-1/rules.d/10-x.rules",
+        "// one\npolkit.addRule(function () { return null; });\npolkit.addRule(function (action) {\n    return 'no';\n});\n",
+    );
+    tree.rule("50-later.rules", "return 'yes';");
+    let verdict = tree.verdict();
+    assert!(text(&verdict["decided_by"]["file"]).ends_with("etc/polkit-1/rules.d/10-x.rules"), "{verdict}");
+    assert_eq!(verdict["decided_by"]["line"], 3, "{verdict}");
+    assert!(text(&verdict["never_reached"][0]).ends_with("50-later.rules"), "{verdict}");
+    assert!(text(&verdict["suggestions"][0]["because"]).ends_with("10-x.rules:3"), "{verdict}");
+}
+
+#[test]
+fn the_group_that_would_do_is_offered() {
+    let verdict = Tree::with_rule("if (subject.isInGroup('vm')) { return 'yes'; }").verdict();
+    assert_eq!(verdict["suggestions"][0]["command"], "usermod -aG vm bob", "{verdict}");
+}
+
+#[test]
+fn files_that_polkitd_cannot_read_are_passed_over() {
+    let tree = Tree::with_rule("return 'yes';");
+    let path = tree.0.path().join("etc/polkit-1/rules.d/10-x.rules");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    let verdict = tree.verdict();
+    assert_eq!(verdict["verdict"], "auth_admin", "{verdict}");
+    assert!(text(&verdict["passed_over"][0]["why"]).contains("mode 0600"), "{verdict}");
+    if chown(&path, Some(990), Some(0)).is_ok() {
+        assert_eq!(tree.verdict()["verdict"], "yes");
+    }
+}
+
+#[test]
+fn what_a_version_does_not_read_is_passed_over() {
+    let tree = Tree::new();
+    tree.write("run/polkit-1/rules.d/10-x.rules", "polkit.addRule(function () { return 'yes'; });");
+    tree.write("etc/polkit-1/localauthority/a.d/x.pkla", "[1]\nIdentity=unix-user:bob\nAction=*\nResultAny=no\n");
+    let decided = |target| text(&tree.explain(target, &[]).1["verdict"]).to_owned();
+    assert_eq!([decided("polkit:126"), decided("polkit:122"), decided("debian:11")], ["yes", "auth_admin", "no"]);
+    let over = tree.explain("polkit:122", &[]).1["passed_over"].clone();
+    assert_eq!(over.as_array().unwrap().len(), 2, "{over}");
+}
+
+#[test]
+fn a_file_that_does_not_compile_is_dropped_with_its_line() {
+    let tree = Tree::with_rule("return 'yes';");
+    tree.write("etc/polkit-1/rules.d/05-new.rules", "\n\nlet x = () => 1;\n");
+    let verdict = tree.verdict();
+    assert_eq!((verdict["verdict"].clone(), verdict["passed_over"][0]["line"].clone()), ("yes".into(), 3.into()));
+    // Mozilla's engine might take it, and what it then says.
+    let (code, verdict) = tree.explain("polkit:0.115", &[]);
+    assert_eq!((code, verdict["verdict"].clone()), (Some(5), "depends".into()), "{verdict}");
+}
+
+#[test]
+fn what_nobody_knows_is_named() {
+    let depends = |body: &str| text(&Tree::with_rule(body).verdict()["depends_on"][0]).to_owned();
+    assert!(depends("return polkit.spawn(['/bin/x', 'y']) ? 'yes' : 'no';").contains("/bin/x y"));
+    assert!(depends("try { polkit.spawn(['/bin/x']); } catch (error) { return 'no'; }").contains("/bin/x"));
+    assert!(depends("if (subject.isInNetGroup('n')) { return 'yes'; }").contains("netgroup n"));
+    assert!(depends("if (subject.pid == 7) { return 'yes'; }").contains("subject.pid"));
+    assert!(depends("if (subject.system_unit == 'a.service') { return 'yes'; }").contains("subject.system_unit"));
+    // What is only written into a log decides nothing.
+    let logged = Tree::with_rule("polkit.log('asked by ' + subject); return 'yes';").verdict();
+    assert_eq!(logged["verdict"], "yes", "{logged}");
+}
+
+#[test]
+fn a_batch_answers_each_line_in_order() {
+    let tree = Tree::with_rule("if (action.lookup('d') === 'go') { return 'yes'; }");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"))
+        .args(["explain", "--batch", "-", "--target", "polkit:126", "--root"])
+        .arg(tree.0.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let requests = [
+        r#"{"user":"bob","action":"org.example.run","details":{"d":"go"}}"#,
+        r#"{"user":"bob","action":"org.example.run","session":"active"}"#,
+        r#"{"user":"bob","action":"org.example.run","sesion":"active"}"#,
+        r#"{"user":"unknown","action":"org.example.run"}"#,
+        r#"{"user":"unknown","groups":[],"action":"org.example.run"}"#,
+    ];
+    input.write_all((requests.join("\n") + "\n").as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let verdicts: Vec<&Value> = lines.iter().map(|line| &line["verdict"]).collect();
+    assert_eq!(
+        verdicts,
+        ["yes".into(), "yes".into(), Value::Null, Value::Null, "auth_admin".into()].iter().collect::<Vec<_>>()
+    );
+    assert!(text(&lines[2]["error"]).contains("sesion") && text(&lines[3]["error"]).contains("unknown"));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn what_does_not_end_or_wants_everything_is_cut_off() {
+    let cut = |body: &str| {
+        let verdict = Tree::with_rule(body).verdict();
+        assert_eq!(verdict["verdict"], "depends", "{body}: {verdict}");
+        text(&verdict["depends_on"][0]).to_owned()
+    };
+    assert!(cut("for (;;) { }").contains("did not end within"));
+    assert!(cut("var all = []; for (;;) { all.push(new Uint8Array(10000000)); }").contains("memory"));
+    assert!(cut("var text = 'x'; for (;;) { text += text; }").contains("memory"));
+    let recursion = Tree::with_rule("(function again() { again(); }());").verdict();
+    assert_eq!(recursion["verdict"], "no", "{recursion}");
+    // The others are still asked.
+    let tree = Tree::with_rule("if (action.lookup('d') === 'hang') { for (;;) { } }");
+    assert_eq!(tree.explain("polkit:126", &["--detail", "d=hang"]).0, Some(5));
+    assert_eq!(tree.explain("polkit:126", &[]).0, Some(4));
+}
+
+#[test]
+fn the_engine_is_no_command() {
+    let output = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen-js")).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+}
+
+/// `check` of a tree for a version, as severity, code, end of the file's path and line.
+fn checked(tree: &Tree, target: &str) -> (Option<i32>, Vec<String>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+    command.args(["check", "--json", "--target", target, "--root"]).arg(tree.0.path()).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let finding = |finding: &Value| {
+        let file = text(&finding["file"]).rsplit('/').next().unwrap();
+        format!("{} {} {file}:{}", text(&finding["severity"]), text(&finding["code"]), finding["line"])
+    };
+    (output.status.code(), value["findings"].as_array().unwrap().iter().map(finding).collect())
+}
+
+#[test]
+fn check_finds_what_the_engine_does_not_take() {
+    let tree = Tree::with_rule("return null;");
+    assert_eq!(checked(&tree, "polkit:126"), (Some(0), vec![]));
+    tree.write("etc/polkit-1/rules.d/20-a.rules", "var a = 1;\n\nlet b = () => a;\n");
+    tree.write("etc/polkit-1/rules.d/30-b.rules", "polkit.addRule(function () { return null; });\nabsent();\n");
+    tree.write("etc/polkit-1/rules.d/40-c.rules", "for (;;) { }\n");
+    let (code, found) = checked(&tree, "polkit:126");
+    assert_eq!(code, Some(1));
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!((&*found[0], &*found[2]), ("error PG001 20-a.rules:3", "error PG004 40-c.rules:null"));
+    assert!(found[1].starts_with("error PG002 30-b.rules"), "{found:?}");
+    std::fs::remove_file(tree.0.path().join("etc/polkit-1/rules.d/40-c.rules")).unwrap();
+    let (code, found) = checked(&tree, "polkit:0.115");
+    assert_eq!((code, &*found[0]), (Some(0), "warning PG003 20-a.rules:3"), "{found:?}");
+}
+
+#[test]
+fn check_finds_files_that_are_not_read() {
+    let tree = Tree::with_rule("return null;");
+    tree.write("run/polkit-1/rules.d/10-y.rules", "polkit.addRule(function () { return null; });");
+    assert_eq!(checked(&tree, "polkit:126"), (Some(0), vec![]));
+    assert_eq!(checked(&tree, "polkit:122").1, ["warning PG040 10-y.rules:null"]);
+    let path = tree.0.path().join("etc/polkit-1/rules.d/10-x.rules");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(checked(&tree, "polkit:126"), (Some(1), vec!["error PG041 10-x.rules:null".to_owned()]));
+}
+
+#[test]
+fn check_reads_policy_files_and_explains_its_codes() {
+    let tree = Tree::new();
+    tree.write("policy.toml", "[[grant]]\nactions = [\"org.example.run\"]\nusers = [\"bob\"]\nresult = \"sure\"\n");
+    let run = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+        command.arg("check").args(words).current_dir(tree.0.path()).stdin(Stdio::null()).output().unwrap()
+    };
+    let found = run(&["policy.toml", "--target", "polkit:126"]);
+    let shown = String::from_utf8(found.stdout).unwrap();
+    assert!(found.status.code() == Some(1) && shown.contains("PG050") && shown.contains("policy.toml:4:10"), "{shown}");
+    let code = run(&["--code", "PG012"]);
+    assert!(String::from_utf8(code.stdout).unwrap().starts_with("PG012 (error): polkit.Result has no such name"));
+    assert_eq!(run(&["--code", "PG999"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_manual_page_has_every_code_and_every_option() {
+    let page = include_str!("../man/polkit-policy-gen-verdicts.7");
+    for code in polkit_policy_gen::lint::codes::ALL {
+        let line = format!(".It {}\n{}: {}\n", code.id, code.level, code.title);
+        assert!(page.contains(&line), "{line}");
+    }
+    let cli = <polkit_policy_gen::cli::Cli as clap::CommandFactory>::command();
+    for name in ["explain", "check"] {
+        let command = cli.find_subcommand(name).unwrap();
+        for option in command.get_arguments().filter_map(|argument| argument.get_long()).filter(|long| *long != "help")
+        {
+            assert!(page.contains(&format!("Fl -{option}")), "{name} --{option}");
+        }
+    }
+}

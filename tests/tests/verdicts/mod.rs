@@ -1,0 +1,373 @@
+//! What the tests of verdicts share: a bed with users in sessions, the same questions to its polkitd and to
+//! `polkit-policy-gen explain --batch`, and what came of comparing.
+
+pub mod rules;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use futures_util::future::join_all;
+use polkit_dbus::{Authority, AuthorityError, Interaction};
+use polkit_tests::polkit::subject;
+use polkit_tests::{LightBed, Process, Root, Suite, program};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+/// Users of the bed, and their groups.
+pub const USERS: &[(&str, u32, &[&str])] = &[
+    ("alice", 3001, &["vm", "sudo", "libvirt"]),
+    ("bob", 3002, &["wheel", "netdev", "plugdev"]),
+    ("carol", 3003, &["vm", "kvm"]),
+    ("dave", 3004, &[]),
+];
+const GROUPS: &[(&str, u32)] = &[("vm", 3100), ("wheel", 3101), ("netdev", 3102), ("kvm", 3103), ("libvirt", 3104)];
+const PKLA_RULE: &str = "/usr/share/polkit-1/rules.d/49-polkit-pkla-compat.rules";
+/// Checks on their way at once.
+const AT_ONCE: usize = 100;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub user: &'static str,
+    pub session: &'static str,
+    pub action: String,
+    pub details: BTreeMap<String, String>,
+}
+
+/// What a real polkitd says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Real {
+    Yes,
+    No,
+    /// Somebody must authenticate; who, where polkitd tells.
+    Challenge(Option<String>),
+    Unregistered,
+    /// polkitd gave no answer.
+    Gone,
+}
+
+/// A bed and its users' processes, one without and one with a session each.
+pub struct Host {
+    pub bed: LightBed,
+    processes: Vec<(&'static str, u32, bool, Process)>,
+    runtime: Runtime,
+    /// Bookworm's rule for pkla files. It makes each check two processes long, so it is there with such files only.
+    pkla_rule: Option<String>,
+    /// The actions that the bed has by itself.
+    registered: BTreeSet<String>,
+}
+
+/// What came of comparisons.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub same: usize,
+    /// Ours said that it depends on this, so many times.
+    pub depends: BTreeMap<String, usize>,
+    pub different: Vec<String>,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: Self) {
+        self.same += other.same;
+        for (what, times) in other.depends {
+            *self.depends.entry(what).or_default() += times;
+        }
+        self.different.extend(other.different);
+    }
+}
+
+impl Host {
+    pub fn on(root: &Root) -> Self {
+        let builder = LightBed::on(root).without_libvirtd();
+        let bed = if root.suite() == Suite::Bookworm { builder.with_pkla().start() } else { builder.start() };
+        for (name, uid, _) in USERS {
+            append(&bed, "/etc/passwd", &format!("{name}:x:{uid}:{uid}::/:/bin/sh\n"));
+        }
+        for (name, gid) in GROUPS {
+            let there = bed.read("/etc/group").lines().any(|line| line.starts_with(&format!("{name}:")));
+            if !there {
+                append(&bed, "/etc/group", &format!("{name}:x:{gid}:\n"));
+            }
+        }
+        for (user, _, groups) in USERS {
+            for group in *groups {
+                let text = bed.read("/etc/group");
+                let lines = text.lines().map(|line| match line.starts_with(&format!("{group}:")) {
+                    true if line.ends_with(':') => format!("{line}{user}\n"),
+                    true => format!("{line},{user}\n"),
+                    false => format!("{line}\n"),
+                });
+                bed.write("/etc/group", 0o644, lines.collect::<String>());
+            }
+        }
+        let mut processes = Vec::new();
+        for (user, uid, _) in USERS.iter().chain([&("www-data", 33, &[] as &[&str])]) {
+            for in_session in [false, true] {
+                let process = bed.spawn_as(user, ["sleep", "100000"]);
+                if in_session {
+                    bed.move_to_cgroup(process.pid(), &format!("user.slice/user-{uid}.slice/session-c{uid}.scope"));
+                }
+                processes.push((*user, *uid, in_session, process));
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let pkla_rule = bed.exists(PKLA_RULE).then(|| bed.read(PKLA_RULE));
+        let listed = bed.exec(["sh", "-c", "grep -oh 'action id=\"[^\"]*' /usr/share/polkit-1/actions/*.policy"]);
+        let registered = listed.stdout.lines().filter_map(|line| line.split('"').nth(1)).map(str::to_owned).collect();
+        Self { bed, processes, runtime, pkla_rule, registered }
+    }
+
+    /// Puts all sessions to the front or into the background, as logind writes it.
+    fn switch(&self, active: bool) {
+        let (state, flag) = if active { ("active", 1) } else { ("online", 0) };
+        for (user, uid, in_session, _) in &self.processes {
+            if *in_session {
+                let session = format!(
+                    "UID={uid}\nUSER={user}\nACTIVE={flag}\nIS_DISPLAY=1\nSTATE={state}\nREMOTE=0\nTYPE=x11\nCLASS=user\n\
+                     SCOPE=session-c{uid}.scope\nSEAT=seat0\n"
+                );
+                self.bed.write(format!("/run/systemd/sessions/c{uid}"), 0o644, session);
+                let text = format!("NAME={user}\nSTATE={state}\nDISPLAY=c{uid}\nSESSIONS=c{uid}\nSEATS=seat0\n");
+                self.bed.write(format!("/run/systemd/users/{uid}"), 0o644, text);
+            }
+        }
+    }
+
+    /// Takes away what an administrator wrote, and puts these files there, with the mode 0644.
+    pub fn set(&self, files: &[(String, Vec<u8>)]) {
+        let places = "/etc/polkit-1/rules.d /etc/polkit-1/localauthority /var/lib/polkit-1/localauthority";
+        let clear = format!(
+            "for d in {places}; do [ ! -d $d ] || find $d -mindepth 1 -delete; done; \
+             rm -f /usr/share/polkit-1/actions/test*.policy"
+        );
+        let _ = self.bed.exec(["sh", "-c", &clear]).success();
+        for (path, bytes) in files {
+            self.bed.write(path, 0o644, bytes);
+        }
+        if let Some(rule) = &self.pkla_rule {
+            if files.iter().any(|(path, _)| path.ends_with(".pkla")) {
+                self.bed.write(PKLA_RULE, 0o644, rule);
+            } else {
+                self.bed.remove(PKLA_RULE);
+            }
+        }
+        self.bed.restart_polkitd();
+    }
+
+    /// Whether the bed has the action by itself: another file that has it, too, would be read before or after that one, which
+    /// is not certain.
+    pub fn has(&self, action: &str) -> bool {
+        self.registered.contains(action)
+    }
+
+    /// Every user, session, action and choice of details.
+    pub fn questions(&self, actions: &[String], details: &[BTreeMap<String, String>]) -> Vec<Asked> {
+        let mut asked = Vec::new();
+        for session in ["none", "inactive", "active"] {
+            for (user, _, in_session, _) in &self.processes {
+                if *in_session == (session == "none") {
+                    continue;
+                }
+                for action in actions {
+                    for details in details {
+                        asked.push(Asked { user, session, action: action.clone(), details: details.clone() });
+                    }
+                }
+            }
+        }
+        asked
+    }
+
+    /// polkitd's answers. The questions are in the order of their sessions.
+    pub fn real(&self, asked: &[Asked]) -> Vec<Real> {
+        self.runtime.block_on(async {
+            let connection = polkit_dbus::connect_to(&self.bed.bus_address()).await.expect("the bed's bus");
+            let authority = Authority::new(connection);
+            let mut answers = Vec::new();
+            for session in ["none", "inactive", "active"] {
+                self.switch(session == "active");
+                let of_session: Vec<&Asked> = asked.iter().filter(|asked| asked.session == session).collect();
+                for chunk in of_session.chunks(AT_ONCE) {
+                    answers.extend(join_all(chunk.iter().map(|asked| self.check(&authority, asked))).await);
+                }
+            }
+            answers
+        })
+    }
+
+    async fn check(&self, authority: &Authority, asked: &Asked) -> Real {
+        let with_session = asked.session != "none";
+        let (_, uid, _, process) = self
+            .processes
+            .iter()
+            .find(|(user, _, in_session, _)| *user == asked.user && *in_session == with_session)
+            .expect("a process of that user");
+        let subject = subject(&self.bed, process.pid(), *uid);
+        let details: HashMap<&str, &str> = asked.details.iter().map(|(key, value)| (&**key, &**value)).collect();
+        match authority.check(&subject, &asked.action, &details, Interaction::Forbidden).await {
+            Ok(answer) if answer.authorized => Real::Yes,
+            Ok(answer) if answer.challenge => Real::Challenge(answer.details.get("polkit.result").cloned()),
+            Ok(_) => Real::No,
+            Err(AuthorityError::UnknownAction) => Real::Unregistered,
+            Err(_) => Real::Gone,
+        }
+    }
+
+    /// Whether polkitd answers within a second, whatever it says. One that ended does not, nor one that hangs in its end.
+    pub fn answers_at_once(&self, asked: &Asked) -> bool {
+        let process = self.processes.iter().find(|(user, ..)| *user == asked.user).expect("a process of that user");
+        let pid = process.3.pid().to_string();
+        let pkcheck = ["timeout", "1", "pkcheck", "--action-id", &asked.action, "--process", &pid];
+        matches!(self.bed.exec(pkcheck).code(), Some(0..=3))
+    }
+
+    /// What `pkla-check-authorization` prints for each question.
+    pub fn helper(&self, asked: &[Asked]) -> Vec<String> {
+        let mut script = String::new();
+        for Asked { user, session, action, .. } in asked {
+            let (local, active) = (*session != "none", *session == "active");
+            let call = format!("/usr/sbin/pkla-check-authorization {user} {local} {active} {action}");
+            script.push_str(&format!("echo \"=$({call} 2>/dev/null)\"\n"));
+        }
+        self.bed.write("/bed/helper.sh", 0o755, script);
+        let output =
+            self.bed.exec(["setpriv", "--reuid=polkitd", "--regid=polkitd", "--init-groups", "sh", "/bed/helper.sh"]);
+        output.success().stdout.lines().map(|line| line.trim_start_matches('=').to_owned()).collect()
+    }
+
+    /// Our answers.
+    pub fn ours(&self, asked: &[Asked]) -> Vec<Value> {
+        let lines: Vec<String> = asked
+            .iter()
+            .map(|asked| {
+                json!({
+                    "user": asked.user, "session": asked.session, "action": asked.action, "details": asked.details,
+                    "netgroups": [], "system_unit": null,
+                })
+                .to_string()
+            })
+            .collect();
+        explain(&self.bed, &lines)
+    }
+
+    /// Asks both, and compares.
+    pub fn compare(&self, name: &str, asked: &[Asked]) -> Tally {
+        let ours = self.ours(asked);
+        assert_eq!(ours.len(), asked.len(), "{name}");
+        let mut tally = Tally::default();
+        let depends = |ours: &Value| ours["verdict"] == "depends";
+        for ours in ours.iter().filter(|ours| depends(ours)) {
+            let what = ours["depends_on"][0].as_str().unwrap_or_default();
+            let what =
+                what.split(": ").next().unwrap_or_default().replace(&format!("/proc/{}/root", self.bed.pid1()), "");
+            *tally.depends.entry(what).or_default() += 1;
+        }
+        let (asked, ours): (Vec<Asked>, Vec<Value>) =
+            asked.iter().cloned().zip(ours).filter(|(_, ours)| !depends(ours)).unzip();
+        let (real, asked) = (self.real(&asked), &asked);
+        // An old polkitd now and then gives no answer to one of many: it is asked alone before that is believed.
+        let asked_again = |asked: &Asked| {
+            self.bed.restart_polkitd();
+            self.real(std::slice::from_ref(asked)).remove(0)
+        };
+        let real = real.into_iter().zip(asked).zip(&ours).map(|((real, asked), ours)| match real {
+            Real::Gone if ours["ends_polkitd"].is_null() => asked_again(asked),
+            real => real,
+        });
+        let real: Vec<Real> = real.collect();
+        for ((asked, real), ours) in asked.iter().zip(real).zip(ours) {
+            let verdict = ours["verdict"].as_str().unwrap_or_default();
+            let same = match (&real, verdict) {
+                (Real::Yes, "yes") | (Real::No, "no") | (Real::Unregistered, "unregistered") => true,
+                (Real::Gone, "no") => !ours["ends_polkitd"].is_null(),
+                (Real::Challenge(word), _) => {
+                    verdict.starts_with("auth_") && word.as_ref().is_none_or(|word| word == verdict)
+                }
+                _ => false,
+            };
+            if same {
+                tally.same += 1;
+            } else {
+                tally.different.push(format!("{name}: {asked:?}: polkitd {real:?}, ours {ours}"));
+            }
+        }
+        tally
+    }
+}
+
+/// `explain --batch -` about the files of a bed, which it reads from outside.
+pub fn explain(bed: &LightBed, lines: &[String]) -> Vec<Value> {
+    let root = format!("/proc/{}/root", bed.pid1());
+    let mut child = Command::new(program("polkit-policy-gen"))
+        .args(["explain", "--batch", "-", "--root", &root])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let text = lines.join("\n") + "\n";
+    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// `explain --json` about one question.
+pub fn explain_one(bed: &LightBed, words: &[String]) -> Value {
+    let root = format!("/proc/{}/root", bed.pid1());
+    let output = Command::new(program("polkit-policy-gen"))
+        .args(["explain", "--json", "--root", &root])
+        .args(words)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// A .policy file with these actions; each has its answers, and the actions that it implies.
+pub fn policy(actions: &[(String, [&str; 3], &str)]) -> Vec<u8> {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<policyconfig>\n");
+    for (id, [any, inactive, active], implies) in actions {
+        text.push_str(&format!(
+            "<action id=\"{id}\"><description>d</description><message>m</message><defaults><allow_any>{any}</allow_any>\
+             <allow_inactive>{inactive}</allow_inactive><allow_active>{active}</allow_active></defaults>"
+        ));
+        if !implies.is_empty() {
+            text.push_str(&format!("<annotate key=\"org.freedesktop.policykit.imply\">{implies}</annotate>"));
+        }
+        text.push_str("</action>\n");
+    }
+    text.push_str("</policyconfig>\n");
+    text.into_bytes()
+}
+
+fn append(bed: &LightBed, path: &str, text: &str) {
+    let old = bed.read(path);
+    bed.write(path, 0o644, old + text);
+}
+
+/// Numbers that are the same in every run with the same seed (splitmix64).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) >> 33).unwrap() % limit
+    }
+
+    pub fn pick<'a, T: ?Sized>(&mut self, among: &[&'a T]) -> &'a T {
+        among[self.below(among.len())]
+    }
+
+    pub fn once_in(&mut self, many: usize) -> bool {
+        self.below(many) == 0
+    }
+}
