@@ -100,16 +100,24 @@ fn random_policies_are_decided_alike(root: &Root) {
 }
 
 fn the_files_of_a_corpus_are_decided_alike(root: &Root) {
-    let Some(corpus) = std::env::var_os("POLKIT_TESTS_CORPUS").map(PathBuf::from) else { return };
     let has_rules = root.suite().has_rules();
-    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(&corpus)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
-        .filter(|(name, _)| name.ends_with(if has_rules { ".rules" } else { ".pkla" }))
-        .collect();
-    files.sort();
     let (host, mut random, mut tally) = (Host::on(root), random(root), Tally::default());
+    let mut files: Vec<(String, Vec<u8>)> = match std::env::var_os("POLKIT_TESTS_CORPUS").map(PathBuf::from) {
+        Some(corpus) => std::fs::read_dir(&corpus)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+            .filter(|(name, _)| name.ends_with(if has_rules { ".rules" } else { ".pkla" }))
+            .collect(),
+        // Without one, a few files of our own.
+        None if has_rules => (0..3)
+            .map(|number| (format!("rules-00{number}__{number}0-own.rules"), rules::rules(&mut random).into_bytes()))
+            .collect(),
+        None => {
+            (0..3).map(|number| (format!("pkla-00{number}__own.pkla"), rules::pkla(&mut random).into_bytes())).collect()
+        }
+    };
+    files.sort();
     let mut sets: Vec<BTreeSet<usize>> = (0..files.len()).map(|number| BTreeSet::from([number])).collect();
     for _ in 0..number("POLKIT_TESTS_ROUNDS", 1) {
         sets.push((0..2 + random.below(5)).map(|_| random.below(files.len())).collect());

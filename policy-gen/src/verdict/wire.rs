@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Who may start the engine: it says so in its environment, so that nobody takes it for a command.
+/// The engine's one argument: which form of this conversation is meant, so that two programs of different versions do not
+/// misunderstand each other, and nobody takes the engine for a command.
 pub const PROTOCOL: &str = "1";
 
 /// What the engine is sent.

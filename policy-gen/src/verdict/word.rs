@@ -1,7 +1,6 @@
 //! polkit's words for an answer, and the session that it is an answer for.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -115,14 +114,5 @@ impl<T: Copy> PerSession<T> {
             Session::Inactive => self.inactive,
             Session::Active => self.active,
         }
-    }
-}
-
-impl FromStr for Session {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|session| session.to_string() == text);
-        found.ok_or_else(|| format!("`{text}` is none of none, inactive, active"))
     }
 }
