@@ -8,7 +8,7 @@ use polkit_config::report::{Report, Source};
 use polkit_dbus::{Authority, Interaction, Subject};
 use polkit_policy_gen::emit::{self, Format, Origin, Owner};
 use polkit_policy_gen::policy::{self, Answer, Libvirt, MANAGE};
-use polkit_policy_gen::{actions, tree::Tree};
+use polkit_policy_gen::{actions, tree::Tree, verdict::Word};
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Process, Root, Suite, require};
 use tokio::runtime::Runtime;
@@ -157,10 +157,11 @@ fn every_action_is_answered_as_the_policy_says(root: &Root, text: &str) {
     let found = actions::of_tree(&Tree::open(Some(Path::new(&tree))).unwrap(), None).unwrap();
     // What we read of the actions is what polkitd has.
     let listed = bed.bed.exec(["pkaction"]).success().stdout;
-    let read: BTreeSet<&str> = found.actions.iter().map(|action| action.id.as_str()).collect();
+    let read: BTreeSet<&str> = found.actions.iter().map(|declared| declared.action.id.as_str()).collect();
     assert_eq!(listed.lines().collect::<BTreeSet<_>>(), read);
 
-    let api = found.actions.iter().filter(|action| action.id.starts_with("org.libvirt.api."));
+    let all = found.actions.iter().map(|declared| &declared.action);
+    let api = all.filter(|action| action.id.starts_with("org.libvirt.api."));
     let mut questions = Vec::new();
     let mut expected = Vec::new();
     for action in api {
@@ -173,7 +174,7 @@ fn every_action_is_answered_as_the_policy_says(root: &Root, text: &str) {
             for object in if own { &OBJECTS[..] } else { &OBJECTS[12..] } {
                 let named = Some(*object).filter(|object| !object.is_empty());
                 let answer = libvirt.answer(&action.id, named, user, &groups);
-                expected.push(answer.map_or(action.defaults[0] == "yes", |answer| answer == Answer::Yes));
+                expected.push(answer.map_or(action.results.any == Word::Yes, |answer| answer == Answer::Yes));
                 questions.push((person, action.id.clone(), *object));
             }
         }
