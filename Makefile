@@ -22,8 +22,9 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
-# `no` builds without libduktape: `explain` and `check` then run no rules, and say so.
-DUKTAPE = yes
+# `no` builds without libduktape: `explain` and `check` then run no rules, and say so. Left open it is `yes` where the library
+# can be linked.
+DUKTAPE = $(shell echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null -lduktape 2>/dev/null && echo yes || echo no)
 
 # What `install` takes the programs from.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/release
@@ -38,6 +39,8 @@ PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/debug
 all: build
 
 build:
+	$(if $(filter no,$(DUKTAPE)),@echo 'without libduktape (Debian: duktape-dev): explain and check will run no rules' >&2; \
+		rm -f $(BUILT)/polkit-policy-gen-js)
 	SYSCONFDIR='$(SYSCONFDIR)' LIBEXECDIR='$(LIBEXECDIR)' $(CARGO) build --release --locked -p polkit-service-agent -p polkit-policy-gen \
 		$(if $(filter no,$(DUKTAPE)),--no-default-features)
 
@@ -49,9 +52,7 @@ install:
 	$(INSTALL) -d '$(DESTDIR)$(SYSCONFDIR)/polkit-service-agent/agent.d'
 	$(INSTALL) -m 0755 $(BUILT)/polkit-service-agent $(BUILT)/polkit-policy-gen '$(DESTDIR)$(BINDIR)'
 	$(INSTALL) -m 0755 $(BUILT)/polkit-service-agent-hook '$(DESTDIR)$(LIBEXECDIR)'
-ifneq ($(DUKTAPE),no)
-	$(INSTALL) -m 0755 $(BUILT)/polkit-policy-gen-js '$(DESTDIR)$(LIBEXECDIR)'
-endif
+	[ ! -e $(BUILT)/polkit-policy-gen-js ] || $(INSTALL) -m 0755 $(BUILT)/polkit-policy-gen-js '$(DESTDIR)$(LIBEXECDIR)'
 	sed 's|@BINDIR@|$(BINDIR)|g' agent/dist/polkit-service-agent.service.in \
 		> '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
 	chmod 0644 '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
