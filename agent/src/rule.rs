@@ -118,10 +118,11 @@ impl Rule {
         let detail = |(key, wanted): (&String, &Glob)| {
             facts.details.is(|details| details.get(key).is_some_and(|value| wanted.covers(value)))
         };
+        // What costs least comes first: of a thousand rules most are about others.
         let keys: [&dyn Fn() -> Truth; 7] = [
-            &action,
-            &|| self.unit.as_ref().map_or(Truth::True, unit),
             &|| self.user.as_ref().map_or(Truth::True, user),
+            &|| self.unit.as_ref().map_or(Truth::True, unit),
+            &action,
             &|| self.group.as_ref().map_or(Truth::True, group),
             &|| self.exe.as_ref().map_or(Truth::True, exe),
             &|| self.session.as_ref().map_or(Truth::True, session),

@@ -35,6 +35,9 @@ impl ActionPattern {
     /// Whether the pattern covers `action`.
     #[must_use]
     pub fn covers(&self, action: &str) -> bool {
+        if self.is_exact() {
+            return self.0 == action;
+        }
         let mut parts = action.split('.');
         let mut patterns = self.0.split('.').peekable();
         while let Some(pattern) = patterns.next() {

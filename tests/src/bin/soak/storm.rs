@@ -39,7 +39,8 @@ pub fn run(root: &Root) -> bool {
         .start();
     // As systemd starts it; the agent counts against that.
     let polkitd = polkitd(&bed);
-    let _ = bed.exec(["prlimit", "--pid", &polkitd.to_string(), "--nofile=1024:1024"]).success();
+    let limit = ["prlimit", "--pid", &polkitd.to_string(), "--nofile=1024:1024"];
+    let _ = bed.exec_as("polkitd", limit).success();
     let agent = bed.spawn_as("root", ["polkit-service-agent", "run"]);
     let member = |cgroup: &str, argv: &[&str]| {
         let process = bed.spawn_as("www-data", argv);
