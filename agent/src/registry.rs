@@ -264,8 +264,11 @@ impl Registry {
         self.full_until = Some(Instant::now() + RETRY);
         self.spares.give_back();
         while let Some(pid) = self.waiting.pop_front() {
-            let Some(entry) = self.entries.remove(&pid) else { continue };
-            if let Stage::Waiting(Some(asker)) = entry.stage {
+            // One that was given up meanwhile may be registered anew.
+            if !self.entries.get(&pid).is_some_and(|entry| matches!(entry.stage, Stage::Waiting(_))) {
+                continue;
+            }
+            if let Some(Entry { stage: Stage::Waiting(Some(asker)), .. }) = self.entries.remove(&pid) {
                 // Whoever asked may have gone.
                 let _ = asker.send(Err(error.to_string()));
             }
