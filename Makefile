@@ -59,7 +59,7 @@ install:
 	$(INSTALL) -d '$(DESTDIR)$(DBUSPOLICYDIR)'
 	$(INSTALL) -m 0644 agent/dist/io.github.polkit_service_agent.Agent1.conf '$(DESTDIR)$(DBUSPOLICYDIR)'
 	$(INSTALL) -m 0644 agent/dist/agent.toml agent/dist/follow.conf agent/dist/sessions.conf '$(DESTDIR)$(DOCDIR)/examples'
-	$(INSTALL) -m 0644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE '$(DESTDIR)$(DOCDIR)'
+	$(INSTALL) -m 0644 README.md SECURITY.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE '$(DESTDIR)$(DOCDIR)'
 	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(MANDIR)/man8'
 	$(INSTALL) -m 0644 policy-gen/man/polkit-policy-gen.1 '$(DESTDIR)$(MANDIR)/man1'
 	$(INSTALL) -m 0644 agent/man/agent.toml.5 policy-gen/man/policy.toml.5 '$(DESTDIR)$(MANDIR)/man5'
