@@ -169,7 +169,10 @@ fn gone(error: rustix::io::Errno) -> io::Error {
 
 /// Field 22 of `/proc/PID/stat`. The second field is the process's own name in parentheses and may contain anything, so
 /// fields are counted after the last `)`.
-fn start_time(stat: &str) -> io::Result<StartTime> {
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] where there is no such field.
+pub fn start_time(stat: &str) -> io::Result<StartTime> {
     let after_name = stat.rsplit_once(')').map(|(_, rest)| rest);
     let field = after_name.and_then(|rest| rest.split_whitespace().nth(19));
     let ticks = field.and_then(|text| text.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
@@ -178,7 +181,10 @@ fn start_time(stat: &str) -> io::Result<StartTime> {
 
 /// The first of the four uids in `/proc/PID/status`. The line of the name comes before and has its newlines escaped by
 /// the kernel.
-fn real_uid(status: &str) -> io::Result<SubjectUid> {
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] where there is no such line, or it has no uid that polkit could name.
+pub fn real_uid(status: &str) -> io::Result<SubjectUid> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     let number = line.and_then(|rest| rest.split_whitespace().next()).and_then(|text| text.parse().ok());
     let uid = number.ok_or(io::ErrorKind::InvalidData)?;
