@@ -1,7 +1,7 @@
 # make test     everything that CI checks
 # make demo     the main job, end to end, in a bed
 # make bench    figures against baselines, as a table
-# make soak     real services a thousand times over, and a storm of forks: half an hour
+# make soak     real services, faults and a storm of forks, a thousand times over; a steady load for an hour: four hours
 # make build    the programs, into target/release
 # make install  puts them in place; never calls cargo
 

@@ -1,6 +1,6 @@
 //! What the parts have in common: a full bed with the product, one of the two ways in, and what was seen there.
 
-use polkit_tests::{FullBed, Process, Root, product, program};
+use polkit_tests::{Bed, FullBed, Process, Root, product, program};
 
 /// How polkit asks the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,4 +111,24 @@ impl Setting {
     pub fn stalls(&self) -> usize {
         self.bed.journal(["--unit=polkit", "--output=cat"]).matches("runaway script").count()
     }
+}
+
+/// The pid of polkitd.
+pub fn polkitd(bed: &Bed) -> u32 {
+    let bus = "org.freedesktop.DBus";
+    let call = ["busctl", "call", bus, "/", bus, "GetConnectionUnixProcessID", "s", "org.freedesktop.PolicyKit1"];
+    let reply = bed.exec(call).success();
+    reply.text().rsplit(' ').next().and_then(|pid| pid.parse().ok()).expect("a pid")
+}
+
+/// The open files of a process.
+pub fn descriptors(bed: &Bed, pid: u32) -> usize {
+    bed.exec(["ls", &format!("/proc/{pid}/fd")]).success().stdout.lines().count()
+}
+
+/// Its resident memory, in KiB.
+pub fn resident(bed: &Bed, pid: u32) -> usize {
+    let status = bed.exec(["cat", &format!("/proc/{pid}/status")]).success();
+    let line = status.stdout.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).expect("VmRSS")
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{Bed, Polkit, Process, Root, product};
 
+use crate::setting::{self, descriptors, resident};
+
 const CONFIG: &str = "[[serve]]\nunit = \"pool.service\"\n\n[[serve]]\nunit = \"storm.service\"\n\n\
     [[rule]]\nid = \"pool\"\naction = \"org.libvirt.unix.manage\"\nunit = \"pool.service\"\nuser = \"www-data\"\nanswer = \"allow\"\n";
 const AGENT_RULE: &str = "polkit.addRule(function (action, subject) {\n    \
@@ -38,7 +40,7 @@ pub fn run(root: &Root) -> bool {
         .sharing_host_pids()
         .start();
     // As systemd starts it; the agent counts against that.
-    let polkitd = polkitd(&bed);
+    let polkitd = setting::polkitd(&bed);
     let limit = ["prlimit", "--pid", &polkitd.to_string(), "--nofile=1024:1024"];
     let _ = bed.exec_as("polkitd", limit).success();
     let agent = bed.spawn_as("root", ["polkit-service-agent", "run"]);
@@ -89,7 +91,7 @@ pub fn run(root: &Root) -> bool {
     let said = agent.stderr();
     let warnings: Vec<&str> = said.lines().filter(|line| !line.contains(" record=")).collect();
     println!("\n{}\n\nWhat the agent said besides its records:\n\n{}", status.stdout, warnings.join("\n"));
-    refused == 0 && self::polkitd(&bed) == polkitd
+    refused == 0 && setting::polkitd(&bed) == polkitd
 }
 
 fn ask(bed: &Bed, process: &Process) -> Verdict {
@@ -107,21 +109,4 @@ fn wait_for(bed: &Bed, process: &Process) -> Duration {
         std::thread::sleep(Duration::from_millis(20));
     }
     began.elapsed()
-}
-
-fn polkitd(bed: &Bed) -> u32 {
-    let bus = "org.freedesktop.DBus";
-    let call = ["busctl", "call", bus, "/", bus, "GetConnectionUnixProcessID", "s", "org.freedesktop.PolicyKit1"];
-    let reply = bed.exec(call).success();
-    reply.text().rsplit(' ').next().and_then(|pid| pid.parse().ok()).expect("a pid")
-}
-
-fn descriptors(bed: &Bed, pid: u32) -> usize {
-    bed.exec(["ls", &format!("/proc/{pid}/fd")]).success().stdout.lines().count()
-}
-
-fn resident(bed: &Bed, pid: u32) -> usize {
-    let status = bed.exec(["cat", &format!("/proc/{pid}/status")]).success();
-    let line = status.stdout.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).expect("VmRSS")
 }
