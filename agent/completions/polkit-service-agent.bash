@@ -235,7 +235,7 @@ _polkit__service__agent() {
             return 0
             ;;
         polkit__service__agent__subcmd__test)
-            opts="-h --config --action --pid --user --unit --group --exe --session --detail --way --json --help"
+            opts="-h --config --action --pid --user --unit --group --exe --session --detail --way --at --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -279,6 +279,10 @@ _polkit__service__agent() {
                     ;;
                 --way)
                     COMPREPLY=($(compgen -W "challenge hook" -- "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -50,6 +50,7 @@ complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcomman
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l detail -d 'A detail of the action, which only the hook is told; may be given more than once' -r
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l way -d 'How the question comes' -r -f -a "challenge\t''
 hook\t''"
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l at -d 'Ask about this time instead of now: 2027-01-31T18:00, 18:00 of today, or a time with its offset' -r
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l json -d 'Print one JSON object'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -s h -l help -d 'Print help'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "run" -d 'Run the agent'

@@ -3,6 +3,10 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use jiff::{
+    Timestamp,
+    civil::{DateTime, Time},
+};
 
 /// Answers polkit in place of the human that a service does not have: by configured rules, and refuses everything else.
 #[derive(Debug, Parser)]
@@ -117,9 +121,30 @@ pub struct Asked {
     /// How the question comes.
     #[arg(long, value_name = "WAY", value_parser = ["challenge", "hook"], default_value = "challenge")]
     pub way: String,
+    /// Ask about this time instead of now: 2027-01-31T18:00, 18:00 of today, or a time with its offset.
+    #[arg(long, value_name = "TIME", value_parser = at)]
+    pub at: Option<At>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// A time that `test` is asked about.
+#[derive(Debug, Clone, Copy)]
+pub enum At {
+    /// Wherever.
+    Instant(Timestamp),
+    /// By the host's clocks.
+    Local(DateTime),
+    /// Today, by the host's clocks.
+    Today(Time),
+}
+
+fn at(text: &str) -> Result<At, String> {
+    let instant = || text.parse().map(At::Instant).ok();
+    let time = || text.parse().map(At::Today).ok().filter(|_| !text.contains('-'));
+    let local = || text.parse().map(At::Local).ok();
+    instant().or_else(time).or_else(local).ok_or_else(|| "a time is 2027-01-31T18:00, or 18:00".into())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -3,6 +3,7 @@
 
 mod covered;
 mod files;
+mod limited;
 mod rules;
 mod serve;
 mod settings;

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    at_most::Spending,
     bus_name,
     config::{self, Config, Origin, What},
     discover::Cgroups,
@@ -61,7 +62,14 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         tokio::spawn(exec_socket::serve(exec_listener().await?, config.clone(), requests));
     }
     let registering = AgentUid::new(geteuid().as_raw()).map_err(|error| error.to_string())?;
-    let road = Road { config, polkitd, recorder: Recorder::for_host(), cgroup_root: root, registering };
+    let road = Road {
+        config,
+        polkitd,
+        recorder: Recorder::for_host(),
+        spending: Spending::default(),
+        cgroup_root: root,
+        registering,
+    };
     let road = Arc::new(road);
     let (events, mut hints) = if is_root { events() } else { no_events() };
     let (status_sender, status) = watch::channel(Arc::default());
@@ -280,10 +288,14 @@ impl Running {
                 log::error("the new configuration does not serve the agent's own session: the old one stays in force");
             }
             Some(config) => {
-                self.config.send_replace(Arc::new(config));
+                let config = Arc::new(config);
+                let old = self.config.send_replace(Arc::clone(&config));
                 self.registry.scan_soon();
                 log::notice("the new configuration is in force");
                 self.say_notes();
+                for line in notes::kept(&old, &config) {
+                    log::warning(&line);
+                }
             }
             None => log::error("the new configuration is broken: the old one stays in force"),
         }

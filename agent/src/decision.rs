@@ -18,6 +18,8 @@ pub enum Reason {
     Unbound,
     /// A rule would have granted, but the process is not of the session's user, and the rule names no user.
     OtherUser,
+    /// A rule would have granted, and has done so as often as its `at_most` says.
+    Limit,
     /// Not polkitd asked.
     Sender,
     /// The challenge names another process than the one that this agent stands in for, or none.
@@ -47,6 +49,7 @@ impl Reason {
             Self::NoRule => "no-rule",
             Self::Unbound => "unbound",
             Self::OtherUser => "other-user",
+            Self::Limit => "limit",
             Self::Sender => "sender",
             Self::OtherSubject => "other-subject",
             Self::NoSubject => "no-subject",
@@ -113,6 +116,9 @@ pub fn decide(rules: &[Rule], facts: &Facts) -> Verdict {
     if rule.answer.grants() && !facts.bound && !rule.unbound {
         return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Unbound };
     }
+    if rule.answer.grants() && facts.spent.contains(&rule.id) {
+        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Limit };
+    }
     Verdict { answer: rule.answer, rule: id, reason: Reason::Rule }
 }
 
@@ -140,4 +146,4 @@ pub fn answering_identity(offered: &[Identity], real: SubjectUid) -> Option<Iden
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,6 +7,8 @@ use std::{
 
 use polkit_dbus::SubjectUid;
 
+use crate::when::Moment;
+
 /// A fact, or the lack of it. What could not be read is unknown, never a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Fact<T> {
@@ -93,4 +95,8 @@ pub struct Facts {
     pub bound: bool,
     /// The agent stands in for a session that the subject is in, and the subject is not of that session's user.
     pub foreign: bool,
+    /// The time, unknown where the host's time zone cannot be read.
+    pub moment: Fact<Moment>,
+    /// The rules that have granted to this uid as often as their `at_most` says.
+    pub spent: BTreeSet<String>,
 }

@@ -1,8 +1,9 @@
 //! From a challenge to the facts that decide it. One of the files with effects: it reads the process, its user and the
 //! files that rules name.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, time::SystemTime};
 
+use jiff::{Timestamp, tz::TimeZone};
 use polkit_config::{
     escape::escape,
     names::{LookupError, Names},
@@ -17,6 +18,7 @@ use crate::{
     process::{Held, Seen, named_file},
     rule::Rule,
     session,
+    when::Moment,
 };
 
 /// What is known of a subject when it asks.
@@ -52,6 +54,8 @@ pub struct Described {
     pub command_line: Option<String>,
 }
 
+const LOCALTIME: &str = "/etc/localtime";
+
 /// Reads everything. May take as long as the user database or the process likes: the caller sets the limit.
 ///
 /// # Errors
@@ -86,6 +90,8 @@ pub fn gather(
             Offered::TakenForGranted => true,
         },
         foreign: false,
+        moment: now(),
+        spent: BTreeSet::new(),
     };
     let described = Described {
         user: user.ok().flatten().map(|user| escape(&user.name)),
@@ -97,6 +103,21 @@ pub fn gather(
         command_line: held.command_line(),
     };
     Ok(Gathered { facts, seen, described })
+}
+
+/// The time of this moment.
+#[must_use]
+pub fn now() -> Fact<Moment> {
+    let instant = Timestamp::try_from(SystemTime::now());
+    instant.and_then(|instant| Ok(Moment::new(instant, &local_zone()?))).into()
+}
+
+/// The host's time zone. localtime(5): without /etc/localtime it is UTC.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn local_zone() -> Result<TimeZone, jiff::Error> {
+    TimeZone::try_system().or_else(|error| if Path::new(LOCALTIME).exists() { Err(error) } else { Ok(TimeZone::UTC) })
 }
 
 fn unit_of(seen: &Seen) -> Fact<Option<String>> {

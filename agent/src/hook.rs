@@ -12,7 +12,7 @@ use polkit_dbus::{SubjectPid, SubjectUid};
 
 use crate::{
     config::{Config, What},
-    decision::{Verdict, decide},
+    decision::Verdict,
     facts::Fact,
     gather::{Offered, gather},
     hook_wire::{self, Question},
@@ -87,7 +87,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
         return NOTHING;
     }
 
-    let verdict = decide(&config.rules, &gathered.facts);
+    let verdict = road.spending.decide(&config.rules, &mut gathered.facts, arrived);
     let decision = Decision {
         way: Way::Hook,
         action: Some(&question.action),

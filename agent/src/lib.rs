@@ -11,11 +11,15 @@ pub mod terminal;
 
 pub mod action;
 pub mod cgroup;
+pub mod when;
+
 pub mod facts;
 pub mod glob;
 pub mod rule;
 
 pub mod decision;
+
+pub mod at_most;
 
 pub mod process;
 pub mod session;

@@ -1,6 +1,6 @@
 //! What a configuration gives away, said plainly: by `check`, by `test` and at every start.
 
-use crate::{action::ROOT_EQUIVALENT, config::Config};
+use crate::{action::ROOT_EQUIVALENT, config::Config, rule::Rule};
 
 /// One line for every grant of an action that is as good as root.
 #[must_use]
@@ -14,4 +14,23 @@ pub fn of(config: &Config) -> Vec<String> {
         })
     });
     lines.collect()
+}
+
+/// One line for every grant of the old configuration that the new one does not make in the same way, and whose answers polkit
+/// may have kept: nobody can take those back.
+#[must_use]
+pub fn kept(old: &Config, new: &Config) -> Vec<String> {
+    let stays = |rule: &Rule| {
+        let moved = |other: &Rule| Rule { origin: rule.origin.clone(), ..other.clone() } == *rule;
+        new.rules.iter().any(moved)
+    };
+    let gone = old.rules.iter().filter(|rule| rule.answer.grants() && rule.unbound && !stays(rule));
+    let line = |rule: &Rule| {
+        format!(
+            "rule \"{}\" is not what it was: what it granted may go on for up to 5 minutes, for processes that still run, where \
+             the action's default is one of auth_…_keep. Ending these processes or restarting polkit ends it",
+            rule.id
+        )
+    };
+    gone.map(line).collect()
 }

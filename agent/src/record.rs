@@ -235,6 +235,7 @@ fn because(reason: Reason) -> &'static str {
             ": polkitd does not vouch for the subject. Name the user in an [[agent]] and run polkit-policy-gen install"
         }
         Reason::OtherUser => ": the process is not of the session's user. A rule that is to cover it names its `user`",
+        Reason::Limit => ": it has granted to this user as often as its at_most says",
         Reason::Sender => ": it was not polkitd that asked",
         Reason::OtherSubject => ": the question is not about the registered process",
         Reason::NoSubject => ": the question names no process",

@@ -13,8 +13,9 @@ use polkit_dbus::{
 use tokio::sync::watch;
 
 use crate::{
+    at_most::Spending,
     config::Config,
-    decision::{Reason, Verdict, answering_identity, decide},
+    decision::{Reason, Verdict, answering_identity},
     gather::{Described, Gathered, Offered, gather},
     log,
     process::Held,
@@ -42,6 +43,8 @@ pub struct Road {
     pub polkitd: watch::Receiver<Option<Polkitd>>,
     /// Where records go.
     pub recorder: Recorder,
+    /// What rules with `at_most` have granted.
+    pub spending: Spending,
     /// The system manager's cgroup root.
     pub cgroup_root: String,
     /// The uid that registered: the agent's own.
@@ -74,9 +77,9 @@ impl Road {
         let mut limits = Limits { deadline: arrived + config.answer_within, cancelled: question.cancelled.clone() };
 
         let about = self.about(&question, &sender, &challenge);
-        let read = limits.keep(self.read(&question, &about, &challenge, &config)).await.and_then(|read| read);
-        let verdict = match &read {
-            Ok(gathered) => decide(&config.rules, &gathered.facts),
+        let mut read = limits.keep(self.read(&question, &about, &challenge, &config)).await.and_then(|read| read);
+        let verdict = match &mut read {
+            Ok(gathered) => self.spending.decide(&config.rules, &mut gathered.facts, arrived),
             Err(reason) => Verdict::refuse(*reason),
         };
         let challenge = challenge.ok();

@@ -1,11 +1,12 @@
 //! One `[[rule]]`, and when it applies.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::{
     action::ActionPattern,
     facts::{Fact, Facts, Session, Truth},
     glob::{Glob, UnitPattern},
+    when::When,
 };
 
 /// What a rule says to a question that it matches.
@@ -66,6 +67,15 @@ pub enum SessionKey {
     Class(String),
 }
 
+/// How often a rule may grant to one user within any such length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtMost {
+    /// So many times.
+    pub times: u32,
+    /// The length of time.
+    pub per: Duration,
+}
+
 /// A rule as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -89,6 +99,10 @@ pub struct Rule {
     pub details: BTreeMap<String, Glob>,
     /// Grant although polkitd may be asking about a process that is gone: see [`Facts::bound`].
     pub unbound: bool,
+    /// When it applies.
+    pub when: When,
+    /// How often it may grant.
+    pub at_most: Option<AtMost>,
     /// What is said.
     pub answer: Answer,
 }
@@ -118,11 +132,14 @@ impl Rule {
         let detail = |(key, wanted): (&String, &Glob)| {
             facts.details.is(|details| details.get(key).is_some_and(|value| wanted.covers(value)))
         };
+        let when =
+            || if self.when.is_always() { Truth::True } else { facts.moment.is(|moment| self.when.holds(moment)) };
         // What costs least comes first: of a thousand rules most are about others.
-        let keys: [&dyn Fn() -> Truth; 7] = [
+        let keys: [&dyn Fn() -> Truth; 8] = [
             &|| self.user.as_ref().map_or(Truth::True, user),
             &|| self.unit.as_ref().map_or(Truth::True, unit),
             &action,
+            &when,
             &|| self.group.as_ref().map_or(Truth::True, group),
             &|| self.exe.as_ref().map_or(Truth::True, exe),
             &|| self.session.as_ref().map_or(Truth::True, session),

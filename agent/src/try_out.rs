@@ -6,19 +6,21 @@ use std::{
     process::ExitCode,
 };
 
+use jiff::Timestamp;
 use polkit_config::names::Names;
 use polkit_dbus::{SubjectPid, SubjectUid};
 
 use crate::{
-    cli::Asked,
+    cli::{Asked, At},
     config::{Config, Origin, load},
     decision::{Verdict, decide},
     facts::{Fact, Facts, FileId, Session},
-    gather::{Gathered, Offered, gather},
+    gather::{Offered, gather, local_zone, now},
     notes,
     process::{Held, cgroup_root, named_file},
     rule::{Answer, SessionKey},
     terminal,
+    when::Moment,
 };
 
 /// A broken configuration, or a process that is not there.
@@ -55,8 +57,8 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         let held = SubjectPid::new(pid).ok().and_then(|pid| Held::open(pid).ok());
         let held = held.ok_or(format!("there is no process {pid}"))?;
         let gathered = gather(&asked.action, &held, Offered::TakenForGranted, &config.rules, &root, &Names::Host);
-        let with_details = |gathered: Gathered| Facts { details: details(asked), ..gathered.facts };
-        return gathered.map(with_details).map_err(|reason| format!("process {pid}: {}", reason.word()));
+        let facts = gathered.map_err(|reason| format!("process {pid}: {}", reason.word()))?.facts;
+        return Ok(Facts { details: details(asked), moment: moment(asked)?, ..facts });
     }
     let uid = user(asked.user.as_deref().unwrap_or_default())?;
     let exe = asked.exe.as_deref().map_or(Fact::Unknown, |path| file(path).into());
@@ -72,6 +74,8 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         details: details(asked),
         bound: true,
         foreign: false,
+        moment: moment(asked)?,
+        spent: BTreeSet::new(),
     })
 }
 
@@ -108,6 +112,20 @@ fn details(asked: &Asked) -> Fact<BTreeMap<String, String>> {
     }
 }
 
+/// The time that is asked about; without one it is now.
+fn moment(asked: &Asked) -> Result<Fact<Moment>, String> {
+    let Some(at) = asked.at else { return Ok(now()) };
+    let zone = local_zone().map_err(|error| format!("the time zone of this host cannot be read: {error}"))?;
+    let today = || Timestamp::now().to_zoned_datetime(zone.clone()).date();
+    let local = match at {
+        At::Instant(instant) => return Ok(Fact::Known(Moment::new(instant, &zone))),
+        At::Local(local) => local,
+        At::Today(time) => today().to_datetime(time),
+    };
+    let instant = zone.to_timestamp(local).map_err(|error| format!("--at: {error}"))?;
+    Ok(Fact::Known(Moment::new(instant, &zone)))
+}
+
 fn file(path: &Path) -> std::io::Result<FileId> {
     let stat = rustix::fs::stat(path)?;
     Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
@@ -141,6 +159,11 @@ fn text(verdict: &Verdict, config: &Config) -> String {
             "This holds where polkitd vouches for the subject: install an [[agent]] with polkit-policy-gen".into(),
         );
         let marked = rule.map(|rule| format!("rule \"{}\" ", rule.id)).unwrap_or_default();
+        if rule.is_some_and(|rule| rule.at_most.is_some()) {
+            lines.push(
+                "What its at_most has counted is known to the running agent alone, and not looked at here".into(),
+            );
+        }
         lines.extend(notes::of(config).into_iter().filter(|note| note.starts_with(&marked)));
     }
     lines.join("\n")

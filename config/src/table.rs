@@ -49,7 +49,8 @@ enum Value {
     Integer(Option<i64>),
     Float,
     Boolean(bool),
-    Date,
+    /// As TOML writes it.
+    Date(String),
     List(Vec<(Range<usize>, Value)>),
     Table(Vec<Entry>),
 }
@@ -62,7 +63,7 @@ impl Value {
             DeValue::Integer(digits) => Self::Integer(i64::from_str_radix(digits.as_str(), digits.radix()).ok()),
             DeValue::Float(_) => Self::Float,
             DeValue::Boolean(value) => Self::Boolean(*value),
-            DeValue::Datetime(_) => Self::Date,
+            DeValue::Datetime(date) => Self::Date(date.to_string()),
             DeValue::Array(list) => {
                 Self::List(list.iter().map(|item| (item.span(), Self::new(item.get_ref()))).collect())
             }
@@ -76,7 +77,7 @@ impl Value {
             Self::Integer(_) => "an integer",
             Self::Float => "a float",
             Self::Boolean(_) => "a boolean",
-            Self::Date => "a date",
+            Self::Date(_) => "a date",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
         }
@@ -230,6 +231,15 @@ impl Table {
             report.push(Problem::error(text.at.clone(), message).help("a whole number and ms, s, m or h: `\"20s\"`"));
         }
         parsed.map(|value| Spanned { value, at: text.at })
+    }
+
+    /// One of TOML's dates, as text.
+    pub fn date(&mut self, key: &'static str, report: &mut Report) -> Option<Spanned<String>> {
+        let entry = self.take(key)?;
+        match entry.value {
+            Value::Date(text) => Some(self.spanned(text, entry.span)),
+            other => self.wrong(key, "a date", &format!("{key} = 2027-01-31"), &other, entry.span, report),
+        }
     }
 
     /// An absolute path without `.` and `..`.

@@ -30,6 +30,7 @@ fn covers(earlier: &Rule, later: &Rule) -> bool {
         && wider(earlier.group.as_ref().map(|group| group.id), later.group.as_ref().map(|group| group.id))
         && wider(earlier.exe.as_ref(), later.exe.as_ref())
         && wider(earlier.session.as_ref(), later.session.as_ref())
+        && (earlier.when.is_always() || earlier.when == later.when)
         && earlier.details.iter().all(|(key, value)| later.details.get(key) == Some(value))
 }
 

@@ -9,6 +9,7 @@ use polkit_config::{
 
 use super::{
     files::Found,
+    limited,
     serve::{checked_unit, named_group, named_user},
 };
 use crate::{
@@ -41,6 +42,7 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
     let exe = table.path("exe", report);
     let session = table.string("session", report);
     let details = details(&mut table, report);
+    let (when, at_most) = limited::read(&mut table, report);
     let unbound = table.bool("unbound", report);
     let root_equivalent = table.bool("root_equivalent", report);
     let answer = table.required_string("answer", report).and_then(|word| checked_answer(word, report));
@@ -64,8 +66,11 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
         session: session.map(|session| SessionKey::new(&session.value)),
         details,
         unbound: unbound.as_ref().is_some_and(|unbound| unbound.value),
+        when,
+        at_most,
         answer: answer.value,
     };
+    limited::warn(&rule, &at, report);
     if rule.answer.grants() {
         check_grant(&rule, root_equivalent.is_some_and(|key| key.value), &at, report);
         if file.vendor && !vendor_rules {

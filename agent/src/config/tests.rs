@@ -50,6 +50,8 @@ macro_rules! refused {
 
 const RULE: &str = "[[rule]]\nid = \"a\"\naction = \"org.example.x\"\nuser = \"daemon\"\nanswer = \"allow\"\n";
 
+mod limited;
+
 #[test]
 fn an_empty_file_is_a_configuration_that_refuses_everything() {
     let Some((_folder, loaded)) = loaded("") else { return };

@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use proptest::prelude::*;
 
@@ -8,11 +11,12 @@ use crate::{
     facts::{Fact, FileId, Session},
     glob::UnitPattern,
     rule::{Named, SessionKey},
+    when::{Moment, When},
 };
 
 const ACTION: &str = "org.libvirt.unix.manage";
 
-fn rule(answer: Answer) -> Rule {
+pub(crate) fn rule(answer: Answer) -> Rule {
     Rule {
         id: "r".into(),
         origin: "agent.toml:1".into(),
@@ -24,11 +28,13 @@ fn rule(answer: Answer) -> Rule {
         session: None,
         details: BTreeMap::new(),
         unbound: false,
+        when: When::default(),
+        at_most: None,
         answer,
     }
 }
 
-fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     Facts {
         action: ACTION.into(),
         uid: SubjectUid::new(33).unwrap(),
@@ -40,6 +46,8 @@ fn facts() -> Facts {
         details: Fact::Unknown,
         bound: true,
         foreign: false,
+        moment: Fact::Unknown,
+        spent: BTreeSet::new(),
     }
 }
 
@@ -62,6 +70,30 @@ fn without_rules_everything_is_refused() {
 fn a_rule_that_matches_decides_and_is_named() {
     let verdict = decide(&[rule(Answer::Allow)], &facts());
     assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Allow, Some("r"), Reason::Rule));
+}
+
+#[test]
+fn a_grant_needs_a_known_time_and_a_refusal_does_not() {
+    let friday_noon = Moment::new("2026-11-27T12:00:00Z".parse().unwrap(), &jiff::tz::TimeZone::UTC);
+    let at_noon = Facts { moment: Fact::Known(friday_noon), ..facts() };
+    let within = |answer, hours: &str| Rule {
+        when: When { between: Some(hours.parse().unwrap()), ..When::default() },
+        ..rule(answer)
+    };
+    assert_eq!(answer(within(Answer::Allow, "08:00-18:00"), &at_noon), Answer::Allow);
+    assert_eq!(answer(within(Answer::Allow, "18:00-20:00"), &at_noon), Answer::Deny);
+    assert_eq!(answer(within(Answer::Allow, "08:00-18:00"), &facts()), Answer::Deny, "the time is unknown");
+    assert_eq!(answer(within(Answer::Dismiss, "18:00-20:00"), &facts()), Answer::Dismiss);
+    assert_eq!(decide(&[within(Answer::Dismiss, "18:00-20:00")], &at_noon), Verdict::default());
+}
+
+#[test]
+fn a_spent_limit_refuses_and_no_later_rule_is_asked() {
+    let spent = Facts { spent: ["r".to_owned()].into(), ..facts() };
+    let later = Rule { id: "later".into(), ..rule(Answer::Allow) };
+    let verdict = decide(&[rule(Answer::Allow), later], &spent);
+    assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Deny, Some("r"), Reason::Limit));
+    assert_eq!(decide(&[rule(Answer::Dismiss)], &spent).reason(), Reason::Rule);
 }
 
 #[test]

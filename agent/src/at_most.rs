@@ -1,0 +1,128 @@
+//! `at_most`: how often a rule may grant to one user, and how often it has.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use polkit_dbus::SubjectUid;
+
+use crate::{
+    decision::{Verdict, decide},
+    facts::Facts,
+    rule::{AtMost, Rule},
+};
+
+/// The most that can be counted: each grant of the length of time is remembered.
+const MOST: u32 = 10_000;
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl FromStr for AtMost {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "write a number from 1 to 10000 and one of /s, /min, /hour and /day, as in `\"30/min\"`";
+        let (times, per) = text.split_once('/').ok_or(FORM)?;
+        let times = times.parse().ok().filter(|times| (1..=MOST).contains(times)).ok_or(FORM)?;
+        let per = match per {
+            "s" => Duration::from_secs(1),
+            "min" => Duration::from_secs(60),
+            "hour" => Duration::from_secs(3600),
+            "day" => DAY,
+            _ => return Err(FORM),
+        };
+        Ok(Self { times, per })
+    }
+}
+
+/// What was granted lately, by rule and uid. A restart forgets it, a reload does not. By the clock that nobody sets.
+#[derive(Debug, Default)]
+pub struct Spending(Mutex<Spent>);
+
+type Spent = HashMap<(String, SubjectUid), VecDeque<Instant>>;
+
+impl Spending {
+    /// Decides with the counts of this moment and counts a grant, both under one lock: no two questions share the last one.
+    pub fn decide(&self, rules: &[Rule], facts: &mut Facts, now: Instant) -> Verdict {
+        // A panic elsewhere does not make the counts wrong.
+        let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.spent = spent_rules(&spent, rules, facts.uid, now);
+        let verdict = decide(rules, facts);
+        if verdict.answer().grants()
+            && let Some(rule) = rules.iter().find(|rule| Some(rule.id.as_str()) == verdict.rule())
+            && rule.at_most.is_some()
+        {
+            spent.retain(|_, grants| grants.back().is_some_and(|last| now.duration_since(*last) < DAY));
+            let grants = spent.entry((rule.id.clone(), facts.uid)).or_default();
+            grants.push_back(now);
+            if grants.len() > MOST as usize {
+                grants.pop_front();
+            }
+        }
+        verdict
+    }
+}
+
+/// The ids of the rules that have granted to that user as often as they may.
+fn spent_rules(spent: &Spent, rules: &[Rule], uid: SubjectUid, now: Instant) -> BTreeSet<String> {
+    let limited = rules.iter().filter_map(|rule| rule.at_most.map(|at_most| (&rule.id, at_most)));
+    let is_spent = |(id, at_most): &(&String, AtMost)| {
+        let grants = spent.get(&((*id).clone(), uid));
+        let lately = grants.map_or(0, |grants| {
+            grants.iter().rev().take_while(|then| now.duration_since(**then) < at_most.per).count()
+        });
+        lately >= at_most.times as usize
+    };
+    limited.filter(is_spent).map(|(id, _)| id.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decision::{Reason, tests as model},
+        rule::Answer,
+    };
+
+    fn limited(text: &str) -> [Rule; 1] {
+        [Rule { at_most: Some(text.parse().unwrap()), ..model::rule(Answer::Allow) }]
+    }
+
+    fn asked(spending: &Spending, rules: &[Rule], uid: u32, now: Instant) -> (Answer, Reason) {
+        let mut facts = Facts { uid: SubjectUid::new(uid).unwrap(), ..model::facts() };
+        let verdict = spending.decide(rules, &mut facts, now);
+        (verdict.answer(), verdict.reason())
+    }
+
+    #[test]
+    fn a_spent_limit_refuses_until_the_length_of_time_is_over() {
+        let (spending, rules, start) = (Spending::default(), limited("2/min"), Instant::now());
+        let at = |seconds| asked(&spending, &rules, 33, start + Duration::from_secs(seconds));
+        assert_eq!(at(0), (Answer::Allow, Reason::Rule));
+        assert_eq!(at(30), (Answer::Allow, Reason::Rule));
+        assert_eq!(at(59), (Answer::Deny, Reason::Limit));
+        assert_eq!(at(60), (Answer::Allow, Reason::Rule), "the first is a minute ago");
+        assert_eq!(at(61), (Answer::Deny, Reason::Limit), "the second is not");
+    }
+
+    #[test]
+    fn refusals_are_not_counted_and_users_do_not_share() {
+        let (spending, now) = (Spending::default(), Instant::now());
+        let rules = [Rule { user: None, at_most: Some("1/day".parse().unwrap()), ..model::rule(Answer::Allow) }];
+        assert_eq!(asked(&spending, &rules, 33, now).0, Answer::Allow);
+        assert_eq!(asked(&spending, &rules, 34, now).0, Answer::Allow);
+        for uid in [33, 34, 33] {
+            assert_eq!(asked(&spending, &rules, uid, now), (Answer::Deny, Reason::Limit));
+        }
+        assert_eq!(asked(&spending, &rules, 33, now + DAY).0, Answer::Allow);
+    }
+
+    #[test]
+    fn what_is_no_count_is_refused() {
+        for text in ["", "30", "/min", "0/min", "-1/min", "30/minute", "10001/s", "1.5/s"] {
+            assert!(text.parse::<AtMost>().is_err(), "{text}");
+        }
+    }
+}
