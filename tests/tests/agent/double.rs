@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
-use polkit_tests::LightBed;
+use polkit_tests::{LightBed, Process, Root};
 use tokio::task::JoinHandle;
 use zbus::{Connection, Message, MessageStream, Variant, message::Type};
 
+use super::by_hand::{Agent, POOL_CGROUP, builder, process_in};
 use super::peer::{Peer, RUNTIME};
 use super::until;
 
@@ -186,4 +187,21 @@ async fn answer(connection: &Connection, state: &Mutex<State>, message: Message)
         member => panic!("the double was called for {member}"),
     };
     sent.expect("the bus takes a reply");
+}
+
+/// What polkitd hears when the agent refuses.
+pub const FAILED: &str = "org.freedesktop.PolicyKit1.Error.Failed";
+/// What it hears when the question was taken back, or dismissed.
+pub const CANCELLED: &str = "org.freedesktop.PolicyKit1.Error.Cancelled";
+
+/// A served process of www-data, a double of polkitd, and the agent between them.
+pub fn with_double(root: &Root, response: Response, config: &str) -> (LightBed, Double, Agent, Process) {
+    let bed = builder(root)
+        .without("/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service")
+        .without_libvirtd()
+        .start();
+    let process = process_in(&bed, "www-data", POOL_CGROUP);
+    let double = Double::of(&bed, response);
+    let agent = Agent::start(&bed, config);
+    (bed, double, agent, process)
 }

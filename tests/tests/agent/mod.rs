@@ -4,6 +4,7 @@
 
 pub mod by_hand;
 pub mod double;
+pub mod journal;
 pub mod kiosk;
 pub mod peer;
 pub mod record;
