@@ -19,6 +19,9 @@ _polkit__service__agent() {
             polkit__service__agent,check)
                 cmd="polkit__service__agent__subcmd__check"
                 ;;
+            polkit__service__agent,decisions)
+                cmd="polkit__service__agent__subcmd__decisions"
+                ;;
             polkit__service__agent,exec)
                 cmd="polkit__service__agent__subcmd__exec"
                 ;;
@@ -36,6 +39,9 @@ _polkit__service__agent() {
                 ;;
             polkit__service__agent__subcmd__help,check)
                 cmd="polkit__service__agent__subcmd__help__subcmd__check"
+                ;;
+            polkit__service__agent__subcmd__help,decisions)
+                cmd="polkit__service__agent__subcmd__help__subcmd__decisions"
                 ;;
             polkit__service__agent__subcmd__help,exec)
                 cmd="polkit__service__agent__subcmd__help__subcmd__exec"
@@ -59,7 +65,7 @@ _polkit__service__agent() {
 
     case "${cmd}" in
         polkit__service__agent)
-            opts="-h -V --help --version run exec status check test help"
+            opts="-h -V --help --version run exec status decisions check test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -90,6 +96,24 @@ _polkit__service__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polkit__service__agent__subcmd__decisions)
+            opts="-h --since --follow --suggest --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polkit__service__agent__subcmd__exec)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -105,7 +129,7 @@ _polkit__service__agent() {
             return 0
             ;;
         polkit__service__agent__subcmd__help)
-            opts="run exec status check test help"
+            opts="run exec status decisions check test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -119,6 +143,20 @@ _polkit__service__agent() {
             return 0
             ;;
         polkit__service__agent__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__service__agent__subcmd__help__subcmd__decisions)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

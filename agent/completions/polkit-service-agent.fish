@@ -29,6 +29,7 @@ complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" 
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "run" -d 'Run the agent'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "exec" -d 'Register this process with the running agent, then become COMMAND'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "status" -d 'Say what the running agent serves, and by which way'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "decisions" -d 'Show what was decided, from the journal'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "check" -d 'Read the configuration, and say what is wrong with it, what it gives away and in which order it is asked'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "test" -d 'Say what the rules answer, and ask nobody'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -37,6 +38,11 @@ complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcomman
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand exec" -s h -l help -d 'Print help'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand status" -l json -d 'Print one JSON object'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand status" -s h -l help -d 'Print help'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand decisions" -l since -d 'From this time on, as journalctl(1) takes it' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand decisions" -l follow -d 'Go on with what comes'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand decisions" -l suggest -d 'Write, for each kind of refusal, the narrowest rule that would have answered it, the most frequent first'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand decisions" -l json -d 'Print one JSON object a line'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand decisions" -s h -l help -d 'Print help'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand check" -l config -d 'Read this file alone, instead of agent.toml and its fragments' -r -F
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand check" -s h -l help -d 'Print help'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l config -d 'Read this file alone, instead of agent.toml and its fragments' -r -F
@@ -53,9 +59,10 @@ hook\t''"
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l at -d 'Ask about this time instead of now: 2027-01-31T18:00, 18:00 of today, or a time with its offset' -r
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l json -d 'Print one JSON object'
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -s h -l help -d 'Print help'
-complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "run" -d 'Run the agent'
-complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "exec" -d 'Register this process with the running agent, then become COMMAND'
-complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "status" -d 'Say what the running agent serves, and by which way'
-complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "check" -d 'Read the configuration, and say what is wrong with it, what it gives away and in which order it is asked'
-complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "test" -d 'Say what the rules answer, and ask nobody'
-complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status check test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status decisions check test help" -f -a "run" -d 'Run the agent'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status decisions check test help" -f -a "exec" -d 'Register this process with the running agent, then become COMMAND'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status decisions check test help" -f -a "status" -d 'Say what the running agent serves, and by which way'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status decisions check test help" -f -a "decisions" -d 'Show what was decided, from the journal'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status decisions check test help" -f -a "check" -d 'Read the configuration, and say what is wrong with it, what it gives away and in which order it is asked'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status decisions check test help" -f -a "test" -d 'Say what the rules answer, and ask nobody'
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand help; and not __fish_seen_subcommand_from run exec status decisions check test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

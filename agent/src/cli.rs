@@ -61,6 +61,14 @@ not answer.")]
         #[arg(long)]
         json: bool,
     },
+    /// Show what was decided, from the journal.
+    #[command(after_help = "\
+Example: what was refused since this morning, as rules to choose from?
+    polkit-service-agent decisions --since today --suggest
+
+Only entries that journald saw coming from the agent's unit, as root, are looked at. A decision without an outcome is shown as
+unknown. Exit codes: 0 done; 2 usage; 3 the journal cannot be read.")]
+    Decisions(Shown),
     /// Read the configuration, and say what is wrong with it, what it gives away and in which order it is asked.
     #[command(after_help = "\
 Example:
@@ -86,6 +94,23 @@ pub struct ConfigFile {
     /// Read this file alone, instead of agent.toml and its fragments.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// What `decisions` shows.
+#[derive(Debug, Args)]
+pub struct Shown {
+    /// From this time on, as journalctl(1) takes it.
+    #[arg(long, value_name = "TIME", default_value = "-24h", allow_hyphen_values = true)]
+    pub since: String,
+    /// Go on with what comes.
+    #[arg(long)]
+    pub follow: bool,
+    /// Write, for each kind of refusal, the narrowest rule that would have answered it, the most frequent first.
+    #[arg(long, conflicts_with_all = ["follow", "json"])]
+    pub suggest: bool,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A question for `test`.

@@ -18,6 +18,7 @@ use polkit_config::{
 };
 
 pub use files::Found;
+pub use rules::RUN_FOR_USERS;
 pub use serve::{Serve, What, Who};
 
 use crate::{paths, rule::Rule};

@@ -66,6 +66,12 @@ pub mod daemon;
 
 pub mod check;
 pub mod cli;
+
+pub mod journal;
+
+pub mod suggest;
+
+pub mod decisions;
 pub mod exec;
 pub mod show_status;
 pub mod try_out;

@@ -8,7 +8,7 @@ use polkit_service_agent::{
     check,
     cli::{Cli, Command, ConfigFile},
     config::{Config, Origin, load},
-    daemon, exec, join, paths, show_status, terminal, try_out,
+    daemon, decisions, exec, join, paths, show_status, terminal, try_out,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
                 CANNOT_REACH.into()
             }
         },
+        Command::Decisions(shown) => decisions::run(&shown),
         Command::Check(file) => check::run(&origin(file)),
         Command::Test(asked) => {
             let file = ConfigFile { config: asked.config.config.clone() };

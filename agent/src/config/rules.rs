@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Units that run whatever users tell them to: being in one says nothing about the program.
-const RUN_FOR_USERS: [&str; 3] = ["cron.service", "crond.service", "atd.service"];
+pub const RUN_FOR_USERS: [&str; 3] = ["cron.service", "crond.service", "atd.service"];
 const MANAGE_UNITS: &str = "org.freedesktop.systemd1.manage-units";
 const LONGEST_ID: usize = 128;
 

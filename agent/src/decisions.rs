@@ -1,0 +1,151 @@
+//! `polkit-service-agent decisions`.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::mpsc::{self, RecvTimeoutError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use jiff::{Timestamp, tz::TimeZone};
+use polkit_config::names::Names;
+use serde_json::{Value, json};
+
+use crate::{
+    cli::Shown,
+    config::{Origin, load},
+    gather::local_zone,
+    journal::{self, Decided, Joined, Span},
+    suggest::suggest,
+    terminal,
+};
+
+/// The journal cannot be read.
+const CANNOT_READ: u8 = 3;
+/// Without an outcome after so long there will be none: `answer_within` is 60 s at most.
+const OUTCOME_WITHIN: Duration = Duration::from_secs(62);
+
+/// Shows what was decided.
+#[must_use]
+pub fn run(shown: &Shown) -> ExitCode {
+    let span = Span { since: Some(shown.since.clone()), follow: shown.follow };
+    let ended = if shown.follow { follow(&span, shown.json) } else { past(&span, shown) };
+    match ended {
+        Ok(code) => code,
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::error(&format!("the journal cannot be read with journalctl: {error}"));
+            CANNOT_READ.into()
+        }
+    }
+}
+
+fn past(span: &Span, shown: &Shown) -> io::Result<ExitCode> {
+    let (mut child, lines) = journal::read(span)?;
+    let mut joined = Joined::default();
+    let mut decisions: Vec<Decided> = journal::entries(lines).filter_map(|entry| joined.take(entry)).collect();
+    if !child.wait()?.success() {
+        return Ok(CANNOT_READ.into());
+    }
+    decisions.extend(joined.without_outcome(u64::MAX));
+    decisions.sort_by_key(|decided| decided.decision.time);
+    if shown.suggest {
+        let taken = load(&Origin::Host).config.map(|config| config.rules.into_iter().map(|rule| rule.id).collect());
+        write!(io::stdout(), "{}", suggest(&decisions, &Names::Host, &taken.unwrap_or_default()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let zone = local_zone().unwrap_or(TimeZone::UTC);
+    let mut stdout = io::stdout().lock();
+    for decided in &decisions {
+        writeln!(stdout, "{}", line(decided, shown.json, &zone))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A decision is shown when its outcome is there, or none can come any more.
+fn follow(span: &Span, json: bool) -> io::Result<ExitCode> {
+    let (mut child, lines) = journal::read(span)?;
+    let (send, entries) = mpsc::channel();
+    std::thread::spawn(move || journal::entries(lines).try_for_each(|entry| send.send(entry)));
+    let zone = local_zone().unwrap_or(TimeZone::UTC);
+    let mut joined = Joined::default();
+    loop {
+        let mut ready = Vec::new();
+        match entries.recv_timeout(Duration::from_secs(1)) {
+            Ok(entry) => ready.extend(joined.take(entry)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let old = since_1970.saturating_sub(OUTCOME_WITHIN).as_micros();
+        ready.extend(joined.without_outcome(u64::try_from(old).unwrap_or(u64::MAX)));
+        let mut stdout = io::stdout().lock();
+        for decided in &ready {
+            writeln!(stdout, "{}", line(decided, json, &zone))?;
+        }
+        stdout.flush()?;
+    }
+    Ok(if child.wait()?.success() { ExitCode::SUCCESS } else { CANNOT_READ.into() })
+}
+
+fn line(decided: &Decided, json: bool, zone: &TimeZone) -> String {
+    if json { to_json(decided).to_string() } else { to_text(decided, zone) }
+}
+
+fn to_json(decided: &Decided) -> Value {
+    let decision = &decided.decision;
+    let ended = decided.outcome.as_ref();
+    json!({
+        "id": decision.get("RECORD"),
+        "time": seconds(decision.time),
+        "way": decision.get("WAY"),
+        "action": decision.get("ACTION"),
+        "verdict": decision.get("VERDICT"),
+        "rule": decision.get("RULE"),
+        "reason": decision.get("REASON"),
+        "pid": decision.number("SUBJECT_PID"),
+        "uid": decision.number("SUBJECT_UID"),
+        "user": decision.get("USER"),
+        "unit": decision.get("UNIT"),
+        "session": decision.get("SESSION"),
+        "exe": decision.get("EXE"),
+        "command_line": decision.get("COMMAND_LINE"),
+        "identity": decision.get("IDENTITY"),
+        "outcome": decided.ended(),
+        "error": ended.and_then(|outcome| outcome.get("ERROR")),
+        "microseconds": ended.and_then(|outcome| outcome.number("MICROSECONDS")),
+        "times": decided.times(),
+    })
+}
+
+/// Seconds since 1970, with the microseconds behind the point.
+#[expect(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
+fn seconds(microseconds: u64) -> f64 {
+    microseconds as f64 / 1e6
+}
+
+/// Values in records are escaped already.
+fn to_text(decided: &Decided, zone: &TimeZone) -> String {
+    let decision = &decided.decision;
+    let time = i64::try_from(decision.time).ok().and_then(|time| Timestamp::from_microsecond(time).ok());
+    let time = time.map_or_else(|| "-".to_owned(), |time| zone.to_datetime(time).strftime("%F %T").to_string());
+    let get = |field| decision.get(field).unwrap_or("-");
+    let by = decision.get("RULE").map_or_else(
+        || get("REASON").to_owned(),
+        |rule| match get("REASON") {
+            "rule" => format!("rule \"{rule}\""),
+            reason => format!("rule \"{rule}\", {reason}"),
+        },
+    );
+    let user = decision.get("USER").unwrap_or_else(|| get("SUBJECT_UID"));
+    let place = decision.get("UNIT").or_else(|| decision.get("SESSION")).unwrap_or("-");
+    let times = if decided.times() > 1 { format!(", {} times", decided.times()) } else { String::new() };
+    format!(
+        "{time} {:<7} {} {user} {place} pid {} ({by}; {}{times})",
+        get("VERDICT"),
+        get("ACTION"),
+        get("SUBJECT_PID"),
+        decided.ended()
+    )
+}

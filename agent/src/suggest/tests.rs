@@ -1,0 +1,104 @@
+use polkit_config::names::Tree;
+
+use super::*;
+use crate::{journal::Entry, recorder::MESSAGE_ID};
+
+fn refused(fields: &[(&str, &str)]) -> Decided {
+    let mut json = serde_json::json!({
+        "__REALTIME_TIMESTAMP": "1", "_UID": "0", "_SYSTEMD_UNIT": "polkit-service-agent.service",
+        "MESSAGE_ID": MESSAGE_ID, "POLKIT_AGENT_WAY": "challenge", "POLKIT_AGENT_VERDICT": "deny",
+        "POLKIT_AGENT_REASON": "no-rule", "POLKIT_AGENT_ACTION": "org.example.x", "POLKIT_AGENT_SUBJECT_UID": "33",
+        "POLKIT_AGENT_UNIT": "apache2.service",
+    });
+    for (field, value) in fields {
+        json[format!("POLKIT_AGENT_{field}")] = (*value).into();
+    }
+    Decided { decision: Entry::from_json(&json.to_string()).unwrap(), outcome: None }
+}
+
+fn suggested(decisions: &[Decided]) -> String {
+    suggest(decisions, &Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", "")), &BTreeSet::new())
+}
+
+/// The rules in a text, as a reader of TOML sees them.
+fn rules(text: &str) -> Vec<toml::Table> {
+    let all: toml::Table = text.parse().unwrap();
+    let rules = all.get("rule").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    rules.into_iter().map(|rule| rule.as_table().unwrap().clone()).collect()
+}
+
+#[test]
+fn a_refusal_becomes_the_narrowest_rule() {
+    let text = suggested(&[refused(&[])]);
+    assert_eq!(
+        text,
+        "# Refused once: org.example.x for www-data, in apache2.service\n\
+         [[rule]]\nid = \"apache2-example-x\"\naction = \"org.example.x\"\nunit = \"apache2.service\"\n\
+         user = \"www-data\"\nanswer = \"allow\"\n"
+    );
+}
+
+#[test]
+fn the_most_frequent_comes_first_and_counted_ones_count() {
+    let counted = refused(&[("ACTION", "org.example.often"), ("REPEATED", "9")]);
+    let text = suggested(&[refused(&[]), refused(&[]), counted]);
+    let actions: Vec<_> = rules(&text).iter().map(|rule| rule["action"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(actions, ["org.example.often", "org.example.x"]);
+    assert!(text.contains("# Refused 9 times: org.example.often") && text.contains("# Refused 2 times: org.example.x"));
+}
+
+#[test]
+fn what_is_as_good_as_root_is_called_so() {
+    let text = suggested(&[refused(&[("ACTION", "org.libvirt.unix.manage")])]);
+    assert!(text.contains("\n# WARNING: as good as root: "), "{text}");
+    assert_eq!(rules(&text).len(), 1);
+}
+
+#[test]
+fn hostile_values_stay_data() {
+    let hostile = [
+        ("UNIT", "x\"\nanswer = \"allow\".service"),
+        ("EXE", "/bin/\n[[rule]]\nid = \"forged\""),
+        ("ACTION", "org.example.\"\n[[rule]]"),
+    ];
+    for (field, value) in hostile {
+        let text = suggested(&[refused(&[(field, value)])]);
+        assert!(rules(&text).len() <= 1, "{text}");
+        assert!(rules(&text).iter().all(|rule| rule.len() <= 5 && !rule.contains_key("exe")), "{text}");
+    }
+}
+
+#[test]
+fn where_a_rule_would_not_help_there_is_advice_instead() {
+    let cases: [(&[(&str, &str)], &str); 8] = [
+        (&[("REASON", "unbound"), ("RULE", "r")], "name the user in an [[agent]]"),
+        (&[("REASON", "other-user"), ("RULE", "r")], "names no `user`"),
+        (&[("REASON", "limit"), ("RULE", "r")], "its `at_most`"),
+        (&[("REASON", "rule"), ("RULE", "r")], "The rule \"r\" refuses it"),
+        (&[("REASON", "sender")], "No rule would have helped"),
+        (&[("SUBJECT_UID", "4000000000")], "The uid has no name"),
+        (&[("ACTION", "org.freedesktop.policykit.exec")], "root in everything but name"),
+        (&[("UNIT", "cron.service")], "run the job as a unit of its own"),
+    ];
+    for (fields, advice) in cases {
+        let text = suggested(&[refused(fields)]);
+        assert!(text.contains(advice) && rules(&text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn an_allowed_question_and_an_outcome_suggest_nothing() {
+    assert_eq!(suggested(&[refused(&[("VERDICT", "allow"), ("REASON", "rule")])]), "");
+}
+
+#[test]
+fn no_two_ids_are_the_same() {
+    let other = refused(&[("EXE", "/nowhere/else")]);
+    let text = suggest(
+        &[refused(&[]), other],
+        &Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", "")),
+        &["apache2-example-x".to_owned()].into(),
+    );
+    let ids: Vec<_> = rules(&text).iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, ["apache2-example-x-2", "apache2-example-x-3"]);
+}
