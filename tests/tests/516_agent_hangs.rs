@@ -1,0 +1,116 @@
+//! A user database that hangs, and a configuration that is swapped while it is read.
+
+#[macro_use]
+mod agent;
+
+use std::process::Command;
+
+use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, ask, light, process_in, until_served};
+use agent::{in_unit, until};
+use polkit_tests::polkit::Verdict;
+use polkit_tests::{Bed, Root, product};
+
+on_each_suite_with_rules! {
+    a_user_database_that_hangs_does_not_keep_the_hook_waiting
+    a_user_database_that_hangs_ends_in_a_refusal_for_the_deadline
+    a_configuration_swapped_for_a_link_to_a_user_s_file_is_never_in_force
+}
+
+// A module of the name service switch that sleeps for an hour, for the agent and its hook alone, once a file is there.
+
+const MODULE: &str = r#"
+#include <errno.h>
+#include <nss.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum nss_status hang(void) {
+    if (strncmp(program_invocation_short_name, "polkit-service", 14) == 0 && access("/run/nss-hangs", F_OK) == 0)
+        sleep(3600);
+    return NSS_STATUS_NOTFOUND;
+}
+enum nss_status _nss_slow_getpwnam_r(void) { return hang(); }
+enum nss_status _nss_slow_getpwuid_r(void) { return hang(); }
+enum nss_status _nss_slow_getgrnam_r(void) { return hang(); }
+enum nss_status _nss_slow_getgrgid_r(void) { return hang(); }
+enum nss_status _nss_slow_initgroups_dyn(void) { return hang(); }
+"#;
+
+/// The module comes first, so that it is asked about everybody.
+const SWITCH: &str = "passwd: slow files\ngroup: slow files\n";
+
+fn install_module(bed: &Bed) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (source, library) = (folder.path().join("slow.c"), folder.path().join("libnss_slow.so.2"));
+    std::fs::write(&source, MODULE).expect("a file");
+    let options = ["-shared", "-fPIC", "-D_GNU_SOURCE", "-o"];
+    let built = Command::new("cc").args(options).arg(&library).arg(&source).output().expect("cc");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    bed.copy_in(&library, "/usr/lib/libnss_slow.so.2", 0o644);
+    bed.write("/etc/nsswitch.conf", 0o644, SWITCH);
+}
+
+fn a_user_database_that_hangs_does_not_keep_the_hook_waiting(root: &Root) {
+    let config =
+        POOL.replace("pool.service", "web-test.service").replace("\n\n[[rule]]", "\nway = \"hook\"\n\n[[rule]]");
+    let bed = product::full(root)
+        .file(CONFIG_FILE, 0o644, config)
+        .file("/etc/polkit-policy-gen/policy.toml", 0o644, "[[hook]]\nactions = [\"org.libvirt.unix.manage\"]\n")
+        .start();
+    install_module(&bed);
+    let _ = bed.exec(["polkit-policy-gen", "install"]).success();
+    agent::start_agent(&bed);
+    bed.write("/run/nss-hangs", 0o644, "");
+    // With the hook's two seconds spent, polkit would find nobody to ask.
+    for _ in 0..3 {
+        assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", agent::journal(&bed));
+    }
+    // The module is heard of at all.
+    let check = ["timeout", "2", "polkit-service-agent", "test", "--action", MANAGE, "--user", "www-data"];
+    assert_eq!(bed.exec(check).code(), Some(124), "it hangs");
+}
+
+fn a_user_database_that_hangs_ends_in_a_refusal_for_the_deadline(root: &Root) {
+    let bed = light(root);
+    install_module(&bed);
+    let process = process_in(&bed, "www-data", POOL_CGROUP);
+    let agent = Agent::start(&bed, &format!("[agent]\nanswer_within = \"1s\"\n{POOL}"));
+    until_served(&bed, process.pid());
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
+    bed.write("/run/nss-hangs", 0o644, "");
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::No);
+    assert_eq!(agent.decisions(MANAGE).pop().unwrap().verdict(), ("deny", "", "deadline"), "{}", agent.said());
+    // The agent has not stopped for it.
+    bed.remove("/run/nss-hangs");
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
+}
+
+/// Somebody who could swap the name has root's rights over the folder already; what he points it at is a user's.
+fn a_configuration_swapped_for_a_link_to_a_user_s_file_is_never_in_force(root: &Root) {
+    let bed = light(root);
+    let process = process_in(&bed, "www-data", POOL_CGROUP);
+    let agent = Agent::start(&bed, POOL);
+    until_served(&bed, process.pid());
+    let evil = POOL.replace(MANAGE, PROBE);
+    bed.write("/home/evil.toml", 0o644, evil);
+    let _ = bed.exec(["chown", "www-data", "/home/evil.toml"]).success();
+    let swap = format!(
+        "cd /etc/polkit-service-agent; cp agent.toml good; ln -s /home/evil.toml evil; \
+         while :; do cp -P evil next; mv next agent.toml; cp -P good next; mv next agent.toml; done"
+    );
+    let swapping = bed.spawn_as("root", ["sh", "-c", &swap]);
+    let (kept, taken) = ("the old one stays in force", "the new configuration is in force");
+    let reloads = || agent.said().matches(kept).count() + agent.said().matches(taken).count();
+    // Both ends are seen, however the two fall together.
+    let mut times = 0;
+    until(|| {
+        let before = reloads();
+        let _ = bed.exec(["kill", "-HUP", &agent.pid().to_string()]).success();
+        until(|| reloads() > before);
+        assert_ne!(ask(&bed, process.pid(), PROBE), Verdict::Yes, "{}", agent.said());
+        times += 1;
+        times >= 20 && agent.said().contains(kept) && agent.said().contains(taken)
+    });
+    swapping.kill();
+    assert!(agent.decisions(PROBE).iter().all(|decision| decision.get("VERDICT") == "deny"), "{}", agent.said());
+}
