@@ -22,6 +22,9 @@ fn every_row_names_tests_that_exist() {
         .map(|(line, _)| line)
         .collect();
     for row in rows.into_iter().filter(|row| !heads.contains(row)) {
+        if row.contains("| no: ") && row.ends_with("| – |") {
+            continue;
+        }
         let last = row.trim_end_matches('|').rsplit(" | ").next().expect("a column");
         let named: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
         assert!(!named.is_empty(), "no test is named in: {row}");
