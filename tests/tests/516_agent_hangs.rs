@@ -94,11 +94,9 @@ fn a_configuration_swapped_for_a_link_to_a_user_s_file_is_never_in_force(root: &
     let evil = POOL.replace(MANAGE, PROBE);
     bed.write("/home/evil.toml", 0o644, evil);
     let _ = bed.exec(["chown", "www-data", "/home/evil.toml"]).success();
-    let swap = format!(
-        "cd /etc/polkit-service-agent; cp agent.toml good; ln -s /home/evil.toml evil; \
-         while :; do cp -P evil next; mv next agent.toml; cp -P good next; mv next agent.toml; done"
-    );
-    let swapping = bed.spawn_as("root", ["sh", "-c", &swap]);
+    let swap = "cd /etc/polkit-service-agent; cp agent.toml good; ln -s /home/evil.toml evil; \
+                while :; do cp -P evil next; mv next agent.toml; cp -P good next; mv next agent.toml; done";
+    let swapping = bed.spawn_as("root", ["sh", "-c", swap]);
     let (kept, taken) = ("the old one stays in force", "the new configuration is in force");
     let reloads = || agent.said().matches(kept).count() + agent.said().matches(taken).count();
     // Both ends are seen, however the two fall together.
