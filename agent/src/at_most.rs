@@ -12,7 +12,7 @@ use polkit_dbus::SubjectUid;
 use crate::{
     decision::{Verdict, decide},
     facts::Facts,
-    rule::{AtMost, Rule},
+    rule::{Answer, AtMost, Rule},
 };
 
 /// The most that can be counted: each grant of the length of time is remembered.
@@ -50,7 +50,7 @@ impl Spending {
         let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         facts.spent = spent_rules(&spent, rules, facts.uid, now);
         let verdict = decide(rules, facts);
-        if verdict.answer().grants()
+        if verdict.answer() == Answer::Allow
             && let Some(rule) = rules.iter().find(|rule| Some(rule.id.as_str()) == verdict.rule())
             && rule.at_most.is_some()
         {
@@ -81,10 +81,7 @@ fn spent_rules(spent: &Spent, rules: &[Rule], uid: SubjectUid, now: Instant) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        decision::{Reason, tests as model},
-        rule::Answer,
-    };
+    use crate::decision::{Reason, tests as model};
 
     fn limited(text: &str) -> [Rule; 1] {
         [Rule { at_most: Some(text.parse().unwrap()), ..model::rule(Answer::Allow) }]

@@ -3,7 +3,7 @@
 use polkit_dbus::{Identity, IdentityUid, SubjectUid};
 
 use crate::{
-    facts::Facts,
+    facts::{Facts, Truth},
     rule::{Answer, Rule},
 };
 
@@ -14,6 +14,8 @@ pub enum Reason {
     Rule,
     /// None did.
     NoRule,
+    /// A rule would have asked, but something that it needs to know is not known.
+    Unknown,
     /// A rule would have granted, but polkitd does not vouch for the subject: see [`Facts::bound`].
     Unbound,
     /// A rule would have granted, but the process is not of the session's user, and the rule names no user.
@@ -47,6 +49,7 @@ impl Reason {
         match self {
             Self::Rule => "rule",
             Self::NoRule => "no-rule",
+            Self::Unknown => "unknown",
             Self::Unbound => "unbound",
             Self::OtherUser => "other-user",
             Self::Limit => "limit",
@@ -110,6 +113,9 @@ pub fn decide(rules: &[Rule], facts: &Facts) -> Verdict {
         return Verdict::default();
     };
     let id = Some(rule.id.clone());
+    if rule.answer.grants() && rule.truth(facts) != Truth::True {
+        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Unknown };
+    }
     if rule.answer.grants() && facts.foreign && rule.user.is_none() {
         return Verdict { answer: Answer::Deny, rule: id, reason: Reason::OtherUser };
     }

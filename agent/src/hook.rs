@@ -138,6 +138,8 @@ fn answer(verdict: &Verdict) -> hook_wire::Answer {
         Answer::Allow => hook_wire::Answer::Yes,
         Answer::Deny | Answer::Dismiss if verdict.rule().is_some() => hook_wire::Answer::No,
         Answer::Deny | Answer::Dismiss => hook_wire::Answer::Nothing,
+        // polkitd, and all of the host with it, would wait for a person.
+        Answer::Ask => hook_wire::Answer::Nothing,
     }
 }
 

@@ -1,6 +1,10 @@
 //! What a configuration gives away, said plainly: by `check`, by `test` and at every start.
 
-use crate::{action::ROOT_EQUIVALENT, config::Config, rule::Rule};
+use crate::{
+    action::ROOT_EQUIVALENT,
+    config::Config,
+    rule::{Answer, Rule},
+};
 
 /// One line for every grant of an action that is as good as root.
 #[must_use]
@@ -10,7 +14,8 @@ pub fn of(config: &Config) -> Vec<String> {
         let given =
             ROOT_EQUIVALENT.iter().filter(|(action, _)| rule.actions.iter().any(|pattern| pattern.covers(action)));
         given.map(|(action, why)| {
-            format!("rule \"{}\" ({}) grants {action}, which is as good as root: {why}", rule.id, rule.origin)
+            let grants = if rule.answer == Answer::Ask { "lets a person grant" } else { "grants" };
+            format!("rule \"{}\" ({}) {grants} {action}, which is as good as root: {why}", rule.id, rule.origin)
         })
     });
     lines.collect()

@@ -213,6 +213,7 @@ fn sentence(decision: &Decision<'_>) -> String {
         Answer::Allow => "Allowed",
         Answer::Deny => "Denied",
         Answer::Dismiss => "Dismissed",
+        Answer::Ask => "Asked for approval of",
     };
     let user = decision.described.user.clone().unwrap_or_else(|| format!("uid {}", decision.uid));
     let unit = decision.described.unit.as_deref().map(|unit| format!(" of {unit}")).unwrap_or_default();
@@ -231,6 +232,7 @@ fn because(reason: Reason) -> &'static str {
     match reason {
         Reason::Rule => "",
         Reason::NoRule => ": no rule matches",
+        Reason::Unknown => ": something that the rule needs to know is not known",
         Reason::Unbound => {
             ": polkitd does not vouch for the subject. Name the user in an [[agent]] and run polkit-policy-gen install"
         }

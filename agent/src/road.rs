@@ -99,7 +99,7 @@ impl Road {
             session: question.stands_for.session(),
             described: read.as_ref().map_or(&unknown, |gathered| &gathered.described),
             caller: challenge.as_ref().and_then(|c| c.details.caller_pid),
-            identity: identity.filter(|_| verdict.answer().grants()),
+            identity: identity.filter(|_| verdict.answer() == Answer::Allow),
         };
         let record = match self.recorder.open(&decision).await {
             Ok(record) => record,
@@ -171,7 +171,7 @@ impl Road {
         subject: Option<(&Held, &Gathered)>,
         identity: Option<IdentityUid>,
     ) -> Outcome {
-        if !verdict.answer().grants() {
+        if verdict.answer() != Answer::Allow {
             return Outcome::Refused;
         }
         let (Some(challenge), Some((held, gathered)), Some(identity)) = (challenge, subject, identity) else {
@@ -194,7 +194,7 @@ impl Road {
 fn reply(verdict: &Verdict, outcome: &Outcome) -> Reply {
     match (verdict.answer(), outcome) {
         (Answer::Allow, Outcome::Sent) => Reply::Done,
-        (_, Outcome::Cancelled) | (Answer::Dismiss, _) => Reply::Dismissed,
+        (_, Outcome::Cancelled) | (Answer::Dismiss | Answer::Ask, _) => Reply::Dismissed,
         (Answer::Allow | Answer::Deny, _) => Reply::Refused,
     }
 }

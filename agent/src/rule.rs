@@ -18,18 +18,20 @@ pub enum Answer {
     Deny,
     /// Refuse; the client sees that the authentication was cancelled.
     Dismiss,
+    /// Refuse as [`Answer::Dismiss`] does, and let a person say whether the next one is authorized. By the hook nothing is said.
+    Ask,
 }
 
 impl Answer {
     /// The words of the configuration, the record and the command line.
-    pub const WORDS: [(&'static str, Self); 3] =
-        [("allow", Self::Allow), ("deny", Self::Deny), ("dismiss", Self::Dismiss)];
+    pub const WORDS: [(&'static str, Self); 4] =
+        [("allow", Self::Allow), ("deny", Self::Deny), ("dismiss", Self::Dismiss), ("ask", Self::Ask)];
 
-    /// Whether this gives something away.
+    /// Whether this gives something away, if only after a person has agreed.
     #[must_use]
     pub fn grants(self) -> bool {
         match self {
-            Self::Allow => true,
+            Self::Allow | Self::Ask => true,
             Self::Deny | Self::Dismiss => false,
         }
     }
@@ -41,6 +43,7 @@ impl Answer {
             Self::Allow => "allow",
             Self::Deny => "deny",
             Self::Dismiss => "dismiss",
+            Self::Ask => "ask",
         }
     }
 }
@@ -105,21 +108,25 @@ pub struct Rule {
     pub at_most: Option<AtMost>,
     /// What is said.
     pub answer: Answer,
+    /// With [`Answer::Ask`]: how long a challenge is held open for a person, before it is refused.
+    pub hold: Option<Duration>,
 }
 
 impl Rule {
-    /// A rule that grants needs every key to be true; one that refuses applies unless a key is known to be false.
+    /// A rule that allows needs every key to be true; any other applies unless a key is known to be false. So what a rule that
+    /// asks cannot be sure of does not pass on to a later rule that allows.
     #[must_use]
     pub fn matches(&self, facts: &Facts) -> bool {
         match self.truth(facts) {
             Truth::True => true,
-            Truth::Unknown => !self.answer.grants(),
+            Truth::Unknown => self.answer != Answer::Allow,
             Truth::False => false,
         }
     }
 
     /// The least of its keys. One that is not there is true; after one that is false no other is looked at.
-    fn truth(&self, facts: &Facts) -> Truth {
+    #[must_use]
+    pub fn truth(&self, facts: &Facts) -> Truth {
         let action = || known(self.actions.iter().any(|pattern| pattern.covers(&facts.action)));
         let unit = |unit: &UnitPattern| facts.unit.is(|of| of.as_ref().is_some_and(|of| unit.covers(of)));
         let user = |user: &Named| known(user.id == facts.uid.get());

@@ -25,6 +25,8 @@ use crate::{
 
 /// A broken configuration, or a process that is not there.
 const CANNOT: u8 = 3;
+/// A person, or a secret, decides.
+const ASKS: u8 = 4;
 
 /// Answers the question.
 #[must_use]
@@ -42,6 +44,7 @@ pub fn run(origin: &Origin, asked: &Asked) -> ExitCode {
             match verdict.answer() {
                 Answer::Allow => ExitCode::SUCCESS,
                 Answer::Deny | Answer::Dismiss => ExitCode::FAILURE,
+                Answer::Ask => ASKS.into(),
             }
         }
         Err(why) => {

@@ -1,6 +1,9 @@
 //! `[[rule]]`: what is answered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use polkit_config::{
     report::{Location, Problem, Report},
@@ -23,6 +26,7 @@ use crate::{
 pub const RUN_FOR_USERS: [&str; 3] = ["cron.service", "crond.service", "atd.service"];
 const MANAGE_UNITS: &str = "org.freedesktop.systemd1.manage-units";
 const LONGEST_ID: usize = 128;
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// A rule and where it stands.
 pub(super) struct Entry {
@@ -46,6 +50,7 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
     let unbound = table.bool("unbound", report);
     let root_equivalent = table.bool("root_equivalent", report);
     let answer = table.required_string("answer", report).and_then(|word| checked_answer(word, report));
+    let hold = table.duration("hold", report).and_then(|hold| checked_hold(hold, answer.as_ref(), report));
     table.finish(report);
     if report.errors() > before {
         return None;
@@ -69,6 +74,7 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
         when,
         at_most,
         answer: answer.value,
+        hold,
     };
     limited::warn(&rule, &at, report);
     if rule.answer.grants() {
@@ -143,9 +149,23 @@ fn checked_answer(word: Spanned<String>, report: &mut Report) -> Option<Spanned<
     let known = Answer::WORDS.into_iter().find(|(name, _)| *name == word.value);
     if known.is_none() {
         let problem = Problem::error(word.at.clone(), format!("`{}` is no answer", word.value));
-        report.push(problem.help("`\"allow\"`, `\"deny\"` or `\"dismiss\"`"));
+        report.push(problem.help("`\"allow\"`, `\"deny\"`, `\"dismiss\"` or `\"ask\"`"));
     }
     known.map(|(_, value)| Spanned { value, at: word.at })
+}
+
+fn checked_hold(hold: Spanned<Duration>, answer: Option<&Spanned<Answer>>, report: &mut Report) -> Option<Duration> {
+    if answer.is_some_and(|answer| answer.value != Answer::Ask) {
+        report.push(Problem::error(hold.at.clone(), "`hold` is for `answer = \"ask\"` alone").help("leave it out"));
+    }
+    let fits = (Duration::from_secs(1)..=LONGEST_HOLD).contains(&hold.value);
+    if !fits {
+        let problem = Problem::error(hold.at, "`hold` is from 1 s to 60 s");
+        report.push(
+            problem.help("`\"15s\"`: it is over at `answer_within` in any case, and libvirt gives up after 30 s"),
+        );
+    }
+    fits.then_some(hold.value)
 }
 
 fn check_exe(exe: &Spanned<std::path::PathBuf>, report: &mut Report) {

@@ -80,6 +80,19 @@ fn a_whole_file_is_read() {
 }
 
 #[test]
+fn hold_is_some_seconds_of_a_rule_that_asks() {
+    let ask = RULE.replace("\"allow\"", "\"ask\"\nhold = \"15s\"");
+    let Some((_folder, loaded)) = loaded(&ask) else { return };
+    let rule = loaded.config.unwrap().rules.remove(0);
+    assert_eq!((rule.answer, rule.hold), (Answer::Ask, Some(Duration::from_secs(15))));
+    refused!(ask.replace("ask", "deny"), "agent.toml:6:8: `hold` is for `answer = \"ask\"` alone (leave it out)",);
+    refused!(
+        ask.replace("15s", "2m"),
+        "agent.toml:6:8: `hold` is from 1 s to 60 s (`\"15s\"`: it is over at `answer_within` in any case, and libvirt gives up after 30 s)",
+    );
+}
+
+#[test]
 fn an_unknown_key_names_its_place_and_the_nearest_known_one() {
     refused!(RULE.replace("user", "usr"), "agent.toml:4:1: unknown key `usr` in [[rule]] (did you mean `user`?)",);
     refused!("[agnt]\n", "agent.toml:1:2: unknown key `agnt` (did you mean `agent`?)");
@@ -109,7 +122,7 @@ fn users_groups_units_and_answers_that_do_not_exist_are_refused() {
     );
     refused!(
         RULE.replace("\"allow\"", "\"yes\""),
-        "agent.toml:5:10: `yes` is no answer (`\"allow\"`, `\"deny\"` or `\"dismiss\"`)",
+        "agent.toml:5:10: `yes` is no answer (`\"allow\"`, `\"deny\"`, `\"dismiss\"` or `\"ask\"`)",
     );
 }
 
@@ -278,7 +291,7 @@ fn a_problem_shows_the_line_and_a_caret() {
     let Some((folder, loaded)) = loaded(RULE.replace("\"allow\"", "\"yes\"")) else { return };
     let shown = loaded.report.render(false).replace(&format!("{}/", folder.path().display()), "");
     let expected = "error: `yes` is no answer\n --> agent.toml:5:10\n  |\n5 | answer = \"yes\"\n  |          ^^^^^\n  |\n  \
-        = help: `\"allow\"`, `\"deny\"` or `\"dismiss\"`\n";
+        = help: `\"allow\"`, `\"deny\"`, `\"dismiss\"` or `\"ask\"`\n";
     assert_eq!(shown.trim_end(), expected.trim_end(), "{shown}");
 }
 

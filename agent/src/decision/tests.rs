@@ -31,6 +31,7 @@ pub(crate) fn rule(answer: Answer) -> Rule {
         when: When::default(),
         at_most: None,
         answer,
+        hold: None,
     }
 }
 
@@ -172,6 +173,16 @@ fn user(uid: u32) -> Identity {
 }
 
 #[test]
+fn ask_needs_what_a_grant_needs() {
+    assert_eq!(answer(rule(Answer::Ask), &facts()), Answer::Ask);
+    let with_unit = Rule { unit: UnitPattern::new("apache2.service"), ..rule(Answer::Ask) };
+    let unknown = decide(&[with_unit, rule(Answer::Allow)], &Facts { unit: Fact::Unknown, ..facts() });
+    assert_eq!((unknown.answer(), unknown.reason()), (Answer::Deny, Reason::Unknown), "and no later rule is asked");
+    let unbound = decide(&[rule(Answer::Ask)], &Facts { bound: false, ..facts() });
+    assert_eq!((unbound.answer(), unbound.reason()), (Answer::Deny, Reason::Unbound));
+}
+
+#[test]
 fn bound_is_one_identity_that_is_the_real_uid() {
     let www = SubjectUid::new(33).unwrap();
     assert!(is_bound(&[user(33)], www));
@@ -203,13 +214,13 @@ proptest! {
         unit in any_fact(Some("apache2.service".to_string())),
         groups in any_fact([33u32].into()),
         session in any_fact(Session::None),
-        rules in proptest::collection::vec((0u8..3, any::<[bool; 3]>()), 0..6),
+        rules in proptest::collection::vec((0..Answer::WORDS.len(), any::<[bool; 3]>()), 0..6),
     ) {
         let rules: Vec<Rule> = rules.into_iter().map(|(answer, [unit, group, session])| Rule {
             unit: unit.then(|| UnitPattern::new("apache2.service").unwrap()),
             group: group.then(|| Named { name: "www-data".into(), id: 33 }),
             session: session.then_some(SessionKey::None),
-            ..rule(Answer::WORDS[usize::from(answer)].1)
+            ..rule(Answer::WORDS[answer].1)
         }).collect();
         let less = Facts { unit, groups, session, ..facts() };
         if decide(&rules, &facts()).answer() != Answer::Allow {
