@@ -125,11 +125,11 @@ impl Held {
 /// The file that a rule's `exe` names, if it is root's alone: a file that others may write is nobody's program.
 ///
 /// # Errors
-/// [`io::ErrorKind::PermissionDenied`] for a file that others than root may write.
+/// [`io::ErrorKind::InvalidInput`] for a file that others than root may write.
 pub fn named_file(path: &std::path::Path) -> io::Result<FileId> {
     let stat = rustix::fs::stat(path)?;
     if stat.st_uid != 0 || stat.st_mode & 0o022 != 0 {
-        return Err(io::ErrorKind::PermissionDenied.into());
+        return Err(io::ErrorKind::InvalidInput.into());
     }
     Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
 }

@@ -187,14 +187,19 @@ impl Faults {
         self.unread.clear();
     }
 
+    /// Ends the clients.
+    pub fn ask_no_more(&mut self) {
+        // Dropped, it is killed.
+        drop(self.client.take());
+    }
+
     /// Ends the clients and the agent, compares what is left, and looks for registrations that outlived the agent.
     ///
     /// # Panics
     /// If the agent cannot be stopped.
     #[must_use]
     pub fn end(mut self) -> Seen {
-        // Dropped, it is killed.
-        drop(self.client.take());
+        self.ask_no_more();
         let _ = self.read();
         self.compare();
         let _ = self.bed.exec(["systemctl", "stop", "polkit-service-agent"]).success();

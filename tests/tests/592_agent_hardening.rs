@@ -3,8 +3,9 @@
 #[macro_use]
 mod agent;
 
-use agent::by_hand::{CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, builder, full, process_in};
+use agent::by_hand::{CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, builder, full, process_in, until_served};
 use agent::until;
+use polkit_tests::polkit::Verdict;
 use polkit_tests::{FullBed, Process, Root};
 
 on_each_suite_with_rules! {
@@ -12,6 +13,7 @@ on_each_suite_with_rules! {
     the_running_agent_has_two_capabilities_and_a_filter
     what_is_left_to_the_unit_is_needed
     a_program_is_seen_by_cap_sys_ptrace_alone
+    a_program_in_a_home_is_not_seen_and_that_is_said
     process_events_come_in_the_host_s_network_alone
     old_kernels_tell_cap_net_admin_alone_of_processes
 }
@@ -145,6 +147,21 @@ fn a_program_is_seen_by_cap_sys_ptrace_alone(root: &Root) {
         bed.exec(["setpriv", &set, "sh", "-c", &test]).code()
     };
     assert_eq!((test("-all,+sys_ptrace"), test("-sys_ptrace")), (Some(0), Some(1)));
+}
+
+/// So says the manual of the unit's ProtectHome=.
+fn a_program_in_a_home_is_not_seen_and_that_is_said(root: &Root) {
+    let bed = bed(root);
+    let _ = bed.exec(["cp", "/bin/sleep", "/home/panel"]).success();
+    bed.write("/etc/polkit-1/rules.d/46-agent.rules", 0o644, agent::AGENT_RULE);
+    bed.write(CONFIG_FILE, 0o644, format!("{POOL}exe = \"/home/panel\"\n"));
+    agent::start_agent(&bed);
+    let process = bed.spawn_as("www-data", ["/home/panel", "1000"]);
+    bed.move_to_cgroup(process.pid(), POOL_CGROUP);
+    until_served(&bed, process.pid());
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::No);
+    let said = bed.journal(["--unit=polkit-service-agent", "--output=cat"]);
+    assert!(said.contains("`/home/panel` cannot be read now"), "{said}");
 }
 
 // Process events, which come in a bed that shares the host's pids.

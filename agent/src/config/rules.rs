@@ -172,12 +172,13 @@ fn check_exe(exe: &Spanned<std::path::PathBuf>, report: &mut Report) {
     let shown = exe.value.display();
     match named_file(&exe.value) {
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
             let problem = Problem::error(exe.at.clone(), format!("others than root may write `{shown}`"));
             report.push(problem.help("a program that a rule trusts belongs to root, mode 0755 or less"));
         }
         Err(error) => {
-            report.push(Problem::warning(exe.at.clone(), format!("`{shown}` cannot be read now: {error}")));
+            let problem = Problem::warning(exe.at.clone(), format!("`{shown}` cannot be read now: {error}"));
+            report.push(problem.help("the agent's unit sees nothing below /home, /root, /run/user and /tmp"));
         }
     }
 }

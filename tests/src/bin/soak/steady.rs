@@ -28,6 +28,10 @@ pub fn run(root: &Root) -> bool {
     }
     seen.push(figures(&faults));
     let took = began.elapsed().as_secs();
+    // What is in hand has descriptors, too.
+    faults.ask_no_more();
+    std::thread::sleep(Duration::from_secs(5));
+    let quiet = figures(&faults);
     let end = faults.end();
     println!(
         "| suite | seconds | challenges | yes | refused | other | yes without its one decision | hung | stalls of polkitd |"
@@ -44,12 +48,15 @@ pub fn run(root: &Root) -> bool {
         end.hung,
         end.stalled,
     );
-    println!("| {}: of | | at first | most | at last |\n|---|---|--:|--:|--:|", root.suite());
+    println!(
+        "| {}: of | | at first | most | at last | when nobody asks any more |\n|---|---|--:|--:|--:|--:|",
+        root.suite()
+    );
     for (who, name) in ["the agent", "polkitd"].into_iter().enumerate() {
         let row = |what: &str, of: fn(&(usize, usize)) -> usize| {
             let all: Vec<usize> = seen.iter().map(|figures| of(&figures[who])).collect();
             let most = all.iter().max().copied().unwrap_or_default();
-            println!("| {name} | {what} | {} | {most} | {} |", all[0], all[all.len() - 1]);
+            println!("| {name} | {what} | {} | {most} | {} | {} |", all[0], all[all.len() - 1], of(&quiet[who]));
         };
         row("resident KiB", |figures| figures.0);
         row("descriptors", |figures| figures.1);
