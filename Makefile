@@ -56,6 +56,8 @@ install:
 	sed 's|@BINDIR@|$(BINDIR)|g' agent/dist/polkit-service-agent.service.in \
 		> '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
 	chmod 0644 '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
+	$(INSTALL) -d '$(DESTDIR)$(SYSUSERSDIR)'
+	$(INSTALL) -m 0644 agent/dist/polkit-service-agent.sysusers '$(DESTDIR)$(SYSUSERSDIR)/polkit-service-agent.conf'
 	$(INSTALL) -d '$(DESTDIR)$(CATALOGDIR)'
 	$(INSTALL) -m 0644 agent/dist/polkit-service-agent.catalog '$(DESTDIR)$(CATALOGDIR)'
 	$(INSTALL) -d '$(DESTDIR)$(DBUSPOLICYDIR)'

@@ -16,17 +16,26 @@ _polkit__service__agent() {
             ",$1")
                 cmd="polkit__service__agent"
                 ;;
+            polkit__service__agent,approve)
+                cmd="polkit__service__agent__subcmd__approve"
+                ;;
             polkit__service__agent,check)
                 cmd="polkit__service__agent__subcmd__check"
                 ;;
             polkit__service__agent,decisions)
                 cmd="polkit__service__agent__subcmd__decisions"
                 ;;
+            polkit__service__agent,deny)
+                cmd="polkit__service__agent__subcmd__deny"
+                ;;
             polkit__service__agent,exec)
                 cmd="polkit__service__agent__subcmd__exec"
                 ;;
             polkit__service__agent,help)
                 cmd="polkit__service__agent__subcmd__help"
+                ;;
+            polkit__service__agent,pending)
+                cmd="polkit__service__agent__subcmd__pending"
                 ;;
             polkit__service__agent,run)
                 cmd="polkit__service__agent__subcmd__run"
@@ -37,17 +46,26 @@ _polkit__service__agent() {
             polkit__service__agent,test)
                 cmd="polkit__service__agent__subcmd__test"
                 ;;
+            polkit__service__agent__subcmd__help,approve)
+                cmd="polkit__service__agent__subcmd__help__subcmd__approve"
+                ;;
             polkit__service__agent__subcmd__help,check)
                 cmd="polkit__service__agent__subcmd__help__subcmd__check"
                 ;;
             polkit__service__agent__subcmd__help,decisions)
                 cmd="polkit__service__agent__subcmd__help__subcmd__decisions"
                 ;;
+            polkit__service__agent__subcmd__help,deny)
+                cmd="polkit__service__agent__subcmd__help__subcmd__deny"
+                ;;
             polkit__service__agent__subcmd__help,exec)
                 cmd="polkit__service__agent__subcmd__help__subcmd__exec"
                 ;;
             polkit__service__agent__subcmd__help,help)
                 cmd="polkit__service__agent__subcmd__help__subcmd__help"
+                ;;
+            polkit__service__agent__subcmd__help,pending)
+                cmd="polkit__service__agent__subcmd__help__subcmd__pending"
                 ;;
             polkit__service__agent__subcmd__help,run)
                 cmd="polkit__service__agent__subcmd__help__subcmd__run"
@@ -65,12 +83,30 @@ _polkit__service__agent() {
 
     case "${cmd}" in
         polkit__service__agent)
-            opts="-h -V --help --version run exec status decisions check test help"
+            opts="-h -V --help --version run exec status pending approve deny decisions check test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__service__agent__subcmd__approve)
+            opts="-h --for --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -114,6 +150,20 @@ _polkit__service__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polkit__service__agent__subcmd__deny)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polkit__service__agent__subcmd__exec)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -129,8 +179,22 @@ _polkit__service__agent() {
             return 0
             ;;
         polkit__service__agent__subcmd__help)
-            opts="run exec status decisions check test help"
+            opts="run exec status pending approve deny decisions check test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__service__agent__subcmd__help__subcmd__approve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -170,6 +234,20 @@ _polkit__service__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polkit__service__agent__subcmd__help__subcmd__deny)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polkit__service__agent__subcmd__help__subcmd__exec)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -185,6 +263,20 @@ _polkit__service__agent() {
             return 0
             ;;
         polkit__service__agent__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__service__agent__subcmd__help__subcmd__pending)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -229,6 +321,20 @@ _polkit__service__agent() {
         polkit__service__agent__subcmd__help__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__service__agent__subcmd__pending)
+            opts="-h --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

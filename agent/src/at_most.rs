@@ -3,17 +3,12 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     str::FromStr,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use polkit_dbus::SubjectUid;
 
-use crate::{
-    decision::{Verdict, decide},
-    facts::Facts,
-    rule::{Answer, AtMost, Rule},
-};
+use crate::rule::{AtMost, Rule};
 
 /// The most that can be counted: each grant of the length of time is remembered.
 const MOST: u32 = 10_000;
@@ -39,64 +34,63 @@ impl FromStr for AtMost {
 
 /// What was granted lately, by rule and uid. A restart forgets it, a reload does not. By the clock that nobody sets.
 #[derive(Debug, Default)]
-pub struct Spending(Mutex<Spent>);
+pub struct Spent(HashMap<(String, SubjectUid), VecDeque<Instant>>);
 
-type Spent = HashMap<(String, SubjectUid), VecDeque<Instant>>;
-
-impl Spending {
-    /// Decides with the counts of this moment and counts a grant, both under one lock: no two questions share the last one.
-    pub fn decide(&self, rules: &[Rule], facts: &mut Facts, now: Instant) -> Verdict {
-        // A panic elsewhere does not make the counts wrong.
-        let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.spent = spent_rules(&spent, rules, facts.uid, now);
-        let verdict = decide(rules, facts);
-        if verdict.answer() == Answer::Allow
-            && let Some(rule) = rules.iter().find(|rule| Some(rule.id.as_str()) == verdict.rule())
-            && rule.at_most.is_some()
-        {
-            spent.retain(|_, grants| grants.back().is_some_and(|last| now.duration_since(*last) < DAY));
-            let grants = spent.entry((rule.id.clone(), facts.uid)).or_default();
-            grants.push_back(now);
-            if grants.len() > MOST as usize {
-                grants.pop_front();
-            }
-        }
-        verdict
+impl Spent {
+    /// The ids of the rules that have granted to that user as often as they may.
+    #[must_use]
+    pub fn rules(&self, rules: &[Rule], uid: SubjectUid, now: Instant) -> BTreeSet<String> {
+        let limited = rules.iter().filter_map(|rule| rule.at_most.map(|at_most| (&rule.id, at_most)));
+        let is_spent = |(id, at_most): &(&String, AtMost)| {
+            let grants = self.0.get(&((*id).clone(), uid));
+            let lately = grants.map_or(0, |grants| {
+                grants.iter().rev().take_while(|then| now.duration_since(**then) < at_most.per).count()
+            });
+            lately >= at_most.times as usize
+        };
+        limited.filter(is_spent).map(|(id, _)| id.clone()).collect()
     }
-}
 
-/// The ids of the rules that have granted to that user as often as they may.
-fn spent_rules(spent: &Spent, rules: &[Rule], uid: SubjectUid, now: Instant) -> BTreeSet<String> {
-    let limited = rules.iter().filter_map(|rule| rule.at_most.map(|at_most| (&rule.id, at_most)));
-    let is_spent = |(id, at_most): &(&String, AtMost)| {
-        let grants = spent.get(&((*id).clone(), uid));
-        let lately = grants.map_or(0, |grants| {
-            grants.iter().rev().take_while(|then| now.duration_since(**then) < at_most.per).count()
-        });
-        lately >= at_most.times as usize
-    };
-    limited.filter(is_spent).map(|(id, _)| id.clone()).collect()
+    /// Counts a grant of the rule of that id, where the rule has a limit.
+    pub fn count(&mut self, rules: &[Rule], id: &str, uid: SubjectUid, now: Instant) {
+        if !rules.iter().any(|rule| rule.id == id && rule.at_most.is_some()) {
+            return;
+        }
+        self.0.retain(|_, grants| grants.back().is_some_and(|last| now.duration_since(*last) < DAY));
+        let grants = self.0.entry((id.to_owned(), uid)).or_default();
+        grants.push_back(now);
+        if grants.len() > MOST as usize {
+            grants.pop_front();
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Reason, tests as model};
+    use crate::{
+        decision::{Reason, decide, tests as model},
+        facts::Facts,
+        rule::Answer,
+    };
 
     fn limited(text: &str) -> [Rule; 1] {
         [Rule { at_most: Some(text.parse().unwrap()), ..model::rule(Answer::Allow) }]
     }
 
-    fn asked(spending: &Spending, rules: &[Rule], uid: u32, now: Instant) -> (Answer, Reason) {
-        let mut facts = Facts { uid: SubjectUid::new(uid).unwrap(), ..model::facts() };
-        let verdict = spending.decide(rules, &mut facts, now);
+    fn asked(spent: &mut Spent, rules: &[Rule], uid: u32, now: Instant) -> (Answer, Reason) {
+        let uid = SubjectUid::new(uid).unwrap();
+        let verdict = decide(rules, &Facts { uid, spent: spent.rules(rules, uid, now), ..model::facts() });
+        if verdict.answer() == Answer::Allow {
+            spent.count(rules, verdict.rule().unwrap(), uid, now);
+        }
         (verdict.answer(), verdict.reason())
     }
 
     #[test]
     fn a_spent_limit_refuses_until_the_length_of_time_is_over() {
-        let (spending, rules, start) = (Spending::default(), limited("2/min"), Instant::now());
-        let at = |seconds| asked(&spending, &rules, 33, start + Duration::from_secs(seconds));
+        let (mut spent, rules, start) = (Spent::default(), limited("2/min"), Instant::now());
+        let mut at = |seconds| asked(&mut spent, &rules, 33, start + Duration::from_secs(seconds));
         assert_eq!(at(0), (Answer::Allow, Reason::Rule));
         assert_eq!(at(30), (Answer::Allow, Reason::Rule));
         assert_eq!(at(59), (Answer::Deny, Reason::Limit));
@@ -106,14 +100,14 @@ mod tests {
 
     #[test]
     fn refusals_are_not_counted_and_users_do_not_share() {
-        let (spending, now) = (Spending::default(), Instant::now());
+        let (mut spent, now) = (Spent::default(), Instant::now());
         let rules = [Rule { user: None, at_most: Some("1/day".parse().unwrap()), ..model::rule(Answer::Allow) }];
-        assert_eq!(asked(&spending, &rules, 33, now).0, Answer::Allow);
-        assert_eq!(asked(&spending, &rules, 34, now).0, Answer::Allow);
+        assert_eq!(asked(&mut spent, &rules, 33, now).0, Answer::Allow);
+        assert_eq!(asked(&mut spent, &rules, 34, now).0, Answer::Allow);
         for uid in [33, 34, 33] {
-            assert_eq!(asked(&spending, &rules, uid, now), (Answer::Deny, Reason::Limit));
+            assert_eq!(asked(&mut spent, &rules, uid, now), (Answer::Deny, Reason::Limit));
         }
-        assert_eq!(asked(&spending, &rules, 33, now + DAY).0, Answer::Allow);
+        assert_eq!(asked(&mut spent, &rules, 33, now + DAY).0, Answer::Allow);
     }
 
     #[test]

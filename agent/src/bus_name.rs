@@ -1,48 +1,194 @@
-//! The agent on the system bus: `io.github.polkit_service_agent.Agent1`.
+//! The agent on the system bus: `io.github.polkit_service_agent.Agent1`. The bus policy says who may call what, and who hears of it.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use polkit_dbus::Connection;
-use tokio::sync::watch;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use zbus::{DBusError, fdo, message::Header, object_server::SignalEmitter};
 
-use crate::status::Status;
+use crate::{
+    facts::ApproverUid,
+    questions::Waiting,
+    record::Entry,
+    road::{News, Road},
+    status::Status,
+};
 
 /// Bus name and interface.
 pub const NAME: &str = "io.github.polkit_service_agent.Agent1";
 /// The one object.
 pub const PATH: &str = "/io/github/polkit_service_agent/Agent1";
 
+/// What a caller is told that is refused: errors of the agent's own, so that none of the bus's is taken for one.
+#[derive(Debug, DBusError)]
+#[zbus(prefix = "io.github.polkit_service_agent.Agent1.Error")]
+enum Error {
+    /// Of zbus itself.
+    #[zbus(error)]
+    ZBus(zbus::Error),
+    /// The word does not count, and why.
+    Refused(String),
+}
+
 /// What stands behind the object.
 struct Agent1 {
     status: watch::Receiver<Arc<Status>>,
+    road: Arc<Road>,
+    connection: Connection,
 }
 
 #[zbus::interface(name = "io.github.polkit_service_agent.Agent1")]
 impl Agent1 {
     /// What is served, as one JSON object: see `status --json` in the manual.
     fn status(&self) -> String {
-        self.status.borrow().to_json().to_string()
+        let mut status = self.status.borrow().to_json();
+        if let Some(pending) = status.get_mut("pending") {
+            *pending = self.pending().into();
+        }
+        status.to_string()
+    }
+
+    /// The questions that wait, as a JSON list: see `pending --json` in the manual. Command lines are for root alone.
+    async fn list_pending(&self, #[zbus(header)] header: Header<'_>) -> fdo::Result<String> {
+        let asks_root = self.caller(&header).await?.get() == 0;
+        let now = Instant::now();
+        let waiting = self.road.ledger.waiting(now);
+        Ok(Value::from_iter(waiting.iter().map(|(id, question)| to_json(id, question, asks_root, now))).to_string())
+    }
+
+    /// Approves a question: for one answer, or as often as it is asked within so many seconds, where that is not 0.
+    async fn approve(&self, #[zbus(header)] header: Header<'_>, id: &str, seconds: u64) -> Result<(), Error> {
+        let length = (seconds > 0).then(|| Duration::from_secs(seconds));
+        let approver = self.say(&header, id, true, length).await?;
+        self.road.ledger.approve(id, approver, length, Instant::now());
+        Ok(())
+    }
+
+    /// Takes a question away; what it was about goes on being refused.
+    async fn deny(&self, #[zbus(header)] header: Header<'_>, id: &str) -> Result<(), Error> {
+        self.say(&header, id, false, None).await?;
+        self.road.ledger.deny(id);
+        Ok(())
+    }
+
+    /// The agent's version.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// polkitd's version; empty while there is no polkitd.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn polkit_version(&self) -> String {
+        self.status.borrow().polkit.clone().unwrap_or_default()
+    }
+
+    /// How many registrations there are.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn registrations(&self) -> u64 {
+        self.status.borrow().registrations as u64
+    }
+
+    /// How many questions wait for a person.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn pending(&self) -> u64 {
+        self.road.ledger.count(Instant::now()) as u64
+    }
+
+    /// Registrations by which this polkitd may have lost descriptors.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn leaked(&self) -> u64 {
+        self.status.borrow().leaked
+    }
+
+    /// Processes and sessions that are to be served and were not registered, for want of room.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn over_limit(&self) -> u64 {
+        self.status.borrow().served.iter().map(|served| served.over_limit as u64).sum()
+    }
+
+    /// A decision is on record under that id.
+    #[zbus(signal)]
+    async fn decision(emitter: &SignalEmitter<'_>, record: &str) -> zbus::Result<()>;
+
+    /// A question waits for a person under that id.
+    #[zbus(signal)]
+    async fn pending_added(emitter: &SignalEmitter<'_>, id: &str) -> zbus::Result<()>;
+}
+
+impl Agent1 {
+    /// Whose word it is. The bus knows that by the connection's unique name, which no other connection ever gets.
+    async fn caller(&self, header: &Header<'_>) -> zbus::Result<ApproverUid> {
+        const BUS: &str = "org.freedesktop.DBus";
+        let sender = header.sender().ok_or(zbus::Error::MissingField)?;
+        let path = "/org/freedesktop/DBus";
+        let uid = self.connection.call_method(Some(BUS), path, Some(BUS), "GetConnectionUnixUser", &sender).await?;
+        Ok(ApproverUid::new(uid.body().deserialize()?))
+    }
+
+    /// Puts somebody's word on a question on record, if it may count. Without a record it does not.
+    async fn say(
+        &self,
+        header: &Header<'_>,
+        id: &str,
+        approves: bool,
+        length: Option<Duration>,
+    ) -> Result<ApproverUid, Error> {
+        let approver = self.caller(header).await?;
+        let asked = self.road.ledger.answerable(id, approver, length.unwrap_or_default(), Instant::now());
+        let question = asked.map_err(|refusal| Error::Refused(refusal.to_string()))?;
+        let entry = Entry::word(id, approves, &question, approver, length);
+        let written = self.road.recorder.word(&entry).await;
+        written.map_err(|error| Error::Refused(format!("it is not on record, and does not count: {error}")))?;
+        Ok(approver)
     }
 }
 
-/// Takes the name. The bus policy lets root own it, and root call it.
+fn to_json(id: &str, question: &Waiting, with_command_line: bool, now: Instant) -> Value {
+    let described = &question.described;
+    json!({
+        "id": id,
+        "rule": question.rule(),
+        "action": question.action(),
+        "uid": question.uid().get(),
+        "user": described.user,
+        "unit": described.unit,
+        "session": question.session(),
+        "pid": question.pid.get(),
+        "exe": described.exe,
+        "command_line": described.command_line.as_ref().filter(|_| with_command_line),
+        "age": now.duration_since(question.first).as_secs(),
+        "times": question.times,
+    })
+}
+
+/// Takes the name, and tells what is heard of. The bus policy lets root own it.
 ///
 /// # Errors
 /// Where the bus policy is not installed, or somebody else has the name. The agent's work does not need it.
-pub async fn publish(connection: &Connection, status: watch::Receiver<Arc<Status>>) -> Result<(), String> {
+pub async fn publish(
+    connection: &Connection,
+    status: watch::Receiver<Arc<Status>>,
+    road: Arc<Road>,
+    mut heard: mpsc::Receiver<News>,
+) -> Result<(), String> {
     let server = connection.object_server();
-    server.at(PATH, Agent1 { status }).await.map_err(|error| error.to_string())?;
-    connection.request_name(NAME).await.map_err(|error| error.to_string())
-}
-
-/// Asks a running agent.
-///
-/// # Errors
-/// Why there is no answer.
-pub async fn ask_status() -> Result<String, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("the agent does not answer: {error}. Is it running?");
-    let connection = polkit_dbus::connect().await.map_err(|error| failed(&error))?;
-    let reply = connection.call_method(Some(NAME), PATH, Some(NAME), "Status", &()).await;
-    let reply = reply.map_err(|error| failed(&error))?;
-    reply.body().deserialize().map_err(|error| failed(&error))
+    let object = Agent1 { status, road, connection: connection.clone() };
+    server.at(PATH, object).await.map_err(|error| error.to_string())?;
+    connection.request_name(NAME).await.map_err(|error| error.to_string())?;
+    let emitter = SignalEmitter::new(connection, PATH).map_err(|error| error.to_string())?.into_owned();
+    tokio::spawn(async move {
+        while let Some(news) = heard.recv().await {
+            // A bus that is gone ends the agent elsewhere.
+            let _ = match news {
+                News::Decision(record) => Agent1::decision(&emitter, &record).await,
+                News::Pending(id) => Agent1::pending_added(&emitter, &id).await,
+            };
+        }
+    });
+    Ok(())
 }

@@ -1,12 +1,13 @@
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use jiff::{
     Timestamp,
     civil::{DateTime, Time},
 };
+use polkit_config::table::parse_duration;
 
 /// Answers polkit in place of the human that a service does not have: by configured rules, and refuses everything else.
 #[derive(Debug, Parser)]
@@ -60,6 +61,44 @@ not answer.")]
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
+    },
+    /// Show the questions that wait for a person.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent pending
+
+A rule with `answer = \"ask\"` refuses, and lets the question wait. For root and the group polkit-approvers.
+Exit codes: 0 done; 3 the agent does not answer.")]
+    Pending {
+        /// Print one JSON list.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Approve a question that waits: it is allowed when it is asked again.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent approve 5f0c19aa --for 10m
+
+An approval is for that rule, action, user, unit or session and program. It ends with a reload or restart of the agent.
+Exit codes: 0 done; 1 refused: nobody approves a question of his own; 2 usage; 3 the agent does not answer.")]
+    Approve {
+        /// As `pending` shows it.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// As often as it is asked for a length of time, up to 1h; without it, for one answer.
+        #[arg(long = "for", value_name = "TIME", value_parser = length)]
+        length: Option<Duration>,
+    },
+    /// Take a question away that waits.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent deny 5f0c19aa
+
+The same question may be asked again. Exit codes: 0 done; 1 no such question; 2 usage; 3 the agent does not answer.")]
+    Deny {
+        /// As `pending` shows it.
+        #[arg(value_name = "ID")]
+        id: String,
     },
     /// Show what was decided, from the journal.
     #[command(after_help = "\
@@ -170,6 +209,10 @@ fn at(text: &str) -> Result<At, String> {
     let time = || text.parse().map(At::Today).ok().filter(|_| !text.contains('-'));
     let local = || text.parse().map(At::Local).ok();
     instant().or_else(time).or_else(local).ok_or_else(|| "a time is 2027-01-31T18:00, or 18:00".into())
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    parse_duration(text).filter(|length| !length.is_zero()).ok_or_else(|| "a length of time is 90s, 10m or 1h".into())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -17,13 +17,14 @@ use tokio::{
 };
 
 use crate::{
-    at_most::Spending,
     bus_name,
     config::{self, Config, Origin, What},
     discover::Cgroups,
     exec_socket,
     follow::{Events, Hint},
-    hook_socket, log, notes, paths, polkitd,
+    hook_socket,
+    ledger::Ledger,
+    log, notes, paths, polkitd,
     process::cgroup_root,
     recorder::Recorder,
     registry::Registry,
@@ -38,6 +39,9 @@ const TICK: Duration = Duration::from_millis(100);
 const WAKE: Duration = Duration::from_secs(2);
 /// How long to wait for its version.
 const WAKE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Decisions and questions that wait to be told over the bus; beyond that they are not told.
+const NEWS: usize = 256;
 
 /// Runs until it is told to end.
 ///
@@ -57,6 +61,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
 
     let (config_sender, config) = watch::channel(Arc::new(config));
     let (polkitd_sender, polkitd) = watch::channel(None);
+    let (news, heard) = mpsc::channel(NEWS);
     let (requests, mut asked) = mpsc::channel(exec_socket::AT_ONCE);
     if is_root {
         tokio::spawn(exec_socket::serve(exec_listener().await?, config.clone(), requests));
@@ -66,14 +71,16 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         config,
         polkitd,
         recorder: Recorder::for_host(),
-        spending: Spending::default(),
+        ledger: Ledger::default(),
+        news,
         cgroup_root: root,
         registering,
     };
+    road.ledger.is_under(&road.config.borrow());
     let road = Arc::new(road);
     let (events, mut hints) = if is_root { events() } else { no_events() };
     let (status_sender, status) = watch::channel(Arc::default());
-    if is_root && let Err(error) = bus_name::publish(&connection, status).await {
+    if is_root && let Err(error) = bus_name::publish(&connection, status, Arc::clone(&road), heard).await {
         log::warning(&format!("`status` cannot be asked over the bus: {error}; is the bus policy installed?"));
     }
     let mut agent = Running {
@@ -290,6 +297,7 @@ impl Running {
             Some(config) => {
                 let config = Arc::new(config);
                 let old = self.config.send_replace(Arc::clone(&config));
+                self.road.ledger.is_under(&config);
                 self.registry.scan_soon();
                 log::notice("the new configuration is in force");
                 self.say_notes();

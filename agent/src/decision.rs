@@ -22,6 +22,10 @@ pub enum Reason {
     OtherUser,
     /// A rule would have granted, and has done so as often as its `at_most` says.
     Limit,
+    /// Somebody approved this question.
+    Approved,
+    /// A rule would have asked somebody, and too many questions wait already.
+    QueueFull,
     /// Not polkitd asked.
     Sender,
     /// The challenge names another process than the one that this agent stands in for, or none.
@@ -53,6 +57,8 @@ impl Reason {
             Self::Unbound => "unbound",
             Self::OtherUser => "other-user",
             Self::Limit => "limit",
+            Self::Approved => "approved",
+            Self::QueueFull => "queue-full",
             Self::Sender => "sender",
             Self::OtherSubject => "other-subject",
             Self::NoSubject => "no-subject",
@@ -125,7 +131,13 @@ pub fn decide(rules: &[Rule], facts: &Facts) -> Verdict {
     if rule.answer.grants() && facts.spent.contains(&rule.id) {
         return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Limit };
     }
-    Verdict { answer: rule.answer, rule: id, reason: Reason::Rule }
+    match rule.answer {
+        Answer::Ask if facts.approved.contains_key(&rule.id) => {
+            Verdict { answer: Answer::Allow, rule: id, reason: Reason::Approved }
+        }
+        Answer::Ask if facts.queue_full => Verdict { answer: Answer::Dismiss, rule: id, reason: Reason::QueueFull },
+        answer => Verdict { answer, rule: id, reason: Reason::Rule },
+    }
 }
 
 /// Whether polkitd vouches for the subject: the one identity that it offers is the real uid of the process. With

@@ -49,7 +49,7 @@ pub enum Truth {
 
 /// Device and inode of a file: what `exe` compares, since the path that `/proc/PID/exe` shows can be made to read as any
 /// other by a mount in a namespace of one's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
     /// `st_dev`.
     pub device: u64,
@@ -69,6 +69,24 @@ pub enum Session {
         /// In the foreground of its seat.
         active: bool,
     },
+}
+
+/// The uid of somebody who approved a question, as the bus knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApproverUid(u32);
+
+impl ApproverUid {
+    /// As the bus says.
+    #[must_use]
+    pub fn new(uid: u32) -> Self {
+        Self(uid)
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
 }
 
 /// Everything that a decision may rest on.
@@ -99,4 +117,8 @@ pub struct Facts {
     pub moment: Fact<Moment>,
     /// The rules that have granted to this uid as often as their `at_most` says.
     pub spent: BTreeSet<String>,
+    /// The rules that somebody approved this very question for, and who did.
+    pub approved: BTreeMap<String, ApproverUid>,
+    /// No further question of this uid may wait for a person.
+    pub queue_full: bool,
 }

@@ -1,7 +1,11 @@
 //! From a challenge to the facts that decide it. One of the files with effects: it reads the process, its user and the
 //! files that rules name.
 
-use std::{collections::BTreeSet, path::Path, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::SystemTime,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use polkit_config::{
@@ -92,6 +96,8 @@ pub fn gather(
         foreign: false,
         moment: now(),
         spent: BTreeSet::new(),
+        approved: BTreeMap::new(),
+        queue_full: false,
     };
     let described = Described {
         user: user.ok().flatten().map(|user| escape(&user.name)),

@@ -12,7 +12,7 @@ use polkit_dbus::{SubjectPid, SubjectUid};
 
 use crate::{
     config::{Config, What},
-    decision::Verdict,
+    decision::{Reason, Verdict},
     facts::Fact,
     gather::{Offered, gather},
     hook_wire::{self, Question},
@@ -20,7 +20,7 @@ use crate::{
     process::Held,
     record::{Decision, Outcome, Way},
     recorder::Ending,
-    road::Road,
+    road::{News, Road},
     rule::Answer,
 };
 
@@ -87,7 +87,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
         return NOTHING;
     }
 
-    let verdict = road.spending.decide(&config.rules, &mut gathered.facts, arrived);
+    let verdict = road.ledger.decide(&config, &mut gathered.facts, None, arrived);
     let decision = Decision {
         way: Way::Hook,
         action: Some(&question.action),
@@ -98,6 +98,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
         described: &gathered.described,
         caller: None,
         identity: None,
+        approver: None,
     };
     let record = match road.recorder.open(&decision).await {
         Ok(record) => record,
@@ -106,6 +107,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
             return NOTHING;
         }
     };
+    road.tell(record.id().map(News::Decision));
     let same = held.look(&road.cgroup_root).is_ok_and(|now| now == gathered.seen);
     let answer = if same { answer(&verdict) } else { hook_wire::Answer::Nothing };
     let outcome = match answer {
@@ -136,10 +138,11 @@ fn is_user(names: &Names, config: &Config, uid: SubjectUid, user: &str) -> bool 
 fn answer(verdict: &Verdict) -> hook_wire::Answer {
     match verdict.answer() {
         Answer::Allow => hook_wire::Answer::Yes,
-        Answer::Deny | Answer::Dismiss if verdict.rule().is_some() => hook_wire::Answer::No,
-        Answer::Deny | Answer::Dismiss => hook_wire::Answer::Nothing,
-        // polkitd, and all of the host with it, would wait for a person.
-        Answer::Ask => hook_wire::Answer::Nothing,
+        Answer::Deny | Answer::Dismiss if matches!(verdict.reason(), Reason::Rule | Reason::Limit) => {
+            hook_wire::Answer::No
+        }
+        // polkitd waits for the hook, and nobody for a person.
+        Answer::Deny | Answer::Dismiss | Answer::Ask => hook_wire::Answer::Nothing,
     }
 }
 

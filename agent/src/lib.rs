@@ -25,6 +25,7 @@ pub mod process;
 pub mod session;
 
 pub mod gather;
+pub mod questions;
 pub mod stands_for;
 
 pub mod record;
@@ -33,6 +34,7 @@ pub mod flood;
 pub mod recorder;
 
 pub mod config;
+pub mod ledger;
 pub mod notes;
 
 pub mod hook_wire;
@@ -73,5 +75,9 @@ pub mod suggest;
 
 pub mod decisions;
 pub mod exec;
+
+pub mod ask_agent;
+
+pub mod approvals;
 pub mod show_status;
 pub mod try_out;

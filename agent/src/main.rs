@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Parser;
 use polkit_service_agent::{
-    check,
+    approvals, check,
     cli::{Cli, Command, ConfigFile},
     config::{Config, Origin, load},
     daemon, decisions, exec, join, paths, show_status, terminal, try_out,
@@ -28,18 +28,25 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(file) => run(origin(file)),
         Command::Exec { command } => exec::run(Path::new(paths::EXEC_SOCKET), &command),
-        Command::Status { json } => match runtime() {
-            Ok(runtime) => runtime.block_on(show_status::run(json)),
-            Err(why) => {
-                terminal::error(&why);
-                CANNOT_REACH.into()
-            }
-        },
+        Command::Status { json } => ask(show_status::run(json)),
+        Command::Pending { json } => ask(approvals::pending(json)),
+        Command::Approve { id, length } => ask(approvals::approve(&id, length)),
+        Command::Deny { id } => ask(approvals::deny(&id)),
         Command::Decisions(shown) => decisions::run(&shown),
         Command::Check(file) => check::run(&origin(file)),
         Command::Test(asked) => {
             let file = ConfigFile { config: asked.config.config.clone() };
             try_out::run(&origin(file), &asked)
+        }
+    }
+}
+
+fn ask(command: impl Future<Output = ExitCode>) -> ExitCode {
+    match runtime() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(why) => {
+            terminal::error(&why);
+            CANNOT_REACH.into()
         }
     }
 }

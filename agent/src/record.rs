@@ -1,13 +1,15 @@
 //! What a record says: the decision before the answer, and the outcome after it, under one id.
 
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
 use polkit_config::escape::escape;
 use polkit_dbus::{CallerPid, IdentityUid, Process, SubjectUid};
 
 use crate::{
     decision::{Reason, Verdict},
+    facts::ApproverUid,
     gather::Described,
+    questions::Waiting,
     rule::Answer,
 };
 
@@ -21,13 +23,27 @@ impl RecordId {
     /// # Errors
     /// Where the kernel gives no random bytes.
     pub fn random() -> io::Result<Self> {
-        let mut bytes = [0u8; 16];
-        let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-        if got != bytes.len() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+        random_hex(16).map(Self)
     }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// So many random bytes, as hexadecimal digits.
+///
+/// # Errors
+/// Where the kernel gives no random bytes.
+pub fn random_hex(length: usize) -> io::Result<String> {
+    let mut bytes = vec![0; length];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    if got != length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The way in which a question came.
@@ -71,6 +87,8 @@ pub struct Decision<'a> {
     pub caller: Option<CallerPid>,
     /// As whom an answer is to be given.
     pub identity: Option<IdentityUid>,
+    /// Who approved it.
+    pub approver: Option<ApproverUid>,
 }
 
 impl Decision<'_> {
@@ -157,6 +175,7 @@ impl Entry {
         entry.push("COMMAND_LINE", cut(described.command_line.as_deref().unwrap_or_default(), LONGEST_COMMAND_LINE));
         entry.add("CALLER_PID", &decision.caller.map(|pid| pid.to_string()).unwrap_or_default());
         entry.add("IDENTITY", &decision.identity.map(|uid| format!("unix-user:{uid}")).unwrap_or_default());
+        entry.add("APPROVER", &decision.approver.map(|uid| uid.get().to_string()).unwrap_or_default());
         entry.message = sentence(decision);
         entry
     }
@@ -174,6 +193,29 @@ impl Entry {
         }
         entry.add("MICROSECONDS", &microseconds.to_string());
         entry.message = format!("{} after {microseconds} µs", outcome.word());
+        entry
+    }
+
+    /// The entry of somebody's word on a question that waits. `length` is how long an approval holds; without it, for one answer.
+    #[must_use]
+    pub fn word(id: &str, approved: bool, question: &Waiting, approver: ApproverUid, length: Option<Duration>) -> Self {
+        let word = if approved { "approval" } else { "denial" };
+        let mut entry = Self { priority: 5, ..Self::default() };
+        entry.add("RECORD", id);
+        entry.add("ENTRY", word);
+        entry.add("ACTION", &escape(question.action()));
+        entry.add("RULE", &escape(question.rule()));
+        entry.add("SESSION", question.session().unwrap_or_default());
+        entry.add("SUBJECT_PID", &question.pid.to_string());
+        entry.add("SUBJECT_UID", &question.uid().to_string());
+        entry.add("USER", question.described.user.as_deref().unwrap_or_default());
+        entry.add("UNIT", question.described.unit.as_deref().unwrap_or_default());
+        entry.add("EXE", question.described.exe.as_deref().unwrap_or_default());
+        entry.add("APPROVER", &approver.get().to_string());
+        entry.add("SECONDS", &length.map(|length| length.as_secs().to_string()).unwrap_or_default());
+        let verb = if approved { "approved" } else { "denied" };
+        let message = format!("uid {} {verb} {} for uid {}", approver.get(), escape(question.action()), question.uid());
+        entry.message = cut(&message, LONGEST);
         entry
     }
 
@@ -238,6 +280,8 @@ fn because(reason: Reason) -> &'static str {
         }
         Reason::OtherUser => ": the process is not of the session's user. A rule that is to cover it names its `user`",
         Reason::Limit => ": it has granted to this user as often as its at_most says",
+        Reason::Approved => ": somebody approved it",
+        Reason::QueueFull => ": too many questions wait for somebody already",
         Reason::Sender => ": it was not polkitd that asked",
         Reason::OtherSubject => ": the question is not about the registered process",
         Reason::NoSubject => ": the question names no process",

@@ -48,6 +48,17 @@ pub enum Open {
     Counted,
 }
 
+impl Open {
+    /// The id, for others to hear; a counted one has none.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::Own(id) => Some(id.to_string()),
+            Self::Counted => None,
+        }
+    }
+}
+
 /// An outcome that is still to be put on record.
 #[derive(Debug)]
 #[must_use]
@@ -85,6 +96,14 @@ impl Recorder {
         }
         self.write(&entry).await?;
         Ok(Open::Own(id))
+    }
+
+    /// Puts somebody's word on a question on record.
+    ///
+    /// # Errors
+    /// It is not on record: the word must not count.
+    pub async fn word(&self, entry: &Entry) -> io::Result<()> {
+        self.write(entry).await
     }
 
     /// Puts its outcome on record. That of a counted refusal is a refusal. Where the journal does not take it, the decision

@@ -10,13 +10,14 @@ use polkit_config::names::Names;
 use polkit_dbus::{
     AgentUid, Authority, BackendVersion, Challenge, DecodeError, IdentityUid, Owner, Process, Reply, Sender,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
-    at_most::Spending,
     config::Config,
     decision::{Reason, Verdict, answering_identity},
+    facts::ApproverUid,
     gather::{Described, Gathered, Offered, gather},
+    ledger::Ledger,
     log,
     process::Held,
     record::{Decision, Outcome, Way},
@@ -43,12 +44,23 @@ pub struct Road {
     pub polkitd: watch::Receiver<Option<Polkitd>>,
     /// Where records go.
     pub recorder: Recorder,
-    /// What rules with `at_most` have granted.
-    pub spending: Spending,
+    /// What earlier questions left: counts, questions that wait for a person, approvals.
+    pub ledger: Ledger,
+    /// Who wants to hear of decisions and questions. What is not taken is lost.
+    pub news: mpsc::Sender<News>,
     /// The system manager's cgroup root.
     pub cgroup_root: String,
     /// The uid that registered: the agent's own.
     pub registering: AgentUid,
+}
+
+/// What others may want to hear of. Ids say nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A decision with that record id was made.
+    Decision(String),
+    /// A question with that id waits for a person.
+    Pending(String),
 }
 
 /// A question that waits for its answer: whom the agent stands in for, the connection that the question came by, and who
@@ -78,10 +90,12 @@ impl Road {
 
         let about = self.about(&question, &sender, &challenge);
         let mut read = limits.keep(self.read(&question, &about, &challenge, &config)).await.and_then(|read| read);
-        let verdict = match &mut read {
-            Ok(gathered) => self.spending.decide(&config.rules, &mut gathered.facts, arrived),
-            Err(reason) => Verdict::refuse(*reason),
+        let verdict = match (&mut read, &about) {
+            (Ok(gathered), Ok(held)) => limits.keep(self.decide(&config, gathered, held, &question)).await,
+            (Err(reason), _) => Err(*reason),
+            (_, Err(reason)) => Err(*reason),
         };
+        let verdict = verdict.unwrap_or_else(Verdict::refuse);
         let challenge = challenge.ok();
         let about = about.ok().or_else(|| question.stands_for.registered());
         // A process may have been registered as root's, and have given root up since: systemd does so between fork and exec.
@@ -100,6 +114,7 @@ impl Road {
             described: read.as_ref().map_or(&unknown, |gathered| &gathered.described),
             caller: challenge.as_ref().and_then(|c| c.details.caller_pid),
             identity: identity.filter(|_| verdict.answer() == Answer::Allow),
+            approver: approver(&verdict, read.as_ref().ok()),
         };
         let record = match self.recorder.open(&decision).await {
             Ok(record) => record,
@@ -109,6 +124,7 @@ impl Road {
             }
         };
 
+        self.tell(record.id().map(News::Decision));
         let subject = about.as_deref().zip(read.as_ref().ok());
         let answering = self.carry_out(&verdict, &question, challenge.as_ref(), subject, identity);
         let outcome = limits.keep(answering).await.unwrap_or_else(Outcome::of_limit);
@@ -162,6 +178,28 @@ impl Road {
         gathering.await.map_err(|_| Reason::Unreadable)?
     }
 
+    /// The verdict. A rule that asks lets the question wait for a person, and the challenge with it if the rule says so.
+    async fn decide(&self, config: &Arc<Config>, gathered: &mut Gathered, held: &Held, question: &Question) -> Verdict {
+        let session = question.stands_for.session();
+        let verdict = self.ledger.decide(config, &mut gathered.facts, session, Instant::now());
+        if verdict.answer() != Answer::Ask {
+            return verdict;
+        }
+        let asked = self.ledger.ask(&verdict, gathered, held.process.pid, session, Instant::now());
+        let Ok((new, mut answered)) = asked else { return Verdict::refuse(Reason::Unreadable) };
+        self.tell(new.map(News::Pending));
+        let rule = config.rules.iter().find(|rule| Some(rule.id.as_str()) == verdict.rule());
+        let (Some(length), Some(_held)) = (rule.and_then(|rule| rule.hold), self.ledger.hold()) else { return verdict };
+        // It ends with an error: whoever answers takes the question away.
+        let _ = tokio::time::timeout(length, answered.changed()).await;
+        self.ledger.decide(config, &mut gathered.facts, session, Instant::now())
+    }
+
+    /// Nobody may be listening, or too slowly: records are what counts.
+    pub fn tell(&self, news: Option<News>) {
+        let _ = news.map(|news| self.news.try_send(news));
+    }
+
     /// Does what the verdict says, if the process is still what it was decided about.
     async fn carry_out(
         &self,
@@ -187,6 +225,14 @@ impl Road {
             Err(error) => Outcome::RefusedByPolkitd(error.to_string()),
         }
     }
+}
+
+/// Who approved what is allowed.
+fn approver(verdict: &Verdict, read: Option<&Gathered>) -> Option<ApproverUid> {
+    if verdict.reason() != Reason::Approved {
+        return None;
+    }
+    read?.facts.approved.get(verdict.rule()?).copied()
 }
 
 /// What polkitd is told. Only an answer that polkitd took is a yes; after any other end even a taken one is undone by the

@@ -4,17 +4,17 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::{bus_name, status, terminal};
+use crate::{ask_agent, status, terminal};
 
 /// The agent cannot be reached.
 const CANNOT_REACH: u8 = 3;
 
 /// Asks the running agent and shows what it says. Fails where polkitd has lost so much that nothing more is registered.
 pub async fn run(json: bool) -> ExitCode {
-    let answer = match bus_name::ask_status().await {
+    let answer = match ask_agent::text("Status").await {
         Ok(answer) => answer,
         Err(why) => {
-            terminal::error(&why);
+            terminal::error(&why.to_string());
             return CANNOT_REACH.into();
         }
     };

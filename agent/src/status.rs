@@ -117,6 +117,10 @@ pub fn to_text(status: &Value) -> String {
     };
     let _ = writeln!(out, "{} registrations, for {} s now", field("registrations"), field("uptime"));
     let seconds = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
+    match field("pending").as_str() {
+        "0" | "?" => {}
+        pending => drop(writeln!(out, "{pending} questions wait for a person: polkit-service-agent pending")),
+    }
     for served in status.get("served").and_then(Value::as_array).into_iter().flatten() {
         let field = |key: &str| served.get(key).map_or_else(|| "?".into(), text);
         let over = match field("over_limit").as_str() {

@@ -79,6 +79,8 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         foreign: false,
         moment: moment(asked)?,
         spent: BTreeSet::new(),
+        approved: BTreeMap::new(),
+        queue_full: false,
     })
 }
 

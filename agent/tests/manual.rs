@@ -8,6 +8,7 @@ use polkit_dbus::{CallerPid, IdentityUid, Process, StartTime, SubjectPid, Subjec
 use polkit_service_agent::{
     cli::Cli,
     decision::{Reason, Verdict},
+    facts::ApproverUid,
     gather::Described,
     record::{Decision, Entry, Outcome, RecordId, Way},
     status::{Served, Status, Way as ServedBy},
@@ -75,6 +76,7 @@ fn the_manual_names_every_field_of_a_record() {
         described: &described,
         caller: Some(CallerPid::new(9).unwrap()),
         identity: Some(IdentityUid::new(33).unwrap()),
+        approver: Some(ApproverUid::new(1000)),
     };
     let id = RecordId::random().unwrap();
     let refused = Outcome::RefusedByPolkitd("why".into());

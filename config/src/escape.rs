@@ -52,7 +52,8 @@ pub(crate) fn visible(text: &str) -> String {
 }
 
 /// Whether `character` is written out rather than shown.
-pub(crate) fn is_hostile(character: char) -> bool {
+#[must_use]
+pub fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' // soft hyphen

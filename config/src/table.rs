@@ -399,7 +399,9 @@ impl Table {
     }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// A length of time as [`Table::duration`] takes it.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
     let count: u64 = digits.parse().ok()?;
     match unit {

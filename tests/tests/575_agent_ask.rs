@@ -1,43 +1,100 @@
-//! The answer `ask`: refused at once, and left to a person.
+//! Rules that ask a person, and the bus interface by which one answers.
 
 #[macro_use]
 mod agent;
 
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL_CGROUP, ask, light, process_in, until_served};
-use polkit_tests::Root;
+use std::time::Duration;
+
+use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, full, light, process_in, until_served};
+use agent::{AGENT_RULE, in_unit, start_agent, until};
 use polkit_tests::polkit::Verdict;
+use polkit_tests::{Bed, LightBed, Output, Process, Root};
+use serde_json::Value;
 
 on_each_suite_with_rules! {
-    a_question_is_refused_at_once_as_dismissed
+    a_question_is_refused_at_once_and_waits
     test_says_that_a_person_is_asked
+    an_approval_is_for_one_answer
+    an_approval_for_a_time_ends_with_it_and_with_a_reload
+    nobody_approves_his_own_question
+    another_program_of_the_unit_is_another_question
+    a_held_challenge_is_allowed_when_it_is_approved
+    four_challenges_are_held_and_the_fifth_is_refused_at_once
+    only_root_and_approvers_call_and_hear
+    the_interface_can_be_looked_at
+    one_user_does_not_push_out_the_questions_of_another
+    what_a_subject_writes_does_not_reach_a_terminal
+    two_hundred_questions_keep_libvirtd_from_nobody
 }
 
-const POOL: &str = r#"
-[[serve]]
-unit = "pool.service"
+const NAME: &str = "io.github.polkit_service_agent.Agent1";
+const PATH: &str = "/io/github/polkit_service_agent/Agent1";
 
-[[rule]]
-id = "pool"
-action = "org.libvirt.unix.manage"
-unit = "pool.service"
-user = "www-data"
-answer = "ask"
-"#;
+fn asking(keys: &str) -> String {
+    format!("{}{keys}\n", POOL.replace("\"allow\"", "\"ask\""))
+}
 
-fn a_question_is_refused_at_once_as_dismissed(root: &Root) {
+/// A bed with the group of approvers, in which are `games` and `www-data`, whom the questions are about.
+fn bed(root: &Root) -> LightBed {
     let bed = light(root);
-    let process = process_in(&bed, "www-data", POOL_CGROUP);
-    let agent = Agent::start(&bed, POOL);
-    until_served(&bed, process.pid());
-    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed, "{}", agent.said());
+    let _ = bed.exec(["groupadd", "--system", "polkit-approvers"]).success();
+    for user in ["games", "www-data"] {
+        let _ = bed.exec(["usermod", "-a", "-G", "polkit-approvers", user]).success();
+    }
+    // The bus looks a group up when it reads its policy.
+    let bus =
+        ["busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig"];
+    let _ = bed.exec(bus).success();
+    bed
+}
+
+fn run(bed: &Bed, user: &str, arguments: &[&str]) -> Output {
+    bed.exec_as(user, ["polkit-service-agent"].iter().chain(arguments))
+}
+
+fn pending(bed: &Bed) -> Vec<Value> {
+    let output = run(bed, "root", &["pending", "--json"]).success();
+    serde_json::from_str(output.text()).expect("a list")
+}
+
+/// The id of the one question that waits.
+fn the_one(bed: &Bed) -> String {
+    let pending = pending(bed);
+    assert_eq!(pending.len(), 1, "{pending:?}");
+    pending[0]["id"].as_str().expect("an id").to_owned()
+}
+
+fn served(bed: &LightBed, config: &str) -> (Agent, Process) {
+    let process = process_in(bed, "www-data", POOL_CGROUP);
+    let agent = Agent::start(bed, config);
+    until_served(bed, process.pid());
+    (agent, process)
+}
+
+fn a_question_is_refused_at_once_and_waits(root: &Root) {
+    let bed = bed(root);
+    let (agent, process) = served(&bed, &asking(""));
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
     assert_eq!(agent.decision(MANAGE).verdict(), ("ask", "pool", "rule"));
     assert_eq!(agent.decision(MANAGE).get("IDENTITY"), "", "nobody is answered as");
     assert_eq!(agent.outcome(MANAGE).get("OUTCOME"), "refused");
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let waiting = pending(&bed);
+    assert_eq!((waiting.len(), &waiting[0]["times"]), (1, &Value::from(2)), "{waiting:?}");
+    for (key, value) in [("rule", "pool"), ("action", MANAGE), ("user", "www-data"), ("unit", "pool.service")] {
+        assert_eq!(waiting[0][key], value);
+    }
+    assert!(waiting[0]["command_line"].as_str().is_some_and(|words| words.contains("sleep")), "{waiting:?}");
+    let status: Value = serde_json::from_str(run(&bed, "root", &["status", "--json"]).success().text()).unwrap();
+    assert_eq!(status["pending"], 1);
+    let _ = run(&bed, "root", &["deny", &the_one(&bed)]).success();
+    assert!(pending(&bed).is_empty());
+    assert_eq!(run(&bed, "root", &["deny", "ffffffff"]).code(), Some(1));
 }
 
 fn test_says_that_a_person_is_asked(root: &Root) {
     let bed = light(root);
-    bed.write(CONFIG_FILE, 0o644, POOL);
+    bed.write(CONFIG_FILE, 0o644, asking(""));
     let test = ["polkit-service-agent", "test", "--action", MANAGE, "--user", "www-data", "--json"];
     let known = bed.exec(test.iter().chain(&["--unit", "pool.service"])).failure();
     let expected = (Some(4), "{\"verdict\":\"ask\",\"rule\":\"pool\",\"reason\":\"rule\"}");
@@ -45,4 +102,212 @@ fn test_says_that_a_person_is_asked(root: &Root) {
     let unknown = bed.exec(test).failure();
     let expected = (Some(1), "{\"verdict\":\"deny\",\"rule\":\"pool\",\"reason\":\"unknown\"}");
     assert_eq!((unknown.code(), unknown.text()), expected);
+}
+
+fn an_approval_is_for_one_answer(root: &Root) {
+    let bed = bed(root);
+    let (agent, process) = served(&bed, &asking(""));
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let _ = run(&bed, "games", &["approve", &the_one(&bed)]).success();
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes);
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let decisions = agent.decisions(MANAGE);
+    assert_eq!(decisions[1].verdict(), ("allow", "pool", "approved"));
+    let games = bed.exec(["id", "-u", "games"]).success().text().to_owned();
+    assert_eq!(decisions[1].get("APPROVER"), games);
+    let word = agent.records().into_iter().find(|record| record.get("ENTRY") == "approval").expect("a record");
+    assert_eq!((word.get("APPROVER"), word.get("RULE"), word.get("SECONDS")), (games.as_str(), "pool", ""));
+}
+
+fn an_approval_for_a_time_ends_with_it_and_with_a_reload(root: &Root) {
+    let bed = bed(root);
+    let (agent, process) = served(&bed, &asking(""));
+    let asked = || ask(&bed, process.pid(), MANAGE);
+    let approve = |time: &str| {
+        assert_eq!(asked(), Verdict::Dismissed);
+        let _ = run(&bed, "games", &["approve", &the_one(&bed), "--for", time]).success();
+    };
+    approve("2s");
+    assert_eq!(asked(), Verdict::Yes);
+    until(|| asked() == Verdict::Dismissed);
+    let _ = run(&bed, "games", &["deny", &the_one(&bed)]).success();
+    approve("10m");
+    assert_eq!([asked(), asked(), asked()], [Verdict::Yes; 3]);
+    agent.reload(&bed, &asking(""));
+    until(|| agent.said().contains("the new configuration is in force"));
+    assert_eq!(asked(), Verdict::Dismissed);
+    assert_eq!(run(&bed, "games", &["approve", &the_one(&bed), "--for", "61m"]).code(), Some(1), "an hour at most");
+    assert_eq!(run(&bed, "games", &["approve", &the_one(&bed), "--for", "soon"]).code(), Some(2));
+    drop(agent);
+    let _again = Agent::start(&bed, &asking(""));
+    until_served(&bed, process.pid());
+    assert!(pending(&bed).is_empty(), "a restart forgets");
+}
+
+fn nobody_approves_his_own_question(root: &Root) {
+    let bed = bed(root);
+    let (_agent, process) = served(&bed, &asking(""));
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let own = run(&bed, "www-data", &["approve", &the_one(&bed)]);
+    assert!(own.code() == Some(1) && own.stderr.contains("nobody approves a question of his own"), "{own}");
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+}
+
+fn another_program_of_the_unit_is_another_question(root: &Root) {
+    let bed = bed(root);
+    let (_agent, process) = served(&bed, &asking(""));
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let _ = run(&bed, "games", &["approve", &the_one(&bed), "--for", "10m"]).success();
+    let other = bed.spawn_as("www-data", ["tail", "-f", "/dev/null"]);
+    bed.move_to_cgroup(other.pid(), POOL_CGROUP);
+    until_served(&bed, other.pid());
+    assert_eq!(ask(&bed, other.pid(), MANAGE), Verdict::Dismissed);
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes);
+}
+
+fn a_held_challenge_is_allowed_when_it_is_approved(root: &Root) {
+    let bed = bed(root);
+    let (agent, process) = served(&bed, &asking("hold = \"15s\""));
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| ask(&bed, process.pid(), MANAGE));
+        until(|| pending(&bed).len() == 1);
+        let _ = run(&bed, "games", &["approve", &the_one(&bed)]).success();
+        assert_eq!(asked.join().unwrap(), Verdict::Yes);
+    });
+    assert_eq!(agent.decision(MANAGE).verdict(), ("allow", "pool", "approved"));
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| ask(&bed, process.pid(), MANAGE));
+        until(|| pending(&bed).len() == 1);
+        let _ = run(&bed, "games", &["deny", &the_one(&bed)]).success();
+        assert_eq!(asked.join().unwrap(), Verdict::Dismissed);
+    });
+}
+
+fn four_challenges_are_held_and_the_fifth_is_refused_at_once(root: &Root) {
+    let bed = bed(root);
+    let (agent, process) = served(&bed, &asking("hold = \"15s\""));
+    std::thread::scope(|scope| {
+        let held: Vec<_> = (0..4).map(|_| scope.spawn(|| ask(&bed, process.pid(), MANAGE))).collect();
+        until(|| pending(&bed).first().is_some_and(|question| question["times"] == 4));
+        assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+        assert_eq!(agent.decisions(MANAGE).len(), 1, "the four still wait");
+        let _ = run(&bed, "games", &["approve", &the_one(&bed), "--for", "10m"]).success();
+        for one in held {
+            assert_eq!(one.join().unwrap(), Verdict::Yes);
+        }
+    });
+}
+
+fn only_root_and_approvers_call_and_hear(root: &Root) {
+    let bed = bed(root);
+    let (_agent, process) = served(&bed, &asking(""));
+    let spawn =
+        |user: &str| bed.spawn_as(user, ["dbus-monitor", "--system", &format!("type='signal',interface='{NAME}'")]);
+    let (mut member, stranger) = (spawn("games"), spawn("daemon"));
+    // Both print a line about their own name when they listen.
+    let own = member.line();
+    assert!(own.contains("NameAcquired"), "{own}");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let mut heard = String::new();
+    while !(heard.contains("member=PendingAdded") && heard.contains("member=Decision")) {
+        heard.push_str(&member.line());
+    }
+    drop(member);
+    for arguments in [&["pending"][..], &["approve", &the_one(&bed)], &["deny", &the_one(&bed)], &["status"]] {
+        let refused = run(&bed, "daemon", arguments);
+        assert_eq!(refused.code(), Some(3), "{refused}");
+    }
+    let told = run(&bed, "games", &["pending", "--json"]).success();
+    assert!(told.stdout.contains("\"command_line\":null"), "command lines are for root: {told}");
+    let _ = bed.exec(["pkill", "-TERM", "-u", "daemon", "dbus-monitor"]).success();
+    let heard = stranger.wait();
+    assert!(heard.stdout.contains("NameAcquired") && !heard.stdout.contains(NAME), "{heard}");
+}
+
+fn the_interface_can_be_looked_at(root: &Root) {
+    let bed = bed(root);
+    let _agent = Agent::start(&bed, POOL);
+    let shown = bed.exec_as("games", ["busctl", "introspect", "--no-pager", NAME, PATH]).success();
+    for member in
+        [".Approve", ".Deny", ".ListPending", ".Status", ".Registrations", ".Pending", ".Decision", ".PendingAdded"]
+    {
+        assert!(shown.stdout.lines().any(|line| line.starts_with(member)), "{member} in {shown}");
+    }
+    let version = bed.exec_as("games", ["busctl", "get-property", NAME, PATH, NAME, "Version"]).success();
+    assert!(version.text().starts_with("s \""), "{version}");
+}
+
+fn one_user_does_not_push_out_the_questions_of_another(root: &Root) {
+    let bed = bed(root);
+    let config = "[[serve]]\nuser = \"www-data\"\n[[serve]]\nuser = \"daemon\"\n[[rule]]\nid = \"all\"\naction = \"org.*\"\n\
+                  user = \"www-data\"\nunbound = true\nroot_equivalent = true\nanswer = \"ask\"\n[[rule]]\nid = \"d\"\naction = \"org.*\"\nuser = \"daemon\"\n\
+                  unbound = true\nroot_equivalent = true\nanswer = \"ask\"\n";
+    let flooding = bed.spawn_as("www-data", ["sleep", "1000"]);
+    let other = bed.spawn_as("daemon", ["sleep", "1000"]);
+    let agent = Agent::start(&bed, config);
+    until_served(&bed, flooding.pid());
+    let actions = bed.exec(["pkaction"]).success();
+    let mut asked = 0;
+    for action in actions.stdout.lines().filter(|action| action.starts_with("org.")) {
+        asked += usize::from(ask(&bed, flooding.pid(), action) == Verdict::Dismissed);
+    }
+    assert!(asked > 33, "{asked} questions are too few for this test");
+    assert_eq!(pending(&bed).len(), 32);
+    let full = agent.records().into_iter().filter(|record| record.get("REASON") == "queue-full").count();
+    assert!(full > 0, "what is beyond the room is refused, on record");
+    let daemon = polkit_tests::Polkit::of(&bed);
+    until(|| {
+        daemon.check(&polkit_tests::polkit::subject(&bed, other.pid(), 1), agent::by_hand::PROBE) == Verdict::Dismissed
+    });
+    assert_eq!(pending(&bed).iter().filter(|question| question["user"] == "daemon").count(), 1);
+}
+
+fn what_a_subject_writes_does_not_reach_a_terminal(root: &Root) {
+    let bed = bed(root);
+    bed.write(
+        "/tmp/hostile",
+        0o755,
+        "#!/bin/sh\nexec -a \"$(printf 'a\\033[2J\\342\\200\\256b\\nc')\" sleep 1000\n"
+            .replace("#!/bin/sh", "#!/bin/bash"),
+    );
+    let process = bed.spawn_as("www-data", ["/tmp/hostile"]);
+    bed.move_to_cgroup(process.pid(), POOL_CGROUP);
+    let _agent = Agent::start(&bed, &asking(""));
+    until_served(&bed, process.pid());
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let shown = run(&bed, "root", &["pending"]).success();
+    assert!(shown.stdout.contains("in the process's own words: a\\x1b[2J\\u{202e}b\\x0ac"), "{shown}");
+    assert!(!shown.stdout.chars().any(|c| c != '\n' && polkit_config::escape::is_hostile(c)), "{shown}");
+}
+
+fn two_hundred_questions_keep_libvirtd_from_nobody(root: &Root) {
+    let config = "[[serve]]\nunit = \"pool.service\"\n[[serve]]\nunit = \"web-test.service\"\n[[rule]]\nid = \"pool\"\n\
+                  action = \"org.libvirt.unix.manage\"\nunit = \"pool.service\"\nuser = \"www-data\"\nanswer = \"ask\"\n\
+                  [[rule]]\nid = \"web\"\naction = \"org.libvirt.unix.manage\"\nunit = \"web-test.service\"\nuser = \"www-data\"\n\
+                  answer = \"allow\"\n";
+    let bed = full(root)
+        .file(CONFIG_FILE, 0o644, config)
+        .file("/etc/polkit-1/rules.d/46-agent.rules", 0o644, AGENT_RULE)
+        .start();
+    start_agent(&bed);
+    bed.write(
+        "/usr/local/bin/pool",
+        0o755,
+        format!(
+            "#!/bin/sh\nsleep 1\nfor i in $(seq 200); do virsh -c '{}' list >/dev/null 2>&1 & done\nwait\n",
+            polkit_tests::product::TEST_URI
+        ),
+    );
+    let _ = bed
+        .exec(["systemd-run", "--quiet", "--unit=pool.service", "--property=User=www-data", "/usr/local/bin/pool"])
+        .success();
+    until(|| !pending(&bed).is_empty());
+    let said = in_unit(&bed, "web-test.service");
+    assert!(said.contains("running"), "somebody else is served meanwhile: {said}");
+    assert_eq!(pending(&bed).len(), 1, "they wait as one question");
+    until(|| bed.exec(["systemctl", "is-active", "--quiet", "pool.service"]).code() != Some(0));
+    let _ = run(&bed, "root", &["approve", &the_one(&bed), "--for", "10m"]).success();
+    let said = in_unit(&bed, "pool.service");
+    assert!(said.contains("running"), "{said}");
 }

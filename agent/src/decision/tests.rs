@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     action::ActionPattern,
-    facts::{Fact, FileId, Session},
+    facts::{ApproverUid, Fact, FileId, Session},
     glob::UnitPattern,
     rule::{Named, SessionKey},
     when::{Moment, When},
@@ -49,6 +49,8 @@ pub(crate) fn facts() -> Facts {
         foreign: false,
         moment: Fact::Unknown,
         spent: BTreeSet::new(),
+        approved: BTreeMap::new(),
+        queue_full: false,
     }
 }
 
@@ -95,6 +97,22 @@ fn a_spent_limit_refuses_and_no_later_rule_is_asked() {
     let verdict = decide(&[rule(Answer::Allow), later], &spent);
     assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Deny, Some("r"), Reason::Limit));
     assert_eq!(decide(&[rule(Answer::Dismiss)], &spent).reason(), Reason::Rule);
+}
+
+#[test]
+fn a_rule_that_asks_allows_what_was_approved_for_it() {
+    let ask = || [rule(Answer::Ask)];
+    assert_eq!(decide(&ask(), &facts()).answer(), Answer::Ask);
+    let approved = |id: &str| Facts { approved: [(id.to_owned(), ApproverUid::new(1000))].into(), ..facts() };
+    let verdict = decide(&ask(), &approved("r"));
+    assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Allow, Some("r"), Reason::Approved));
+    assert_eq!(decide(&ask(), &approved("another")).answer(), Answer::Ask);
+    let full = decide(&ask(), &Facts { queue_full: true, ..facts() });
+    assert_eq!((full.answer(), full.reason()), (Answer::Dismiss, Reason::QueueFull));
+    for spoilt in [Facts { bound: false, ..approved("r") }, Facts { spent: ["r".to_owned()].into(), ..approved("r") }] {
+        assert_eq!(decide(&ask(), &spoilt).answer(), Answer::Deny, "an approval replaces nothing else");
+    }
+    assert_eq!(decide(&[rule(Answer::Deny)], &approved("r")).answer(), Answer::Deny);
 }
 
 #[test]

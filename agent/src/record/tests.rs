@@ -20,6 +20,7 @@ fn entry(action: &str, described: &Described) -> Entry {
         described,
         caller: None,
         identity: None,
+        approver: None,
     };
     Entry::decision(&RecordId("0123".into()), &decision)
 }

@@ -26,6 +26,7 @@ async fn open(recorder: &Recorder) -> io::Result<Open> {
         described: &described,
         caller: None,
         identity: None,
+        approver: None,
     };
     recorder.open(&decision).await
 }

@@ -1,0 +1,114 @@
+//! `polkit-service-agent pending`, `approve` and `deny`.
+
+use std::{process::ExitCode, time::Duration};
+
+use polkit_config::escape::escape;
+use serde_json::Value;
+
+use crate::{
+    ask_agent::{self, NoAnswer},
+    terminal,
+};
+
+/// The agent cannot be reached.
+const CANNOT_REACH: u8 = 3;
+
+/// Shows the questions that wait.
+pub async fn pending(json: bool) -> ExitCode {
+    let answer = match ask_agent::text("ListPending").await {
+        Ok(answer) => answer,
+        Err(why) => return failed(&why),
+    };
+    let Ok(Value::Array(waiting)) = serde_json::from_str(&answer) else {
+        terminal::error("the agent's answer is no JSON list");
+        return CANNOT_REACH.into();
+    };
+    if json {
+        terminal::print(&Value::Array(waiting).to_string());
+    } else {
+        for question in &waiting {
+            terminal::print(&to_text(question));
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Approves a question, for one answer or a length of time.
+pub async fn approve(id: &str, length: Option<Duration>) -> ExitCode {
+    // Whole seconds: a part of one counts as one.
+    let seconds = length.map_or(0, |length| length.as_secs() + u64::from(length.subsec_nanos() > 0));
+    done(ask_agent::call("Approve", &(id, seconds)).await.map(drop))
+}
+
+/// Takes a question away.
+pub async fn deny(id: &str) -> ExitCode {
+    done(ask_agent::call("Deny", &id).await.map(drop))
+}
+
+fn done(answer: Result<(), NoAnswer>) -> ExitCode {
+    match answer {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => failed(&why),
+    }
+}
+
+fn failed(why: &NoAnswer) -> ExitCode {
+    terminal::error(&why.to_string());
+    match why {
+        NoAnswer::Refused(_) => ExitCode::FAILURE,
+        NoAnswer::Unreachable(_) => CANNOT_REACH.into(),
+    }
+}
+
+/// What the agent sends is escaped already, and is so once more where that changes something: this is a terminal.
+fn to_text(question: &Value) -> String {
+    let text = |key: &str| match question.get(key) {
+        Some(Value::String(text)) => {
+            Some(if text.chars().any(polkit_config::escape::is_hostile) { escape(text) } else { text.clone() })
+        }
+        None | Some(Value::Null) => None,
+        Some(other) => Some(other.to_string()),
+    };
+    let shown = |key: &str| text(key).unwrap_or_else(|| "?".into());
+    let user = text("user").unwrap_or_else(|| format!("uid {}", shown("uid")));
+    let place =
+        text("unit").or_else(|| text("session").map(|id| format!("session {id}"))).unwrap_or_else(|| "no unit".into());
+    let mut lines = vec![
+        format!("{}  {} for {user} in {place}", shown("id"), shown("action")),
+        format!(
+            "    rule \"{}\", asked {} times, the first time {} s ago",
+            shown("rule"),
+            shown("times"),
+            shown("age")
+        ),
+        format!("    pid {}, program {}", shown("pid"), shown("exe")),
+    ];
+    // Nobody vouches for it.
+    lines.extend(text("command_line").map(|words| format!("    in the process's own words: {words}")));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_subject_chose_is_escaped_and_called_its_own_words() {
+        let text = to_text(&json!({
+            "id": "ab12", "action": "org.example.x", "user": "www-data", "uid": 33, "unit": "pool.service", "rule": "r",
+            "pid": 7, "exe": "/usr/bin/php", "command_line": "php \u{202e}\u{1b}[2J\u{200b}", "age": 3, "times": 2,
+        }));
+        assert_eq!(
+            text,
+            "ab12  org.example.x for www-data in pool.service\n    rule \"r\", asked 2 times, the first time 3 s ago\n    \
+             pid 7, program /usr/bin/php\n    in the process's own words: php \\u{202e}\\x1b[2J\\u{200b}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_question_is_shown_without_a_panic() {
+        assert!(to_text(&json!(7)).starts_with("?  ? for uid ? in no unit"));
+    }
+}

@@ -1,0 +1,119 @@
+use super::*;
+use crate::decision::tests as model;
+
+fn approver(uid: u32) -> ApproverUid {
+    ApproverUid::new(uid)
+}
+
+fn facts(uid: u32, action: &str) -> Facts {
+    Facts { uid: SubjectUid::new(uid).unwrap(), action: action.into(), ..model::facts() }
+}
+
+fn question(facts: &Facts, now: Instant) -> Waiting {
+    let binding = Binding::new("r", facts, None).unwrap();
+    Waiting { binding, pid: SubjectPid::new(7).unwrap(), described: Described::default(), first: now, times: 1 }
+}
+
+fn rules() -> [Rule; 1] {
+    [Rule { user: None, ..model::rule(Answer::Ask) }]
+}
+
+/// Whether a question of those facts is approved now.
+fn is_approved(questions: &Questions, facts: &Facts, now: Instant) -> bool {
+    !questions.approved(&rules(), facts, None, now).is_empty()
+}
+
+#[test]
+fn an_approval_is_for_that_question_and_no_other() {
+    let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
+    let _ = questions.wait("a".into(), question(&asked, now), now);
+    assert!(!is_approved(&questions, &asked, now));
+    questions.approve("a", approver(1000), Some(LONGEST), now);
+    assert!(is_approved(&questions, &asked, now));
+    assert_eq!(questions.approved(&rules(), &asked, None, now).get("r"), Some(&approver(1000)));
+    let others = [
+        facts(34, "org.example.x"),
+        facts(33, "org.example.y"),
+        Facts { unit: Fact::Known(None), ..asked.clone() },
+        Facts { unit: Fact::Unknown, ..asked.clone() },
+        Facts { exe: Fact::Known(FileId { device: 1, inode: 3 }), ..asked.clone() },
+        Facts { exe: Fact::Unknown, ..asked.clone() },
+    ];
+    for other in others {
+        assert!(!is_approved(&questions, &other, now), "{other:?}");
+    }
+    assert!(questions.approved(&rules(), &asked, Some("c1"), now).is_empty(), "in a session");
+    let renamed = [Rule { id: "s".into(), ..rules()[0].clone() }];
+    assert!(questions.approved(&renamed, &asked, None, now).is_empty());
+}
+
+#[test]
+fn an_approval_is_for_one_answer_or_for_its_time() {
+    let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
+    let binding = Binding::new("r", &asked, None).unwrap();
+    let _ = questions.wait("a".into(), question(&asked, now), now);
+    questions.approve("a", approver(0), None, now);
+    assert!(is_approved(&questions, &asked, now) && !is_approved(&questions, &asked, now + LONGEST));
+    questions.spend(&binding);
+    assert!(!is_approved(&questions, &asked, now));
+
+    let _ = questions.wait("b".into(), question(&asked, now), now);
+    questions.approve("b", approver(0), Some(Duration::from_secs(600)), now);
+    questions.spend(&binding);
+    assert!(is_approved(&questions, &asked, now + Duration::from_secs(599)));
+    assert!(!is_approved(&questions, &asked, now + Duration::from_secs(600)));
+}
+
+#[test]
+fn equal_questions_wait_as_one() {
+    let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
+    assert_eq!(questions.wait("a".into(), question(&asked, now), now).0, Some("a".to_owned()));
+    assert_eq!(questions.wait("b".into(), question(&asked, now), now).0, None);
+    let all: Vec<_> = questions.list(now).map(|(id, question)| (id.to_owned(), question.times)).collect();
+    assert_eq!(all, [("a".to_owned(), 2)]);
+}
+
+#[test]
+fn one_user_does_not_take_the_room_of_another() {
+    let (mut questions, now) = (Questions::default(), Instant::now());
+    for number in 0..MOST_OF_USER {
+        assert!(questions.has_room(SubjectUid::new(33).unwrap(), now));
+        let _ = questions.wait(format!("{number}"), question(&facts(33, &format!("org.example.a{number}")), now), now);
+    }
+    assert!(!questions.has_room(SubjectUid::new(33).unwrap(), now));
+    assert!(questions.has_room(SubjectUid::new(34).unwrap(), now));
+    assert!(questions.has_room(SubjectUid::new(33).unwrap(), now + LONGEST), "an old question is forgotten");
+}
+
+#[test]
+fn nobody_approves_his_own_question_or_for_long_or_twice() {
+    let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
+    let _ = questions.wait("a".into(), question(&asked, now), now);
+    let hour = |uid| (approver(uid), LONGEST);
+    let mut may =
+        |id: &str, (uid, length): (ApproverUid, Duration)| questions.answerable(id, uid, length, now).map(drop);
+    assert_eq!(may("a", hour(33)), Err(Refusal::Own));
+    assert_eq!(may("a", (approver(0), LONGEST + Duration::from_secs(1))), Err(Refusal::TooLong));
+    assert_eq!(may("b", hour(0)), Err(Refusal::Unknown));
+    assert_eq!(may("a", hour(0)), Ok(()));
+    questions.approve("a", approver(0), None, now);
+    assert_eq!(questions.answerable("a", approver(0), LONGEST, now).map(drop), Err(Refusal::Unknown));
+}
+
+#[test]
+fn another_configuration_ends_questions_and_approvals() {
+    let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
+    let _ = questions.wait("a".into(), question(&asked, now), now);
+    questions.approve("a", approver(0), Some(LONGEST), now);
+    let _ = questions.wait("b".into(), question(&asked, now), now);
+    questions.clear();
+    assert!(!is_approved(&questions, &asked, now) && questions.count(now) == 0);
+}
+
+#[test]
+fn four_are_held_at_a_time() {
+    let mut questions = Questions::default();
+    assert!((0..MOST_HELD).all(|_| questions.hold()) && !questions.hold());
+    questions.release();
+    assert!(questions.hold() && !questions.hold());
+}
