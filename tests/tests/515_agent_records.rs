@@ -69,7 +69,7 @@ fn a_flood_of_one_user_s_questions_loses_nobody_s_records(root: &Root) {
         client.line().rsplit(' ').next().and_then(|yes| yes.parse::<usize>().ok()).expect("a number")
     };
     let answered: Vec<usize> = std::thread::scope(|scope| {
-        let flood = scope.spawn(|| ask(&flooder, PROBE, 5, 3000, 16));
+        let flood = scope.spawn(|| ask(&flooder, PROBE, 5, 1500, 16));
         let yes = scope.spawn(|| ask(&allowed, MANAGE, WWW_DATA, 100, 1));
         let no = scope.spawn(|| ask(&refused, PROBE, 6, 100, 1));
         [flood, yes, no].into_iter().map(|asked| asked.join().unwrap()).collect()
@@ -83,7 +83,7 @@ fn a_flood_of_one_user_s_questions_loses_nobody_s_records(root: &Root) {
     let all =
         || [recorded("games", PROBE, "deny"), recorded("www-data", MANAGE, "allow"), recorded("man", PROBE, "deny")];
     // What is counted is written once a second.
-    until(|| all() == [3000, 100, 100]);
+    until(|| all() == [1500, 100, 100]);
 }
 
 /// Asked about when it is waited for: so it is in no count.

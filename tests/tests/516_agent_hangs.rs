@@ -100,15 +100,16 @@ fn a_configuration_swapped_for_a_link_to_a_user_s_file_is_never_in_force(root: &
     let (kept, taken) = ("the old one stays in force", "the new configuration is in force");
     let reloads = || agent.said().matches(kept).count() + agent.said().matches(taken).count();
     // Both ends are seen, however the two fall together.
-    let mut times = 0;
-    until(|| {
+    for times in 1.. {
         let before = reloads();
         let _ = bed.exec(["kill", "-HUP", &agent.pid().to_string()]).success();
         until(|| reloads() > before);
         assert_ne!(ask(&bed, process.pid(), PROBE), Verdict::Yes, "{}", agent.said());
-        times += 1;
-        times >= 20 && agent.said().contains(kept) && agent.said().contains(taken)
-    });
+        if times >= 20 && agent.said().contains(kept) && agent.said().contains(taken) {
+            break;
+        }
+        assert!(times < 1000, "one of the two was never seen: {}", agent.said());
+    }
     swapping.kill();
     assert!(agent.decisions(PROBE).iter().all(|decision| decision.get("VERDICT") == "deny"), "{}", agent.said());
 }
