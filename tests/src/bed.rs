@@ -87,6 +87,25 @@ impl Bed {
         process
     }
 
+    /// A sleeping process of www-data with that pid, which must be free. Another process may take the pid that is due, so it is
+    /// tried more than once.
+    ///
+    /// # Panics
+    /// If it cannot be had.
+    pub fn take_pid(&self, pid: u32) -> Process {
+        let script = "for try in $(seq 200); do \
+                        echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid; \
+                        setpriv --reuid=www-data --regid=www-data --clear-groups sh -c 'echo $$; exec sleep 1000' & \
+                        [ $! = $1 ] && break; \
+                        kill -9 $!; wait $!; \
+                      done; wait";
+        let mut taker = self.spawn_as("root", ["sh", "-c", script, "sh", &pid.to_string()]);
+        while taker.line() != pid.to_string() {
+            assert!(!taker.has_ended(), "pid {pid} could not be taken: {}", taker.stderr());
+        }
+        taker
+    }
+
     /// Writes a file of the bed, as root, with exactly that mode, and makes the folders above it.
     pub fn write(&self, path: impl AsRef<Path>, mode: u32, content: impl AsRef<[u8]>) {
         self.tree.write(path.as_ref(), mode, content.as_ref());

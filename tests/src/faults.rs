@@ -57,10 +57,6 @@ user = "www-data"
 answer = "allow"
 "#;
 
-const AGENT_RULE: &str = "polkit.addRule(function (action, subject) {\n    \
-    if (action.id === \"org.libvirt.unix.manage\" && subject.user === \"www-data\") {\n        \
-    return polkit.Result.AUTH_SELF;\n    }\n    return null;\n});\n";
-
 /// systemd would give up on units that are restarted so often; the agent's own unit says so itself.
 const OFTEN: &str = "[Unit]\nStartLimitIntervalSec=0\n";
 const JOURNALD: &str =
@@ -102,7 +98,7 @@ impl Faults {
         let bed = product::full(root)
             .without_libvirtd()
             .file("/usr/bin/fault-client", 0o755, client)
-            .file("/etc/polkit-1/rules.d/46-agent.rules", 0o644, AGENT_RULE)
+            .file("/etc/polkit-1/rules.d/46-agent.rules", 0o644, product::AGENT_RULE)
             .file("/etc/polkit-service-agent/agent.toml", 0o644, CONFIG)
             .file("/etc/systemd/system/polkit.service.d/often.conf", 0o644, OFTEN)
             .file("/etc/systemd/system/dbus.service.d/often.conf", 0o644, OFTEN)

@@ -26,6 +26,15 @@ pub const PAGE_FILE: &str = "/var/www/html/list.php";
 /// The name of libvirt's test driver behind the socket of libvirtd.
 pub const TEST_URI: &str = "test+unix:///default?socket=/run/libvirt/libvirt-sock";
 
+/// The rule that binds the subject for libvirt's action, in its shortest form.
+pub const AGENT_RULE: &str = r#"
+polkit.addRule(function (action, subject) {
+    if (action.id === "org.libvirt.unix.manage" && subject.user === "www-data") {
+        return polkit.Result.AUTH_SELF;
+    }
+});
+"#;
+
 /// A file of the product: its path, mode and content.
 pub type File = (String, u32, Vec<u8>);
 

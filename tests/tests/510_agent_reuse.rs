@@ -85,26 +85,11 @@ fn steal_pid(bed: &LightBed, user: &str) -> String {
     assert_eq!(stranger.line(), "connected");
     let pid = stranger.pid();
     until(|| bed.start_time(pid).is_none());
-    let _served = take_pid(bed, pid);
+    let _served = bed.take_pid(pid);
     bed.move_to_cgroup(pid, POOL_CGROUP);
     until_served(bed, pid);
     stranger.say("go");
     stranger.line()
-}
-
-/// A process of www-data with that pid. Another process may take the pid that is due, so it is tried more than once.
-fn take_pid(bed: &LightBed, pid: u32) -> Process {
-    let script = "for try in $(seq 200); do \
-                    echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid; \
-                    setpriv --reuid=www-data --regid=www-data --clear-groups sh -c 'echo $$; exec sleep 1000' & \
-                    [ $! = $1 ] && break; \
-                    kill -9 $!; wait $!; \
-                  done; wait";
-    let mut taker = bed.spawn_as("root", ["sh", "-c", script, "sh", &pid.to_string()]);
-    while taker.line() != pid.to_string() {
-        assert!(!taker.has_ended(), "pid {pid} could not be taken: {}", taker.stderr());
-    }
-    taker
 }
 
 // Between the decision and the answer: a record that waits for the journal gives time.
@@ -140,7 +125,7 @@ fn a_pid_that_passes_on_before_its_answer_is_refused(root: &Root) {
     let mut second = None;
     let (verdict, mut journal) = before_the_answer(&bed, &agent, pid, || {
         first.kill();
-        second = Some(take_pid(&bed, pid));
+        second = Some(bed.take_pid(pid));
         bed.move_to_cgroup(pid, POOL_CGROUP);
     });
     assert_ne!(verdict, Verdict::Yes, "{}", agent.said());

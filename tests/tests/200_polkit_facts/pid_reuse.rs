@@ -5,7 +5,7 @@
 //! that has an agent. polkitd then puts the client's question before that agent.
 
 use polkit_tests::polkit::subject;
-use polkit_tests::{LightBed, Polkit, Process, Root, Script, Seen, StandIn, libvirt_probe, on_each_suite};
+use polkit_tests::{LightBed, Polkit, Root, Script, Seen, StandIn, libvirt_probe, on_each_suite};
 
 use crate::common::{SERVED, STRANGER, answers_self, right_uid, saw};
 
@@ -83,7 +83,7 @@ fn attack(bed: &LightBed, polkit: &Polkit<'_>, script: Script) -> (String, Seen)
     while bed.start_time(pid).is_some() {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    let _served = take_pid(bed, pid);
+    let _served = bed.take_pid(pid);
     let agent = StandIn::of(polkit, &subject(bed, pid, SERVED), script);
     stranger.say("go");
     let says = stranger.line();
@@ -92,19 +92,4 @@ fn attack(bed: &LightBed, polkit: &Polkit<'_>, script: Script) -> (String, Seen)
     assert_eq!(seen[0].challenge.action, MANAGE);
     assert_eq!(seen[0].challenge.details.subject_pid.map(|subject| subject.get()), Some(pid));
     (says, seen[0].clone())
-}
-
-/// A process of www-data with that pid. Another process may take the pid that is due, so it is tried more than once.
-fn take_pid(bed: &LightBed, pid: u32) -> Process {
-    let script = "for try in $(seq 200); do \
-                    echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid; \
-                    setpriv --reuid=www-data --regid=www-data --clear-groups sh -c 'echo $$; exec sleep 1000' & \
-                    [ $! = $1 ] && break; \
-                    kill -9 $!; wait $!; \
-                  done; wait";
-    let mut taker = bed.spawn_as("root", ["sh", "-c", script, "sh", &pid.to_string()]);
-    while taker.line() != pid.to_string() {
-        assert!(!taker.has_ended(), "pid {pid} could not be taken: {}", taker.stderr());
-    }
-    taker
 }

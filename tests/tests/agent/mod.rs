@@ -39,14 +39,7 @@ user = "www-data"
 answer = "allow"
 "#;
 
-/// The rule that binds the subject, in its shortest form.
-pub const AGENT_RULE: &str = r#"
-polkit.addRule(function (action, subject) {
-    if (action.id === "org.libvirt.unix.manage" && subject.user === "www-data") {
-        return polkit.Result.AUTH_SELF;
-    }
-});
-"#;
+pub use polkit_tests::product::AGENT_RULE;
 
 /// The error that this project exists for.
 pub const NO_AGENT: &str =

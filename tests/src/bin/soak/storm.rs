@@ -10,9 +10,6 @@ use crate::setting::{self, descriptors, resident};
 
 const CONFIG: &str = "[[serve]]\nunit = \"pool.service\"\n\n[[serve]]\nunit = \"storm.service\"\n\n\
     [[rule]]\nid = \"pool\"\naction = \"org.libvirt.unix.manage\"\nunit = \"pool.service\"\nuser = \"www-data\"\nanswer = \"allow\"\n";
-const AGENT_RULE: &str = "polkit.addRule(function (action, subject) {\n    \
-    if (action.id === \"org.libvirt.unix.manage\" && subject.user === \"www-data\") {\n        \
-    return polkit.Result.AUTH_SELF;\n    }\n    return null;\n});\n";
 const FORKS: &str = r#"use strict;
 use POSIX ();
 use Time::HiRes qw(time);
@@ -34,7 +31,7 @@ pub fn run(root: &Root) -> bool {
     let seconds = std::env::var("SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
     eprintln!("soak: {}, a unit that forks, for {seconds} s", root.suite());
     let bed = product::light(root)
-        .file("/etc/polkit-1/rules.d/46-agent.rules", 0o644, AGENT_RULE)
+        .file("/etc/polkit-1/rules.d/46-agent.rules", 0o644, product::AGENT_RULE)
         .file("/etc/polkit-service-agent/agent.toml", 0o644, CONFIG)
         .file("/usr/local/bin/forks.pl", 0o755, FORKS)
         .sharing_host_pids()
