@@ -35,7 +35,7 @@ Example:
     polkit-service-agent run --config /root/draft.toml
 
 Runs until SIGTERM. SIGHUP reads the configuration again; a broken one changes nothing.
-Exit codes: 0 ended as told; 1 broken configuration; 3 the bus or polkitd cannot be reached.")]
+Exit codes: 0 ended as told; 3 broken configuration, or the bus or polkitd cannot be reached.")]
     Run(ConfigFile),
     /// Register this process with the running agent, then become COMMAND.
     #[command(after_help = "\

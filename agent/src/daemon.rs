@@ -22,13 +22,14 @@ use crate::{
     discover::Cgroups,
     exec_socket,
     follow::{Events, Hint},
+    health::{Health, Polkitd},
     hook_socket,
     ledger::Ledger,
     log, notes, paths, polkitd,
     process::cgroup_root,
     recorder::Recorder,
     registry::Registry,
-    road::{Polkitd, Road},
+    road::{self, Road},
     status::Status,
     systemd::Systemd,
 };
@@ -95,6 +96,8 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         is_root,
         config: config_sender,
         polkitd: polkitd_sender,
+        health: Health::default(),
+        polkit_error: None,
         next_wake: Instant::now(),
         ready: false,
     };
@@ -175,7 +178,9 @@ struct Running {
     origin: Origin,
     is_root: bool,
     config: watch::Sender<Arc<Config>>,
-    polkitd: watch::Sender<Option<Polkitd>>,
+    polkitd: watch::Sender<Option<road::Polkitd>>,
+    health: Health,
+    polkit_error: Option<String>,
     next_wake: Instant,
     ready: bool,
 }
@@ -183,10 +188,15 @@ struct Running {
 impl Running {
     /// One turn of the loop: who is new, who is gone, and whether polkitd is there.
     async fn turn(&mut self) -> Result<(), String> {
-        self.systemd.feed_watchdog();
+        if self.systemd.is_hungry() && self.health.road_is_sound(&self.road).await {
+            self.systemd.feed_watchdog();
+        }
         if self.polkitd.borrow().is_none() {
-            self.status.send_replace(Arc::new(self.registry.status(self.started)));
+            self.tell_status();
             return self.wake().await;
+        }
+        if let Some(change) = self.health.look(&Authority::new(self.connection.clone())).await {
+            log::warning(change);
         }
         self.registry.scan();
         self.registry.scan_sessions().await;
@@ -200,9 +210,16 @@ impl Running {
     }
 
     fn tell_status(&mut self) {
-        let status = self.registry.status(self.started);
+        let mut status = self.registry.status(self.started);
+        (status.health, status.polkit_error) = (self.health.polkitd(), self.polkit_error.clone());
         let (registrations, entries) = (status.registrations, status.served.len());
-        self.systemd.status(&format!("{registrations} processes registered, {entries} entries to serve"));
+        let line = match (status.health, &status.polkit_error) {
+            (Polkitd::Well, _) => format!("{registrations} processes registered, {entries} entries to serve"),
+            (Polkitd::Slow, _) => format!("polkitd does not answer; {registrations} processes registered"),
+            (Polkitd::Absent, Some(error)) => format!("waiting for polkitd: {error}"),
+            (Polkitd::Absent, None) => "waiting for polkitd".to_owned(),
+        };
+        self.systemd.status(&line);
         self.status.send_replace(Arc::new(status));
     }
 
@@ -223,7 +240,7 @@ impl Running {
             // That it is there comes by `OwnerWatch`.
             Ok(Ok(_)) | Err(_) => Ok(()),
             Ok(Err(error)) if self.ready || Systemd::is_manager() => {
-                self.systemd.status(&format!("waiting for polkitd: {error}"));
+                self.polkit_error = Some(error.to_string());
                 if !self.ready {
                     self.systemd.still_starting();
                 }
@@ -237,6 +254,7 @@ impl Running {
     /// polkitd came, went, or is another one: it knows nothing of earlier registrations.
     async fn polkitd_is(&mut self, owner: Option<Owner>) -> Result<(), String> {
         self.polkitd.send_replace(None);
+        self.health.polkitd_is(false);
         self.registry.clear();
         self.registry.scan_soon();
         let Some(owner) = owner else {
@@ -261,7 +279,9 @@ impl Running {
         }
         self.registry.polkitd_is(&version, polkitd::open_files(pid), authority);
         log::notice(&format!("polkitd {version} is there, with pid {pid}"));
-        self.polkitd.send_replace(Some(Polkitd { owner, version }));
+        self.polkitd.send_replace(Some(road::Polkitd { owner, version }));
+        self.health.polkitd_is(true);
+        self.polkit_error = None;
         if self.is_root {
             self.listen_for_hook(uid);
         }

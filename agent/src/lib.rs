@@ -43,6 +43,8 @@ pub mod road;
 
 pub mod hook;
 
+pub mod health;
+
 pub mod discover;
 pub mod proc_events;
 

@@ -14,6 +14,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// What the agent needs cannot be reached.
 const CANNOT_REACH: u8 = 3;
+/// The configuration is broken; `check` alone says that with 1.
+const BROKEN: u8 = 3;
 /// Threads that may wait for the user database or a slow process at the same time.
 const WAITING_THREADS: usize = 16;
 
@@ -60,7 +62,7 @@ fn run(origin: Origin) -> ExitCode {
     terminal::report(&loaded.report);
     let Some(config) = loaded.config else {
         terminal::error("the configuration is broken: not started");
-        return ExitCode::FAILURE;
+        return BROKEN.into();
     };
     match serve(origin, config) {
         Ok(()) => ExitCode::SUCCESS,

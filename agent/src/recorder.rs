@@ -106,6 +106,20 @@ impl Recorder {
         self.write(entry).await
     }
 
+    /// Whether an entry would be taken now. Nothing is written.
+    ///
+    /// # Errors
+    /// It would not.
+    pub async fn is_taken(&self) -> io::Result<()> {
+        match &self.sink {
+            Sink::Journal(socket) => {
+                let journal = UnixDatagram::from_std(connected(socket)?)?;
+                tokio::time::timeout(DEADLINE, journal.writable()).await?
+            }
+            Sink::Stderr => Ok(()),
+        }
+    }
+
     /// Puts its outcome on record. That of a counted refusal is a refusal. Where the journal does not take it, the decision
     /// is on record all the same, and its outcome counts as unknown.
     pub async fn close(&self, Ending { record, outcome, took }: Ending) {
@@ -151,16 +165,21 @@ impl Recorder {
 /// Connected, so that a full queue is waited for and not spun upon. A socket for each entry costs some microseconds and
 /// survives every restart of journald.
 async fn send(socket: &Path, datagram: &[u8]) -> io::Result<()> {
-    let unbound = StdDatagram::unbound()?;
-    unbound.set_nonblocking(true)?;
-    unbound.connect(socket)?;
-    let sent = match unbound.send(datagram) {
+    let journal = connected(socket)?;
+    let sent = match journal.send(datagram) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            UnixDatagram::from_std(unbound)?.send(datagram).await?
+            UnixDatagram::from_std(journal)?.send(datagram).await?
         }
         sent => sent?,
     };
     if sent == datagram.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+fn connected(socket: &Path) -> io::Result<StdDatagram> {
+    let journal = StdDatagram::unbound()?;
+    journal.set_nonblocking(true)?;
+    journal.connect(socket)?;
+    Ok(journal)
 }
 
 /// journald's native protocol. Every value is escaped text without line breaks, so the short form serves for all.

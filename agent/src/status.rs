@@ -5,6 +5,8 @@ use std::fmt::Write;
 use polkit_config::escape::escape;
 use serde_json::{Value, json};
 
+use crate::health::Polkitd;
+
 /// The state of the agent at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Status {
@@ -12,6 +14,10 @@ pub struct Status {
     pub time: u64,
     /// polkitd's version; none while there is no polkitd.
     pub polkit: Option<String>,
+    /// How polkitd is.
+    pub health: Polkitd,
+    /// Why there is none, where the bus said why.
+    pub polkit_error: Option<String>,
     /// Seconds since the agent started.
     pub uptime: u64,
     /// Registrations in all.
@@ -78,7 +84,7 @@ impl Status {
         let served: Vec<Value> = self.served.iter().map(Served::to_json).collect();
         json!({
             "time": self.time,
-            "polkit": { "version": self.polkit },
+            "polkit": { "version": self.polkit, "health": self.health.word(), "error": self.polkit_error },
             "uptime": self.uptime,
             "registrations": self.registrations,
             "pending": 0,
@@ -111,10 +117,15 @@ pub fn to_text(status: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), escape);
     let field = |key: &str| status.get(key).map_or_else(|| "?".into(), text);
     let polkit = status.pointer("/polkit/version").filter(|version| version.is_string());
+    let health = status.pointer("/polkit/health").and_then(Value::as_str);
     let mut out = match polkit {
+        Some(version) if health == Some("slow") => format!("polkitd {} does not answer just now\n", text(version)),
         Some(version) => format!("polkitd {}\n", text(version)),
         None => "polkitd is not there: nobody is served\n".to_owned(),
     };
+    if let Some(error) = status.pointer("/polkit/error").filter(|error| error.is_string()) {
+        let _ = writeln!(out, "the bus says of it: {}", text(error));
+    }
     let _ = writeln!(out, "{} registrations, for {} s now", field("registrations"), field("uptime"));
     let seconds = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
     match field("pending").as_str() {
@@ -159,6 +170,8 @@ mod tests {
         Status {
             time: 100,
             polkit: Some("126".into()),
+            health: Polkitd::Well,
+            polkit_error: None,
             uptime: 60,
             registrations: 12,
             leaked: 3,

@@ -51,11 +51,15 @@ impl Systemd {
         }
     }
 
-    /// Says that the main loop turns, if it is time to.
+    /// Whether it is time to feed the watchdog.
+    #[must_use]
+    pub fn is_hungry(&self) -> bool {
+        self.watchdog.is_some_and(|(interval, last)| last.elapsed() >= interval)
+    }
+
+    /// Says that the agent works.
     pub fn feed_watchdog(&mut self) {
-        if let Some((interval, last)) = &mut self.watchdog
-            && last.elapsed() >= *interval
-        {
+        if let Some((_, last)) = &mut self.watchdog {
             *last = Instant::now();
             tell(NotifyState::Watchdog);
         }

@@ -8,6 +8,7 @@ use std::{
 use super::Registry;
 use crate::{
     config::What,
+    health::Polkitd,
     limits::Strain,
     status::{Served, Status, Way},
 };
@@ -46,6 +47,9 @@ impl Registry {
         Status {
             time: now,
             polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
+            // What the registry does not know, the main loop adds.
+            health: Polkitd::Absent,
+            polkit_error: None,
             uptime: started.elapsed().as_secs(),
             registrations: self.len(),
             leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.all()),

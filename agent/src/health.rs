@@ -1,0 +1,152 @@
+//! Whether the agent's own road can be travelled, which is what the watchdog is fed for, and whether polkitd answers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use polkit_config::names::Names;
+use polkit_dbus::{Authority, SubjectPid};
+use tokio::task::JoinHandle;
+
+use crate::{
+    decision::decide,
+    gather::{Offered, gather},
+    log,
+    process::Held,
+    road::Road,
+};
+
+/// How often polkitd is asked whether it is there. Never two questions at a time: one that is given up is worked off all the same.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+/// Longer than this no client should wait. polkitd 122 is known to stall for 15 s by itself.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How polkitd is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Polkitd {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It answers.
+    Well,
+    /// It is there, and has not answered for some seconds. What is registered stays so.
+    Slow,
+}
+
+impl Polkitd {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Well => "well",
+            Self::Slow => "slow",
+        }
+    }
+}
+
+/// What is asked, and what came of it.
+#[derive(Debug)]
+pub struct Health {
+    polkitd: Polkitd,
+    asked: Option<(Instant, JoinHandle<bool>)>,
+    next: Instant,
+    trying: Option<JoinHandle<Result<(), String>>>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { polkitd: Polkitd::default(), asked: None, next: Instant::now(), trying: None }
+    }
+}
+
+impl Health {
+    /// How polkitd is.
+    #[must_use]
+    pub fn polkitd(&self) -> Polkitd {
+        self.polkitd
+    }
+
+    /// polkitd came or went. A question to the old one is of no interest any more.
+    pub fn polkitd_is(&mut self, is_there: bool) {
+        self.polkitd = if is_there { Polkitd::Well } else { Polkitd::Absent };
+        if let Some((_, question)) = self.asked.take() {
+            question.abort();
+        }
+        self.next = Instant::now() + ASK_EVERY;
+    }
+
+    /// Asks polkitd now and then, and takes note of the answer. Says what has changed.
+    pub async fn look(&mut self, authority: &Authority) -> Option<&'static str> {
+        let now = Instant::now();
+        match self.asked.take() {
+            Some((since, question)) if question.is_finished() => {
+                self.next = now + ASK_EVERY;
+                let answered = question.await.unwrap_or(false);
+                // An error is an answer, too; that polkitd went comes another way.
+                if !answered {
+                    log::notice(&format!("polkitd answered with an error after {} ms", since.elapsed().as_millis()));
+                }
+                let was = std::mem::replace(&mut self.polkitd, Polkitd::Well);
+                (was == Polkitd::Slow).then_some("polkitd answers again")
+            }
+            Some((since, question)) => {
+                self.asked = Some((since, question));
+                let is_late = since.elapsed() >= ANSWERS_WITHIN && self.polkitd == Polkitd::Well;
+                is_late.then(|| {
+                    self.polkitd = Polkitd::Slow;
+                    "polkitd has not answered for 5 s: nobody on this host is answered meanwhile. Its own log may say why"
+                })
+            }
+            None if now >= self.next => {
+                let authority = authority.clone();
+                self.asked = Some((now, tokio::spawn(async move { authority.version().await.is_ok() })));
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// Tries the road, if it is not being tried already, and says whether a try that was begun has ended well.
+    pub async fn road_is_sound(&mut self, road: &Arc<Road>) -> bool {
+        match self.trying.take() {
+            Some(trying) if trying.is_finished() => match trying.await {
+                Ok(Ok(())) => true,
+                Ok(Err(why)) => {
+                    log::error(&format!("the agent cannot decide: {why}"));
+                    false
+                }
+                Err(_) => false,
+            },
+            Some(trying) => {
+                self.trying = Some(trying);
+                false
+            }
+            None => {
+                let road = Arc::clone(road);
+                self.trying = Some(tokio::spawn(async move { try_road(&road).await }));
+                false
+            }
+        }
+    }
+}
+
+/// As a challenge about the agent itself would go, up to the record, which is not written: nobody asked.
+async fn try_road(road: &Road) -> Result<(), String> {
+    let config = Arc::clone(&road.config.borrow());
+    let (rules, root) = (Arc::clone(&config), road.cgroup_root.clone());
+    let gathering = tokio::task::spawn_blocking(move || {
+        let own = SubjectPid::new(std::process::id()).map_err(|error| error.to_string())?;
+        let held = Held::open(own).map_err(|error| format!("its own process cannot be read: {error}"))?;
+        gather("", &held, Offered::By(&[]), &rules.rules, &root, &Names::Host)
+            .map_err(|reason| reason.word().to_owned())
+    });
+    let gathered = tokio::time::timeout(config.answer_within, gathering).await;
+    let gathered = gathered.map_err(|_| "the user database does not answer")?.map_err(|error| error.to_string())??;
+    // No rule is about an action without a name.
+    if decide(&config.rules, &gathered.facts).answer().grants() {
+        return Err("a rule allows what nobody asked for".into());
+    }
+    road.recorder.is_taken().await.map_err(|error| format!("the journal takes no record: {error}"))
+}
