@@ -39,6 +39,8 @@ pub mod notes;
 
 pub mod hook_wire;
 
+pub mod waiting;
+
 pub mod road;
 
 pub mod hook;

@@ -8,7 +8,7 @@ use polkit_service_agent::{
     approvals, check,
     cli::{Cli, Command, ConfigFile},
     config::{Config, Origin, load},
-    daemon, decisions, exec, join, paths, show_status, terminal, try_out,
+    daemon, decisions, exec, join, paths, show_status, terminal, try_out, waiting,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -16,8 +16,6 @@ use tokio::runtime::{Builder, Runtime};
 const CANNOT_REACH: u8 = 3;
 /// The configuration is broken; `check` alone says that with 1.
 const BROKEN: u8 = 3;
-/// Threads that may wait for the user database or a slow process at the same time.
-const WAITING_THREADS: usize = 16;
 
 fn main() -> ExitCode {
     // The agent's own child. It is nothing for people, so the command line does not know of it.
@@ -83,6 +81,6 @@ fn serve(origin: Origin, config: Config) -> Result<(), String> {
 
 fn runtime() -> Result<Runtime, String> {
     let mut runtime = Builder::new_current_thread();
-    let runtime = runtime.enable_all().max_blocking_threads(WAITING_THREADS).build();
+    let runtime = runtime.enable_all().max_blocking_threads(waiting::THREADS).build();
     runtime.map_err(|error| format!("the runtime could not be started: {error}"))
 }

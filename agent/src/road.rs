@@ -24,6 +24,7 @@ use crate::{
     recorder::{Ending, Recorder},
     rule::Answer,
     stands_for::StandsFor,
+    waiting,
 };
 
 /// The polkitd of the moment.
@@ -171,7 +172,7 @@ impl Road {
         let (action, offered) = (challenge.action.clone(), challenge.identities.clone());
         let (config, root, stands_for) = (Arc::clone(config), self.cgroup_root.clone(), question.stands_for.clone());
         // The user database and the process decide how long this takes: not on the thread that serves others.
-        let gathering = tokio::task::spawn_blocking(move || {
+        let gathering = waiting::for_user_database(move || {
             gather(&action, &held, Offered::By(&offered), &config.rules, &root, &Names::Host)
                 .and_then(|gathered| stands_for.admit(gathered))
         });

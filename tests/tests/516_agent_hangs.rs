@@ -4,14 +4,18 @@
 mod agent;
 
 use std::process::Command;
+use std::time::Duration;
 
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, ask, light, process_in, until_served};
+use agent::by_hand::{
+    Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, ask, full, light, process_in, until_served,
+};
 use agent::{in_unit, until};
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, Root, product};
+use polkit_tests::{Bed, FullBed, Root};
 
 on_each_suite_with_rules! {
     a_user_database_that_hangs_does_not_keep_the_hook_waiting
+    challenges_that_hang_leave_the_hook_its_threads
     a_user_database_that_hangs_ends_in_a_refusal_for_the_deadline
     a_configuration_swapped_for_a_link_to_a_user_s_file_is_never_in_force
 }
@@ -50,16 +54,22 @@ fn install_module(bed: &Bed) {
     bed.write("/etc/nsswitch.conf", 0o644, SWITCH);
 }
 
-fn a_user_database_that_hangs_does_not_keep_the_hook_waiting(root: &Root) {
+/// A bed with that module, whose rules ask the agent, and where it allows www-data in web-test.service; more is served as told.
+fn hook_bed(root: &Root, more: &str) -> FullBed {
     let config =
         POOL.replace("pool.service", "web-test.service").replace("\n\n[[rule]]", "\nway = \"hook\"\n\n[[rule]]");
-    let bed = product::full(root)
-        .file(CONFIG_FILE, 0o644, config)
+    let bed = full(root)
+        .file(CONFIG_FILE, 0o644, config + more)
         .file("/etc/polkit-policy-gen/policy.toml", 0o644, "[[hook]]\nactions = [\"org.libvirt.unix.manage\"]\n")
         .start();
     install_module(&bed);
     let _ = bed.exec(["polkit-policy-gen", "install"]).success();
     agent::start_agent(&bed);
+    bed
+}
+
+fn a_user_database_that_hangs_does_not_keep_the_hook_waiting(root: &Root) {
+    let bed = hook_bed(root, "");
     bed.write("/run/nss-hangs", 0o644, "");
     // With the hook's two seconds spent, polkit would find nobody to ask.
     for _ in 0..3 {
@@ -68,6 +78,20 @@ fn a_user_database_that_hangs_does_not_keep_the_hook_waiting(root: &Root) {
     // The module is heard of at all.
     let check = ["timeout", "2", "polkit-service-agent", "test", "--action", MANAGE, "--user", "www-data"];
     assert_eq!(bed.exec(check).code(), Some(124), "it hangs");
+}
+
+/// More than the agent has threads for, each of which the module keeps for good.
+fn challenges_that_hang_leave_the_hook_its_threads(root: &Root) {
+    let bed = hook_bed(root, "[[serve]]\nunit = \"pool.service\"\n");
+    let process = process_in(&bed, "www-data", POOL_CGROUP);
+    until_served(&bed, process.pid());
+    bed.write("/run/nss-hangs", 0o644, "");
+    let start = bed.start_time(process.pid()).unwrap();
+    let ask = format!("pkcheck --allow-user-interaction --action-id {PROBE} --process {},{start},33", process.pid());
+    let all = format!("for times in $(seq 40); do {ask} & done; wait");
+    let _asking = bed.spawn_as("root", ["sh", "-c", &all]);
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", agent::journal(&bed));
 }
 
 fn a_user_database_that_hangs_ends_in_a_refusal_for_the_deadline(root: &Root) {
