@@ -15,6 +15,7 @@ use crate::{
     log,
     process::Held,
     road::Road,
+    waiting,
 };
 
 /// How often polkitd is asked whether it is there. Never two questions at a time: one that is given up is worked off all the same.
@@ -136,7 +137,7 @@ impl Health {
 async fn try_road(road: &Road) -> Result<(), String> {
     let config = Arc::clone(&road.config.borrow());
     let (rules, root) = (Arc::clone(&config), road.cgroup_root.clone());
-    let gathering = tokio::task::spawn_blocking(move || {
+    let gathering = waiting::for_user_database(move || {
         let own = SubjectPid::new(std::process::id()).map_err(|error| error.to_string())?;
         let held = Held::open(own).map_err(|error| format!("its own process cannot be read: {error}"))?;
         gather("", &held, Offered::By(&[]), &rules.rules, &root, &Names::Host)
