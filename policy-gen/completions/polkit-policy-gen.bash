@@ -22,6 +22,9 @@ _polkit__policy__gen() {
             polkit__policy__gen,check)
                 cmd="polkit__policy__gen__subcmd__check"
                 ;;
+            polkit__policy__gen,convert)
+                cmd="polkit__policy__gen__subcmd__convert"
+                ;;
             polkit__policy__gen,diff)
                 cmd="polkit__policy__gen__subcmd__diff"
                 ;;
@@ -48,6 +51,9 @@ _polkit__policy__gen() {
                 ;;
             polkit__policy__gen__subcmd__help,check)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__check"
+                ;;
+            polkit__policy__gen__subcmd__help,convert)
+                cmd="polkit__policy__gen__subcmd__help__subcmd__convert"
                 ;;
             polkit__policy__gen__subcmd__help,diff)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__diff"
@@ -77,7 +83,7 @@ _polkit__policy__gen() {
 
     case "${cmd}" in
         polkit__policy__gen)
-            opts="-h -V --help --version generate libvirt install diff remove actions explain check help"
+            opts="-h -V --help --version generate libvirt install diff remove actions explain convert check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -124,6 +130,32 @@ _polkit__policy__gen() {
                     return 0
                     ;;
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__convert)
+            opts="-o -h --root --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -253,7 +285,7 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__help)
-            opts="generate libvirt install diff remove actions explain check help"
+            opts="generate libvirt install diff remove actions explain convert check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -281,6 +313,20 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__help__subcmd__convert)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -125,6 +125,14 @@ With no action found the exit code is 1.")]
     /// Say what polkit decides, and why, without asking it
     #[command(after_help = EXPLAIN_HELP)]
     Explain(Explain),
+    /// Write a whole tree of pkla files as one rules file that decides the same
+    #[command(after_help = "\
+Example:
+  polkit-policy-gen convert -o /etc/polkit-1/rules.d/49-polkit-policy-gen-pkla.rules
+
+What cannot be kept is refused by file and line, and then nothing is written. Exit codes: 0 written; 1 refused, or nothing to \
+convert; 2 wrong usage; 3 something that is needed cannot be read.")]
+    Convert(Convert),
     /// Find mistakes in rules, pkla and policy files
     #[command(after_help = CHECK_HELP)]
     Check(Check),
@@ -302,6 +310,17 @@ pub struct Explain {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `convert`
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// Read the tree below DIR instead of the host's
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// The file to be made; without it, or as `-`, standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 fn detail(text: &str) -> Result<(String, String), String> {

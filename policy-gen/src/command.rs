@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod check;
+pub mod convert;
 pub mod diff;
 pub mod explain;
 pub mod generate;

@@ -3,7 +3,7 @@
 //! In the order of the data: [`policy`] is read and [`check`]ed, [`target`] says what reads the
 //! result, [`emit`] makes the files, [`libvirt`] what its daemons need beside them, [`install`] puts
 //! all of it in place and takes it away, [`ask`] lets the running polkitd confirm it. [`verdict`] says what a polkit will
-//! decide, without asking it, and [`lint`] finds mistakes in policy that others wrote; [`actions`] are those that polkit has. The subcommands are in [`command`].
+//! decide, without asking it, [`convert`] makes rules of pkla files, and [`lint`] finds mistakes in policy that others wrote; [`actions`] are those that polkit has. The subcommands are in [`command`].
 //! Effects are only in `install`, `ask`, `libvirt::units` and `command`.
 
 #![forbid(unsafe_code)]
@@ -13,6 +13,7 @@ pub mod ask;
 pub mod check;
 pub mod cli;
 pub mod command;
+pub mod convert;
 pub mod emit;
 pub mod failure;
 pub mod install;

@@ -3,6 +3,7 @@
 //! `POLKIT_TESTS_ROUNDS=N` makes the random tests so many times longer, `POLKIT_TESTS_SEED=N` gives them other numbers, and
 //! `POLKIT_TESTS_CORPUS=DIR` has them compare the rules-*.rules and pkla-*.pkla of a directory, alone and in combinations.
 
+#[allow(dead_code, reason = "each test program uses a part of this")]
 mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};

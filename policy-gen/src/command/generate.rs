@@ -93,7 +93,8 @@ fn surroundings(spelling: &Spelling, policy: &policy::Policy, report: &mut Repor
     check::check(policy, &around, report)
 }
 
-fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure> {
+/// Writes files to standard output, to a file, or into a directory.
+pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure> {
     let Some(output) = output.filter(|output| output.as_os_str() != "-") else {
         let mut text = String::new();
         for file in files {

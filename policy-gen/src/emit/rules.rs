@@ -54,10 +54,10 @@ struct Names<'a> {
 }
 
 /// A line of a table: how much it weighs in constants, its text, and a comment.
-struct Line {
-    weight: usize,
-    text: String,
-    comment: Option<String>,
+pub(crate) struct Line {
+    pub(crate) weight: usize,
+    pub(crate) text: String,
+    pub(crate) comment: Option<String>,
 }
 
 /// A rules file, which says in its second line why it has this place in the order of files. The same grants give the same bytes.
@@ -88,7 +88,7 @@ pub fn emit(grants: &[&Grant], why_here: &str, origin: &Origin) -> String {
 }
 
 /// Calls `function` with lists of these lines, no more in one list than a function of the engine takes.
-fn add(out: &mut String, function: &str, lines: impl Iterator<Item = Line>) {
+pub(crate) fn add(out: &mut String, function: &str, lines: impl Iterator<Item = Line>) {
     let mut lines = lines.peekable();
     while lines.peek().is_some() {
         out.push_str(&format!("    {function}((function () {{\n        return ["));
@@ -172,6 +172,6 @@ fn expression(pattern: &str) -> String {
     format!("/^{}{end}$/", start.replace('.', "\\.").replace('*', "[^.]*"))
 }
 
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     javascript(&format!("${name}"))
 }

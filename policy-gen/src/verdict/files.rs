@@ -91,6 +91,29 @@ pub fn read(tree: &Tree, names: &Names, target: Target) -> Result<Files, Failure
     Ok(Files { actions, rules, pkla, passed_over, closed_to_us })
 }
 
+/// A tree of pkla files by itself.
+#[derive(Clone, Debug)]
+pub struct PklaFiles {
+    /// The entries.
+    pub pkla: Pkla,
+    /// What is not read.
+    pub passed_over: Vec<PassedOver>,
+    /// What we may not look at, and polkitd may.
+    pub closed_to_us: Vec<String>,
+}
+
+/// Reads the pkla files of a tree, whether or not something there reads them: as polkit 0.105 does where `target` is one, and as
+/// polkit-pkla-compat else.
+///
+/// # Errors
+/// The accounts cannot be looked up.
+pub fn pkla(tree: &Tree, names: &Names, target: Target) -> Result<PklaFiles, Failure> {
+    let mut search = Search { tree, daemon: Daemon::of(names, target)?, passed_over: Vec::new(), closed: Vec::new() };
+    let pkla = search.pkla(if target.version >= Version::RULES { Reader::Compat } else { Reader::Native });
+    search.passed_over.sort();
+    Ok(PklaFiles { pkla, passed_over: search.passed_over, closed_to_us: search.closed })
+}
+
 /// The user that polkitd reads files as: root up to 0.105, then one of its own.
 enum Daemon {
     Root,

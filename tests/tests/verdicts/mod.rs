@@ -118,6 +118,26 @@ impl Host {
         Self { bed, processes, runtime, pkla_rule, registered }
     }
 
+    /// As [`Host::set`] for those who read files by themselves: polkitd is left alone.
+    pub fn lay(&self, files: &[(String, Vec<u8>)]) {
+        self.clear();
+        for (path, bytes) in files {
+            self.bed.write(path, 0o644, bytes);
+        }
+        if self.pkla_rule.is_some() && self.bed.exists(PKLA_RULE) {
+            self.bed.remove(PKLA_RULE);
+        }
+    }
+
+    fn clear(&self) {
+        let places = "/etc/polkit-1/rules.d /etc/polkit-1/localauthority /var/lib/polkit-1/localauthority";
+        let clear = format!(
+            "for d in {places}; do [ ! -d $d ] || find $d -mindepth 1 -delete; done; \
+             rm -f /usr/share/polkit-1/actions/test*.policy"
+        );
+        let _ = self.bed.exec(["sh", "-c", &clear]).success();
+    }
+
     /// Puts all sessions to the front or into the background, as logind writes it.
     fn switch(&self, active: bool) {
         let (state, flag) = if active { ("active", 1) } else { ("online", 0) };
@@ -136,12 +156,7 @@ impl Host {
 
     /// Takes away what an administrator wrote, and puts these files there, with the mode 0644.
     pub fn set(&self, files: &[(String, Vec<u8>)]) {
-        let places = "/etc/polkit-1/rules.d /etc/polkit-1/localauthority /var/lib/polkit-1/localauthority";
-        let clear = format!(
-            "for d in {places}; do [ ! -d $d ] || find $d -mindepth 1 -delete; done; \
-             rm -f /usr/share/polkit-1/actions/test*.policy"
-        );
-        let _ = self.bed.exec(["sh", "-c", &clear]).success();
+        self.clear();
         for (path, bytes) in files {
             self.bed.write(path, 0o644, bytes);
         }
@@ -238,6 +253,11 @@ impl Host {
 
     /// Our answers.
     pub fn ours(&self, asked: &[Asked]) -> Vec<Value> {
+        self.ours_for(asked, &[])
+    }
+
+    /// The same, with further options of `explain`.
+    pub fn ours_for(&self, asked: &[Asked], options: &[&str]) -> Vec<Value> {
         let lines: Vec<String> = asked
             .iter()
             .map(|asked| {
@@ -248,7 +268,7 @@ impl Host {
                 .to_string()
             })
             .collect();
-        explain(&self.bed, &lines)
+        explain(&self.bed, &lines, options)
     }
 
     /// Asks both, and compares.
@@ -277,16 +297,7 @@ impl Host {
         });
         let real: Vec<Real> = real.collect();
         for ((asked, real), ours) in asked.iter().zip(real).zip(ours) {
-            let verdict = ours["verdict"].as_str().unwrap_or_default();
-            let same = match (&real, verdict) {
-                (Real::Yes, "yes") | (Real::No, "no") | (Real::Unregistered, "unregistered") => true,
-                (Real::Gone, "no") => !ours["ends_polkitd"].is_null(),
-                (Real::Challenge(word), _) => {
-                    verdict.starts_with("auth_") && word.as_ref().is_none_or(|word| word == verdict)
-                }
-                _ => false,
-            };
-            if same {
+            if is_same(&real, &ours) {
                 tally.same += 1;
             } else {
                 tally.different.push(format!("{name}: {asked:?}: polkitd {real:?}, ours {ours}"));
@@ -296,11 +307,23 @@ impl Host {
     }
 }
 
+/// Whether a verdict of ours is what polkitd says.
+pub fn is_same(real: &Real, ours: &Value) -> bool {
+    let verdict = ours["verdict"].as_str().unwrap_or_default();
+    match (real, verdict) {
+        (Real::Yes, "yes") | (Real::No, "no") | (Real::Unregistered, "unregistered") => true,
+        (Real::Gone, "no") => !ours["ends_polkitd"].is_null(),
+        (Real::Challenge(word), _) => verdict.starts_with("auth_") && word.as_ref().is_none_or(|word| word == verdict),
+        _ => false,
+    }
+}
+
 /// `explain --batch -` about the files of a bed, which it reads from outside.
-pub fn explain(bed: &LightBed, lines: &[String]) -> Vec<Value> {
+pub fn explain(bed: &LightBed, lines: &[String], options: &[&str]) -> Vec<Value> {
     let root = format!("/proc/{}/root", bed.pid1());
     let mut child = Command::new(program("polkit-policy-gen"))
         .args(["explain", "--batch", "-", "--root", &root])
+        .args(options)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

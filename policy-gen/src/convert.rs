@@ -1,0 +1,376 @@
+//! A tree of pkla files as one rules file that decides the same.
+//!
+//! Line by line that cannot be done: pkla asks in rounds (`default`, each group of the user, the user), in each round the last
+//! entry that matches counts, and within a directory alone, also where it says nothing. So the file has the entries as a table,
+//! and a function that goes the same rounds.
+
+use std::collections::BTreeMap;
+
+use crate::emit::quote::{comment, javascript};
+use crate::emit::rules::{Line, add, key};
+use crate::verdict::Word;
+use crate::verdict::pkla::{Entry, Pkla, Reader, glob};
+
+/// What decides. As everything that is emitted it cannot throw, and returns null or one of polkit's result words.
+const BEFORE: &str = r#"(function () {
+    // The entries in the order in which they are read: the number of the directory, whether it is for everybody by default, whom
+    // it names (exactly, by patterns of * and ?, by netgroup), and the answers without a local session, in an inactive one and in
+    // an active one.
+    var entries = [];
+    // Of each action that is named exactly, the numbers of the entries that name it; and the patterns, with theirs.
+    var actions = {};
+    var patterns = [];
+    var own = Object.prototype.hasOwnProperty;
+
+    function addEntries(part) {
+        for (var i = 0; i < part.length; i += 1) {
+            entries.push(part[i]);
+        }
+    }
+
+    function addActions(part) {
+        for (var i = 0; i < part.length; i += 1) {
+            actions["$" + part[i].action] = part[i].entries;
+        }
+    }
+
+    function addPatterns(part) {
+        for (var i = 0; i < part.length; i += 1) {
+            patterns.push(part[i]);
+        }
+    }
+
+    function covers(pattern, text) {
+        var at = 0;
+        var place = 0;
+        var after = -1;
+        var from = 0;
+        while (at < pattern.length || place < text.length) {
+            var letter = pattern.charAt(at);
+            if (letter === "*") {
+                at += 1;
+                after = at;
+                from = place;
+            } else if (place < text.length && at < pattern.length && (letter === "?" || letter === text.charAt(place))) {
+                at += 1;
+                place += 1;
+            } else if (after !== -1 && from < text.length) {
+                from += 1;
+                at = after;
+                place = from;
+            } else {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    // The numbers of the entries about an action, in their order, each once.
+    function about(id) {
+        var exact = own.call(actions, "$" + id) ? actions["$" + id] : [];
+        var all = exact.slice(0);
+        for (var i = 0; i < patterns.length; i += 1) {
+            if (covers(patterns[i].pattern, id)) {
+                all = all.concat(patterns[i].entries);
+            }
+        }
+        all.sort(function (a, b) {
+            return a - b;
+        });
+        var once = [];
+        for (var j = 0; j < all.length; j += 1) {
+            if (j === 0 || all[j] !== all[j - 1]) {
+                once.push(all[j]);
+            }
+        }
+        return once;
+    }
+
+    function names(entry, name) {
+        if (own.call(entry.names, "$" + name)) {
+            return true;
+        }
+        for (var i = 0; i < entry.patterns.length; i += 1) {
+            if (covers(entry.patterns[i], name)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    function inNetgroup(entry, subject) {
+        for (var i = 0; i < entry.netgroups.length; i += 1) {
+            if (subject.isInNetGroup(entry.netgroups[i])) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    // One round. Of a directory the last entry that matches counts alone: where it has no answer, that of before stays.
+    function round(found, matches, kind, answer) {
+        var directory = -1;
+        var before = answer;
+        for (var i = 0; i < found.length; i += 1) {
+            var entry = entries[found[i]];
+            if (matches(entry)) {
+                if (entry.directory !== directory) {
+                    directory = entry.directory;
+                    before = answer;
+                }
+                answer = entry.answers[kind] === null ? before : entry.answers[kind];
+            }
+        }
+        return answer;
+    }
+
+"#;
+
+const AFTER: &str = r#"
+    function byDefault(entry) {
+        return entry.byDefault;
+    }
+
+    polkit.addRule(function (action, subject) {
+        var found = about(action.id);
+        if (found.length === 0) {
+            return null;
+        }
+        var kind = subject.local ? (subject.active ? 2 : 1) : 0;
+        var answer = round(found, byDefault, kind, null);
+        var groups = subject.groups || [];
+        var name = "";
+        function named(entry) {
+            return names(entry, name);
+        }
+        for (var i = groups.length - 1; i >= 0; i -= 1) {
+            name = "unix-group:" + groups[i];
+            answer = round(found, named, kind, answer);
+        }
+        name = "unix-user:" + subject.user;
+        return round(found, function (entry) {
+            return names(entry, name) || inNetgroup(entry, subject);
+        }, kind, answer);
+    });
+}());
+"#;
+
+/// Something that no rules file can keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unkept {
+    /// The file.
+    pub file: String,
+    /// The line of the entry, from 1.
+    pub line: usize,
+    /// What, and why.
+    pub why: String,
+}
+
+/// An entry where it stands.
+struct Placed<'a> {
+    directory: usize,
+    file: &'a str,
+    entry: &'a Entry,
+}
+
+/// The rules file. The same tree gives the same bytes.
+///
+/// # Errors
+/// All that cannot be kept.
+pub fn emit(pkla: &Pkla, first_line: &str) -> Result<String, Vec<Unkept>> {
+    let mut placed = Vec::new();
+    for (directory, store) in pkla.stores.iter().enumerate() {
+        for file in &store.files {
+            placed.extend(file.entries.iter().map(|entry| Placed { directory, file: &file.path, entry }));
+        }
+    }
+    let mut unkept: Vec<Unkept> = placed.iter().filter_map(unspeakable).collect();
+    if pkla.reader == Reader::Native {
+        unkept.extend(unordered(&placed));
+    }
+    if !unkept.is_empty() {
+        return Err(unkept);
+    }
+    let mut actions: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (number, placed) in placed.iter().enumerate() {
+        for action in &placed.entry.actions {
+            let numbers = actions.entry(action).or_default();
+            // An entry may name an action twice.
+            if numbers.last() != Some(&number) {
+                numbers.push(number);
+            }
+        }
+    }
+    let (patterns, exact): (Vec<_>, Vec<_>) = actions.iter().partition(|(action, _)| is_pattern(action));
+    let mut out = format!("{first_line}{BEFORE}");
+    add(&mut out, "addEntries", placed.iter().map(|placed| entry_line(placed, pkla.reader)));
+    add(&mut out, "addActions", exact.into_iter().map(|(action, numbers)| action_line("action", action, numbers)));
+    add(&mut out, "addPatterns", patterns.into_iter().map(|(action, numbers)| action_line("pattern", action, numbers)));
+    out.push_str(AFTER);
+    Ok(out)
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+fn action_line(kind: &str, action: &str, numbers: &[usize]) -> Line {
+    let list = numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    Line {
+        weight: 1 + numbers.len(),
+        text: format!("{{{kind}: {}, entries: [{list}]}}", javascript(action)),
+        comment: None,
+    }
+}
+
+fn entry_line(placed: &Placed<'_>, reader: Reader) -> Line {
+    let entry = placed.entry;
+    let is_default = |spec: &&String| reader == Reader::Compat && *spec == "default";
+    let netgroups = entry.identities.iter().filter_map(|spec| spec.strip_prefix("unix-netgroup:"));
+    let netgroups: Vec<String> = netgroups.map(javascript).collect();
+    let named = entry.identities.iter().filter(|spec| !is_default(spec) && !spec.starts_with("unix-netgroup:"));
+    let (patterns, exact): (Vec<&String>, Vec<&String>) = named.partition(|spec| is_pattern(spec));
+    let exact: std::collections::BTreeSet<&String> = exact.into_iter().collect();
+    let exact: Vec<String> = exact.into_iter().map(|name| format!("{}: true", key(name))).collect();
+    let patterns: Vec<String> = patterns.into_iter().map(|pattern| javascript(pattern)).collect();
+    let word = |word: Option<Word>| word.map_or_else(|| "null".to_owned(), |word| javascript(word.text()));
+    let results = &entry.results;
+    let answers = [results.any, results.inactive, results.active].map(word).join(", ");
+    let text = format!(
+        "{{directory: {}, byDefault: {}, names: {{{}}}, patterns: [{}], netgroups: [{}], answers: [{answers}]}}",
+        placed.directory,
+        entry.identities.iter().any(|spec| is_default(&spec)),
+        exact.join(", "),
+        patterns.join(", "),
+        netgroups.join(", ")
+    );
+    let weight = 4 + entry.identities.len();
+    let origin = format!("{}:{} [{}]", placed.file, entry.line, entry.name);
+    Line { weight, text, comment: Some(comment(&origin)) }
+}
+
+/// Names that a rule's text and polkitd's would not have alike.
+fn unspeakable(placed: &Placed<'_>) -> Option<Unkept> {
+    let entry = placed.entry;
+    let odd = |text: &&String| text.chars().any(|c| c > '\u{ffff}' || c == char::REPLACEMENT_CHARACTER);
+    let name = entry.identities.iter().chain(&entry.actions).find(odd)?;
+    Some(Unkept {
+        file: placed.file.to_owned(),
+        line: entry.line,
+        why: format!("[{}] has a name that is no UTF-8, or has letters beyond U+FFFF: {name:?}", entry.name),
+    })
+}
+
+/// Entries whose order 0.105 leaves to the file system: of a directory with several files, any two that may answer one question
+/// differently.
+fn unordered(placed: &[Placed<'_>]) -> Vec<Unkept> {
+    let mut unkept = Vec::new();
+    for (number, one) in placed.iter().enumerate() {
+        let same = || placed.iter().filter(|other| other.directory == one.directory);
+        if same().all(|other| other.file == one.file) {
+            continue;
+        }
+        let rival = placed
+            .iter()
+            .take(number)
+            .find(|other| other.directory == one.directory && may_clash(other.entry, one.entry));
+        if let Some(rival) = rival {
+            unkept.push(Unkept {
+                file: one.file.to_owned(),
+                line: one.entry.line,
+                why: format!(
+                    "[{}] and [{}] in {}:{} may answer one question, and polkit 0.105 reads the files of a directory in no certain \
+                     order: put both into one file",
+                    one.entry.name, rival.entry.name, rival.file, rival.entry.line
+                ),
+            });
+        }
+    }
+    unkept
+}
+
+fn may_clash(one: &Entry, other: &Entry) -> bool {
+    let meet = |one: &[String], other: &[String]| one.iter().any(|a| other.iter().any(|b| may_meet(a, b)));
+    one.results != other.results && meet(&one.actions, &other.actions) && meet(&one.identities, &other.identities)
+}
+
+/// Whether two patterns may cover one text. Of two real patterns that is not worked out. A user may be in any netgroup.
+fn may_meet(one: &str, other: &str) -> bool {
+    let of_user = |spec: &str| spec.starts_with("unix-netgroup:") || spec.starts_with("unix-user:");
+    if one.starts_with("unix-netgroup:") || other.starts_with("unix-netgroup:") {
+        return of_user(one) && of_user(other) || is_pattern(one) || is_pattern(other);
+    }
+    match (is_pattern(one), is_pattern(other)) {
+        (false, false) => one == other,
+        (true, false) => glob(one, other),
+        (false, true) => glob(other, one),
+        (true, true) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::pkla::{File, Store, parse};
+
+    fn tree(reader: Reader, files: &[(&str, &str, &str)]) -> Pkla {
+        let mut stores: BTreeMap<&str, Vec<File>> = BTreeMap::new();
+        for (directory, name, text) in files {
+            let (entries, dropped) = parse(text.as_bytes());
+            assert!(dropped.is_empty(), "{dropped:?}");
+            stores.entry(directory).or_default().push(File { path: format!("/{directory}/{name}"), entries });
+        }
+        let stores = stores.into_iter().map(|(key, files)| Store { key: key.to_owned(), files }).collect();
+        Pkla { reader, stores }
+    }
+
+    fn entry(identity: &str, action: &str, result: &str) -> String {
+        format!("[a]\nIdentity={identity}\nAction={action}\nResultAny={result}\n")
+    }
+
+    fn whys(pkla: &Pkla) -> Vec<String> {
+        emit(pkla, "")
+            .unwrap_err()
+            .into_iter()
+            .map(|unkept| format!("{}:{}: {}", unkept.file, unkept.line, unkept.why))
+            .collect()
+    }
+
+    #[test]
+    fn the_same_tree_gives_the_same_bytes_and_names_are_data() {
+        let text = entry("unix-user:a\"b;unix-group:*", "org.x.</script>;org.x.*", "yes");
+        let pkla = tree(Reader::Compat, &[("50-local.d", "x.pkla", &text)]);
+        let emitted = emit(&pkla, "// first\n").unwrap();
+        assert_eq!(emitted, emit(&pkla, "// first\n").unwrap());
+        assert!(emitted.is_ascii() && !emitted.contains("</script>"));
+        assert!(emitted.contains(r#"names: {"$unix-user:a\"b": true}, patterns: ["unix-group:*"]"#), "{emitted}");
+        assert!(emitted.contains("// /50-local.d/x.pkla:1 [a]"), "{emitted}");
+    }
+
+    #[test]
+    fn letters_beyond_the_basic_plane_are_refused_by_name() {
+        let pkla = tree(Reader::Compat, &[("a", "x.pkla", &entry("unix-user:\u{1f980}", "org.x.y", "yes"))]);
+        assert_eq!(
+            whys(&pkla),
+            ["/a/x.pkla:1: [a] has a name that is no UTF-8, or has letters beyond U+FFFF: \"unix-user:\u{1f980}\""]
+        );
+    }
+
+    #[test]
+    fn what_0_105_may_read_in_either_order_is_refused_by_name() {
+        let (yes, no) = (entry("unix-user:*", "org.x.y", "yes"), entry("unix-user:bob", "org.x.*", "no"));
+        let two = |reader| tree(reader, &[("a", "1.pkla", &yes), ("a", "2.pkla", &no)]);
+        assert_eq!(
+            whys(&two(Reader::Native)),
+            [
+                "/a/2.pkla:1: [a] and [a] in /a/1.pkla:1 may answer one question, and polkit 0.105 reads the files of a directory \
+              in no certain order: put both into one file"
+            ]
+        );
+        assert!(emit(&two(Reader::Compat), "").is_ok(), "compat reads them by name");
+        let apart = [("a", "1.pkla", yes.as_str()), ("b", "2.pkla", &no)];
+        assert!(emit(&tree(Reader::Native, &apart), "").is_ok(), "directories have an order");
+        let other = entry("unix-user:bob", "org.z.*", "no");
+        assert!(emit(&tree(Reader::Native, &[("a", "1.pkla", &yes), ("a", "2.pkla", &other)]), "").is_ok());
+    }
+}
