@@ -333,7 +333,7 @@ _polkit__service__agent() {
             return 0
             ;;
         polkit__service__agent__subcmd__pending)
-            opts="-h --json --help"
+            opts="-h --approved --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

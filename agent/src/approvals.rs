@@ -13,9 +13,9 @@ use crate::{
 /// The agent cannot be reached.
 const CANNOT_REACH: u8 = 3;
 
-/// Shows the questions that wait.
-pub async fn pending(json: bool) -> ExitCode {
-    let answer = match ask_agent::text("ListPending").await {
+/// Shows the questions that wait, or what is approved.
+pub async fn pending(approved: bool, json: bool) -> ExitCode {
+    let answer = match ask_agent::text(if approved { "ListApproved" } else { "ListPending" }).await {
         Ok(answer) => answer,
         Err(why) => return failed(&why),
     };
@@ -83,6 +83,11 @@ fn to_text(question: &Value) -> String {
         ),
         format!("    pid {}, program {}", shown("pid"), shown("exe")),
     ];
+    lines.extend(text("approver").map(|uid| {
+        let often =
+            if question.get("once") == Some(&Value::Bool(true)) { "one answer" } else { "any number of answers" };
+        format!("    approved by uid {uid}, for {often} within {} s", shown("left"))
+    }));
     // Nobody vouches for it.
     lines.extend(text("command_line").map(|words| format!("    in the process's own words: {words}")));
     lines.join("\n")
@@ -105,6 +110,13 @@ mod tests {
             "ab12  org.example.x for www-data in pool.service\n    rule \"r\", asked 2 times, the first time 3 s ago\n    \
              pid 7, program /usr/bin/php\n    in the process's own words: php \\u{202e}\\x1b[2J\\u{200b}"
         );
+    }
+
+    #[test]
+    fn an_approval_says_whose_it_is_and_what_is_left_of_it() {
+        let of = |once| to_text(&json!({"id": "ab12", "approver": 5, "once": once, "left": 9}));
+        assert!(of(true).ends_with("approved by uid 5, for one answer within 9 s"));
+        assert!(of(false).ends_with("approved by uid 5, for any number of answers within 9 s"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use zbus::{DBusError, fdo, message::Header, object_server::SignalEmitter};
 
 use crate::{
     facts::ApproverUid,
-    questions::Waiting,
+    questions::{Approval, Refusal, Waiting},
     record::Entry,
     road::{News, Road},
     status::Status,
@@ -63,16 +63,32 @@ impl Agent1 {
     /// Approves a question: for one answer, or as often as it is asked within so many seconds, where that is not 0.
     async fn approve(&self, #[zbus(header)] header: Header<'_>, id: &str, seconds: u64) -> Result<(), Error> {
         let length = (seconds > 0).then(|| Duration::from_secs(seconds));
-        let approver = self.say(&header, id, true, length).await?;
-        self.road.ledger.approve(id, approver, length, Instant::now());
-        Ok(())
+        let approver = self.caller(&header).await?;
+        let question = self.road.ledger.answerable(id, approver, length.unwrap_or_default(), Instant::now())?;
+        self.record(&Entry::word(id, true, &question, approver, length)).await?;
+        // A reload may have come in between.
+        if self.road.ledger.approve(id, approver, length, Instant::now()) {
+            Ok(())
+        } else {
+            Err(Refusal::Unknown.into())
+        }
     }
 
-    /// Takes a question away; what it was about goes on being refused.
+    /// Takes a question away, or what was approved of it: what it was about is refused from then on.
     async fn deny(&self, #[zbus(header)] header: Header<'_>, id: &str) -> Result<(), Error> {
-        self.say(&header, id, false, None).await?;
+        let approver = self.caller(&header).await?;
+        let question = self.road.ledger.deniable(id, approver, Instant::now())?;
+        // It counts without a record, too: it gives nothing away.
         self.road.ledger.deny(id);
-        Ok(())
+        self.record(&Entry::word(id, false, &question, approver, None)).await
+    }
+
+    /// What is approved, as a JSON list: see `pending --approved --json` in the manual.
+    async fn list_approved(&self, #[zbus(header)] header: Header<'_>) -> fdo::Result<String> {
+        let asks_root = self.caller(&header).await?.get() == 0;
+        let now = Instant::now();
+        let approvals = self.road.ledger.approvals(now);
+        Ok(Value::from_iter(approvals.iter().map(|approval| approval_to_json(approval, asks_root, now))).to_string())
     }
 
     /// The agent's version.
@@ -130,22 +146,26 @@ impl Agent1 {
         Ok(ApproverUid::new(uid.body().deserialize()?))
     }
 
-    /// Puts somebody's word on a question on record, if it may count. Without a record it does not.
-    async fn say(
-        &self,
-        header: &Header<'_>,
-        id: &str,
-        approves: bool,
-        length: Option<Duration>,
-    ) -> Result<ApproverUid, Error> {
-        let approver = self.caller(header).await?;
-        let asked = self.road.ledger.answerable(id, approver, length.unwrap_or_default(), Instant::now());
-        let question = asked.map_err(|refusal| Error::Refused(refusal.to_string()))?;
-        let entry = Entry::word(id, approves, &question, approver, length);
-        let written = self.road.recorder.word(&entry).await;
-        written.map_err(|error| Error::Refused(format!("it is not on record, and does not count: {error}")))?;
-        Ok(approver)
+    async fn record(&self, word: &Entry) -> Result<(), Error> {
+        let written = self.road.recorder.word(word).await;
+        written.map_err(|error| Error::Refused(format!("it is not on record: {error}")))
     }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.to_string())
+    }
+}
+
+fn approval_to_json(approval: &Approval, with_command_line: bool, now: Instant) -> Value {
+    let mut json = to_json(&approval.id, &approval.question, with_command_line, now);
+    if let Some(keys) = json.as_object_mut() {
+        keys.insert("approver".into(), approval.approver.get().into());
+        keys.insert("once".into(), approval.once.into());
+        keys.insert("left".into(), approval.until.saturating_duration_since(now).as_secs().into());
+    }
+    json
 }
 
 fn to_json(id: &str, question: &Waiting, with_command_line: bool, now: Instant) -> Value {

@@ -70,6 +70,9 @@ Example:
 A rule with `answer = \"ask\"` refuses, and lets the question wait. For root and the group polkit-approvers.
 Exit codes: 0 done; 3 the agent does not answer.")]
     Pending {
+        /// Show what is approved instead, and how long.
+        #[arg(long)]
+        approved: bool,
         /// Print one JSON list.
         #[arg(long)]
         json: bool,
@@ -89,7 +92,7 @@ Exit codes: 0 done; 1 refused: nobody approves a question of his own; 2 usage; 3
         #[arg(long = "for", value_name = "TIME", value_parser = length)]
         length: Option<Duration>,
     },
-    /// Take a question away that waits.
+    /// Take a question away that waits, or end what was approved.
     #[command(after_help = "\
 Example:
     polkit-service-agent deny 5f0c19aa

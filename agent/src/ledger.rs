@@ -16,7 +16,7 @@ use crate::{
     decision::{Verdict, decide},
     facts::{ApproverUid, Facts},
     gather::Gathered,
-    questions::{Binding, Questions, Refusal, Waiting},
+    questions::{Approval, Binding, Questions, Refusal, Waiting},
     record::random_hex,
     rule::Answer,
 };
@@ -45,7 +45,7 @@ impl Ledger {
         if same {
             facts.approved = state.questions.approved(&config.rules, facts, session, now);
         }
-        facts.queue_full = !same || !state.questions.has_room(facts.uid, now);
+        facts.queue_full = !same || !state.questions.has_room(facts, session, now);
         let verdict = decide(&config.rules, facts);
         if let (Answer::Allow, Some(id)) = (verdict.answer(), verdict.rule()) {
             state.spent.count(&config.rules, id, facts.uid, now);
@@ -108,8 +108,22 @@ impl Ledger {
     }
 
     /// See [`Questions::approve`].
-    pub fn approve(&self, id: &str, approver: ApproverUid, length: Option<Duration>, now: Instant) {
-        self.state().questions.approve(id, approver, length, now);
+    pub fn approve(&self, id: &str, approver: ApproverUid, length: Option<Duration>, now: Instant) -> bool {
+        self.state().questions.approve(id, approver, length, now)
+    }
+
+    /// See [`Questions::deniable`].
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub fn deniable(&self, id: &str, approver: ApproverUid, now: Instant) -> Result<Waiting, Refusal> {
+        self.state().questions.deniable(id, approver, now)
+    }
+
+    /// What is approved.
+    #[must_use]
+    pub fn approvals(&self, now: Instant) -> Vec<Approval> {
+        self.state().questions.approvals(now).cloned().collect()
     }
 
     /// See [`Questions::deny`].

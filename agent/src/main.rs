@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Command::Run(file) => run(origin(file)),
         Command::Exec { command } => exec::run(Path::new(paths::EXEC_SOCKET), &command),
         Command::Status { json } => ask(show_status::run(json)),
-        Command::Pending { json } => ask(approvals::pending(json)),
+        Command::Pending { approved, json } => ask(approvals::pending(approved, json)),
         Command::Approve { id, length } => ask(approvals::approve(&id, length)),
         Command::Deny { id } => ask(approvals::deny(&id)),
         Command::Decisions(shown) => decisions::run(&shown),

@@ -120,11 +120,19 @@ struct Waited {
     gone: watch::Sender<()>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Approval {
-    approver: ApproverUid,
-    until: Instant,
-    once: bool,
+/// What somebody has approved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// The id that the question had.
+    pub id: String,
+    /// The question.
+    pub question: Waiting,
+    /// Who approved it.
+    pub approver: ApproverUid,
+    /// When it ends.
+    pub until: Instant,
+    /// For one answer alone.
+    pub once: bool,
 }
 
 impl Questions {
@@ -148,11 +156,15 @@ impl Questions {
         approvals.collect()
     }
 
-    /// Whether one more question of that user may wait.
+    /// Whether that question may wait: it waits already, or one more of that user may.
     #[must_use]
-    pub fn has_room(&self, uid: SubjectUid, now: Instant) -> bool {
+    pub fn has_room(&self, facts: &Facts, session: Option<&str>, now: Instant) -> bool {
         let lately = || self.waiting.values().filter(|waited| now.duration_since(waited.question.first) < LONGEST);
-        lately().count() < MOST && lately().filter(|waited| waited.question.uid() == uid).count() < MOST_OF_USER
+        let of_user = || lately().filter(|waited| waited.question.uid() == facts.uid);
+        let waits = |waited: &Waited| {
+            Binding::new(waited.question.rule(), facts, session).is_some_and(|same| same == waited.question.binding)
+        };
+        (lately().count() < MOST && of_user().count() < MOST_OF_USER) || of_user().any(waits)
     }
 
     /// An approval for one answer is spent by it.
@@ -220,17 +232,39 @@ impl Questions {
         Ok(question.clone())
     }
 
-    /// Approves a question: for one answer within [`LONGEST`], or as often as it is asked for a length of time.
-    pub fn approve(&mut self, id: &str, approver: ApproverUid, length: Option<Duration>, now: Instant) {
-        if let Some(waited) = self.waiting.remove(id) {
-            let until = now + length.unwrap_or(LONGEST);
-            self.approved.insert(waited.question.binding, Approval { approver, until, once: length.is_none() });
+    /// Approves a question: for one answer within [`LONGEST`], or as often as it is asked for a length of time. Says whether it
+    /// still waited.
+    pub fn approve(&mut self, id: &str, approver: ApproverUid, length: Option<Duration>, now: Instant) -> bool {
+        let Some(Waited { question, .. }) = self.waiting.remove(id) else { return false };
+        let until = now + length.unwrap_or(LONGEST);
+        let approval = Approval { id: id.to_owned(), question, approver, until, once: length.is_none() };
+        self.approved.insert(approval.question.binding.clone(), approval);
+        true
+    }
+
+    /// The question of that id, if this approver may deny it: one that waits, or that was approved.
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub fn deniable(&mut self, id: &str, approver: ApproverUid, now: Instant) -> Result<Waiting, Refusal> {
+        self.forget(now);
+        match self.approved.values().find(|approval| approval.id == id) {
+            Some(approval) if approver.get() == approval.question.uid().get() => Err(Refusal::Own),
+            Some(approval) => Ok(approval.question.clone()),
+            None => self.answerable(id, approver, Duration::ZERO, now),
         }
     }
 
-    /// Takes a question away.
+    /// Takes a question away, or what was approved of it.
     pub fn deny(&mut self, id: &str) {
         self.waiting.remove(id);
+        self.approved.retain(|_, approval| approval.id != id);
+    }
+
+    /// What is approved.
+    pub fn approvals(&mut self, now: Instant) -> impl Iterator<Item = &Approval> {
+        self.forget(now);
+        self.approved.values()
     }
 
     /// Forgets all: what was asked under another configuration is no question of this one.

@@ -20,6 +20,10 @@ on_each_suite_with_rules! {
     another_program_of_the_unit_is_another_question
     a_held_challenge_is_allowed_when_it_is_approved
     four_challenges_are_held_and_the_fifth_is_refused_at_once
+    a_held_challenge_that_is_taken_back_ends
+    an_approval_can_be_taken_back
+    a_full_queue_still_knows_what_waits_in_it
+    the_installed_group_is_the_one_that_the_bus_knows
     only_root_and_approvers_call_and_hear
     the_interface_can_be_looked_at
     one_user_does_not_push_out_the_questions_of_another
@@ -196,6 +200,77 @@ fn four_challenges_are_held_and_the_fifth_is_refused_at_once(root: &Root) {
             assert_eq!(one.join().unwrap(), Verdict::Yes);
         }
     });
+}
+
+fn a_held_challenge_that_is_taken_back_ends(root: &Root) {
+    let bed = bed(root);
+    let (agent, process) = served(&bed, &asking("hold = \"15s\""));
+    let start = bed.start_time(process.pid()).expect("it lives");
+    let subject = format!("{},{start},{}", process.pid(), agent::by_hand::WWW_DATA);
+    let client = ["pkcheck", "--allow-user-interaction", "--action-id", MANAGE, "--process", &subject];
+    let client = bed.spawn_as("root", client);
+    until(|| pending(&bed).len() == 1);
+    assert!(agent.decisions(MANAGE).is_empty(), "it is not decided yet");
+    client.kill();
+    assert_eq!(agent.outcome(MANAGE).get("OUTCOME"), "cancelled");
+    assert_ne!(agent.decision(MANAGE).get("VERDICT"), "allow");
+    // What is approved now is for the next time.
+    let _ = run(&bed, "games", &["approve", &the_one(&bed)]).success();
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
+}
+
+fn an_approval_can_be_taken_back(root: &Root) {
+    let bed = bed(root);
+    let (agent, process) = served(&bed, &asking(""));
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let id = the_one(&bed);
+    let _ = run(&bed, "games", &["approve", &id, "--for", "1h"]).success();
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
+    let shown = run(&bed, "root", &["pending", "--approved"]).success();
+    assert!(shown.stdout.starts_with(&id) && shown.stdout.contains("for any number of answers"), "{shown}");
+    assert!(shown.stdout.contains("in the process's own words"), "{shown}");
+    let told = run(&bed, "games", &["pending", "--approved", "--json"]).success();
+    assert!(told.stdout.contains("\"command_line\":null"), "command lines are for root: {told}");
+    assert_eq!(run(&bed, "daemon", &["pending", "--approved"]).code(), Some(3));
+    assert_eq!(run(&bed, "www-data", &["deny", &id]).code(), Some(1), "one's own");
+    let _ = run(&bed, "root", &["deny", &id]).success();
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed, "{}", agent.said());
+    assert_eq!(run(&bed, "root", &["pending", "--approved", "--json"]).success().text(), "[]");
+    let denial = agent.records().into_iter().find(|record| record.get("ENTRY") == "denial").expect("a record");
+    assert_eq!((denial.get("RECORD"), denial.get("APPROVER")), (id.as_str(), "0"));
+}
+
+/// Programs of one's own are questions of one's own.
+fn a_full_queue_still_knows_what_waits_in_it(root: &Root) {
+    let bed = bed(root);
+    let (agent, process) = served(&bed, &asking(""));
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let script = "for n in $(seq 32); do cp /bin/sleep /tmp/sleep-$n; /tmp/sleep-$n 1000 & echo $!; done; wait";
+    let mut others = bed.spawn_as("www-data", ["sh", "-c", script]);
+    for _ in 0..32 {
+        let pid = others.line().parse().expect("a pid");
+        bed.move_to_cgroup(pid, POOL_CGROUP);
+        until_served(&bed, pid);
+        assert_eq!(ask(&bed, pid, MANAGE), Verdict::Dismissed, "{}", agent.said());
+    }
+    assert_eq!(pending(&bed).len(), 32, "the last one has no room");
+    assert_eq!(agent.decisions(MANAGE).last().expect("a decision").get("REASON"), "queue-full");
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    assert_eq!(agent.decisions(MANAGE).last().expect("a decision").verdict(), ("ask", "pool", "rule"));
+    assert!(pending(&bed).iter().any(|question| question["times"] == 2), "it is one with the first");
+}
+
+/// As a package does it, and with no group made by hand.
+fn the_installed_group_is_the_one_that_the_bus_knows(root: &Root) {
+    let bed = light(root);
+    let (_agent, _process) = served(&bed, &asking(""));
+    assert_eq!(run(&bed, "games", &["pending"]).code(), Some(3));
+    let _ = bed.exec(["systemd-sysusers", "/usr/lib/sysusers.d/polkit-service-agent.conf"]).success();
+    let _ = bed.exec(["usermod", "-a", "-G", "polkit-approvers", "games"]).success();
+    let bus = "org.freedesktop.DBus";
+    let _ = bed.exec(["busctl", "call", bus, "/org/freedesktop/DBus", bus, "ReloadConfig"]).success();
+    let _ = run(&bed, "games", &["pending"]).success();
+    assert_eq!(run(&bed, "daemon", &["pending"]).code(), Some(3));
 }
 
 fn only_root_and_approvers_call_and_hear(root: &Root) {

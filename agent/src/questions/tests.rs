@@ -76,13 +76,38 @@ fn equal_questions_wait_as_one() {
 #[test]
 fn one_user_does_not_take_the_room_of_another() {
     let (mut questions, now) = (Questions::default(), Instant::now());
+    let of = |uid, number: usize| facts(uid, &format!("org.example.a{number}"));
     for number in 0..MOST_OF_USER {
-        assert!(questions.has_room(SubjectUid::new(33).unwrap(), now));
-        let _ = questions.wait(format!("{number}"), question(&facts(33, &format!("org.example.a{number}")), now), now);
+        assert!(questions.has_room(&of(33, number), None, now));
+        let _ = questions.wait(format!("{number}"), question(&of(33, number), now), now);
     }
-    assert!(!questions.has_room(SubjectUid::new(33).unwrap(), now));
-    assert!(questions.has_room(SubjectUid::new(34).unwrap(), now));
-    assert!(questions.has_room(SubjectUid::new(33).unwrap(), now + LONGEST), "an old question is forgotten");
+    assert!(!questions.has_room(&of(33, MOST_OF_USER), None, now));
+    assert!(questions.has_room(&of(33, 0), None, now), "what waits already needs no more room");
+    assert!(!questions.has_room(&of(33, 0), Some("c1"), now), "in a session it is another question");
+    assert!(questions.has_room(&of(34, 0), None, now));
+    assert!(questions.has_room(&of(33, MOST_OF_USER), None, now + LONGEST), "an old question is forgotten");
+}
+
+#[test]
+fn what_was_approved_can_be_denied_by_the_same_id() {
+    let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
+    let _ = questions.wait("a".into(), question(&asked, now), now);
+    assert!(questions.approve("a", approver(0), Some(LONGEST), now));
+    assert_eq!(questions.approvals(now).map(|approval| approval.id.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(questions.deniable("a", approver(33), now).map(drop), Err(Refusal::Own));
+    assert_eq!(questions.deniable("a", approver(1000), now).map(drop), Ok(()));
+    questions.deny("a");
+    assert!(!is_approved(&questions, &asked, now));
+    assert_eq!(questions.deniable("a", approver(1000), now).map(drop), Err(Refusal::Unknown));
+}
+
+#[test]
+fn a_question_that_is_gone_is_not_approved() {
+    let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
+    let _ = questions.wait("a".into(), question(&asked, now), now);
+    questions.clear();
+    assert!(!questions.approve("a", approver(0), Some(LONGEST), now));
+    assert!(!is_approved(&questions, &asked, now));
 }
 
 #[test]
