@@ -5,10 +5,10 @@ mod agent;
 
 use std::time::Duration;
 
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, full, light, process_in, until_served};
-use agent::{AGENT_RULE, in_unit, start_agent, until};
+use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, builder, light, process_in, until_served};
+use agent::{AGENT_RULE, until};
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, LightBed, Output, Process, Root};
+use polkit_tests::{Bed, LightBed, Output, Process, Root, libvirt_probe};
 use serde_json::Value;
 
 on_each_suite_with_rules! {
@@ -356,33 +356,47 @@ fn what_a_subject_writes_does_not_reach_a_terminal(root: &Root) {
     assert!(!shown.stdout.chars().any(|c| c != '\n' && polkit_config::escape::is_hostile(c)), "{shown}");
 }
 
+const PROBE: &str = "/usr/local/bin/libvirt-probe";
+const SOCKET: &str = "/run/libvirt/libvirt-sock";
+const WEB: &str = r#"
+[[serve]]
+unit = "web-test.service"
+
+[[rule]]
+id = "web"
+action = "org.libvirt.unix.manage"
+unit = "web-test.service"
+user = "www-data"
+answer = "allow"
+"#;
+
 fn two_hundred_questions_keep_libvirtd_from_nobody(root: &Root) {
-    let config = "[[serve]]\nunit = \"pool.service\"\n[[serve]]\nunit = \"web-test.service\"\n[[rule]]\nid = \"pool\"\n\
-                  action = \"org.libvirt.unix.manage\"\nunit = \"pool.service\"\nuser = \"www-data\"\nanswer = \"ask\"\n\
-                  [[rule]]\nid = \"web\"\naction = \"org.libvirt.unix.manage\"\nunit = \"web-test.service\"\nuser = \"www-data\"\n\
-                  answer = \"allow\"\n";
-    let bed = full(root)
-        .file(CONFIG_FILE, 0o644, config)
+    let bed = builder(root)
         .file("/etc/polkit-1/rules.d/46-agent.rules", 0o644, AGENT_RULE)
+        .file(PROBE, 0o755, std::fs::read(libvirt_probe()).unwrap())
         .start();
-    start_agent(&bed);
-    bed.write(
-        "/usr/local/bin/pool",
-        0o755,
-        format!(
-            "#!/bin/sh\nsleep 1\nfor i in $(seq 200); do virsh -c '{}' list >/dev/null 2>&1 & done\nwait\n",
-            polkit_tests::product::TEST_URI
-        ),
-    );
-    let _ = bed
-        .exec(["systemd-run", "--quiet", "--unit=pool.service", "--property=User=www-data", "/usr/local/bin/pool"])
-        .success();
-    until(|| !pending(&bed).is_empty());
-    let said = in_unit(&bed, "web-test.service");
-    assert!(said.contains("running"), "somebody else is served meanwhile: {said}");
-    assert_eq!(pending(&bed).len(), 1, "they wait as one question");
-    until(|| bed.exec(["systemctl", "is-active", "--quiet", "pool.service"]).code() != Some(0));
+    let agent = Agent::start(&bed, &format!("{}{WEB}", asking("")));
+    // Each waits for a line, so that it is registered when it asks.
+    let ready = |unit: &str, times: u32| {
+        let script = format!("read go; exec {PROBE} --often {times} {SOCKET}");
+        let process = bed.spawn_as("www-data", ["sh", "-c", &script]);
+        bed.move_to_cgroup(process.pid(), &format!("system.slice/{unit}"));
+        until_served(&bed, process.pid());
+        process
+    };
+    let mut pool: Vec<Process> = (0..10).map(|_| ready("pool.service", 20)).collect();
+    let (mut web, mut later) = (ready("web-test.service", 20), ready("pool.service", 1));
+    pool.iter_mut().for_each(|process| process.say("go"));
+    web.say("go");
+    assert_eq!(web.wait().success().text(), "20 0", "somebody else is served meanwhile: {}", agent.said());
+    for process in pool {
+        assert_eq!(process.wait().text(), "0 20", "{}", agent.said());
+    }
+    let asked = agent.decisions(MANAGE).iter().filter(|record| record.get("VERDICT") == "ask").count();
+    assert_eq!(asked, 200, "each has a record");
+    let waiting = pending(&bed);
+    assert_eq!((waiting.len(), &waiting[0]["times"]), (1, &Value::from(200)), "they wait as one question");
     let _ = run(&bed, "root", &["approve", &the_one(&bed), "--for", "10m"]).success();
-    let said = in_unit(&bed, "pool.service");
-    assert!(said.contains("running"), "{said}");
+    later.say("go");
+    assert_eq!(later.wait().success().text(), "1 0", "{}", agent.said());
 }
