@@ -74,7 +74,7 @@ fn status_says_what_is_served_and_by_which_way(root: &Root) {
         // Process events cannot be had in a network namespace of its own.
         "{\"what\":\"long.service\",\"way\":\"rescan\",\"processes\":1,\"leaked\":0,\"over_limit\":0,\"since\":",
         "{\"what\":\"pool.service\",\"way\":\"hook\",\"processes\":0,\"leaked\":0,\"over_limit\":0,\"since\":",
-        &format!("\"polkit\":{{\"version\":\"{}\"}}", bed.suite().polkit()),
+        &format!("\"polkit\":{{\"version\":\"{}\",", bed.suite().polkit()),
         "\"leaked\":0",
         "\"pending\":0",
     ] {
