@@ -5,6 +5,8 @@
 //! ([`SubjectUid`], [`IdentityUid`], [`AgentUid`]), two kinds of pid ([`SubjectPid`], [`CallerPid`]), and a
 //! [`Cookie`] that cannot be printed. Whatever does not decode is a [`DecodeError`] that names the field.
 //!
+//! [`Helper`] is the third voice: polkit's own program that authenticates a user, for an agent that is not root.
+//!
 //! The crate `zbus_polkit` is not used: it describes an identity only as something to be sent, while an agent receives
 //! them; it takes all uids and pids as one `u32`; and it reads missing parts of a subject from `/proc` on its own.
 //! Using it for the calls alone would define `Subject` and `Identity` twice.
@@ -19,6 +21,7 @@ mod bus;
 mod challenge;
 mod cookie;
 mod error;
+mod helper;
 mod identity;
 mod ids;
 mod owner;
@@ -31,6 +34,7 @@ pub use bus::{connect, connect_over, connect_to, open_stream};
 pub use challenge::{Challenge, Details};
 pub use cookie::Cookie;
 pub use error::{AuthorityError, DecodeError};
+pub use helper::{BadSecret, Helper, HelperError, Secret};
 pub use identity::Identity;
 pub use ids::{AgentUid, CallerPid, IdentityUid, SubjectPid, SubjectUid};
 pub use owner::{Owner, OwnerWatch};
@@ -38,3 +42,4 @@ pub use subject::{Process, StartTime, Subject};
 pub use version::BackendVersion;
 
 pub use zbus::Connection;
+pub use zeroize::Zeroizing;

@@ -1,0 +1,148 @@
+//! The helper's side is played: its lines are what these tests are about. The real one is asked in beds.
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, duplex, split};
+use zeroize::Zeroizing;
+
+use super::*;
+
+const COOKIE: &str = "3-0123456789abcdef-1-fedcba";
+
+fn secret(text: &str) -> Secret {
+    Secret::new(Zeroizing::new(text.into())).unwrap()
+}
+
+/// Talks to a helper that says these lines, the next one after each answer, and gives the outcome with what it was told.
+async fn talk(user: Option<&str>, says: &[&str], secrets: &[&str]) -> (Result<(), HelperError>, Vec<String>) {
+    let (ours, theirs) = duplex(1 << 20);
+    let (from, to) = split(ours);
+    let cookie = Cookie::new(COOKIE.into()).unwrap();
+    let secrets: Vec<Secret> = secrets.iter().map(|text| secret(text)).collect();
+    let playing = async {
+        let (heard, mut said) = split(theirs);
+        let mut heard = BufReader::new(heard).lines();
+        let mut told = Vec::new();
+        for _ in 0..if user.is_some() { 2 } else { 1 } {
+            told.push(heard.next_line().await.unwrap().unwrap());
+        }
+        for line in says {
+            // One that has heard enough has gone.
+            let _ = said.write_all(line.as_bytes()).await;
+            if line.starts_with("PAM_PROMPT") {
+                told.extend(heard.next_line().await.unwrap());
+            }
+        }
+        drop(said);
+        told
+    };
+    let talking = async {
+        let greeting = Greeting { user, cookie: &cookie };
+        converse(from, to, greeting, &secrets).await
+    };
+    tokio::join!(talking, playing)
+}
+
+const PASSWORD: &str = "PAM_PROMPT_ECHO_OFF Password: \n";
+
+#[tokio::test]
+async fn the_program_is_told_the_cookie_and_the_secret_that_it_asks_for() {
+    let (outcome, told) = talk(None, &[PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
+    assert!(outcome.is_ok());
+    assert_eq!(told, [COOKIE, "hunter2"]);
+}
+
+#[tokio::test]
+async fn the_socket_is_told_the_user_first() {
+    let (outcome, told) = talk(Some("kiosk"), &["PAM_TEXT_INFO welcome\n", PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
+    assert!(outcome.is_ok());
+    assert_eq!(told, ["kiosk", COOKIE, "hunter2"]);
+}
+
+#[tokio::test]
+async fn hidden_prompts_take_the_secrets_in_their_order_and_shown_ones_take_none() {
+    let says = [PASSWORD, "PAM_PROMPT_ECHO_ON Login: \n", "PAM_PROMPT_ECHO_OFF Code: \n", "SUCCESS\n"];
+    let (outcome, told) = talk(None, &says, &["hunter2", "123456"]).await;
+    assert!(outcome.is_ok());
+    assert_eq!(told, [COOKIE, "hunter2", "", "123456"]);
+}
+
+#[tokio::test]
+async fn no_secret_is_said_twice() {
+    let (outcome, told) = talk(None, &[PASSWORD, PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
+    assert!(matches!(outcome, Err(HelperError::TooManyPrompts)), "{outcome:?}");
+    assert_eq!(told, [COOKIE, "hunter2"]);
+}
+
+#[tokio::test]
+async fn a_refusal_of_pam_is_told_with_its_messages() {
+    let (outcome, _) = talk(None, &[PASSWORD, "PAM_ERROR_MSG account\\nexpired\n", "FAILURE\n"], &["wrong"]).await;
+    let Err(error @ HelperError::Refused(_)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(error.to_string(), "PAM refused (account\\nexpired)");
+}
+
+#[tokio::test]
+async fn a_helper_that_fails_at_once_is_told_from_a_wrong_secret() {
+    let (outcome, told) = talk(None, &["FAILURE\n"], &["hunter2"]).await;
+    assert!(matches!(outcome, Err(HelperError::Unusable { .. })), "{outcome:?}");
+    assert_eq!(told, [COOKIE]);
+}
+
+#[tokio::test]
+async fn only_the_word_success_alone_on_a_line_is_one() {
+    let says: [&[&str]; 7] = [
+        &[],
+        &["SUCCESS"],
+        &["SUCCESS now\n"],
+        &["success\n"],
+        &["\n"],
+        &["PAM_TEXT_INFO SUCCESS\n"],
+        &["PAM_PROMPT_ECHO_OFF\u{ff}\n", "SUCCESS\n"],
+    ];
+    for says in says {
+        let (outcome, _) = talk(None, says, &[]).await;
+        assert!(outcome.is_err(), "{says:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_helper_without_end_is_left() {
+    let line = format!("PAM_TEXT_INFO {}\n", "x".repeat(1000));
+    let says: Vec<&str> = std::iter::repeat_n(line.as_str(), 100).chain(["SUCCESS\n"]).collect();
+    let (outcome, _) = talk(None, &says, &[]).await;
+    assert!(matches!(outcome, Err(HelperError::Protocol)), "{outcome:?}");
+    let one = "x".repeat(1 << 17);
+    let (outcome, _) = talk(None, &[&one], &[]).await;
+    assert!(matches!(outcome, Err(HelperError::Protocol)), "{outcome:?}");
+}
+
+#[test]
+fn a_secret_is_one_line_that_the_helper_reads_whole() {
+    let new = |bytes: &[u8]| Secret::new(Zeroizing::new(bytes.to_vec()));
+    assert_eq!(new(b"hunter2\n").unwrap().reveal(), b"hunter2");
+    assert_eq!(new(&[b'x'; 510]).unwrap().reveal().len(), 510);
+    assert_eq!(new(b" two words ").unwrap().reveal(), b" two words ");
+    assert_eq!(new(b"").unwrap_err(), BadSecret::Empty);
+    assert_eq!(new(b"\n").unwrap_err(), BadSecret::Empty);
+    assert_eq!(new(&[b'x'; 511]).unwrap_err(), BadSecret::TooLong);
+    assert_eq!(new(b"a\nb").unwrap_err(), BadSecret::NotALine);
+    assert_eq!(new(b"a\0b").unwrap_err(), BadSecret::NotALine);
+}
+
+#[test]
+fn debug_prints_no_secret() {
+    assert_eq!(format!("{:?}", secret("hunter2")), "Secret");
+}
+
+#[tokio::test]
+async fn a_host_without_a_helper_says_so_and_a_program_without_rights_is_not_run() {
+    let cookie = Cookie::new(COOKIE.into()).unwrap();
+    let nowhere = Helper { socket: "/nonexistent/socket".into(), programs: vec!["/nonexistent/helper".into()] };
+    let outcome = nowhere.authenticate("kiosk", &cookie, &[]).await;
+    assert!(matches!(outcome, Err(HelperError::Absent)), "{outcome:?}");
+    let powerless = Helper { programs: vec!["/bin/true".into()], ..nowhere };
+    let outcome = powerless.authenticate("kiosk", &cookie, &[]).await;
+    assert!(matches!(outcome, Err(HelperError::NotSetuid(_))), "{outcome:?}");
+    for user in ["", "a\nb", "a\0b"] {
+        let outcome = powerless.authenticate(user, &cookie, &[]).await;
+        assert!(matches!(outcome, Err(HelperError::Io(_))), "{outcome:?}");
+    }
+}
