@@ -126,7 +126,7 @@ Example:
 With --pid everything is read from the process. Otherwise a fact that is not given is unknown: a rule that grants needs
 every one of its keys to be true, a rule that refuses matches unless one is false. Groups that are not given are those of
 the user. It is taken for granted that polkitd vouches for the subject (AUTH_SELF, the [[agent]] of polkit-policy-gen).
-Exit codes: 0 allow; 1 deny or dismiss; 2 usage; 3 broken configuration, or no such process; 4 ask.")]
+Exit codes: 0 allow; 1 deny or dismiss; 2 usage; 3 broken configuration, or no such process; 4 ask or authenticate.")]
     Test(Box<Asked>),
 }
 

@@ -1,6 +1,7 @@
 //! The configuration: `agent.toml` and its fragments, read strictly and as a whole. A file that is wrong anywhere gives no
 //! configuration at all.
 
+mod authenticate;
 mod covered;
 mod files;
 mod limited;
@@ -95,9 +96,13 @@ fn read(files: &[Found], report: &mut Report) -> Option<Config> {
     covered::warn(&rules, report);
     serve::warn_of_doubles(&serve, report);
     let own = serve.iter().any(|entry| entry.serve.what == What::OwnSession);
-    if own && !rustix::process::geteuid().is_root() {
+    let uid = rustix::process::geteuid();
+    if own && !uid.is_root() {
         serve::refuse_what_needs_root(&serve, report);
         rules::refuse_what_needs_root(&rules, report);
+        authenticate::refuse_others(&rules, uid.as_raw(), report);
+    } else {
+        authenticate::refuse_for_root(&rules, report);
     }
     Some(Config {
         answer_within: settings.answer_within?,

@@ -14,7 +14,7 @@ pub enum Reason {
     Rule,
     /// None did.
     NoRule,
-    /// A rule would have asked, but something that it needs to know is not known.
+    /// A rule would have asked or authenticated, but something that it needs to know is not known.
     Unknown,
     /// A rule would have granted, but polkitd does not vouch for the subject: see [`Facts::bound`].
     Unbound,

@@ -141,8 +141,8 @@ fn answer(verdict: &Verdict) -> hook_wire::Answer {
         Answer::Deny | Answer::Dismiss if matches!(verdict.reason(), Reason::Rule | Reason::Limit) => {
             hook_wire::Answer::No
         }
-        // polkitd waits for the hook, and nobody for a person.
-        Answer::Deny | Answer::Dismiss | Answer::Ask => hook_wire::Answer::Nothing,
+        // polkitd waits for the hook, and nobody for a person or a password.
+        Answer::Deny | Answer::Dismiss | Answer::Ask | Answer::Authenticate => hook_wire::Answer::Nothing,
     }
 }
 

@@ -18,7 +18,6 @@ use crate::{
     gather::Gathered,
     questions::{Approval, Binding, Questions, Refusal, Waiting},
     record::random_hex,
-    rule::Answer,
 };
 
 /// Bytes of a question's id: enough that nobody approves another by a slip.
@@ -47,7 +46,7 @@ impl Ledger {
         }
         facts.queue_full = !same || !state.questions.has_room(facts, session, now);
         let verdict = decide(&config.rules, facts);
-        if let (Answer::Allow, Some(id)) = (verdict.answer(), verdict.rule()) {
+        if let (true, Some(id)) = (verdict.answer().is_yes(), verdict.rule()) {
             state.spent.count(&config.rules, id, facts.uid, now);
             if let Some(binding) = Binding::new(id, facts, session).filter(|_| facts.approved.contains_key(id)) {
                 state.questions.spend(&binding);

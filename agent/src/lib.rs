@@ -41,6 +41,8 @@ pub mod hook_wire;
 
 pub mod waiting;
 
+pub mod authenticate;
+
 pub mod road;
 
 pub mod hook;

@@ -14,7 +14,11 @@ pub fn of(config: &Config) -> Vec<String> {
         let given =
             ROOT_EQUIVALENT.iter().filter(|(action, _)| rule.actions.iter().any(|pattern| pattern.covers(action)));
         given.map(|(action, why)| {
-            let grants = if rule.answer == Answer::Ask { "lets a person grant" } else { "grants" };
+            let grants = match rule.answer {
+                Answer::Ask => "lets a person grant",
+                Answer::Authenticate => "authenticates for",
+                Answer::Allow | Answer::Deny | Answer::Dismiss => "grants",
+            };
             format!("rule \"{}\" ({}) {grants} {action}, which is as good as root: {why}", rule.id, rule.origin)
         })
     });

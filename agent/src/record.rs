@@ -114,6 +114,8 @@ pub enum Outcome {
     Changed,
     /// polkitd did not take the answer, and says why: refused.
     RefusedByPolkitd(String),
+    /// PAM did not agree, or could not be asked, and this is why: refused.
+    NotAuthenticated(String),
     /// polkitd took the question back before it was answered.
     Cancelled,
     /// `answer_within` was over before polkitd had taken the answer: refused.
@@ -128,6 +130,7 @@ impl Outcome {
             Self::Passed => "passed",
             Self::Changed => "changed",
             Self::RefusedByPolkitd(_) => "refused-by-polkitd",
+            Self::NotAuthenticated(_) => "not-authenticated",
             Self::Cancelled => "cancelled",
             Self::Deadline => "deadline",
         }
@@ -187,7 +190,7 @@ impl Entry {
         entry.add("RECORD", &id.0);
         entry.add("ENTRY", "outcome");
         entry.add("OUTCOME", outcome.word());
-        if let Outcome::RefusedByPolkitd(why) = outcome {
+        if let Outcome::RefusedByPolkitd(why) | Outcome::NotAuthenticated(why) = outcome {
             entry.priority = 4;
             entry.add("ERROR", &escape(why));
         }
@@ -256,6 +259,7 @@ fn sentence(decision: &Decision<'_>) -> String {
         Answer::Deny => "Denied",
         Answer::Dismiss => "Dismissed",
         Answer::Ask => "Asked for approval of",
+        Answer::Authenticate => "Authenticates for",
     };
     let user = decision.described.user.clone().unwrap_or_else(|| format!("uid {}", decision.uid));
     let unit = decision.described.unit.as_deref().map(|unit| format!(" of {unit}")).unwrap_or_default();

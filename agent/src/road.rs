@@ -13,6 +13,7 @@ use polkit_dbus::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    authenticate::authenticate,
     config::Config,
     decision::{Reason, Verdict, answering_identity},
     facts::ApproverUid,
@@ -114,7 +115,7 @@ impl Road {
             session: question.stands_for.session(),
             described: read.as_ref().map_or(&unknown, |gathered| &gathered.described),
             caller: challenge.as_ref().and_then(|c| c.details.caller_pid),
-            identity: identity.filter(|_| verdict.answer() == Answer::Allow),
+            identity: identity.filter(|_| verdict.answer().is_yes()),
             approver: approver(&verdict, read.as_ref().ok()),
         };
         let record = match self.recorder.open(&decision).await {
@@ -127,7 +128,7 @@ impl Road {
 
         self.tell(record.id().map(News::Decision));
         let subject = about.as_deref().zip(read.as_ref().ok());
-        let answering = self.carry_out(&verdict, &question, challenge.as_ref(), subject, identity);
+        let answering = self.carry_out(&verdict, &config, &question, challenge.as_ref(), subject, identity);
         let outcome = limits.keep(answering).await.unwrap_or_else(Outcome::of_limit);
         (reply(&verdict, &outcome), Some(Ending { record, outcome, took: arrived.elapsed() }))
     }
@@ -205,20 +206,31 @@ impl Road {
     async fn carry_out(
         &self,
         verdict: &Verdict,
+        config: &Config,
         question: &Question,
         challenge: Option<&Challenge>,
         subject: Option<(&Held, &Gathered)>,
         identity: Option<IdentityUid>,
     ) -> Outcome {
-        if verdict.answer() != Answer::Allow {
+        if !verdict.answer().is_yes() {
             return Outcome::Refused;
         }
         let (Some(challenge), Some((held, gathered)), Some(identity)) = (challenge, subject, identity) else {
             return Outcome::RefusedByPolkitd("polkitd offered no user as whom to answer".into());
         };
-        match held.look(&self.cgroup_root) {
-            Ok(now) if now == gathered.seen => {}
-            Ok(_) | Err(_) => return Outcome::Changed,
+        let same = || held.look(&self.cgroup_root).is_ok_and(|now| now == gathered.seen);
+        if !same() {
+            return Outcome::Changed;
+        }
+        if verdict.answer() == Answer::Authenticate {
+            let rule = config.rules.iter().find(|rule| Some(rule.id.as_str()) == verdict.rule());
+            let credentials = rule.map_or(&[][..], |rule| &rule.credentials);
+            return match authenticate(self.registering, identity, &challenge.cookie, credentials).await {
+                // PAM takes its time.
+                Ok(()) if same() => Outcome::Sent,
+                Ok(()) => Outcome::Changed,
+                Err(error) => Outcome::NotAuthenticated(error.to_string()),
+            };
         }
         let Some(uids) = self.agent_uids(question) else { return Outcome::Changed };
         match question.authority.answer(uids, &challenge.cookie, identity).await {
@@ -240,9 +252,9 @@ fn approver(verdict: &Verdict, read: Option<&Gathered>) -> Option<ApproverUid> {
 /// error.
 fn reply(verdict: &Verdict, outcome: &Outcome) -> Reply {
     match (verdict.answer(), outcome) {
-        (Answer::Allow, Outcome::Sent) => Reply::Done,
+        (Answer::Allow | Answer::Authenticate, Outcome::Sent) => Reply::Done,
         (_, Outcome::Cancelled) | (Answer::Dismiss | Answer::Ask, _) => Reply::Dismissed,
-        (Answer::Allow | Answer::Deny, _) => Reply::Refused,
+        (Answer::Allow | Answer::Deny | Answer::Authenticate, _) => Reply::Refused,
     }
 }
 

@@ -20,20 +20,33 @@ pub enum Answer {
     Dismiss,
     /// Refuse as [`Answer::Dismiss`] does, and let a person say whether the next one is authorized. By the hook nothing is said.
     Ask,
+    /// Have polkit's helper authenticate the agent's own user: for an agent that is not root. By the hook nothing is said.
+    Authenticate,
 }
 
 impl Answer {
     /// The words of the configuration, the record and the command line.
-    pub const WORDS: [(&'static str, Self); 4] =
-        [("allow", Self::Allow), ("deny", Self::Deny), ("dismiss", Self::Dismiss), ("ask", Self::Ask)];
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("allow", Self::Allow),
+        ("deny", Self::Deny),
+        ("dismiss", Self::Dismiss),
+        ("ask", Self::Ask),
+        ("authenticate", Self::Authenticate),
+    ];
 
-    /// Whether this gives something away, if only after a person has agreed.
+    /// Whether this gives something away, if only after a person or PAM has agreed.
     #[must_use]
     pub fn grants(self) -> bool {
         match self {
-            Self::Allow | Self::Ask => true,
+            Self::Allow | Self::Ask | Self::Authenticate => true,
             Self::Deny | Self::Dismiss => false,
         }
+    }
+
+    /// Whether the agent itself says yes, without a person.
+    #[must_use]
+    pub fn is_yes(self) -> bool {
+        matches!(self, Self::Allow | Self::Authenticate)
     }
 
     /// The word for it.
@@ -44,6 +57,7 @@ impl Answer {
             Self::Deny => "deny",
             Self::Dismiss => "dismiss",
             Self::Ask => "ask",
+            Self::Authenticate => "authenticate",
         }
     }
 }
@@ -110,11 +124,13 @@ pub struct Rule {
     pub answer: Answer,
     /// With [`Answer::Ask`]: how long a challenge is held open for a person, before it is refused.
     pub hold: Option<Duration>,
+    /// With [`Answer::Authenticate`]: the credentials that PAM's prompts are answered with, in their order.
+    pub credentials: Vec<String>,
 }
 
 impl Rule {
     /// A rule that allows needs every key to be true; any other applies unless a key is known to be false. So what a rule that
-    /// asks cannot be sure of does not pass on to a later rule that allows.
+    /// asks or authenticates cannot be sure of does not pass on to a later rule that allows.
     #[must_use]
     pub fn matches(&self, facts: &Facts) -> bool {
         match self.truth(facts) {

@@ -44,7 +44,7 @@ pub fn run(origin: &Origin, asked: &Asked) -> ExitCode {
             match verdict.answer() {
                 Answer::Allow => ExitCode::SUCCESS,
                 Answer::Deny | Answer::Dismiss => ExitCode::FAILURE,
-                Answer::Ask => ASKS.into(),
+                Answer::Ask | Answer::Authenticate => ASKS.into(),
             }
         }
         Err(why) => {

@@ -11,6 +11,7 @@ use polkit_config::{
 };
 
 use super::{
+    authenticate::{self, Identity},
     files::Found,
     limited,
     serve::{checked_unit, named_group, named_user},
@@ -32,6 +33,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(60);
 pub(super) struct Entry {
     pub(super) rule: Rule,
     pub(super) at: Location,
+    pub(super) identity: Option<Identity>,
 }
 
 /// Reads one rule. All of its errors are reported; with any of them there is no rule.
@@ -51,6 +53,7 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
     let root_equivalent = table.bool("root_equivalent", report);
     let answer = table.required_string("answer", report).and_then(|word| checked_answer(word, report));
     let hold = table.duration("hold", report).and_then(|hold| checked_hold(hold, answer.as_ref(), report));
+    let (credentials, identity) = authenticate::read(&mut table, answer.as_ref(), report);
     table.finish(report);
     if report.errors() > before {
         return None;
@@ -75,6 +78,7 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
         at_most,
         answer: answer.value,
         hold,
+        credentials,
     };
     limited::warn(&rule, &at, report);
     if rule.answer.grants() {
@@ -87,7 +91,7 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
     } else if let Some(unbound) = unbound {
         report.push(Problem::warning(unbound.at, "`unbound` means something for a grant alone"));
     }
-    Some(Entry { rule, at })
+    Some(Entry { rule, at, identity })
 }
 
 /// An id names one rule in the record, so no two may share it.
@@ -108,7 +112,7 @@ pub(super) fn refuse_doubles(entries: &[Entry], report: &mut Report) {
 
 /// What an agent without root says yes to polkitd does not believe.
 pub(super) fn refuse_what_needs_root(entries: &[Entry], report: &mut Report) {
-    for entry in entries.iter().filter(|entry| entry.rule.answer.grants()) {
+    for entry in entries.iter().filter(|entry| matches!(entry.rule.answer, Answer::Allow | Answer::Ask)) {
         let message = format!("`{}` allows, and polkitd believes root alone", entry.rule.id);
         let help = "write it as a rule of polkit (`polkit-policy-gen generate`), or for the system's agent, which serves the \
                     session by `session_user`";
@@ -149,7 +153,7 @@ fn checked_answer(word: Spanned<String>, report: &mut Report) -> Option<Spanned<
     let known = Answer::WORDS.into_iter().find(|(name, _)| *name == word.value);
     if known.is_none() {
         let problem = Problem::error(word.at.clone(), format!("`{}` is no answer", word.value));
-        report.push(problem.help("`\"allow\"`, `\"deny\"`, `\"dismiss\"` or `\"ask\"`"));
+        report.push(problem.help("`\"allow\"`, `\"deny\"`, `\"dismiss\"`, `\"ask\"` or `\"authenticate\"`"));
     }
     known.map(|(_, value)| Spanned { value, at: word.at })
 }

@@ -50,6 +50,7 @@ macro_rules! refused {
 
 const RULE: &str = "[[rule]]\nid = \"a\"\naction = \"org.example.x\"\nuser = \"daemon\"\nanswer = \"allow\"\n";
 
+mod authenticate;
 mod limited;
 
 #[test]
@@ -122,7 +123,7 @@ fn users_groups_units_and_answers_that_do_not_exist_are_refused() {
     );
     refused!(
         RULE.replace("\"allow\"", "\"yes\""),
-        "agent.toml:5:10: `yes` is no answer (`\"allow\"`, `\"deny\"`, `\"dismiss\"` or `\"ask\"`)",
+        "agent.toml:5:10: `yes` is no answer (`\"allow\"`, `\"deny\"`, `\"dismiss\"`, `\"ask\"` or `\"authenticate\"`)",
     );
 }
 
@@ -291,7 +292,7 @@ fn a_problem_shows_the_line_and_a_caret() {
     let Some((folder, loaded)) = loaded(RULE.replace("\"allow\"", "\"yes\"")) else { return };
     let shown = loaded.report.render(false).replace(&format!("{}/", folder.path().display()), "");
     let expected = "error: `yes` is no answer\n --> agent.toml:5:10\n  |\n5 | answer = \"yes\"\n  |          ^^^^^\n  |\n  \
-        = help: `\"allow\"`, `\"deny\"`, `\"dismiss\"` or `\"ask\"`\n";
+        = help: `\"allow\"`, `\"deny\"`, `\"dismiss\"`, `\"ask\"` or `\"authenticate\"`\n";
     assert_eq!(shown.trim_end(), expected.trim_end(), "{shown}");
 }
 

@@ -64,6 +64,16 @@ impl Session {
         let environment =
             ["--setenv=XDG_SEAT=seat0", "--setenv=XDG_SESSION_TYPE=x11", "--setenv=XDG_SESSION_CLASS=user", "--"];
         let _ = bed.exec(run.iter().chain(&environment).chain(argv)).success();
+        Self::of_running(bed, unit)
+    }
+
+    /// Starts a unit that logs somebody in.
+    pub fn of_unit(bed: &Bed, unit: &str) -> Self {
+        let _ = bed.exec(["systemctl", "start", unit]).success();
+        Self::of_running(bed, unit)
+    }
+
+    fn of_running(bed: &Bed, unit: &str) -> Self {
         let shown =
             || bed.exec(["systemctl", "show", "--value", "--property=MainPID", unit]).success().text().to_owned();
         let cgroup = || bed.exec(["sed", "-n", "s/^0:://p", &format!("/proc/{}/cgroup", shown())]).text().to_owned();
