@@ -44,6 +44,8 @@ pub enum Reason {
     Deadline,
     /// polkitd took the question back.
     Cancelled,
+    /// The agent itself broke down over it.
+    Fault,
 }
 
 impl Reason {
@@ -68,6 +70,7 @@ impl Reason {
             Self::Unreadable => "unreadable",
             Self::Deadline => "deadline",
             Self::Cancelled => "cancelled",
+            Self::Fault => "fault",
         }
     }
 }

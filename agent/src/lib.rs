@@ -45,6 +45,7 @@ pub mod authenticate;
 
 pub mod road;
 
+mod fault;
 pub mod hook;
 
 pub mod health;

@@ -295,6 +295,7 @@ fn because(reason: Reason) -> &'static str {
         Reason::Unreadable => ": the process could not be read",
         Reason::Deadline => ": it took longer than answer_within",
         Reason::Cancelled => ": polkitd took the question back",
+        Reason::Fault => ": the agent itself has a mistake, and its log says where. Please report it",
     }
 }
 

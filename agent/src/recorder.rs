@@ -79,6 +79,12 @@ impl Recorder {
         Self::to(if journal.exists() { Sink::Journal(journal.to_owned()) } else { Sink::Stderr })
     }
 
+    /// A journal of a test's.
+    #[cfg(test)]
+    pub(crate) fn to_socket(socket: &Path) -> Self {
+        Self::to(Sink::Journal(socket.to_owned()))
+    }
+
     fn to(sink: Sink) -> Self {
         Self { sink, flood: Mutex::default() }
     }

@@ -13,6 +13,7 @@ use polkit_dbus::{
 use tokio::sync::watch;
 
 use crate::{
+    fault::caught,
     pidfd::ended,
     road::{Question, Road},
     stands_for::StandsFor,
@@ -101,8 +102,10 @@ impl Agent for Stand {
             self.pending().insert(cookie, cancel);
         }
         let question = Question { stands_for: self.stands_for.clone(), authority: self.authority.clone(), cancelled };
+        let action = challenge.as_ref().ok().map(|challenge| challenge.action.clone());
         async move {
-            let (reply, ending) = self.road.travel(question, sender, challenge).await;
+            let travel = self.road.travel(question, sender, challenge);
+            let (reply, ending) = caught(travel, &self.road.recorder, &self.stands_for, action.as_deref()).await;
             if let Some(cookie) = cookie {
                 self.pending().remove(&cookie);
             }

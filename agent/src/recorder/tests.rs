@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn to(socket: &Path) -> Recorder {
-    Recorder::to(Sink::Journal(socket.to_owned()))
+    Recorder::to_socket(socket)
 }
 
 async fn open(recorder: &Recorder) -> io::Result<Open> {
