@@ -286,7 +286,10 @@ impl Registry {
             // A polkitd that does not answer would be waited for once for each process.
             AuthorityError::BusLimit(_) | AuthorityError::Bus(_) => self.stop_for_a_while(error),
             AuthorityError::AlreadyRegistered => {
-                self.said.once(&format!("{what}: pid {pid} has another agent, which was there first: {error}"));
+                self.said.once(&format!(
+                    "{what}: pid {pid} has another agent, which was there first (polkit does not say whose); it is served once that one \
+                     is gone"
+                ));
             }
             other => self.said.once(&format!("{what}: pid {pid} could not be registered: {other}")),
         }
