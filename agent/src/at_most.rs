@@ -8,7 +8,7 @@ use std::{
 
 use polkit_dbus::SubjectUid;
 
-use crate::rule::{AtMost, Rule};
+use crate::{needs::Needs, rule::AtMost};
 
 /// The most that can be counted: each grant of the length of time is remembered.
 const MOST: u32 = 10_000;
@@ -39,21 +39,20 @@ pub struct Spent(HashMap<(String, SubjectUid), VecDeque<Instant>>);
 impl Spent {
     /// The ids of the rules that have granted to that user as often as they may.
     #[must_use]
-    pub fn rules(&self, rules: &[Rule], uid: SubjectUid, now: Instant) -> BTreeSet<String> {
-        let limited = rules.iter().filter_map(|rule| rule.at_most.map(|at_most| (&rule.id, at_most)));
-        let is_spent = |(id, at_most): &(&String, AtMost)| {
-            let grants = self.0.get(&((*id).clone(), uid));
+    pub fn rules(&self, needs: &Needs, uid: SubjectUid, now: Instant) -> BTreeSet<String> {
+        let is_spent = |(id, at_most): &&(String, AtMost)| {
+            let grants = self.0.get(&(id.clone(), uid));
             let lately = grants.map_or(0, |grants| {
                 grants.iter().rev().take_while(|then| now.duration_since(**then) < at_most.per).count()
             });
             lately >= at_most.times as usize
         };
-        limited.filter(is_spent).map(|(id, _)| id.clone()).collect()
+        needs.limited.iter().filter(is_spent).map(|(id, _)| id.clone()).collect()
     }
 
     /// Counts a grant of the rule of that id, where the rule has a limit.
-    pub fn count(&mut self, rules: &[Rule], id: &str, uid: SubjectUid, now: Instant) {
-        if !rules.iter().any(|rule| rule.id == id && rule.at_most.is_some()) {
+    pub fn count(&mut self, needs: &Needs, id: &str, uid: SubjectUid, now: Instant) {
+        if !needs.limited.iter().any(|(limited, _)| limited == id) {
             return;
         }
         self.0.retain(|_, grants| grants.back().is_some_and(|last| now.duration_since(*last) < DAY));
@@ -71,7 +70,7 @@ mod tests {
     use crate::{
         decision::{Reason, decide, tests as model},
         facts::Facts,
-        rule::Answer,
+        rule::{Answer, Rule},
     };
 
     fn limited(text: &str) -> [Rule; 1] {
@@ -80,9 +79,10 @@ mod tests {
 
     fn asked(spent: &mut Spent, rules: &[Rule], uid: u32, now: Instant) -> (Answer, Reason) {
         let uid = SubjectUid::new(uid).unwrap();
-        let verdict = decide(rules, &Facts { uid, spent: spent.rules(rules, uid, now), ..model::facts() });
+        let needs = Needs::of(rules);
+        let verdict = decide(rules, &Facts { uid, spent: spent.rules(&needs, uid, now), ..model::facts() });
         if verdict.answer() == Answer::Allow {
-            spent.count(rules, verdict.rule().unwrap(), uid, now);
+            spent.count(&needs, verdict.rule().unwrap(), uid, now);
         }
         (verdict.answer(), verdict.reason())
     }

@@ -22,7 +22,7 @@ pub use files::Found;
 pub use rules::RUN_FOR_USERS;
 pub use serve::{Serve, What, Who};
 
-use crate::{paths, rule::Rule};
+use crate::{needs::Needs, paths, rule::Rule};
 
 /// A configuration that was found right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Config {
     pub serve: Vec<Serve>,
     /// The rules, in the order in which they are asked.
     pub rules: Vec<Rule>,
+    /// What they need to know.
+    pub needs: Needs,
 }
 
 /// Which files make the configuration.
@@ -104,11 +106,13 @@ fn read(files: &[Found], report: &mut Report) -> Option<Config> {
     } else {
         authenticate::refuse_for_root(&rules, report);
     }
+    let rules: Vec<Rule> = rules.into_iter().map(|entry| entry.rule).collect();
     Some(Config {
         answer_within: settings.answer_within?,
         max_registrations: settings.max_registrations?,
         serve: serve.into_iter().map(|entry| entry.serve).collect(),
-        rules: rules.into_iter().map(|entry| entry.rule).collect(),
+        needs: Needs::of(&rules),
+        rules,
     })
 }
 

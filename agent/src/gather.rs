@@ -18,9 +18,9 @@ use crate::{
     cgroup,
     decision::{Reason, is_bound},
     facts::{Fact, Facts},
+    needs::Needs,
     paths,
     process::{Held, Seen, named_file},
-    rule::Rule,
     session,
     when::Moment,
 };
@@ -68,7 +68,7 @@ pub fn gather(
     action: &str,
     held: &Held,
     offered: Offered<'_>,
-    rules: &[Rule],
+    needs: &Needs,
     cgroup_root: &str,
     names: &Names,
 ) -> Result<Gathered, Reason> {
@@ -81,9 +81,9 @@ pub fn gather(
         action: action.to_owned(),
         uid: seen.uid,
         unit: unit_of(&seen),
-        groups: groups_for(rules, names, &user, seen.uid),
+        groups: if needs.groups { groups(names, &user, seen.uid) } else { Fact::Unknown },
         exe: seen.exe.clone(),
-        named_files: rules.iter().filter_map(|rule| rule.exe.clone()).map(|path| on_disk(&path)).collect(),
+        named_files: needs.exes.iter().map(|path| on_disk(path)).collect(),
         session: match &seen.cgroup {
             Fact::Known(path) => session::of(path, Path::new(paths::LOGIND)),
             Fact::Unknown => Fact::Unknown,
@@ -135,16 +135,6 @@ fn unit_of(seen: &Seen) -> Fact<Option<String>> {
 
 fn on_disk(path: &Path) -> (std::path::PathBuf, Fact<crate::facts::FileId>) {
     (path.to_owned(), named_file(path).into())
-}
-
-/// The gids of a user, where a rule asks for them: a user database elsewhere may take its time to tell.
-fn groups_for(
-    rules: &[Rule],
-    names: &Names,
-    user: &Result<Option<polkit_config::names::User>, LookupError>,
-    uid: SubjectUid,
-) -> Fact<BTreeSet<u32>> {
-    if rules.iter().any(|rule| rule.group.is_some()) { groups(names, user, uid) } else { Fact::Unknown }
 }
 
 /// The gids of a user. One without an entry in the user database has unknown groups, not none.

@@ -140,7 +140,7 @@ async fn try_road(road: &Road) -> Result<(), String> {
     let gathering = waiting::for_user_database(move || {
         let own = SubjectPid::new(std::process::id()).map_err(|error| error.to_string())?;
         let held = Held::open(own).map_err(|error| format!("its own process cannot be read: {error}"))?;
-        gather("", &held, Offered::By(&[]), &rules.rules, &root, &Names::Host)
+        gather("", &held, Offered::By(&[]), &rules.needs, &root, &Names::Host)
             .map_err(|reason| reason.word().to_owned())
     });
     let gathered = tokio::time::timeout(config.answer_within, gathering).await;

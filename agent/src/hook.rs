@@ -20,7 +20,7 @@ use crate::{
     process::Held,
     record::{Decision, Outcome, Way},
     recorder::Ending,
-    road::{News, Road},
+    road::Road,
     rule::Answer,
 };
 
@@ -72,7 +72,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
     let root = road.cgroup_root.clone();
     // The process decides how long reading its command line takes: not on the thread that serves others.
     let gathering = tokio::task::spawn_blocking(move || {
-        gather(&action, &subject, Offered::TakenForGranted, &rules.rules, &root, &names)
+        gather(&action, &subject, Offered::TakenForGranted, &rules.needs, &root, &names)
     });
     let Ok(Ok(mut gathered)) = gathering.await else {
         return NOTHING;
@@ -107,7 +107,6 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
             return NOTHING;
         }
     };
-    road.tell(record.id().map(News::Decision));
     let same = held.look(&road.cgroup_root).is_ok_and(|now| now == gathered.seen);
     let answer = if same { answer(&verdict) } else { hook_wire::Answer::Nothing };
     let outcome = match answer {
@@ -151,7 +150,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{config::Serve, rule::Named};
+    use crate::{config::Serve, needs::Needs, rule::Named};
 
     #[test]
     fn a_user_is_known_by_the_files_or_by_the_configuration_that_names_him() {
@@ -163,6 +162,7 @@ mod tests {
             max_registrations: 1,
             serve: vec![serve],
             rules: Vec::new(),
+            needs: Needs::default(),
         };
         let is = |uid, user| is_user(&names, &config, SubjectUid::new(uid).unwrap(), user);
         assert!(is(33, "www-data") && is(70_000, "of-a-directory") && is(4242, "4242"));

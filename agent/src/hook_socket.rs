@@ -76,7 +76,7 @@ async fn answer(mut stream: UnixStream, road: &Road, accounts: &Accounts) -> io:
         // The hook waits for the end.
         let ended = stream.shutdown().await;
         if let Some(ending) = ending {
-            road.recorder.close(ending).await;
+            road.finish(ending).await;
         }
         return written.and(ended);
     }

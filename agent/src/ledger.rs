@@ -39,7 +39,7 @@ impl Ledger {
     /// Decides with the counts and approvals of this moment, and counts what was granted: no two questions share the last one.
     pub fn decide(&self, config: &Arc<Config>, facts: &mut Facts, session: Option<&str>, now: Instant) -> Verdict {
         let mut state = self.state();
-        facts.spent = state.spent.rules(&config.rules, facts.uid, now);
+        facts.spent = state.spent.rules(&config.needs, facts.uid, now);
         let same = state.is_of(config);
         if same {
             facts.approved = state.questions.approved(&config.rules, facts, session, now);
@@ -47,7 +47,7 @@ impl Ledger {
         facts.queue_full = !same || !state.questions.has_room(facts, session, now);
         let verdict = decide(&config.rules, facts);
         if let (true, Some(id)) = (verdict.answer().is_yes(), verdict.rule()) {
-            state.spent.count(&config.rules, id, facts.uid, now);
+            state.spent.count(&config.needs, id, facts.uid, now);
             if let Some(binding) = Binding::new(id, facts, session).filter(|_| facts.approved.contains_key(id)) {
                 state.questions.spend(&binding);
             }

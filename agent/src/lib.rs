@@ -18,6 +18,7 @@ pub mod glob;
 pub mod rule;
 
 pub mod decision;
+pub mod needs;
 
 pub mod at_most;
 

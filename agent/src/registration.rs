@@ -112,7 +112,7 @@ impl Agent for Stand {
             let road = Arc::clone(&self.road);
             let afterwards = async move {
                 if let Some(ending) = ending {
-                    road.recorder.close(ending).await;
+                    road.finish(ending).await;
                 }
             };
             (reply, Box::pin(afterwards) as Afterwards)

@@ -126,11 +126,16 @@ impl Road {
             }
         };
 
-        self.tell(record.id().map(News::Decision));
         let subject = about.as_deref().zip(read.as_ref().ok());
         let answering = self.carry_out(&verdict, &config, &question, challenge.as_ref(), subject, identity);
         let outcome = limits.keep(answering).await.unwrap_or_else(Outcome::of_limit);
         (reply(&verdict, &outcome), Some(Ending { record, outcome, took: arrived.elapsed() }))
+    }
+
+    /// What is done about a decision when whoever asked has the answer: others hear of it, and its record ends.
+    pub async fn finish(&self, ending: Ending) {
+        self.tell(ending.record.id().map(News::Decision));
+        self.recorder.close(ending).await;
     }
 
     /// Whether a message came from the one unique name that is polkitd. A uid would not do: whatever polkitd spawns has it
@@ -174,7 +179,7 @@ impl Road {
         let (config, root, stands_for) = (Arc::clone(config), self.cgroup_root.clone(), question.stands_for.clone());
         // The user database and the process decide how long this takes: not on the thread that serves others.
         let gathering = waiting::for_user_database(move || {
-            gather(&action, &held, Offered::By(&offered), &config.rules, &root, &Names::Host)
+            gather(&action, &held, Offered::By(&offered), &config.needs, &root, &Names::Host)
                 .and_then(|gathered| stands_for.admit(gathered))
         });
         gathering.await.map_err(|_| Reason::Unreadable)?

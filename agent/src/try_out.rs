@@ -59,20 +59,19 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
     if let Some(pid) = asked.pid {
         let held = SubjectPid::new(pid).ok().and_then(|pid| Held::open(pid).ok());
         let held = held.ok_or(format!("there is no process {pid}"))?;
-        let gathered = gather(&asked.action, &held, Offered::TakenForGranted, &config.rules, &root, &Names::Host);
+        let gathered = gather(&asked.action, &held, Offered::TakenForGranted, &config.needs, &root, &Names::Host);
         let facts = gathered.map_err(|reason| format!("process {pid}: {}", reason.word()))?.facts;
         return Ok(Facts { details: details(asked), moment: moment(asked)?, ..facts });
     }
     let uid = user(asked.user.as_deref().unwrap_or_default())?;
     let exe = asked.exe.as_deref().map_or(Fact::Unknown, |path| file(path).into());
-    let named = config.rules.iter().filter_map(|rule| rule.exe.clone());
     Ok(Facts {
         action: asked.action.clone(),
         uid,
         unit: asked.unit.clone().map_or(Fact::Unknown, |unit| Fact::Known(Some(unit))),
         groups: groups(uid, &asked.group)?,
         exe,
-        named_files: named.map(|path| (path.clone(), named_file(&path).into())).collect(),
+        named_files: config.needs.exes.iter().map(|path| (path.clone(), named_file(path).into())).collect(),
         session: asked.session.as_deref().map_or(Fact::Unknown, |word| Fact::Known(session(word))),
         details: details(asked),
         bound: true,
