@@ -75,7 +75,7 @@ fn a_broken_configuration_is_shown_in_its_place_with_a_way_out(root: &Root) {
             "there is no group `no-such`",
             "`getent group`",
         ),
-        (rule("answer = \"perhaps\""), "5:10", "`perhaps` is no answer", "`\"dismiss\"` or `\"ask\"`"),
+        (rule("answer = \"perhaps\""), "5:10", "`perhaps` is no answer", "`\"ask\"` or `\"authenticate\"`"),
         (
             denied.repeat(2),
             "6:1",

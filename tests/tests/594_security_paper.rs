@@ -41,7 +41,10 @@ fn collect(folder: &Path, functions: &mut HashSet<String>) {
             collect(&entry, functions);
         } else if entry.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&entry).expect("a file of the sources");
-            let names = text.lines().filter_map(|line| line.trim_start().strip_prefix("fn ")?.split('(').next());
+            let names = text.lines().filter_map(|line| {
+                let line = line.trim_start();
+                line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")?.split('(').next()
+            });
             functions.extend(names.map(str::to_owned));
             if folder.ends_with("fuzz/targets") {
                 functions.extend(entry.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
