@@ -216,7 +216,7 @@ _polkit__policy__gen() {
                     return 0
                     ;;
                 --session)
-                    COMPREPLY=($(compgen -W "none inactive active" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "none remote inactive active" -- "${cur}"))
                     return 0
                     ;;
                 --batch)

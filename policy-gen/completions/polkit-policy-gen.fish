@@ -90,7 +90,8 @@ complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand expl
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l group -d 'A group of the user (may be repeated): these and no others, instead of those that the accounts say' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l action -d 'The action' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l detail -d 'A detail that the mechanism passes to polkit (may be repeated)' -r
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l session -d 'The session that the user\'s process is in; none is a service, cron or ssh' -r -f -a "none\t'In no session at a seat: services, cron, ssh'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l session -d 'The session that the user\'s process is in; none is a service or cron, remote is ssh' -r -f -a "none\t'In no session: services and cron'
+remote\t'In a session without a seat, as of ssh: polkit answers as without one, and rules see an active subject that is not local'
 inactive\t'In a session at a seat that is in the background'
 active\t'In the session at the seat'"
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand explain" -l batch -d 'Read requests from FILE, a line of JSON each, and answer each with a line; `-` is standard input' -r -F

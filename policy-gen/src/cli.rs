@@ -295,7 +295,7 @@ pub struct Explain {
     /// A detail that the mechanism passes to polkit (may be repeated)
     #[arg(long, value_name = "K=V", value_parser = detail)]
     pub detail: Vec<(String, String)>,
-    /// The session that the user's process is in; none is a service, cron or ssh
+    /// The session that the user's process is in; none is a service or cron, remote is ssh
     #[arg(long, value_name = "S", default_value = "none")]
     pub session: Session,
     /// Read requests from FILE, a line of JSON each, and answer each with a line; `-` is standard input

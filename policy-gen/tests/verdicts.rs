@@ -83,6 +83,23 @@ fn exit_codes_tell_the_verdict() {
 }
 
 #[test]
+fn a_session_without_a_seat_is_active_and_not_local() {
+    let shows = "return [subject.active, subject.local, subject.seat === null].join();";
+    let says = |session: &str| {
+        let verdict = Tree::with_rule(shows).explain("polkit:126", &["--session", session]).1;
+        text(&verdict["steps"][1]["says"]).to_owned()
+    };
+    assert!(says("remote").contains("`true,false,true`"), "{}", says("remote"));
+    assert!(says("none").contains("`false,false,true`"), "{}", says("none"));
+    // polkit has no default of its own for it, and rules see that there is a session.
+    assert_eq!(Tree::new().explain("polkit:126", &["--session", "remote"]).1["verdict"], "auth_admin");
+    let in_session = Tree::with_rule("if (subject.session) { return 'yes'; }");
+    assert_eq!(in_session.explain("polkit:126", &["--session", "remote"]).1["verdict"], "depends");
+    assert_eq!(in_session.explain("polkit:126", &["--session", "none"]).1["verdict"], "auth_admin");
+    assert_eq!(Tree::with_rule("if (subject.active) { return 'yes'; }").verdict()["verdict"], "auth_admin");
+}
+
+#[test]
 fn the_rule_that_decides_is_named_with_its_line_and_what_it_hides() {
     let tree = Tree::new();
     tree.write(

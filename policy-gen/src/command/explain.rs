@@ -265,7 +265,8 @@ fn place(decider: &Decider) -> Option<String> {
 
 fn in_session(session: Session) -> &'static str {
     match session {
-        Session::None => "without a session at a seat",
+        Session::None => "without a session",
+        Session::Remote => "in a session without a seat, as by ssh",
         Session::Inactive => "in a session at a seat, in the background",
         Session::Active => "in the active session at a seat",
     }

@@ -70,7 +70,7 @@ codes! {
         "libvirt checks org.libvirt.api.* without interaction: every AUTH_ result is a refusal."
         "answer YES or NO for org.libvirt.api.*"
     PG018 Note "a service is in no session"
-        "subject.local and subject.active are false for services, cron and ssh: such a rule never applies to them."
+        "subject.local is false for services, cron and ssh, and subject.active for services and cron: such a rule never applies to them."
         "leave it out, if a service is meant"
     PG019 Error "Duktape has nothing of this name"
         "Using it throws when the rule runs, and an exception refuses every action to everybody who gets to this rule."

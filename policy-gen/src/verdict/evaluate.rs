@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::files::{self, Files, PassedOver, Registered};
 use super::pkla::{self, Pkla, Reader};
 use super::wire::{Ask, End, Program, Told};
-use super::{Decider, Kind, Outcome, Question, Step, Verdict, Word};
+use super::{Decider, Kind, Outcome, Question, Session, Step, Verdict, Word};
 use crate::failure::Failure;
 use crate::target::{JavaScript, Target, Version};
 use crate::tree::Tree;
@@ -270,6 +270,7 @@ impl Evaluator {
             details: details.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             user: task.user.name.clone(),
             groups: task.user.groups.clone(),
+            in_session: *session != Session::None,
             local: session.is_local(),
             active: session.is_active(),
             has_uid: self.target.version >= UIDS,

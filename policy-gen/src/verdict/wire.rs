@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The engine's one argument: which form of this conversation is meant, so that two programs of different versions do not
 /// misunderstand each other, and nobody takes the engine for a command.
-pub const PROTOCOL: &str = "1";
+pub const PROTOCOL: &str = "2";
 
 /// What the engine is sent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,9 +50,11 @@ pub struct Ask {
     pub user: String,
     /// The names of the user's groups.
     pub groups: Vec<String>,
-    /// Whether the subject is in a session with a seat.
+    /// Whether the subject is in a session.
+    pub in_session: bool,
+    /// Whether that session has a seat.
     pub local: bool,
-    /// Whether that session is the one at the seat.
+    /// Whether it is the one at the seat, or has none.
     pub active: bool,
     /// Whether `subject.uid` is there: from polkit 127 on.
     pub has_uid: bool,

@@ -57,9 +57,11 @@ impl fmt::Display for Word {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Session {
-    /// In no session at a seat: services, cron, ssh.
+    /// In no session: services and cron.
     #[default]
     None,
+    /// In a session without a seat, as of ssh: polkit answers as without one, and rules see an active subject that is not local.
+    Remote,
     /// In a session at a seat that is in the background.
     Inactive,
     /// In the session at the seat.
@@ -68,18 +70,18 @@ pub enum Session {
 
 impl Session {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::None, Self::Inactive, Self::Active];
+    pub const ALL: [Self; 4] = [Self::None, Self::Remote, Self::Inactive, Self::Active];
 
     /// Whether polkit calls it local.
     #[must_use]
     pub fn is_local(self) -> bool {
-        self != Self::None
+        matches!(self, Self::Inactive | Self::Active)
     }
 
     /// Whether polkit calls it active.
     #[must_use]
     pub fn is_active(self) -> bool {
-        self == Self::Active
+        matches!(self, Self::Remote | Self::Active)
     }
 }
 
@@ -87,6 +89,7 @@ impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::None => "none",
+            Self::Remote => "remote",
             Self::Inactive => "inactive",
             Self::Active => "active",
         })
@@ -110,7 +113,7 @@ impl<T: Copy> PerSession<T> {
     #[must_use]
     pub fn of(&self, session: Session) -> T {
         match session {
-            Session::None => self.any,
+            Session::None | Session::Remote => self.any,
             Session::Inactive => self.inactive,
             Session::Active => self.active,
         }

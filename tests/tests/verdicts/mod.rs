@@ -23,6 +23,8 @@ pub const USERS: &[(&str, u32, &[&str])] = &[
 ];
 const GROUPS: &[(&str, u32)] = &[("vm", 3100), ("wheel", 3101), ("netdev", 3102), ("kvm", 3103), ("libvirt", 3104)];
 const PKLA_RULE: &str = "/usr/share/polkit-1/rules.d/49-polkit-pkla-compat.rules";
+/// The sessions that are asked about: a list of ours, and so of `explain --session`.
+pub const SESSIONS: &[&str] = &["none", "remote", "inactive", "active"];
 /// Checks on their way at once.
 const AT_ONCE: usize = 100;
 
@@ -138,17 +140,19 @@ impl Host {
         let _ = self.bed.exec(["sh", "-c", &clear]).success();
     }
 
-    /// Puts all sessions to the front or into the background, as logind writes it.
-    fn switch(&self, active: bool) {
-        let (state, flag) = if active { ("active", 1) } else { ("online", 0) };
+    /// Puts all sessions to the front, into the background, or away from the seat, as logind writes it.
+    fn switch(&self, session: &str) {
+        let (state, flag) = if session == "inactive" { ("online", 0) } else { ("active", 1) };
+        let remote = session == "remote";
+        let (seat, seats) = if remote { ("REMOTE=1\n", "") } else { ("REMOTE=0\nSEAT=seat0\n", "SEATS=seat0\n") };
         for (user, uid, in_session, _) in &self.processes {
             if *in_session {
                 let session = format!(
-                    "UID={uid}\nUSER={user}\nACTIVE={flag}\nIS_DISPLAY=1\nSTATE={state}\nREMOTE=0\nTYPE=x11\nCLASS=user\n\
-                     SCOPE=session-c{uid}.scope\nSEAT=seat0\n"
+                    "UID={uid}\nUSER={user}\nACTIVE={flag}\nIS_DISPLAY=1\nSTATE={state}\nTYPE=x11\nCLASS=user\n\
+                     SCOPE=session-c{uid}.scope\n{seat}"
                 );
                 self.bed.write(format!("/run/systemd/sessions/c{uid}"), 0o644, session);
-                let text = format!("NAME={user}\nSTATE={state}\nDISPLAY=c{uid}\nSESSIONS=c{uid}\nSEATS=seat0\n");
+                let text = format!("NAME={user}\nSTATE={state}\nDISPLAY=c{uid}\nSESSIONS=c{uid}\n{seats}");
                 self.bed.write(format!("/run/systemd/users/{uid}"), 0o644, text);
             }
         }
@@ -179,9 +183,9 @@ impl Host {
     /// Every user, session, action and choice of details.
     pub fn questions(&self, actions: &[String], details: &[BTreeMap<String, String>]) -> Vec<Asked> {
         let mut asked = Vec::new();
-        for session in ["none", "inactive", "active"] {
+        for session in SESSIONS {
             for (user, _, in_session, _) in &self.processes {
-                if *in_session == (session == "none") {
+                if *in_session == (*session == "none") {
                     continue;
                 }
                 for action in actions {
@@ -200,9 +204,9 @@ impl Host {
             let connection = polkit_dbus::connect_to(&self.bed.bus_address()).await.expect("the bed's bus");
             let authority = Authority::new(connection);
             let mut answers = Vec::new();
-            for session in ["none", "inactive", "active"] {
-                self.switch(session == "active");
-                let of_session: Vec<&Asked> = asked.iter().filter(|asked| asked.session == session).collect();
+            for session in SESSIONS {
+                self.switch(session);
+                let of_session: Vec<&Asked> = asked.iter().filter(|asked| asked.session == *session).collect();
                 for chunk in of_session.chunks(AT_ONCE) {
                     answers.extend(join_all(chunk.iter().map(|asked| self.check(&authority, asked))).await);
                 }
@@ -241,7 +245,8 @@ impl Host {
     pub fn helper(&self, asked: &[Asked]) -> Vec<String> {
         let mut script = String::new();
         for Asked { user, session, action, .. } in asked {
-            let (local, active) = (*session != "none", *session == "active");
+            let local = ["inactive", "active"].contains(session);
+            let active = ["remote", "active"].contains(session);
             let call = format!("/usr/sbin/pkla-check-authorization {user} {local} {active} {action}");
             script.push_str(&format!("echo \"=$({call} 2>/dev/null)\"\n"));
         }

@@ -154,9 +154,9 @@ impl Engine {
         self.0.put(-2, "user");
         self.0.push_texts(&ask.groups);
         self.0.put(-2, "groups");
-        for name in ["seat", "session"] {
-            if ask.local {
-                self.conceal(name, |heap| heap.push_text(if name == "seat" { "seat0" } else { "1" }));
+        for (name, value, known) in [("seat", "seat0", !ask.local), ("session", "1", !ask.in_session)] {
+            if !known {
+                self.conceal(name, |heap| heap.push_text(value));
             } else {
                 self.0.push_null();
                 self.0.put(-2, name);
