@@ -99,6 +99,31 @@ fn a_session_without_a_seat_is_active_and_not_local() {
     assert_eq!(Tree::with_rule("if (subject.active) { return 'yes'; }").verdict()["verdict"], "auth_admin");
 }
 
+/// What a rules file does to the objects that all objects inherit from is polkitd's matter, and none of the engine's own.
+#[test]
+fn what_all_objects_inherit_does_not_mislead_the_engine() {
+    for (name, given) in [
+        ("value", "7"),
+        ("get", "function () { return 'no'; }"),
+        ("set", "7"),
+        ("writable", "false"),
+        ("lineNumber", "7"),
+        ("conceal", "null"),
+        ("0", "7"),
+    ] {
+        let tree = Tree::with_rule("subject.session = subject.pid; if (subject.user === 'bob') { throw {}; }");
+        tree.write(
+            "etc/polkit-1/rules.d/05-x.rules",
+            format!("Object.prototype[\"{name}\"] = {given};\npolkit.addRule(function () {{ return null; }});\n"),
+        );
+        let verdict = tree.explain("polkit:126", &["--session", "active"]).1;
+        assert_eq!(verdict["depends_on"][0], "subject.pid, which a rule reads", "{name}: {verdict}");
+        let step = &verdict["steps"][1];
+        assert!(text(&step["says"]).starts_with("no: the rule throws"), "{name}: {verdict}");
+        assert!(text(&step["file"]).ends_with("10-x.rules") && step["line"] == 1, "{name}: {verdict}");
+    }
+}
+
 #[test]
 fn the_rule_that_decides_is_named_with_its_line_and_what_it_hides() {
     let tree = Tree::new();

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::files::Rules;
 use super::wire::{Ask, Load, Loaded, Message, PROTOCOL, Told};
@@ -150,15 +151,25 @@ impl Worker {
         Ok(line.len())
     }
 
-    fn receive<T: for<'de> serde::Deserialize<'de>>(&mut self) -> Result<T, String> {
-        let limit = Timespec { tv_sec: LIMIT.as_secs().cast_signed(), tv_nsec: 0 };
-        if self.output.buffer().is_empty() {
-            let mut polled = [PollFd::new(self.output.get_ref(), PollFlags::IN)];
-            match poll(&mut polled, Some(&limit)) {
+    /// Waits until there is something to be read.
+    fn wait(&self) -> Result<(), String> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).map_err(|error| error.to_string())?;
+            match poll(&mut [PollFd::new(self.output.get_ref(), PollFlags::IN)], Some(&left)) {
                 Ok(0) => return Err(format!("it did not end within {} s", LIMIT.as_secs())),
-                Ok(_) => {}
+                Ok(_) => return Ok(()),
+                // A signal is no answer.
+                Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.to_string()),
             }
+        }
+    }
+
+    fn receive<T: for<'de> serde::Deserialize<'de>>(&mut self) -> Result<T, String> {
+        if self.output.buffer().is_empty() {
+            self.wait()?;
         }
         let mut line = Vec::new();
         self.output.read_until(b'\n', &mut line).map_err(|error| error.to_string())?;
@@ -176,3 +187,7 @@ impl Drop for Worker {
         let _ = self.child.wait();
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -3,14 +3,28 @@
 // `host` is ours: what the engine does for it. This text is run once, and returns the functions that the engine itself calls.
 
 (function (host) {
-    var define = Object.defineProperty, text = String, isArray = Array.isArray, random = Math.random;
+    var define = Object.defineProperty, create = Object.create, apply = Reflect.apply;
+    var text = String, isArray = Array.isArray, random = Math.random;
     var Failure = Error, WrongType = TypeError;
+    var lineOf = Object.getOwnPropertyDescriptor(Error.prototype, "lineNumber").get;
     // What the engine is asked for.
     var SPAWN = 0, NETGROUP = 1, ADDED = 2, UNKNOWN = 3;
     // Nothing is asked about what is only written into a text, such as a log line.
     var quiet = false;
-    // Every rule with its number, in the order in which the files added them, and the one that runs.
-    var known = [], current = null;
+    // Every rule with its number, in the order in which the files added them, and the one that runs. A rules file may change
+    // what all objects inherit, and polkitd does not mind: what is ours inherits nothing.
+    var known = create(null), added = 0, current = null;
+
+    // What a property is to be, for `define`.
+    function described(value) {
+        var description = create(null);
+        description.enumerable = description.configurable = true;
+        if (value) {
+            description.writable = true;
+            description.value = value.is;
+        }
+        return description;
+    }
 
     Action = function Action() {
         this.lookup = function (key) {
@@ -96,7 +110,8 @@
     };
     polkit._ruleFuncs = [];
     polkit.addRule = function (rule) {
-        known[known.length] = rule;
+        known[added] = rule;
+        added += 1;
         host(ADDED);
         this._ruleFuncs.push(rule);
     };
@@ -127,7 +142,7 @@
     return {
         // The number of the rule that ran last, or null.
         ran: function () {
-            for (var i = 0; current !== null && i < known.length; i += 1) {
+            for (var i = 0; current !== null && i < added; i += 1) {
                 if (known[i] === current) {
                     return i;
                 }
@@ -137,26 +152,26 @@
         // The line where an error came up.
         line: function (error) {
             try {
-                return error.lineNumber;
+                return apply(lineOf, error, []);
             } catch (other) {
                 return null;
             }
         },
         // Gives the subject a property whose value nobody knows, so that a rule which reads it is noticed.
         conceal: function (subject, name, value) {
-            define(subject, name, {
-                enumerable: true,
-                configurable: true,
-                get: function () {
-                    if (!quiet) {
-                        host(UNKNOWN, "subject." + name);
-                    }
-                    return value;
-                },
-                set: function (other) {
-                    define(this, name, {value: other, enumerable: true, configurable: true, writable: true});
+            var description = described();
+            description.get = function () {
+                if (!quiet) {
+                    host(UNKNOWN, "subject." + name);
                 }
-            });
+                return value;
+            };
+            description.set = function (other) {
+                var own = create(null);
+                own.is = other;
+                define(this, name, described(own));
+            };
+            define(subject, name, description);
         }
     };
 })

@@ -1,0 +1,35 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::*;
+
+/// A program that says this, in shell.
+fn program(folder: &tempfile::TempDir, script: &str) -> PathBuf {
+    let path = folder.path().join("engine");
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(&path).unwrap();
+    file.write_all(format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
+    path
+}
+
+#[test]
+fn a_signal_is_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = program(&folder, "sleep 0.5; echo '\"said\"'");
+    // A handler that returns, which is what ends a call that waits.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _handler = runtime.block_on(async { signal(SignalKind::user_defined1()) }).unwrap();
+    let mut worker = Worker::start(&program).unwrap();
+    // Of a process' threads, the one that is named gets the signal.
+    let waits = rustix::thread::gettid();
+    let others = std::thread::spawn(move || {
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(10));
+            rustix::process::kill_process(waits, rustix::process::Signal::USR1).unwrap();
+        }
+    });
+    assert_eq!(worker.receive::<String>(), Ok("said".to_owned()));
+    others.join().unwrap();
+}
