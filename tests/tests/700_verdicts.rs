@@ -11,15 +11,11 @@ use std::path::PathBuf;
 
 use polkit_tests::{Root, Suite, on_each_suite, require};
 use verdicts::rules::{self, ACTIONS};
-use verdicts::{Host, Random, Real, Tally, policy};
+use verdicts::{Host, Random, Real, Tally, number, policy};
 
 on_each_suite! {
     random_policies_are_decided_alike
     the_files_of_a_corpus_are_decided_alike
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
 fn random(root: &Root) -> Random {
@@ -29,22 +25,6 @@ fn random(root: &Root) -> Random {
 fn details() -> Vec<BTreeMap<String, String>> {
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     vec![BTreeMap::new(), BTreeMap::from([pair("unit", "nginx.service"), pair("verb", "restart"), pair("ünï", "✓ 🦀")])]
-}
-
-/// Compares, and fails with the first differences.
-#[track_caller]
-fn settle(root: &Root, what: &str, tally: &Tally) {
-    println!(
-        "{what} on {}: {} the same, {} depend {:?}, {} differ",
-        root.suite(),
-        tally.same,
-        tally.depends.values().sum::<usize>(),
-        tally.depends,
-        tally.different.len()
-    );
-    let shown: Vec<&String> = tally.different.iter().take(10).collect();
-    assert!(shown.is_empty(), "{} differ: {shown:#?}", tally.different.len());
-    assert!(tally.same > 0);
 }
 
 fn actions(random: &mut Random) -> Vec<u8> {
@@ -97,7 +77,7 @@ fn random_policies_are_decided_alike(root: &Root) {
         }
         tally.add(compared);
     }
-    settle(root, "random policies", &tally);
+    tally.settle(root, "random policies");
 }
 
 fn the_files_of_a_corpus_are_decided_alike(root: &Root) {
@@ -145,7 +125,7 @@ fn the_files_of_a_corpus_are_decided_alike(root: &Root) {
         let names: Vec<&str> = chosen.iter().map(|(name, _)| name.as_str()).collect();
         tally.add(host.compare(&names.join(" + "), &host.questions(&named, &details())));
     }
-    settle(root, "the corpus", &tally);
+    tally.settle(root, "the corpus");
 }
 
 /// What looks like an action's id in a file.
@@ -270,5 +250,5 @@ fn pkla_files_are_read_as_pkla_check_authorization_reads_them() {
             }
         }
     }
-    settle(&root, "pkla-check-authorization", &tally);
+    tally.settle(&root, "pkla-check-authorization");
 }

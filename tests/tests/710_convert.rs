@@ -12,16 +12,12 @@ use std::process::{Command, Output};
 
 use polkit_tests::{Root, Suite, program, require};
 use verdicts::rules::{self, ACTIONS};
-use verdicts::{Asked, Host, Random, Real, is_same, policy};
+use verdicts::{Asked, Host, Random, Real, is_same, number, policy};
 
 const CONVERTED: &str = "/etc/polkit-1/rules.d/49-polkit-policy-gen-pkla.rules";
 const TREES: u64 = 20;
 
 type Files = Vec<(String, Vec<u8>)>;
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
-}
 
 /// Some pkla files, in one directory each where 0.105 would read several in no certain order.
 fn tree(random: &mut Random, apart: bool) -> Files {

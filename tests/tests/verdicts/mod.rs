@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use futures_util::future::join_all;
 use polkit_dbus::{Authority, AuthorityError, Interaction};
 use polkit_tests::polkit::subject;
-use polkit_tests::{LightBed, Process, Root, Suite, program};
+use polkit_tests::{Bed, LightBed, Process, Root, Suite, program};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -77,6 +77,62 @@ impl Tally {
         }
         self.different.extend(other.different);
     }
+
+    /// Counts the answers that say what they depend on, and leaves the others.
+    pub fn decided(&mut self, bed: &Bed, asked: &[Asked], ours: Vec<Value>) -> (Vec<Asked>, Vec<Value>) {
+        let depends = |ours: &Value| ours["verdict"] == "depends";
+        for ours in ours.iter().filter(|ours| depends(ours)) {
+            let what = ours["depends_on"][0].as_str().unwrap_or_default();
+            let what = what.split(": ").next().unwrap_or_default().replace(&format!("/proc/{}/root", bed.pid1()), "");
+            *self.depends.entry(what).or_default() += 1;
+        }
+        asked.iter().cloned().zip(ours).filter(|(_, ours)| !depends(ours)).unzip()
+    }
+
+    /// Counts what both say.
+    pub fn count(&mut self, name: &str, asked: &[Asked], real: &[Real], ours: &[Value]) {
+        assert_eq!((asked.len(), real.len()), (ours.len(), ours.len()), "{name}");
+        for ((asked, real), ours) in asked.iter().zip(real).zip(ours) {
+            if is_same(real, ours) {
+                self.same += 1;
+            } else {
+                self.different.push(format!("{name}: {asked:?}: polkitd {real:?}, ours {ours}"));
+            }
+        }
+    }
+
+    /// Tells what came of it, and fails with the first differences.
+    #[track_caller]
+    pub fn settle(&self, root: &Root, what: &str) {
+        println!(
+            "{what} on {}: {} the same, {} depend {:?}, {} differ",
+            root.suite(),
+            self.same,
+            self.depends.values().sum::<usize>(),
+            self.depends,
+            self.different.len()
+        );
+        let shown: Vec<&String> = self.different.iter().take(10).collect();
+        assert!(shown.is_empty(), "{} differ: {shown:#?}", self.different.len());
+        assert!(self.same > 0);
+    }
+}
+
+/// Questions as requests to `explain --batch`.
+pub fn lines(asked: &[Asked]) -> Vec<String> {
+    let line = |asked: &Asked| {
+        json!({
+            "user": asked.user, "session": asked.session, "action": asked.action, "details": asked.details,
+            "netgroups": [], "system_unit": null,
+        })
+        .to_string()
+    };
+    asked.iter().map(line).collect()
+}
+
+/// A number from the environment.
+pub fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
 impl Host {
@@ -224,13 +280,7 @@ impl Host {
             .expect("a process of that user");
         let subject = subject(&self.bed, process.pid(), *uid);
         let details: HashMap<&str, &str> = asked.details.iter().map(|(key, value)| (&**key, &**value)).collect();
-        match authority.check(&subject, &asked.action, &details, Interaction::Forbidden).await {
-            Ok(answer) if answer.authorized => Real::Yes,
-            Ok(answer) if answer.challenge => Real::Challenge(answer.details.get("polkit.result").cloned()),
-            Ok(_) => Real::No,
-            Err(AuthorityError::UnknownAction) => Real::Unregistered,
-            Err(_) => Real::Gone,
-        }
+        real(authority.check(&subject, &asked.action, &details, Interaction::Forbidden).await)
     }
 
     /// Whether polkitd answers within a second, whatever it says. One that ended does not, nor one that hangs in its end.
@@ -263,17 +313,7 @@ impl Host {
 
     /// The same, with further options of `explain`.
     pub fn ours_for(&self, asked: &[Asked], options: &[&str]) -> Vec<Value> {
-        let lines: Vec<String> = asked
-            .iter()
-            .map(|asked| {
-                json!({
-                    "user": asked.user, "session": asked.session, "action": asked.action, "details": asked.details,
-                    "netgroups": [], "system_unit": null,
-                })
-                .to_string()
-            })
-            .collect();
-        explain(&self.bed, &lines, options)
+        explain(&self.bed, &lines(asked), options)
     }
 
     /// Asks both, and compares.
@@ -281,15 +321,7 @@ impl Host {
         let ours = self.ours(asked);
         assert_eq!(ours.len(), asked.len(), "{name}");
         let mut tally = Tally::default();
-        let depends = |ours: &Value| ours["verdict"] == "depends";
-        for ours in ours.iter().filter(|ours| depends(ours)) {
-            let what = ours["depends_on"][0].as_str().unwrap_or_default();
-            let what =
-                what.split(": ").next().unwrap_or_default().replace(&format!("/proc/{}/root", self.bed.pid1()), "");
-            *tally.depends.entry(what).or_default() += 1;
-        }
-        let (asked, ours): (Vec<Asked>, Vec<Value>) =
-            asked.iter().cloned().zip(ours).filter(|(_, ours)| !depends(ours)).unzip();
+        let (asked, ours) = tally.decided(&self.bed, asked, ours);
         let (real, asked) = (self.real(&asked), &asked);
         // An old polkitd now and then gives no answer to one of many: it is asked alone before that is believed.
         let asked_again = |asked: &Asked| {
@@ -300,15 +332,19 @@ impl Host {
             Real::Gone if ours["ends_polkitd"].is_null() => asked_again(asked),
             real => real,
         });
-        let real: Vec<Real> = real.collect();
-        for ((asked, real), ours) in asked.iter().zip(real).zip(ours) {
-            if is_same(&real, &ours) {
-                tally.same += 1;
-            } else {
-                tally.different.push(format!("{name}: {asked:?}: polkitd {real:?}, ours {ours}"));
-            }
-        }
+        tally.count(name, asked, &real.collect::<Vec<_>>(), &ours);
         tally
+    }
+}
+
+/// What a reply of polkitd means.
+pub fn real(reply: Result<polkit_dbus::Authorization, AuthorityError>) -> Real {
+    match reply {
+        Ok(answer) if answer.authorized => Real::Yes,
+        Ok(answer) if answer.challenge => Real::Challenge(answer.details.get("polkit.result").cloned()),
+        Ok(_) => Real::No,
+        Err(AuthorityError::UnknownAction) => Real::Unregistered,
+        Err(_) => Real::Gone,
     }
 }
 
@@ -324,7 +360,7 @@ pub fn is_same(real: &Real, ours: &Value) -> bool {
 }
 
 /// `explain --batch -` about the files of a bed, which it reads from outside.
-pub fn explain(bed: &LightBed, lines: &[String], options: &[&str]) -> Vec<Value> {
+pub fn explain(bed: &Bed, lines: &[String], options: &[&str]) -> Vec<Value> {
     let root = format!("/proc/{}/root", bed.pid1());
     let mut child = Command::new(program("polkit-policy-gen"))
         .args(["explain", "--batch", "-", "--root", &root])
