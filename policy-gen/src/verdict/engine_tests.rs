@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use tokio::signal::unix::{SignalKind, signal};
