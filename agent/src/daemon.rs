@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     bus_name,
-    config::{self, Config, Origin, What},
+    config::{Config, Loaded, Origin, What},
     discover::Cgroups,
     exec_socket,
     follow::{Events, Hint},
@@ -29,6 +29,7 @@ use crate::{
     process::cgroup_root,
     recorder::Recorder,
     registry::Registry,
+    reload::Reload,
     road::{self, Road},
     status::Status,
     systemd::Systemd,
@@ -92,7 +93,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         registry: Registry::new(Arc::clone(&road), cgroups, events),
         systemd: Systemd::new(),
         connection,
-        origin,
+        reload: Reload::new(origin),
         is_root,
         config: config_sender,
         polkitd: polkitd_sender,
@@ -120,7 +121,8 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
                 Hint::Rescan => agent.registry.scan_soon(),
             },
             Some((held, asker)) = asked.recv() => agent.registry.add_exec(held, asker),
-            _ = reload.recv() => agent.reload(),
+            _ = reload.recv() => agent.reload.begin(),
+            loaded = agent.reload.next() => agent.take(loaded),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -175,7 +177,7 @@ struct Running {
     registry: Registry,
     systemd: Systemd,
     connection: Connection,
-    origin: Origin,
+    reload: Reload,
     is_root: bool,
     config: watch::Sender<Arc<Config>>,
     polkitd: watch::Sender<Option<road::Polkitd>>,
@@ -305,8 +307,7 @@ impl Running {
     }
 
     /// All of the new configuration, or all of the old one.
-    fn reload(&mut self) {
-        let loaded = config::load(&self.origin);
+    fn take(&mut self, loaded: Loaded) {
         for line in loaded.report.lines() {
             log::warning(&line);
         }

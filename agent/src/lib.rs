@@ -37,12 +37,14 @@ pub mod recorder;
 pub mod config;
 pub mod ledger;
 pub mod notes;
+pub mod reload;
 
 pub mod hook_wire;
 
 pub mod waiting;
 
 pub mod authenticate;
+pub mod deadline;
 
 pub mod road;
 

@@ -21,6 +21,8 @@ use crate::{
 
 /// The longest text of `/proc` that is read: a `status` or `cgroup` has a few kilobytes.
 const LONGEST: u64 = 64 * 1024;
+/// What holds most of them whole: a file of `/proc` tells no size, and is made up anew for each piece that is read.
+const USUAL: usize = 4096;
 /// What is kept of a command line, in bytes.
 const COMMAND_LINE: u64 = 1024;
 
@@ -149,7 +151,7 @@ fn open(folder: &OwnedFd, name: &str) -> io::Result<File> {
 }
 
 fn read(folder: &OwnedFd, name: &str) -> io::Result<String> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(USUAL);
     open(folder, name)?.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

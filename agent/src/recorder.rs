@@ -3,12 +3,13 @@
 
 use std::{
     io,
-    os::unix::net::UnixDatagram as StdDatagram,
+    os::{fd::AsFd, unix::net::UnixDatagram as StdDatagram},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::net::UnixDatagram;
 
 use crate::{
@@ -24,6 +25,8 @@ pub const JOURNAL: &str = "/run/systemd/journal/socket";
 pub const MESSAGE_ID: &str = "062650a6bb21482cb26e15a767235462";
 /// How long a full journal is waited for.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// PIPE_BUF: what a pipe that can be written to takes at once.
+const ATOMIC: usize = 4096;
 
 /// Where records go.
 #[derive(Debug)]
@@ -160,12 +163,22 @@ impl Recorder {
             }
             Sink::Stderr => {
                 let line = format!("polkit-service-agent: {entry}\n");
+                if line.len() <= ATOMIC && takes(io::stderr()) {
+                    return io::Write::write_all(&mut io::stderr(), line.as_bytes());
+                }
                 let written =
                     tokio::task::spawn_blocking(move || io::Write::write_all(&mut io::stderr(), line.as_bytes()));
                 tokio::time::timeout(DEADLINE, written).await??
             }
         }
     }
+}
+
+/// Whether a short write to it would not be waited for.
+fn takes(file: impl AsFd) -> bool {
+    let mut fds = [PollFd::new(&file, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds.iter().all(|fd| fd.revents() == PollFlags::OUT)
 }
 
 /// Connected, so that a full queue is waited for and not spun upon. A socket for each entry costs some microseconds and

@@ -1,7 +1,6 @@
 //! The one road from a challenge to its answer. Everything else is a stage of it, or calls it.
 
 use std::{
-    future::Future,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     authenticate::authenticate,
     config::Config,
+    deadline::Limits,
     decision::{Reason, Verdict, answering_identity},
     facts::ApproverUid,
     gather::{Described, Gathered, Offered, gather},
@@ -88,12 +88,15 @@ impl Road {
     ) -> (Reply, Option<Ending>) {
         let arrived = Instant::now();
         let config = Arc::clone(&self.config.borrow());
-        let mut limits = Limits { deadline: arrived + config.answer_within, cancelled: question.cancelled.clone() };
+        let mut limits = Limits::new(arrived + config.answer_within, question.cancelled.clone());
 
         let about = self.about(&question, &sender, &challenge);
         let mut read = limits.keep(self.read(&question, &about, &challenge, &config)).await.and_then(|read| read);
         let verdict = match (&mut read, &about) {
-            (Ok(gathered), Ok(held)) => limits.keep(self.decide(&config, gathered, held, &question)).await,
+            (Ok(gathered), Ok(held)) => {
+                let most = limits.room();
+                limits.keep(self.decide(&config, gathered, held, &question, most)).await
+            }
             (Err(reason), _) => Err(*reason),
             (_, Err(reason)) => Err(*reason),
         };
@@ -185,8 +188,16 @@ impl Road {
         gathering.await.map_err(|_| Reason::Unreadable)?
     }
 
-    /// The verdict. A rule that asks lets the question wait for a person, and the challenge with it if the rule says so.
-    async fn decide(&self, config: &Arc<Config>, gathered: &mut Gathered, held: &Held, question: &Question) -> Verdict {
+    /// The verdict. A rule that asks lets the question wait for a person, and the challenge with it if the rule says so, for
+    /// `most` at most: what nobody answers is still that rule's refusal, and not the deadline's.
+    async fn decide(
+        &self,
+        config: &Arc<Config>,
+        gathered: &mut Gathered,
+        held: &Held,
+        question: &Question,
+        most: Duration,
+    ) -> Verdict {
         let session = question.stands_for.session();
         let verdict = self.ledger.decide(config, &mut gathered.facts, session, Instant::now());
         if verdict.answer() != Answer::Ask {
@@ -198,7 +209,7 @@ impl Road {
         let rule = config.rules.iter().find(|rule| Some(rule.id.as_str()) == verdict.rule());
         let (Some(length), Some(_held)) = (rule.and_then(|rule| rule.hold), self.ledger.hold()) else { return verdict };
         // It ends with an error: whoever answers takes the question away.
-        let _ = tokio::time::timeout(length, answered.changed()).await;
+        let _ = tokio::time::timeout(length.min(most), answered.changed()).await;
         self.ledger.decide(config, &mut gathered.facts, session, Instant::now())
     }
 
@@ -260,40 +271,5 @@ fn reply(verdict: &Verdict, outcome: &Outcome) -> Reply {
         (Answer::Allow | Answer::Authenticate, Outcome::Sent) => Reply::Done,
         (_, Outcome::Cancelled) | (Answer::Dismiss | Answer::Ask, _) => Reply::Dismissed,
         (Answer::Allow | Answer::Deny | Answer::Authenticate, _) => Reply::Refused,
-    }
-}
-
-/// The agent's own deadline, and polkitd's taking back: polkitd sets no limit, and libvirt gives up after 30 s without a
-/// word to anybody.
-struct Limits {
-    deadline: Instant,
-    cancelled: watch::Receiver<bool>,
-}
-
-impl Limits {
-    async fn keep<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Reason> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        tokio::select! {
-            biased;
-            () = cancellation(&mut self.cancelled) => Err(Reason::Cancelled),
-            () = tokio::time::sleep(left.max(Duration::from_millis(1))) => Err(Reason::Deadline),
-            done = work => Ok(done),
-        }
-    }
-}
-
-async fn cancellation(cancelled: &mut watch::Receiver<bool>) {
-    if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
-        // Whoever could cancel is gone with the connection, and so is the question.
-        std::future::pending::<()>().await;
-    }
-}
-
-impl Outcome {
-    fn of_limit(reason: Reason) -> Self {
-        match reason {
-            Reason::Cancelled => Self::Cancelled,
-            _ => Self::Deadline,
-        }
     }
 }

@@ -16,6 +16,7 @@ use polkit_tests::{Bed, FullBed, Root};
 on_each_suite_with_rules! {
     a_user_database_that_hangs_does_not_keep_the_hook_waiting
     challenges_that_hang_leave_the_hook_its_threads
+    a_reload_that_hangs_keeps_nobody_waiting
     a_user_database_that_hangs_ends_in_a_refusal_for_the_deadline
     a_configuration_swapped_for_a_link_to_a_user_s_file_is_never_in_force
 }
@@ -91,6 +92,21 @@ fn challenges_that_hang_leave_the_hook_its_threads(root: &Root) {
     let all = format!("for times in $(seq 40); do {ask} & done; wait");
     let _asking = bed.spawn_as("root", ["sh", "-c", &all]);
     std::thread::sleep(Duration::from_secs(2));
+    assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", agent::journal(&bed));
+}
+
+/// The names in a configuration are looked up when it is read.
+fn a_reload_that_hangs_keeps_nobody_waiting(root: &Root) {
+    let bed = hook_bed(root, "");
+    bed.write("/run/nss-hangs", 0o644, "");
+    let reload = ["systemctl", "kill", "--kill-whom=main", "--signal=HUP", "polkit-service-agent"];
+    let _ = bed.exec(reload).success();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", agent::journal(&bed));
+    let _ = bed.exec(reload).success();
+    let own = || bed.journal(["--unit=polkit-service-agent", "--output=cat"]);
+    until(|| own().contains("is still being read"));
+    assert!(!own().contains("the new configuration is in force"), "{}", own());
     assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", agent::journal(&bed));
 }
 

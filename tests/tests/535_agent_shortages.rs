@@ -1,9 +1,9 @@
-//! When something is not to be had: descriptors, or the place of an agent that another one has.
+//! When something is not to be had: descriptors, memory, or the place of an agent that another one has.
 
 #[macro_use]
 mod agent;
 
-use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, WWW_DATA, ask, light, process_in, until_served};
+use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, light, process_in, until_served};
 use agent::peer::Peer;
 use agent::until;
 use polkit_tests::polkit::Verdict;
@@ -14,6 +14,7 @@ use zbus::Variant;
 on_each_suite_with_rules! {
     a_process_with_another_agent_is_said_and_served_once_that_one_is_gone
     an_agent_without_descriptors_refuses_and_goes_on_when_it_has_some
+    an_agent_without_memory_allows_nothing_that_no_rule_allows
 }
 
 /// Registers for a process of www-data, and does not answer.
@@ -56,15 +57,58 @@ fn an_agent_without_descriptors_refuses_and_goes_on_when_it_has_some(root: &Root
         let _ = bed.exec(["prlimit", "--pid", &own, &format!("--nofile={least}:1024")]).success();
     };
     limit(3);
+    // Some looks at everything find nobody.
+    std::thread::sleep(std::time::Duration::from_millis(500));
     assert_eq!(ask(&bed, asker.pid(), MANAGE), Verdict::No, "{}", agent.said());
     let refused = agent.decision(MANAGE);
     assert_eq!(refused.get("VERDICT"), "deny", "{refused:?}");
     let late = process_in(&bed, "www-data", POOL_CGROUP);
-    // Two scans see it, and cannot hold it.
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    // Ten looks at everything do not see it.
+    std::thread::sleep(std::time::Duration::from_secs(1));
     assert_eq!(ask(&bed, late.pid(), MANAGE), Verdict::NobodyToAsk, "{}", agent.said());
     limit(1024);
     until(|| ask(&bed, asker.pid(), MANAGE) == Verdict::Yes);
     until(|| ask(&bed, late.pid(), MANAGE) == Verdict::Yes);
     assert!(!agent.has_ended());
+}
+
+/// It may end of it: the service manager starts it again.
+fn an_agent_without_memory_allows_nothing_that_no_rule_allows(root: &Root) {
+    let bed = light(root);
+    let process = process_in(&bed, "www-data", POOL_CGROUP);
+    let mut agent = Agent::start(&bed, POOL);
+    until_served(&bed, process.pid());
+    let (mut yes, mut decided, mut ended, mut others) = (0, 0, 0, 0);
+    for _ in 0..5 {
+        // Less than it has: not one page more is to be had.
+        let own = agent.pid().to_string();
+        let _ = bed.exec(["prlimit", "--pid", &own, "--as=1048576", "--data=1048576"]).success();
+        std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..20)
+                .map(|number| if number % 2 == 0 { MANAGE } else { PROBE })
+                .map(|action| (action, scope.spawn(|| ask(&bed, process.pid(), action))))
+                .collect();
+            for (action, asked) in asked {
+                match (action, asked.join().expect("an answer")) {
+                    (MANAGE, Verdict::Yes) => yes += 1,
+                    (_, Verdict::Yes) => others += 1,
+                    _ => {}
+                }
+            }
+        });
+        decided += agent.decisions(MANAGE).iter().filter(|decision| decision.get("VERDICT") == "allow").count();
+        if agent.has_ended() {
+            ended += 1;
+        } else {
+            let _ = bed.exec(["kill", "-KILL", &own]).success();
+        }
+        agent = Agent::start(&bed, POOL);
+        until(|| ask(&bed, process.pid(), MANAGE) == Verdict::Yes);
+    }
+    eprintln!(
+        "{}: of 50 questions that are allowed {yes} were, {decided} times on record; it ended {ended} times",
+        root.suite()
+    );
+    assert_eq!(others, 0, "what no rule allows");
+    assert!(yes <= decided, "each yes is on record: {yes} of {decided}");
 }

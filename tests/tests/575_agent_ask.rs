@@ -1,14 +1,13 @@
-//! Rules that ask a person, and the bus interface by which one answers.
+//! Rules that ask a person: what waits, and what an approval is for.
 
 #[macro_use]
 mod agent;
 
-use std::time::Duration;
-
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, builder, light, process_in, until_served};
+use agent::asking::{asking, bed, pending, run, served, the_one};
+use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL_CGROUP, ask, builder, light, until_served};
 use agent::{AGENT_RULE, until};
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, LightBed, Output, Process, Root, libvirt_probe};
+use polkit_tests::{Process, Root, libvirt_probe};
 use serde_json::Value;
 
 on_each_suite_with_rules! {
@@ -18,61 +17,10 @@ on_each_suite_with_rules! {
     an_approval_for_a_time_ends_with_it_and_with_a_reload
     nobody_approves_his_own_question
     another_program_of_the_unit_is_another_question
-    a_held_challenge_is_allowed_when_it_is_approved
-    four_challenges_are_held_and_the_fifth_is_refused_at_once
-    a_held_challenge_that_is_taken_back_ends
     an_approval_can_be_taken_back
     a_full_queue_still_knows_what_waits_in_it
-    the_installed_group_is_the_one_that_the_bus_knows
-    only_root_and_approvers_call_and_hear
-    the_interface_can_be_looked_at
     one_user_does_not_push_out_the_questions_of_another
-    what_a_subject_writes_does_not_reach_a_terminal
     two_hundred_questions_keep_libvirtd_from_nobody
-}
-
-const NAME: &str = "io.github.polkit_service_agent.Agent1";
-const PATH: &str = "/io/github/polkit_service_agent/Agent1";
-
-fn asking(keys: &str) -> String {
-    format!("{}{keys}\n", POOL.replace("\"allow\"", "\"ask\""))
-}
-
-/// A bed with the group of approvers, in which are `games` and `www-data`, whom the questions are about.
-fn bed(root: &Root) -> LightBed {
-    let bed = light(root);
-    let _ = bed.exec(["groupadd", "--system", "polkit-approvers"]).success();
-    for user in ["games", "www-data"] {
-        let _ = bed.exec(["usermod", "-a", "-G", "polkit-approvers", user]).success();
-    }
-    // The bus looks a group up when it reads its policy.
-    let bus =
-        ["busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig"];
-    let _ = bed.exec(bus).success();
-    bed
-}
-
-fn run(bed: &Bed, user: &str, arguments: &[&str]) -> Output {
-    bed.exec_as(user, ["polkit-service-agent"].iter().chain(arguments))
-}
-
-fn pending(bed: &Bed) -> Vec<Value> {
-    let output = run(bed, "root", &["pending", "--json"]).success();
-    serde_json::from_str(output.text()).expect("a list")
-}
-
-/// The id of the one question that waits.
-fn the_one(bed: &Bed) -> String {
-    let pending = pending(bed);
-    assert_eq!(pending.len(), 1, "{pending:?}");
-    pending[0]["id"].as_str().expect("an id").to_owned()
-}
-
-fn served(bed: &LightBed, config: &str) -> (Agent, Process) {
-    let process = process_in(bed, "www-data", POOL_CGROUP);
-    let agent = Agent::start(bed, config);
-    until_served(bed, process.pid());
-    (agent, process)
 }
 
 fn a_question_is_refused_at_once_and_waits(root: &Root) {
@@ -169,56 +117,6 @@ fn another_program_of_the_unit_is_another_question(root: &Root) {
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes);
 }
 
-fn a_held_challenge_is_allowed_when_it_is_approved(root: &Root) {
-    let bed = bed(root);
-    let (agent, process) = served(&bed, &asking("hold = \"15s\""));
-    std::thread::scope(|scope| {
-        let asked = scope.spawn(|| ask(&bed, process.pid(), MANAGE));
-        until(|| pending(&bed).len() == 1);
-        let _ = run(&bed, "games", &["approve", &the_one(&bed)]).success();
-        assert_eq!(asked.join().unwrap(), Verdict::Yes);
-    });
-    assert_eq!(agent.decision(MANAGE).verdict(), ("allow", "pool", "approved"));
-    std::thread::scope(|scope| {
-        let asked = scope.spawn(|| ask(&bed, process.pid(), MANAGE));
-        until(|| pending(&bed).len() == 1);
-        let _ = run(&bed, "games", &["deny", &the_one(&bed)]).success();
-        assert_eq!(asked.join().unwrap(), Verdict::Dismissed);
-    });
-}
-
-fn four_challenges_are_held_and_the_fifth_is_refused_at_once(root: &Root) {
-    let bed = bed(root);
-    let (agent, process) = served(&bed, &asking("hold = \"15s\""));
-    std::thread::scope(|scope| {
-        let held: Vec<_> = (0..4).map(|_| scope.spawn(|| ask(&bed, process.pid(), MANAGE))).collect();
-        until(|| pending(&bed).first().is_some_and(|question| question["times"] == 4));
-        assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
-        assert_eq!(agent.decisions(MANAGE).len(), 1, "the four still wait");
-        let _ = run(&bed, "games", &["approve", &the_one(&bed), "--for", "10m"]).success();
-        for one in held {
-            assert_eq!(one.join().unwrap(), Verdict::Yes);
-        }
-    });
-}
-
-fn a_held_challenge_that_is_taken_back_ends(root: &Root) {
-    let bed = bed(root);
-    let (agent, process) = served(&bed, &asking("hold = \"15s\""));
-    let start = bed.start_time(process.pid()).expect("it lives");
-    let subject = format!("{},{start},{}", process.pid(), agent::by_hand::WWW_DATA);
-    let client = ["pkcheck", "--allow-user-interaction", "--action-id", MANAGE, "--process", &subject];
-    let client = bed.spawn_as("root", client);
-    until(|| pending(&bed).len() == 1);
-    assert!(agent.decisions(MANAGE).is_empty(), "it is not decided yet");
-    client.kill();
-    assert_eq!(agent.outcome(MANAGE).get("OUTCOME"), "cancelled");
-    assert_ne!(agent.decision(MANAGE).get("VERDICT"), "allow");
-    // What is approved now is for the next time.
-    let _ = run(&bed, "games", &["approve", &the_one(&bed)]).success();
-    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
-}
-
 fn an_approval_can_be_taken_back(root: &Root) {
     let bed = bed(root);
     let (agent, process) = served(&bed, &asking(""));
@@ -260,59 +158,6 @@ fn a_full_queue_still_knows_what_waits_in_it(root: &Root) {
     assert!(pending(&bed).iter().any(|question| question["times"] == 2), "it is one with the first");
 }
 
-/// As a package does it, and with no group made by hand.
-fn the_installed_group_is_the_one_that_the_bus_knows(root: &Root) {
-    let bed = light(root);
-    let (_agent, _process) = served(&bed, &asking(""));
-    assert_eq!(run(&bed, "games", &["pending"]).code(), Some(3));
-    let _ = bed.exec(["systemd-sysusers", "/usr/lib/sysusers.d/polkit-service-agent.conf"]).success();
-    let _ = bed.exec(["usermod", "-a", "-G", "polkit-approvers", "games"]).success();
-    let bus = "org.freedesktop.DBus";
-    let _ = bed.exec(["busctl", "call", bus, "/org/freedesktop/DBus", bus, "ReloadConfig"]).success();
-    let _ = run(&bed, "games", &["pending"]).success();
-    assert_eq!(run(&bed, "daemon", &["pending"]).code(), Some(3));
-}
-
-fn only_root_and_approvers_call_and_hear(root: &Root) {
-    let bed = bed(root);
-    let (_agent, process) = served(&bed, &asking(""));
-    let spawn =
-        |user: &str| bed.spawn_as(user, ["dbus-monitor", "--system", &format!("type='signal',interface='{NAME}'")]);
-    let (mut member, stranger) = (spawn("games"), spawn("daemon"));
-    // Both print a line about their own name when they listen.
-    let own = member.line();
-    assert!(own.contains("NameAcquired"), "{own}");
-    std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
-    let mut heard = String::new();
-    while !(heard.contains("member=PendingAdded") && heard.contains("member=Decision")) {
-        heard.push_str(&member.line());
-    }
-    drop(member);
-    for arguments in [&["pending"][..], &["approve", &the_one(&bed)], &["deny", &the_one(&bed)], &["status"]] {
-        let refused = run(&bed, "daemon", arguments);
-        assert_eq!(refused.code(), Some(3), "{refused}");
-    }
-    let told = run(&bed, "games", &["pending", "--json"]).success();
-    assert!(told.stdout.contains("\"command_line\":null"), "command lines are for root: {told}");
-    let _ = bed.exec(["pkill", "-TERM", "-u", "daemon", "dbus-monitor"]).success();
-    let heard = stranger.wait();
-    assert!(heard.stdout.contains("NameAcquired") && !heard.stdout.contains(NAME), "{heard}");
-}
-
-fn the_interface_can_be_looked_at(root: &Root) {
-    let bed = bed(root);
-    let _agent = Agent::start(&bed, POOL);
-    let shown = bed.exec_as("games", ["busctl", "introspect", "--no-pager", NAME, PATH]).success();
-    for member in
-        [".Approve", ".Deny", ".ListPending", ".Status", ".Registrations", ".Pending", ".Decision", ".PendingAdded"]
-    {
-        assert!(shown.stdout.lines().any(|line| line.starts_with(member)), "{member} in {shown}");
-    }
-    let version = bed.exec_as("games", ["busctl", "get-property", NAME, PATH, NAME, "Version"]).success();
-    assert!(version.text().starts_with("s \""), "{version}");
-}
-
 fn one_user_does_not_push_out_the_questions_of_another(root: &Root) {
     let bed = bed(root);
     let config = "[[serve]]\nuser = \"www-data\"\n[[serve]]\nuser = \"daemon\"\n[[rule]]\nid = \"all\"\naction = \"org.*\"\n\
@@ -336,24 +181,6 @@ fn one_user_does_not_push_out_the_questions_of_another(root: &Root) {
         daemon.check(&polkit_tests::polkit::subject(&bed, other.pid(), 1), agent::by_hand::PROBE) == Verdict::Dismissed
     });
     assert_eq!(pending(&bed).iter().filter(|question| question["user"] == "daemon").count(), 1);
-}
-
-fn what_a_subject_writes_does_not_reach_a_terminal(root: &Root) {
-    let bed = bed(root);
-    bed.write(
-        "/tmp/hostile",
-        0o755,
-        "#!/bin/sh\nexec -a \"$(printf 'a\\033[2J\\342\\200\\256b\\nc')\" sleep 1000\n"
-            .replace("#!/bin/sh", "#!/bin/bash"),
-    );
-    let process = bed.spawn_as("www-data", ["/tmp/hostile"]);
-    bed.move_to_cgroup(process.pid(), POOL_CGROUP);
-    let _agent = Agent::start(&bed, &asking(""));
-    until_served(&bed, process.pid());
-    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
-    let shown = run(&bed, "root", &["pending"]).success();
-    assert!(shown.stdout.contains("in the process's own words: a\\x1b[2J\\u{202e}b\\x0ac"), "{shown}");
-    assert!(!shown.stdout.chars().any(|c| c != '\n' && polkit_config::escape::is_hostile(c)), "{shown}");
 }
 
 const PROBE: &str = "/usr/local/bin/libvirt-probe";

@@ -1,6 +1,6 @@
 //! Whom the entries are about, at this moment.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, io, sync::Arc};
 
 use polkit_dbus::SubjectPid;
 
@@ -10,7 +10,7 @@ use crate::{
     config::{Config, Serve, What},
     discover::{pid_file, processes_of_user},
     facts::Fact,
-    process::Held,
+    process::{Held, Seen},
 };
 
 /// The processes of each entry.
@@ -19,13 +19,7 @@ pub(super) type Members = HashMap<What, Vec<SubjectPid>>;
 impl Registry {
     /// Whether an entry is about a process.
     pub(super) fn covers(&self, serve: &Serve, held: &Held) -> bool {
-        let Ok(seen) = held.look(&self.road.cgroup_root) else { return false };
-        match (&serve.what, &seen.cgroup) {
-            (What::Unit(pattern), Fact::Known(path)) => cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)),
-            (What::User(user), Fact::Known(path)) => seen.uid.get() == user.id && cgroup::owner(path).is_none(),
-            (What::User(_) | What::Unit(_), Fact::Unknown)
-            | (What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_), _) => false,
-        }
+        held.look(&self.road.cgroup_root).is_ok_and(|seen| is_about(&serve.what, &seen) == Some(true))
     }
 
     /// The processes of each unit and user that is to be served, read once for a scan.
@@ -55,7 +49,7 @@ impl Registry {
                 Ok(held) if fresh(&held.process.pid) => vec![held],
                 Ok(_) => Vec::new(),
                 Err(error) => {
-                    if error.kind() != std::io::ErrorKind::NotFound {
+                    if error.kind() != io::ErrorKind::NotFound {
                         self.said.once(&format!("{}: not served: {error}", path.display()));
                     }
                     Vec::new()
@@ -67,12 +61,16 @@ impl Registry {
     }
 
     /// A process that left its unit, or an entry that left the configuration, is not served any more. The registration of one
-    /// that ended is left to end by itself: whether polkitd lost anything by it is known then.
+    /// that ended is left to end by itself: whether polkitd lost anything by it is known then. Where there are no descriptors
+    /// nobody is found anywhere, which is no sign of having left.
     pub(super) fn give_up_strangers(&mut self, config: &Config, members: &Members) {
+        let road = Arc::clone(&self.road);
         self.entries.retain(|pid, entry| {
             let ends_by_itself = !matches!(entry.stage, Stage::Waiting(_)) && !entry.held.is_alive();
             let wanted = match &entry.what {
-                What::Unit(_) | What::User(_) => members.get(&entry.what).is_some_and(|pids| pids.contains(pid)),
+                What::Unit(_) | What::User(_) => members
+                    .get(&entry.what)
+                    .is_some_and(|pids| pids.contains(pid) || !has_left(&entry.what, &entry.held, &road.cgroup_root)),
                 What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => {
                     config.serve.iter().any(|serve| serve.what == entry.what)
                 }
@@ -82,6 +80,24 @@ impl Registry {
             }
             wanted || ends_by_itself
         });
+    }
+}
+
+/// Whether an entry is about a process that looks like this, as far as that is known.
+fn is_about(what: &What, seen: &Seen) -> Option<bool> {
+    match (what, &seen.cgroup) {
+        (What::Unit(pattern), Fact::Known(path)) => Some(cgroup::unit(path).is_some_and(|unit| pattern.covers(unit))),
+        (What::User(user), Fact::Known(path)) => Some(seen.uid.get() == user.id && cgroup::owner(path).is_none()),
+        (What::User(_) | What::Unit(_), Fact::Unknown) => None,
+        (What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_), _) => Some(false),
+    }
+}
+
+/// Whether a process is known not to be an entry's any more.
+fn has_left(what: &What, held: &Held, cgroup_root: &str) -> bool {
+    match held.look(cgroup_root) {
+        Ok(seen) => is_about(what, &seen) == Some(false),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 

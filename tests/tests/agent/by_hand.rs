@@ -68,8 +68,14 @@ pub struct Agent(Process);
 impl Agent {
     /// Starts the agent with that configuration, and waits until it is ready.
     pub fn start(bed: &Bed, config: &str) -> Self {
+        Self::start_by(bed, config, &[])
+    }
+
+    /// The same by another program, which becomes the agent: env(1), say.
+    pub fn start_by(bed: &Bed, config: &str, program: &[&str]) -> Self {
         bed.write(CONFIG_FILE, 0o644, config);
-        let mut agent = Self(bed.spawn_as("root", ["polkit-service-agent", "run"]));
+        let command = program.iter().chain(&["polkit-service-agent", "run"]);
+        let mut agent = Self(bed.spawn_as("root", command));
         until(|| {
             assert!(!agent.has_ended(), "the agent ended: {}", agent.said());
             agent.said().contains("polkit-service-agent: ready")
@@ -121,6 +127,14 @@ impl Agent {
         let decision = self.decision(action);
         until(|| record::outcome_of(&self.records(), &decision).is_some());
         record::outcome_of(&self.records(), &decision).expect("waited for").clone()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- what the agent said\n{}", self.said());
+        }
     }
 }
 

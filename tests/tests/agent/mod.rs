@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+pub mod asking;
 pub mod by_hand;
 pub mod double;
 pub mod journal;
@@ -75,6 +76,7 @@ pub fn journal(bed: &FullBed) -> String {
 }
 
 /// Waits for something to become true.
+#[track_caller]
 pub fn until(mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {

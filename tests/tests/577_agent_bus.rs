@@ -1,0 +1,92 @@
+//! The bus interface by which a person answers: who may call it, who hears it, and what it shows.
+
+#[macro_use]
+mod agent;
+
+use std::time::Duration;
+
+use agent::asking::{asking, bed, run, served, the_one};
+use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, light, until_served};
+use polkit_tests::Root;
+use polkit_tests::polkit::Verdict;
+
+const NAME: &str = "io.github.polkit_service_agent.Agent1";
+const PATH: &str = "/io/github/polkit_service_agent/Agent1";
+
+on_each_suite_with_rules! {
+    the_installed_group_is_the_one_that_the_bus_knows
+    only_root_and_approvers_call_and_hear
+    the_interface_can_be_looked_at
+    what_a_subject_writes_does_not_reach_a_terminal
+}
+
+/// As a package does it, and with no group made by hand.
+fn the_installed_group_is_the_one_that_the_bus_knows(root: &Root) {
+    let bed = light(root);
+    let (_agent, _process) = served(&bed, &asking(""));
+    assert_eq!(run(&bed, "games", &["pending"]).code(), Some(3));
+    let _ = bed.exec(["systemd-sysusers", "/usr/lib/sysusers.d/polkit-service-agent.conf"]).success();
+    let _ = bed.exec(["usermod", "-a", "-G", "polkit-approvers", "games"]).success();
+    let bus = "org.freedesktop.DBus";
+    let _ = bed.exec(["busctl", "call", bus, "/org/freedesktop/DBus", bus, "ReloadConfig"]).success();
+    let _ = run(&bed, "games", &["pending"]).success();
+    assert_eq!(run(&bed, "daemon", &["pending"]).code(), Some(3));
+}
+
+fn only_root_and_approvers_call_and_hear(root: &Root) {
+    let bed = bed(root);
+    let (_agent, process) = served(&bed, &asking(""));
+    let spawn =
+        |user: &str| bed.spawn_as(user, ["dbus-monitor", "--system", &format!("type='signal',interface='{NAME}'")]);
+    let (mut member, stranger) = (spawn("games"), spawn("daemon"));
+    // Both print a line about their own name when they listen.
+    let own = member.line();
+    assert!(own.contains("NameAcquired"), "{own}");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let mut heard = String::new();
+    while !(heard.contains("member=PendingAdded") && heard.contains("member=Decision")) {
+        heard.push_str(&member.line());
+    }
+    drop(member);
+    for arguments in [&["pending"][..], &["approve", &the_one(&bed)], &["deny", &the_one(&bed)], &["status"]] {
+        let refused = run(&bed, "daemon", arguments);
+        assert_eq!(refused.code(), Some(3), "{refused}");
+    }
+    let told = run(&bed, "games", &["pending", "--json"]).success();
+    assert!(told.stdout.contains("\"command_line\":null"), "command lines are for root: {told}");
+    let _ = bed.exec(["pkill", "-TERM", "-u", "daemon", "dbus-monitor"]).success();
+    let heard = stranger.wait();
+    assert!(heard.stdout.contains("NameAcquired") && !heard.stdout.contains(NAME), "{heard}");
+}
+
+fn the_interface_can_be_looked_at(root: &Root) {
+    let bed = bed(root);
+    let _agent = Agent::start(&bed, POOL);
+    let shown = bed.exec_as("games", ["busctl", "introspect", "--no-pager", NAME, PATH]).success();
+    for member in
+        [".Approve", ".Deny", ".ListPending", ".Status", ".Registrations", ".Pending", ".Decision", ".PendingAdded"]
+    {
+        assert!(shown.stdout.lines().any(|line| line.starts_with(member)), "{member} in {shown}");
+    }
+    let version = bed.exec_as("games", ["busctl", "get-property", NAME, PATH, NAME, "Version"]).success();
+    assert!(version.text().starts_with("s \""), "{version}");
+}
+
+fn what_a_subject_writes_does_not_reach_a_terminal(root: &Root) {
+    let bed = bed(root);
+    bed.write(
+        "/tmp/hostile",
+        0o755,
+        "#!/bin/sh\nexec -a \"$(printf 'a\\033[2J\\342\\200\\256b\\nc')\" sleep 1000\n"
+            .replace("#!/bin/sh", "#!/bin/bash"),
+    );
+    let process = bed.spawn_as("www-data", ["/tmp/hostile"]);
+    bed.move_to_cgroup(process.pid(), POOL_CGROUP);
+    let _agent = Agent::start(&bed, &asking(""));
+    until_served(&bed, process.pid());
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
+    let shown = run(&bed, "root", &["pending"]).success();
+    assert!(shown.stdout.contains("in the process's own words: a\\x1b[2J\\u{202e}b\\x0ac"), "{shown}");
+    assert!(!shown.stdout.chars().any(|c| c != '\n' && polkit_config::escape::is_hostile(c)), "{shown}");
+}
