@@ -145,10 +145,10 @@ fn numbers(process: &mut Process) -> Vec<f64> {
     numbers.collect()
 }
 
-/// The time that all threads of a process have run (the first field of schedstat, in nanoseconds).
+/// The time that a process has run, with its threads that have ended: fields 14 and 15 of `/proc/PID/stat`, in ticks.
 fn cpu_time(bed: &Bed, pid: u32) -> Duration {
-    let script = format!("cat /proc/{pid}/task/*/schedstat");
-    let output = bed.exec(["sh", "-c", &script]).success();
-    let nanoseconds = output.stdout.lines().filter_map(|line| line.split(' ').next()?.parse::<u64>().ok());
-    Duration::from_nanos(nanoseconds.sum())
+    let stat = bed.exec(["cat", &format!("/proc/{pid}/stat")]).success();
+    let (_, fields) = stat.text().rsplit_once(')').expect("a name in parentheses");
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("ticks")).sum();
+    Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
