@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use polkit_tests::{Root, Suite, on_each_suite, require};
 use verdicts::rules::{self, ACTIONS};
-use verdicts::{Host, Random, Real, Tally, number, policy};
+use verdicts::{Host, Random, Real, Tally, details, ids, number, policy};
 
 on_each_suite! {
     random_policies_are_decided_alike
@@ -20,11 +20,6 @@ on_each_suite! {
 
 fn random(root: &Root) -> Random {
     Random::new(number("POLKIT_TESTS_SEED", 1) ^ u64::from(root.suite().polkit()))
-}
-
-fn details() -> Vec<BTreeMap<String, String>> {
-    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    vec![BTreeMap::new(), BTreeMap::from([pair("unit", "nginx.service"), pair("verb", "restart"), pair("ünï", "✓ 🦀")])]
 }
 
 fn actions(random: &mut Random) -> Vec<u8> {
@@ -126,20 +121,6 @@ fn the_files_of_a_corpus_are_decided_alike(root: &Root) {
         tally.add(host.compare(&names.join(" + "), &host.questions(&named, &details())));
     }
     tally.settle(root, "the corpus");
-}
-
-/// What looks like an action's id in a file.
-fn ids(bytes: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_'));
-    let fits = |word: &&str| {
-        word.matches('.').count() >= 2
-            && word.split('.').all(|part| !part.is_empty())
-            && word.starts_with(|first: char| first.is_ascii_lowercase())
-            && !word.contains("subject.")
-            && !word.contains("polkit.")
-    };
-    words.filter(fits).map(str::to_owned).collect()
 }
 
 #[test]

@@ -130,6 +130,26 @@ pub fn lines(asked: &[Asked]) -> Vec<String> {
     asked.iter().map(line).collect()
 }
 
+/// No details, and some.
+pub fn details() -> Vec<BTreeMap<String, String>> {
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    vec![BTreeMap::new(), BTreeMap::from([pair("unit", "nginx.service"), pair("verb", "restart"), pair("ünï", "✓ 🦀")])]
+}
+
+/// What looks like an action's id in a file.
+pub fn ids(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_'));
+    let fits = |word: &&str| {
+        word.matches('.').count() >= 2
+            && word.split('.').all(|part| !part.is_empty())
+            && word.starts_with(|first: char| first.is_ascii_lowercase())
+            && !word.contains("subject.")
+            && !word.contains("polkit.")
+    };
+    words.filter(fits).map(str::to_owned).collect()
+}
+
 /// A number from the environment.
 pub fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
