@@ -115,12 +115,16 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__check)
-            opts="-h --code --target --root --strict --json --help"
+            opts="-h --kind --code --target --root --strict --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --kind)
+                    COMPREPLY=($(compgen -W "rules pkla policy" -- "${cur}"))
+                    return 0
+                    ;;
                 --code)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

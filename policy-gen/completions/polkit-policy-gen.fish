@@ -102,12 +102,15 @@ complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand expl
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand convert" -l root -d 'Read the tree below DIR instead of the host\'s' -r -F
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand convert" -s o -l output -d 'The file to be made; without it, or as `-`, standard output' -r -F
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand convert" -s h -l help -d 'Print help'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l kind -d 'What the files are that are named, whatever their names; without it, standard input is what it looks like' -r -f -a "rules\t'Rules in JavaScript'
+pkla\t'A local authority file'
+policy\t'A policy file of polkit-policy-gen'"
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l code -d 'Say what a code means' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l target -d 'For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR' -r
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l root -d 'Look through the tree below DIR instead of the host' -r -F
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l strict -d 'Fail on warnings, too'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -l json -d 'Print one JSON object'
-complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -s h -l help -d 'Print help'
+complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain convert check help" -f -a "generate" -d 'Write the files that a policy becomes, without installing them'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain convert check help" -f -a "libvirt" -d 'Write a policy file for libvirt: who may look, manage, or have a role over some domains'
 complete -c polkit-policy-gen -n "__fish_polkit_policy_gen_using_subcommand help; and not __fish_seen_subcommand_from generate libvirt install diff remove actions explain convert check help" -f -a "install" -d 'Install a policy, and let the running polkitd confirm it'

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::emit::Format;
+use crate::lint::Kind;
 use crate::policy::{Mode, RoleKind};
 use crate::target::Spelling;
 use crate::verdict::Session;
@@ -38,6 +39,7 @@ const CHECK_HELP: &str = "\
 Examples:
   polkit-policy-gen check                        all that this host's polkit reads
   polkit-policy-gen check rules.d/ --target polkit:126 --strict
+  polkit-policy-gen generate policy.toml | polkit-policy-gen check - --kind rules
   polkit-policy-gen check --code PG012
 
 Exit codes:
@@ -331,9 +333,12 @@ fn detail(text: &str) -> Result<(String, String), String> {
 /// `check`
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Files, or directories with *.rules, *.pkla and policy *.toml; without any, all that polkit reads
+    /// Files, or directories with *.rules, *.pkla and policy *.toml; without any, all that polkit reads; `-` is standard input
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// What the files are that are named, whatever their names; without it, standard input is what it looks like
+    #[arg(long, value_name = "KIND", requires = "paths")]
+    pub kind: Option<Kind>,
     /// Say what a code means
     #[arg(long, value_name = "PG…", conflicts_with_all = ["paths", "target", "root", "json"])]
     pub code: Option<String>,

@@ -48,9 +48,48 @@ impl Finding {
     }
 }
 
+/// What a file is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Rules in JavaScript.
+    Rules,
+    /// A local authority file.
+    Pkla,
+    /// A policy file of polkit-policy-gen.
+    Policy,
+}
+
+impl Kind {
+    /// By the name, as polkit does.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name.rsplit_once('.')?.1 {
+            "rules" => Some(Self::Rules),
+            "pkla" => Some(Self::Pkla),
+            "toml" => Some(Self::Policy),
+            _ => None,
+        }
+    }
+
+    /// By the first line that says something: `[[grant]]` is of a policy, `[anything]` of a pkla file, but for the one table of
+    /// a policy.
+    #[must_use]
+    pub fn of_content(text: &str) -> Self {
+        let says = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        let first = text.trim_start_matches('\u{feff}').lines().map(str::trim).find(says).unwrap_or_default();
+        match first.strip_prefix('[') {
+            Some(rest) if rest.starts_with('[') || rest.starts_with("libvirt]") => Self::Policy,
+            Some(_) => Self::Pkla,
+            None => Self::Rules,
+        }
+    }
+}
+
 /// A file to be looked at.
 #[derive(Clone, Debug)]
 pub struct File {
+    /// What it is; nothing that is looked at, where that is not known.
+    pub kind: Option<Kind>,
     /// Its text, with what is not UTF-8 replaced.
     pub source: Source,
     /// Its bytes.
@@ -61,19 +100,20 @@ impl File {
     /// The file of this name and content.
     #[must_use]
     pub fn new(name: &str, bytes: Vec<u8>) -> Self {
-        Self { source: Source::new(name, String::from_utf8_lossy(&bytes).into_owned()), bytes }
+        let kind = Kind::of_name(name);
+        Self { kind, source: Source::new(name, String::from_utf8_lossy(&bytes).into_owned()), bytes }
     }
 
-    /// Whether polkit would take it for rules.
+    /// Whether it is rules.
     #[must_use]
     pub fn is_rules(&self) -> bool {
-        self.source.name().ends_with(".rules")
+        self.kind == Some(Kind::Rules)
     }
 
-    /// Whether it is named as a pkla file.
+    /// Whether it is a pkla file.
     #[must_use]
     pub fn is_pkla(&self) -> bool {
-        self.source.name().ends_with(".pkla")
+        self.kind == Some(Kind::Pkla)
     }
 }
 

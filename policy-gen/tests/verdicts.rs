@@ -306,6 +306,49 @@ fn check_reads_policy_files_and_explains_its_codes() {
     assert_eq!(run(&["--code", "PG999"]).status.code(), Some(2));
 }
 
+/// `check -` for a file on standard input: the exit code, and what is found with the file's name and line.
+fn checked_from_standard_input(text: &str, words: &[&str]) -> (Option<i32>, Vec<String>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+    command.args(["check", "--json", "--target", "polkit:126", "-"]).args(words);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let shown =
+        |finding: &Value| format!("{} {}:{}", text_of(finding, "code"), text_of(finding, "file"), finding["line"]);
+    (output.status.code(), value["findings"].as_array().unwrap().iter().map(shown).collect())
+}
+
+fn text_of<'a>(finding: &'a Value, key: &str) -> &'a str {
+    text(&finding[key])
+}
+
+#[test]
+fn check_reads_standard_input() {
+    let found = |text: &str, words: &[&str]| checked_from_standard_input(text, words);
+    let one = |what: &str| (Some(1), vec![what.to_owned()]);
+    assert_eq!(found("// a rule\nlet a = 1;\n", &[]), one("PG001 <stdin>:2"));
+    assert_eq!(found("polkit.addRule(function () { return null; });", &[]), (Some(0), vec![]));
+    let entry = "# an entry\n\n[x]\nIdentity=unix-user:bob\nAction=org.example.run\nResultAny=yes \n";
+    assert_eq!(found(entry, &[]).1, ["PG031 <stdin>:6"]);
+    assert_eq!(found("[[grant]]\nresult = \"sure\"\n", &[]).1[0], "PG050 <stdin>:1");
+    assert_eq!(found("[libvirt]\nmode = \"all\"\n", &[]).1[0], "PG050 <stdin>:2");
+    // What it looks like is only a guess.
+    assert_eq!(found("[x].concat();\n", &["--kind", "rules"]), one("PG002 <stdin>:null"));
+    assert_eq!(found("", &["--kind", "pkla"]), (Some(0), vec![]));
+    // Files beside it, whatever their names.
+    let tree = Tree::new();
+    tree.write("x.rules.in", "let b = 1;\n");
+    let other = tree.0.path().join("x.rules.in").display().to_string();
+    let (code, both) = found("let a = 1;\n", &[&other, "--kind", "rules"]);
+    assert_eq!((code, &*both[0]), (Some(1), "PG001 <stdin>:1"));
+    assert!(both.len() == 2 && both[1].ends_with("x.rules.in:1"), "{both:?}");
+    assert_eq!(found("let a = 1;\n", &[&other]).1, ["PG001 <stdin>:1"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+    let twice = command.args(["check", "-", "-"]).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(twice.status.code(), Some(2), "{twice:?}");
+}
+
 #[test]
 fn the_manual_page_has_every_code_and_every_option() {
     let page = include_str!("../man/polkit-policy-gen-verdicts.7");

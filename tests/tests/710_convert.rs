@@ -1,7 +1,8 @@
 //! `convert`: a tree of pkla files and the rules file made of it decide alike, by the programs that decide.
 //!
 //! `POLKIT_TESTS_ROUNDS=N`, `POLKIT_TESTS_SEED=N` and `POLKIT_TESTS_CORPUS=DIR` as for the tests of verdicts; 500 rounds are 10,000
-//! trees.
+//! trees. `POLKIT_TESTS_ASKED=N` has pkla-check-authorization asked no more than N questions a tree, which are chosen by chance:
+//! each is a process.
 
 #[allow(dead_code, reason = "each test program uses a part of this")]
 mod verdicts;
@@ -67,7 +68,11 @@ fn compare_with_the_helper(host: &Host, random: &mut Random, files: &Files, acti
     let mut placed = files.clone();
     placed.push(registered(random, actions));
     host.lay(&placed);
-    let asked = ask(host, actions);
+    let mut asked = ask(host, actions);
+    let most = usize::try_from(number("POLKIT_TESTS_ASKED", u64::MAX)).unwrap();
+    while asked.len() > most {
+        asked.swap_remove(random.below(asked.len()));
+    }
     let said = host.helper(&asked);
     let made = converted(host);
     let mut alone = vec![registered(random, actions)];

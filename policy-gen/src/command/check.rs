@@ -1,6 +1,6 @@
 //! `check`
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use polkit_config::names::Names;
@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use super::{say, say_aside};
 use crate::cli::Check;
 use crate::failure::Failure;
-use crate::lint::{self, File, Finding, codes};
+use crate::lint::{self, File, Finding, Kind, codes};
 use crate::policy;
 use crate::target::{self, Spelling, Target};
 use crate::tree::Tree;
 use crate::verdict::files;
 
+/// The name of what is read there.
+const STANDARD_INPUT: &str = "<stdin>";
 /// Something is wrong.
 const WRONG: u8 = 1;
 
@@ -42,7 +44,7 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         installed(options.root.as_deref(), target, &mut files, &mut findings)?;
     } else {
         for path in &options.paths {
-            gather(path, &mut files)?;
+            gather(path, options.kind, &mut files)?;
         }
         files.sort_by_cached_key(key);
     }
@@ -60,7 +62,7 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
             all.push(object(finding, &file.source));
         }
     }
-    for file in files.iter().filter(|file| file.source.name().ends_with(".toml")) {
+    for file in files.iter().filter(|file| file.kind == Some(Kind::Policy)) {
         policy_file(&file.source, &mut report, &mut all);
     }
     if options.json {
@@ -92,10 +94,29 @@ fn read(path: &Path) -> Result<File, Failure> {
     Ok(File::new(&path.display().to_string(), std::fs::read(path).map_err(unreadable)?))
 }
 
-/// A file that is named, or those of a directory and the ones below it that are rules, pkla or policy files.
-fn gather(path: &Path, files: &mut Vec<File>) -> Result<(), Failure> {
+/// What is on standard input, of that kind, or of the one that it looks like.
+fn standard_input(kind: Option<Kind>) -> Result<File, Failure> {
+    let unreadable = |error| Failure::Unreachable(format!("cannot read standard input: {error}"));
+    let mut bytes = Vec::new();
+    let _ = std::io::stdin().read_to_end(&mut bytes).map_err(unreadable)?;
+    let mut file = File::new(STANDARD_INPUT, bytes);
+    file.kind = kind.or_else(|| Some(Kind::of_content(file.source.text())));
+    Ok(file)
+}
+
+/// A file that is named, or those of a directory and the ones below it that are rules, pkla or policy files. One that is named
+/// may be said to be of a kind.
+fn gather(path: &Path, kind: Option<Kind>, files: &mut Vec<File>) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        if files.iter().any(|file| file.source.name() == STANDARD_INPUT) {
+            return Err(Failure::Usage("`-` is standard input, which can be read once".to_owned()));
+        }
+        files.push(standard_input(kind)?);
+        return Ok(());
+    }
     if !path.is_dir() {
-        files.push(read(path)?);
+        let file = read(path)?;
+        files.push(File { kind: kind.or(file.kind), ..file });
         return Ok(());
     }
     let unreadable = |error| Failure::Unreachable(format!("cannot list {}: {error}", path.display()));
@@ -107,7 +128,7 @@ fn gather(path: &Path, files: &mut Vec<File>) -> Result<(), Failure> {
     for path in below {
         let ours = path.extension().is_some_and(|suffix| suffix == "rules" || suffix == "pkla" || suffix == "toml");
         if path.is_dir() && !path.is_symlink() {
-            gather(&path, files)?;
+            gather(&path, None, files)?;
         } else if ours && path.is_file() {
             files.push(read(&path)?);
         }
