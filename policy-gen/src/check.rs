@@ -2,7 +2,7 @@
 
 mod details;
 pub mod libvirt;
-mod look_alike;
+pub(crate) mod look_alike;
 mod root;
 mod units;
 

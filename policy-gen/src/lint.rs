@@ -1,10 +1,13 @@
 //! Mistakes in rules, pkla and policy files, each with a code that stays: [`codes`] lists them, [`script`] cuts JavaScript into
-//! words, [`rules`] and [`pkla`] look. What a rules file is to the engine itself, the engine says.
+//! words, [`rules`], [`shadow`], [`groups`] and [`pkla`] look. What a rules file is to the engine itself, the engine says.
 
 pub mod codes;
+pub mod groups;
 pub mod pkla;
 pub mod rules;
 pub mod script;
+mod sessions;
+pub mod shadow;
 
 use std::ops::Range;
 
@@ -132,7 +135,11 @@ pub fn lint(files: &[File], target: Target) -> (Vec<Finding>, Option<String>) {
         };
         findings.extend(found.into_iter().map(|finding| Finding { file: number, ..finding }));
     }
-    let no_engine = if target.version >= Version::RULES { load(files, target, &mut findings).err() } else { None };
+    let mut no_engine = None;
+    if target.version >= Version::RULES {
+        findings.extend(shadow::lint(files));
+        no_engine = load(files, target, &mut findings).err();
+    }
     findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
     (findings, no_engine)
 }

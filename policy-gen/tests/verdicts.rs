@@ -291,6 +291,21 @@ fn check_finds_files_that_are_not_read() {
 }
 
 #[test]
+fn check_finds_what_an_earlier_file_answers_and_groups_that_are_called_otherwise() {
+    let tree = Tree::with_rule("if (action.id == 'org.example.run') { return 'no'; }");
+    let later = "if (action.id == 'org.example.run' &&\n        subject.isInGroup('libvirtd')) { return 'yes'; }";
+    tree.rule("50-y.rules", later);
+    assert_eq!(checked(&tree, "polkit:126"), (Some(0), vec!["warning PG022 50-y.rules:2".to_owned()]));
+    tree.write("etc/group", "root:x:0:\nbob:x:3002:\nlibvirt:x:3100:\npolkitd:x:990:\n");
+    let both = vec!["warning PG022 50-y.rules:2".to_owned(), "warning PG023 50-y.rules:3".to_owned()];
+    assert_eq!(checked(&tree, "polkit:126"), (Some(0), both));
+    // A name that sorts before the other's.
+    std::fs::remove_file(tree.0.path().join("etc/polkit-1/rules.d/50-y.rules")).unwrap();
+    tree.rule("05-y.rules", later);
+    assert_eq!(checked(&tree, "polkit:126").1, ["warning PG023 05-y.rules:3"]);
+}
+
+#[test]
 fn check_reads_policy_files_and_explains_its_codes() {
     let tree = Tree::new();
     tree.write("policy.toml", "[[grant]]\nactions = [\"org.example.run\"]\nusers = [\"bob\"]\nresult = \"sure\"\n");

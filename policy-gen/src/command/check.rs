@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
-use polkit_config::names::Names;
+use polkit_config::names::{LookupError, Names};
 use polkit_config::report::{Level, Report, Source};
 use serde_json::{Value, json};
 
@@ -50,6 +50,11 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
     }
     let (found, no_engine) = lint::lint(&files, target);
     findings.extend(found);
+    if let Some(names) = accounts(options)? {
+        let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
+        findings.extend(lint::groups::lint(&files, &names).map_err(unreachable)?);
+    }
+    findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
     if let Some(why) = no_engine {
         say_aside(&format!("note: the rules were not run, only read: {why}"));
     }
@@ -81,6 +86,15 @@ fn explain(id: &str) -> Result<u8, Failure> {
     })?;
     say(&format!("{} ({}): {}\n\n{}\n\nWhat to do: {}", code.id, code.level, code.title, code.text, code.help));
     Ok(super::DONE)
+}
+
+/// The accounts that the files are for. Those of the host say nothing about files that are named for another polkit.
+fn accounts(options: &Check) -> Result<Option<Names>, Failure> {
+    match &options.root {
+        Some(root) => Names::of_root(root).map(Some).map_err(|error| Failure::Unreachable(error.to_string())),
+        None if options.paths.is_empty() || options.target.is_none() => Ok(Some(Names::Host)),
+        None => Ok(None),
+    }
 }
 
 /// As polkitd sorts rules.

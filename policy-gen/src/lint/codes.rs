@@ -82,6 +82,22 @@ codes! {
         "polkit.spawn() throws where the program fails or takes 10 seconds, polkitd does nothing else meanwhile, and an exception \
          refuses every action to everybody who gets to this rule."
         "test action.id first, and put the call into try { } catch (error) { return null; }"
+    PG022 Warning "an earlier rule always answers for this action"
+        "The first rule that answers decides, and files are run by name: after `if (action.id == \"org.example.run\") { return \
+         polkit.Result.NO; }` in 10-a.rules, nothing that 50-b.rules says of org.example.run is ever asked for."
+        "take one of the two away, or give the later file a name that sorts before the earlier"
+    PG023 Warning "there is no such group here, but one for the same purpose"
+        "subject.isInGroup() of a group that does not exist is false for everybody: `subject.isInGroup(\"libvirtd\")` where the \
+         group is called libvirt."
+        "name the group of this distribution"
+    PG024 Note "a session over the network is active, too"
+        "polkit calls a session without a seat active: `if (subject.active) { return polkit.Result.YES; }` is also for whoever is \
+         logged in by ssh."
+        "if only somebody at the seat is meant: subject.local && subject.active"
+    PG025 Warning "a service is asked for a session"
+        "The user is one that services run as, and a service is in no session: `if (subject.user == \"www-data\" && \
+         subject.active)` never holds."
+        "leave the session out"
     PG030 Error "the whole pkla file is dropped"
         "One line that is no comment, no [group] and no key=value drops the file. A comment begins with `#` at the start of a \
          line; a list stands on one line. The message goes nowhere."

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::codes::{self, Code};
 use super::script::{Kind, Token, tokens};
-use super::{File, Finding};
+use super::{File, Finding, sessions};
 use crate::target::{JavaScript, Target};
 use crate::verdict::Word;
 
@@ -46,7 +46,7 @@ const MISSING_METHODS: [&str; 9] =
 /// Looks through one file.
 #[must_use]
 pub fn lint(file: &File, target: Target) -> Vec<Finding> {
-    let script = Script { tokens: tokens(file.source.text()), source: file.source.text() };
+    let script = Script::of(file.source.text());
     let mut findings = Vec::new();
     let name = file.source.name().rsplit('/').next().unwrap_or_default();
     if name.split('-').next().is_some_and(|digits| digits.len() > 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
@@ -62,43 +62,56 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     }
     for rule in script.rules() {
         script.rule(&rule, &mut findings);
+        sessions::lint(&script, &rule, &mut findings);
     }
     findings
 }
 
-struct Script<'a> {
-    tokens: Vec<Token>,
+/// A file, cut into words.
+pub(super) struct Script<'a> {
+    pub(super) tokens: Vec<Token>,
     source: &'a str,
 }
 
 /// A function that is given to addRule: its tokens, and those of functions inside it.
-struct Rule {
-    body: Range<usize>,
+pub(super) struct Rule {
+    pub(super) body: Range<usize>,
     inner: Vec<Range<usize>>,
     parameters: Vec<String>,
 }
 
-impl Script<'_> {
-    fn word(&self, place: usize) -> &str {
+impl Rule {
+    /// The name of a parameter, or what it is called in all examples.
+    pub(super) fn parameter<'a>(&'a self, number: usize, usual: &'a str) -> &'a str {
+        self.parameters.get(number).map_or(usual, String::as_str)
+    }
+}
+
+impl<'a> Script<'a> {
+    pub(super) fn of(source: &'a str) -> Self {
+        Self { tokens: tokens(source), source }
+    }
+
+    pub(super) fn word(&self, place: usize) -> &str {
         let Some(token) = self.tokens.get(place).filter(|token| token.kind == Kind::Word) else { return "" };
         self.source.get(token.span.clone()).unwrap_or_default()
     }
 
-    fn sign(&self, place: usize) -> Option<char> {
+    pub(super) fn sign(&self, place: usize) -> Option<char> {
         match self.tokens.get(place)?.kind {
             Kind::Sign(sign) => Some(sign),
             _ => None,
         }
     }
 
-    fn text(&self, place: usize) -> Option<&str> {
+    pub(super) fn text(&self, place: usize) -> Option<&str> {
         match &self.tokens.get(place)?.kind {
             Kind::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    fn find(
+    pub(super) fn find(
         &self,
         findings: &mut Vec<Finding>,
         code: &'static Code,
@@ -112,7 +125,7 @@ impl Script<'_> {
     }
 
     /// The place of the bracket that closes the one at `place`.
-    fn closing(&self, place: usize) -> usize {
+    pub(super) fn closing(&self, place: usize) -> usize {
         let mut depth = 0_usize;
         for at in place..self.tokens.len() {
             match self.sign(at) {
@@ -134,7 +147,7 @@ impl Script<'_> {
         (self.sign(close + 1) == Some('{')).then(|| (open + 1..close, close + 2..self.closing(close + 1)))
     }
 
-    fn rules(&self) -> Vec<Rule> {
+    pub(super) fn rules(&self) -> Vec<Rule> {
         let begins = |place: &usize| {
             self.word(*place) == "addRule" && self.sign(place + 1) == Some('(') && self.word(place + 2) == "function"
         };
@@ -186,9 +199,7 @@ impl Script<'_> {
     }
 
     fn rule(&self, rule: &Rule, findings: &mut Vec<Finding>) {
-        let name =
-            |number: usize, usual: &str| rule.parameters.get(number).cloned().unwrap_or_else(|| usual.to_owned());
-        let (action, subject) = (name(0, "action"), name(1, "subject"));
+        let (action, subject) = (rule.parameter(0, "action"), rule.parameter(1, "subject"));
         let lookups: Vec<usize> = rule
             .body
             .clone()
@@ -198,7 +209,7 @@ impl Script<'_> {
         for at in rule.body.clone() {
             let own = !rule.inner.iter().any(|inner| inner.contains(&at));
             if self.word(at) == "return" && own {
-                self.returned(at + 1, &subject, findings);
+                self.returned(at + 1, subject, findings);
             }
             let property = self.word(at + 2);
             let is_object = self.sign(at + 1) == Some('.') && (at == 0 || self.sign(at - 1) != Some('.'));

@@ -1,3 +1,5 @@
+use polkit_config::names::Names;
+
 use super::*;
 use crate::target::Pkla;
 
@@ -141,6 +143,89 @@ fn pg020_names_that_sort_too_early() {
 fn pg021_programs_whose_failure_is_not_caught() {
     assert_eq!(rule("polkit.spawn([\"/bin/true\"]);"), [("PG021", 2)]);
     assert_eq!(rule("try { polkit.spawn([\"/bin/true\"]); } catch (error) { return null; }"), CLEAN);
+}
+
+/// What a second file is told of an earlier one: codes with lines.
+fn after(earlier: &str, later: &str) -> Vec<(&'static str, usize)> {
+    let rule = |body: &str| format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n").into_bytes();
+    let files = [File::new("10-a.rules", rule(earlier)), File::new("20-b.rules", rule(later))];
+    let line = |finding: &Finding| {
+        assert_eq!(finding.file, 1, "{finding:?}");
+        files[1].source.position(finding.span.as_ref().unwrap().start).0
+    };
+    shadow::lint(&files).iter().map(|finding| (finding.code.id, line(finding))).collect()
+}
+
+#[test]
+fn pg022_rules_that_are_never_asked() {
+    let later = "if (action.id == \"org.a\" && subject.user == \"bob\") { return \"yes\"; }";
+    for always in [
+        "if (action.id == \"org.a\") { return polkit.Result.NO; }",
+        "if (action.id === 'org.b' || action.id === 'org.a') return \"auth_admin\";",
+        "var unit = action.lookup(\"unit\");\npolkit.log(\"asked\");\nif (action.id == \"org.a\") { return \"no\"; }",
+        "if (action.id == \"org.b\") { return \"no\"; }\nif (action.id == \"org.a\") { return \"no\"; }\nreturn null;",
+    ] {
+        assert_eq!(after(always, later), [("PG022", 2)], "{always}");
+    }
+    for not_always in [
+        "if (action.id == \"org.a\" && subject.isInGroup(\"vm\")) { return \"yes\"; }",
+        "if (action.id != \"org.a\") { return \"yes\"; }",
+        "if (action.id == \"org.a\") { return polkit.Result.NOT_HANDLED; }",
+        "if (action.id == \"org.a\") { return answer; }",
+        "if (action.id == \"org.a\") { polkit.log(\"asked\"); }",
+        "if (action.id == \"org.a.b\") { return \"yes\"; }",
+        "if (subject.local) { return null; }\nif (action.id == \"org.a\") { return \"yes\"; }",
+        "if (subject.local) { if (action.id == \"org.a\") { return \"yes\"; } }",
+        "var f = g();\nif (action.id == \"org.a\") { return \"yes\"; }",
+        "// if (action.id == \"org.a\") { return \"yes\"; }",
+    ] {
+        assert_eq!(after(not_always, later), CLEAN, "{not_always}");
+    }
+    let says = "if (action.id == \"org.a\") { return \"no\"; }";
+    assert_eq!(after(says, "if (action.id != \"org.a\") { return \"no\"; }"), CLEAN);
+}
+
+#[test]
+fn pg023_groups_that_are_called_otherwise() {
+    let names = Names::Root(polkit_config::names::Tree::parse("", "libvirt:x:100:\nsudo:x:27:\n"));
+    let found = |rule: &str| {
+        let file = File::new("a.rules", rule.as_bytes().to_vec());
+        groups::lint(&[file], &names).unwrap().iter().map(|finding| finding.code.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found("subject.isInGroup(\"libvirtd\") || subject.isInGroup('wheel')"), ["PG023", "PG023"]);
+    assert!(found("subject.isInGroup(\"libvirt\") || subject.isInGroup(\"ops\")").is_empty());
+    assert!(found("subject.isInGroup(\"lib\" + \"virtd\"); // subject.isInGroup(\"libvirtd\")").is_empty());
+}
+
+#[test]
+fn pg024_sessions_over_the_network_that_are_active() {
+    for wrong in ["subject.active", "subject.active === true", "subject.active != false && subject.isInGroup(\"vm\")"] {
+        let codes = rule(&format!("if ({wrong}) {{ return \"yes\"; }}"));
+        assert!(codes.contains(&("PG024", 2)), "{wrong}: {codes:?}");
+    }
+    for right in
+        ["subject.active && subject.local", "!subject.active", "subject.active == false", "subject.active !== true"]
+    {
+        let codes = rule(&format!("if ({right}) {{ return \"no\"; }}"));
+        assert!(!codes.contains(&("PG024", 2)), "{right}: {codes:?}");
+    }
+}
+
+#[test]
+fn pg025_services_that_are_asked_for_a_session() {
+    for wrong in ["subject.user == \"www-data\" && subject.active", "subject.local && subject.user === 'nginx'"] {
+        let codes = rule(&format!("if ({wrong}) {{ return \"yes\"; }}"));
+        assert!(codes.contains(&("PG025", 2)), "{wrong}: {codes:?}");
+    }
+    for right in [
+        "subject.user == \"www-data\" || subject.local",
+        "subject.user == \"www-data\" && !subject.active",
+        "subject.user == \"alice\" && subject.local",
+        "subject.user != \"www-data\" && subject.local",
+    ] {
+        let codes = rule(&format!("if ({right}) {{ return \"yes\"; }}"));
+        assert!(!codes.contains(&("PG025", 2)), "{right}: {codes:?}");
+    }
 }
 
 const ENTRY: &str =

@@ -1,0 +1,32 @@
+//! Groups that are called otherwise where the files are.
+
+use polkit_config::names::{LookupError, Names};
+
+use super::rules::Script;
+use super::{File, Finding, codes};
+use crate::check::look_alike::Shipped;
+
+/// Looks through all rules files.
+///
+/// # Errors
+/// The groups cannot be looked up.
+pub fn lint(files: &[File], names: &Names) -> Result<Vec<Finding>, LookupError> {
+    let mut findings = Vec::new();
+    for (number, file) in files.iter().enumerate().filter(|(_, file)| file.is_rules()) {
+        let script = Script::of(file.source.text());
+        for at in 0..script.tokens.len() {
+            let call =
+                script.word(at) == "isInGroup" && script.sign(at + 1) == Some('(') && script.sign(at + 3) == Some(')');
+            let Some(group) = script.text(at + 2).filter(|_| call) else { continue };
+            if names.group(group)?.is_none()
+                && let Some(here) = Shipped::default().group(group, names)?
+            {
+                let mut found = Vec::new();
+                let message = format!("there is no group `{group}`: {here}");
+                script.find(&mut found, &codes::PG023, at + 2, at + 2, message);
+                findings.extend(found.into_iter().map(|finding| Finding { file: number, ..finding }));
+            }
+        }
+    }
+    Ok(findings)
+}
