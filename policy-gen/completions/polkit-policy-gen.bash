@@ -28,6 +28,9 @@ _polkit__policy__gen() {
             polkit__policy__gen,diff)
                 cmd="polkit__policy__gen__subcmd__diff"
                 ;;
+            polkit__policy__gen,doctor)
+                cmd="polkit__policy__gen__subcmd__doctor"
+                ;;
             polkit__policy__gen,explain)
                 cmd="polkit__policy__gen__subcmd__explain"
                 ;;
@@ -58,6 +61,9 @@ _polkit__policy__gen() {
             polkit__policy__gen__subcmd__help,diff)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__diff"
                 ;;
+            polkit__policy__gen__subcmd__help,doctor)
+                cmd="polkit__policy__gen__subcmd__help__subcmd__doctor"
+                ;;
             polkit__policy__gen__subcmd__help,explain)
                 cmd="polkit__policy__gen__subcmd__help__subcmd__explain"
                 ;;
@@ -83,7 +89,7 @@ _polkit__policy__gen() {
 
     case "${cmd}" in
         polkit__policy__gen)
-            opts="-h -V --help --version generate libvirt install diff remove actions explain convert check help"
+            opts="-h -V --help --version generate libvirt install diff remove actions explain convert check doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -196,6 +202,44 @@ _polkit__policy__gen() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        polkit__policy__gen__subcmd__doctor)
+            opts="-h --user --unit --pid --action --error --fix --yes --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --action)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         polkit__policy__gen__subcmd__explain)
             opts="-h --user --group --action --detail --session --batch --root --target --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -289,7 +333,7 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__help)
-            opts="generate libvirt install diff remove actions explain convert check help"
+            opts="generate libvirt install diff remove actions explain convert check doctor help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -345,6 +389,20 @@ _polkit__policy__gen() {
             return 0
             ;;
         polkit__policy__gen__subcmd__help__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        polkit__policy__gen__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

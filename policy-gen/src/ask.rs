@@ -2,7 +2,7 @@
 
 mod netgroups;
 mod roles;
-mod stand_in;
+pub mod stand_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

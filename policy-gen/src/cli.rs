@@ -48,6 +48,22 @@ Exit codes:
   2  wrong usage, or no such code
   3  something that is needed cannot be reached or read";
 
+const DOCTOR_HELP: &str = "\
+Examples:
+  polkit-policy-gen doctor                                   this host, libvirt first
+  polkit-policy-gen doctor --unit apache2.service
+  polkit-policy-gen doctor --user www-data --action org.libvirt.unix.manage
+  tail -n 200 /var/log/apache2/error.log | polkit-policy-gen doctor --error -
+  polkit-policy-gen doctor --user www-data --fix join-group --yes
+
+Exit codes:
+  0  nothing wrong, or put right
+  1  something was found; with --fix: something is left, or it was refused
+  2  wrong usage, or no such fix
+  3  it could not be looked at
+
+See polkit-policy-gen(1) for what it knows, and for the JSON.";
+
 /// Writes, installs and removes static polkit policy: rules or pkla, and group memberships.
 #[derive(Debug, Parser)]
 #[command(name = "polkit-policy-gen", version, after_help = EXIT_CODES)]
@@ -138,6 +154,9 @@ convert; 2 wrong usage; 3 something that is needed cannot be read.")]
     /// Find mistakes in rules, pkla and policy files
     #[command(after_help = CHECK_HELP)]
     Check(Check),
+    /// Say why something is refused, and put it right
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(Doctor),
 }
 
 /// `generate`
@@ -351,6 +370,35 @@ pub struct Check {
     /// Fail on warnings, too
     #[arg(long)]
     pub strict: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Look at what this user gets
+    #[arg(long, value_name = "U", conflicts_with_all = ["unit", "pid"])]
+    pub user: Option<String>,
+    /// Look at the processes of this unit of systemd's
+    #[arg(long, value_name = "U", conflicts_with = "pid")]
+    pub unit: Option<String>,
+    /// Look at this process
+    #[arg(long, value_name = "N")]
+    pub pid: Option<u32>,
+    /// The action; without it the one that the error names, else the management of libvirt
+    #[arg(long, value_name = "ID")]
+    pub action: Option<String>,
+    /// A message or a whole log, from whose first real error to start; `-` is standard input
+    #[arg(long, value_name = "TEXT")]
+    pub error: Option<String>,
+    /// Carry out the first fix of this name, and look again
+    #[arg(long, value_name = "ID", conflicts_with = "json")]
+    pub fix: Option<String>,
+    /// Do not ask first
+    #[arg(long, requires = "fix")]
+    pub yes: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

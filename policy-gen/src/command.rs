@@ -4,6 +4,7 @@ pub mod actions;
 pub mod check;
 pub mod convert;
 pub mod diff;
+pub mod doctor;
 pub mod explain;
 pub mod generate;
 pub mod install;

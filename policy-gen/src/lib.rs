@@ -4,7 +4,8 @@
 //! result, [`emit`] makes the files, [`libvirt`] what its daemons need beside them, [`install`] puts
 //! all of it in place and takes it away, [`ask`] lets the running polkitd confirm it. [`verdict`] says what a polkit will
 //! decide, without asking it, [`convert`] makes rules of pkla files, and [`lint`] finds mistakes in policy that others wrote; [`actions`] are those that polkit has. The subcommands are in [`command`].
-//! Effects are only in `install`, `ask`, `libvirt::units` and `command`.
+//! [`doctor`] goes from a refusal to the fix, with all of these.
+//! Effects are only in `install`, `ask`, `libvirt::units`, `doctor::look`, `doctor::apply` and `command`.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ pub mod check;
 pub mod cli;
 pub mod command;
 pub mod convert;
+pub mod doctor;
 pub mod emit;
 pub mod failure;
 pub mod install;

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
             Command::Check(options) => command::check::run(&options).await,
             Command::Convert(options) => command::convert::run(&options).await,
             Command::Explain(options) => command::explain::run(&options).await,
+            Command::Doctor(options) => command::doctor::run(&options).await,
         }
     });
     match done {

@@ -215,7 +215,8 @@ fn conflict(path: &str, wanted: bool, recorded: Option<&FileRecord>, current: Op
 }
 
 /// A unified diff; a file that is not there is `/dev/null`.
-pub(super) fn unified(path: &str, from: &str, to: &str, (was, is): (bool, bool)) -> String {
+#[must_use]
+pub fn unified(path: &str, from: &str, to: &str, (was, is): (bool, bool)) -> String {
     let name = |side: &str, there: bool| if there { format!("{side}/{path}") } else { "/dev/null".to_owned() };
     TextDiff::from_lines(from, to).unified_diff().header(&name("a", was), &name("b", is)).to_string()
 }

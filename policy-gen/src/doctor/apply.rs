@@ -1,0 +1,229 @@
+//! Carrying a fix out: the only part that changes anything. All its steps, or as few as can be: files that were written are taken
+//! back where a later step fails.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use polkit_config::escape::escape_bytes;
+use polkit_config::names::Names;
+use polkit_dbus::Authority;
+use rustix::fs::{Mode, OFlags};
+
+use super::fixes::{Fix, Step};
+use crate::cli::{Convert, Install, Place, Target};
+use crate::command;
+use crate::failure::Failure;
+use crate::install::directories::make_directories;
+use crate::install::members::change_host;
+use crate::install::plan::{Change, MemberChange, NewFile, unified};
+use crate::install::run::Site;
+use crate::install::run::plan_now;
+use crate::install::write::{Committed, Prepared};
+use crate::libvirt::conf::{self, Key, Want};
+use crate::libvirt::units::has_systemd;
+use crate::tree::{Tree, split};
+
+/// Where programs are; the caller's PATH is not asked.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// How long polkitd may take to end.
+const END: Duration = Duration::from_secs(5);
+const MODE: u32 = 0o644;
+
+/// What a fix changes in files, as unified diffs; empty where it changes none.
+///
+/// # Errors
+/// A file that it would change cannot be read.
+pub fn diff(fix: &Fix) -> Result<String, Failure> {
+    let tree = Tree::open(None)?;
+    let mut out = String::new();
+    for step in &fix.steps {
+        match step {
+            Step::Write { path, text } => out.push_str(&unified(below(path), "", text, (false, true))),
+            Step::Unset { path, keys } => {
+                let (old, new) = edited(&tree, path, keys)?;
+                out.push_str(&unified(below(path), &old, &new, (true, true)));
+            }
+            _ => {}
+        }
+    }
+    Ok(out)
+}
+
+/// Does all steps.
+///
+/// # Errors
+/// [`Failure::Refused`] with the step that failed.
+pub async fn apply(fix: &Fix) -> Result<(), Failure> {
+    let tree = Tree::open(None)?;
+    if fix.steps.contains(&Step::Install) {
+        installed_as_it_stands().await?;
+    }
+    // Dropping these takes the files back.
+    let mut written = Vec::new();
+    for step in &fix.steps {
+        written.extend(one(&tree, step).await?);
+    }
+    written.into_iter().for_each(Committed::keep);
+    Ok(())
+}
+
+async fn one(tree: &Tree, step: &Step) -> Result<Option<Committed>, Failure> {
+    match step {
+        Step::Run(argv) => run(argv).map(|()| None),
+        Step::Write { path, text } => {
+            let known = tree.read(below(path)).map_err(|error| refused(path, &error))?;
+            if known.is_some_and(|known| known.bytes != text.as_bytes()) {
+                return Err(Failure::Refused(format!(
+                    "{path} is there already, and says something else: nothing was changed"
+                )));
+            }
+            directories(tree, path)?;
+            write(tree, vec![file(path, text.as_bytes().to_vec())]).map(Some)
+        }
+        Step::Move { from, to } => {
+            if tree.read(below(to)).map_err(|error| refused(to, &error))?.is_some() {
+                return Err(Failure::Refused(format!("{to} is there already: nothing was changed")));
+            }
+            let bytes = content(tree, from)?;
+            directories(tree, to)?;
+            let gone = Change { path: below(from).to_owned(), to: None };
+            write(tree, vec![file(to, bytes), gone]).map(Some)
+        }
+        Step::Rewrite(path) => write(tree, vec![file(path, content(tree, path)?)]).map(Some),
+        Step::Directory { path, mode, owner } => directory(tree, path, *mode, owner.as_ref()).map(|()| None),
+        Step::Join { user, group } => {
+            let change = MemberChange { user: user.clone(), group: group.clone(), add: true };
+            change_host(tree, &Names::Host, &change).map(|()| None)
+        }
+        Step::Install => install().await.map(|()| None),
+        Step::Convert(path) => {
+            let _ = command::convert::run(&Convert { root: None, output: Some(path.into()) }).await?;
+            // Whatever the umask: polkitd is to read it.
+            write(tree, vec![file(path, content(tree, path)?)]).map(Some)
+        }
+        Step::Unset { path, keys } => {
+            let (_, text) = edited(tree, path, keys)?;
+            let known = tree.read(below(path)).map_err(|error| refused(path, &error))?;
+            let known = known.ok_or_else(|| refused(path, &"it is gone"))?;
+            let to = NewFile { bytes: text.into_bytes(), mode: known.mode, owner: Some((known.uid, known.gid)) };
+            write(tree, vec![Change { path: below(path).to_owned(), to: Some(to) }]).map(Some)
+        }
+        Step::RestartPolkitd => restart_polkitd().await.map(|()| None),
+    }
+}
+
+fn below(path: &str) -> &str {
+    path.trim_start_matches('/')
+}
+
+fn refused(path: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::Refused(format!("{path}: {error}. Nothing was changed"))
+}
+
+fn file(path: &str, bytes: Vec<u8>) -> Change {
+    Change { path: below(path).to_owned(), to: Some(NewFile { bytes, mode: MODE, owner: None }) }
+}
+
+fn content(tree: &Tree, path: &str) -> Result<Vec<u8>, Failure> {
+    let found = tree.read(below(path)).map_err(|error| refused(path, &error))?;
+    found.map(|found| found.bytes).ok_or_else(|| refused(path, &"it is gone"))
+}
+
+fn write(tree: &Tree, changes: Vec<Change>) -> Result<Committed, Failure> {
+    Prepared::new(tree, &changes)?.commit()
+}
+
+fn directories(tree: &Tree, path: &str) -> Result<(), Failure> {
+    let (directory, _) = split(below(path));
+    make_directories(tree, directory, &mut Vec::new()).map_err(|error| refused(path, &error))
+}
+
+fn edited(tree: &Tree, path: &str, keys: &[&'static str]) -> Result<(String, String), Failure> {
+    let old = tree.read_text(below(path)).map_err(|error| refused(path, &error))?;
+    let keys: Vec<Key> = keys.iter().map(|name| Key { name, want: Want::Unset, why: "" }).collect();
+    let new = conf::apply(&old, &keys, &[]).map_err(|why| refused(path, &why))?.text;
+    Ok((old, new))
+}
+
+fn directory(tree: &Tree, path: &str, mode: u32, owner: Option<&(String, String)>) -> Result<(), Failure> {
+    let opened =
+        tree.open_in(below(path), OFlags::RDONLY | OFlags::DIRECTORY).map_err(|error| refused(path, &error))?;
+    if let Some((user, group)) = owner {
+        let lookup = |error: polkit_config::names::LookupError| Failure::Unreachable(error.to_string());
+        let uid = Names::Host.user(user).map_err(lookup)?.map(|user| rustix::fs::Uid::from_raw(user.uid));
+        let gid = Names::Host.group(group).map_err(lookup)?.map(|group| rustix::fs::Gid::from_raw(group.gid));
+        if uid.is_none() || gid.is_none() {
+            return Err(refused(path, &format!("there is no user {user} or no group {group}")));
+        }
+        rustix::fs::fchown(&opened, uid, gid).map_err(|error| refused(path, &error))?;
+    }
+    rustix::fs::fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| refused(path, &error))
+}
+
+fn run(argv: &[String]) -> Result<(), Failure> {
+    let shown = argv.join(" ");
+    let Some((program, arguments)) = argv.split_first() else { return Ok(()) };
+    match Command::new(program).args(arguments).env("PATH", PATH).current_dir("/").output() {
+        Err(error) => Err(Failure::Refused(format!("cannot run `{shown}`: {error}"))),
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let said = escape_bytes(output.stderr.trim_ascii());
+            Err(Failure::Refused(format!("`{shown}` failed ({}): {said}", output.status)))
+        }
+    }
+}
+
+fn place() -> Place {
+    let target = Target { target: None, format: None };
+    Place { policy: None, target, root: None, vendor: false, force: false, create: false }
+}
+
+/// Refuses where `install` would do more than the fix: the policy that is there was changed and not installed.
+async fn installed_as_it_stands() -> Result<(), Failure> {
+    let ready = match command::ready(&place()).await {
+        Ok(ready) => ready,
+        // There is no policy yet.
+        Err(Failure::Usage(_)) => return Ok(()),
+        Err(failure) => return Err(failure),
+    };
+    let site = Site { tree: &ready.tree, names: &ready.names, mkdir: None };
+    if plan_now(&site, &ready.wanted())?.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Refused(
+        "the policy in /etc/polkit-policy-gen is not installed as it stands (polkit-policy-gen diff): install it first. Nothing was changed"
+            .to_owned(),
+    ))
+}
+
+async fn install() -> Result<(), Failure> {
+    let options = Install { place: place(), dry_run: false, mkdir: true, restart: false };
+    // What polkitd makes of it is seen when we look again.
+    command::install::run(&options).await.map(drop)
+}
+
+async fn restart_polkitd() -> Result<(), Failure> {
+    if has_systemd() {
+        return run(&["systemctl", "restart", "polkit.service"].map(str::to_owned));
+    }
+    let unreachable = |error: polkit_dbus::AuthorityError| Failure::Refused(format!("restarting polkitd: {error}"));
+    let authority = Authority::new(polkit_dbus::connect().await.map_err(unreachable)?);
+    if let Ok(pid) = authority.pid().await {
+        let process = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+        let process =
+            process.ok_or_else(|| Failure::Refused("restarting polkitd: the bus does not tell its pid".to_owned()))?;
+        rustix::process::kill_process(process, rustix::process::Signal::TERM)
+            .map_err(|errno| Failure::Refused(format!("ending polkitd: {errno}")))?;
+        let deadline = Instant::now() + END;
+        while authority.pid().await.is_ok_and(|now| now == pid) {
+            if Instant::now() > deadline {
+                // One that hangs in a rule does not hear it.
+                let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    // The bus starts it for the first who asks.
+    authority.version().await.map(drop).map_err(unreachable)
+}

@@ -1,0 +1,86 @@
+//! From facts to findings, in the order in which things fail: the bus and polkitd, files that are not read, the action, the
+//! socket, the verdict, and then what is open that should not be. Pure.
+
+mod access;
+mod files;
+mod host;
+mod libvirt;
+mod open;
+
+use super::facts::Facts;
+use super::fixes::Fix;
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Finding {
+    /// Its name, which stays.
+    pub code: &'static str,
+    /// What is wrong, in a sentence.
+    pub cause: String,
+    /// What says so.
+    pub evidence: Vec<String>,
+    /// What can be done, from the least privilege to the most.
+    pub fixes: Vec<Fix>,
+}
+
+impl Finding {
+    fn new(code: &'static str, cause: impl Into<String>) -> Self {
+        Self { code, cause: cause.into(), ..Self::default() }
+    }
+
+    fn evidence(mut self, evidence: impl Into<String>) -> Self {
+        self.evidence.push(evidence.into());
+        self
+    }
+
+    fn fix(mut self, fix: Fix) -> Self {
+        self.fixes.push(fix);
+        self
+    }
+
+    fn fixes(mut self, fixes: Vec<Fix>) -> Self {
+        self.fixes.extend(fixes);
+        self
+    }
+}
+
+/// All findings, the cause first.
+#[must_use]
+pub fn diagnose(facts: &Facts) -> Vec<Finding> {
+    let mut found = host::polkitd(facts);
+    let reachable = found.is_empty();
+    found.extend(libvirt::sockets(facts));
+    let mut others = Vec::new();
+    for (about, finding) in files::all(facts) {
+        // What explains the refusal comes first; mistakes elsewhere come after it.
+        if about { found.push(finding) } else { others.push(finding) }
+    }
+    let explained = found.iter().any(|finding| files::EXPLAIN.contains(&finding.code));
+    if reachable {
+        found.extend(access::verdict(facts, explained));
+    }
+    found.extend(access::reported(facts, &found));
+    found.extend(others);
+    found.extend(libvirt::settings(facts));
+    found.extend(open::all(facts));
+    found.extend(host::around(facts));
+    first_error(facts, &mut found);
+    found
+}
+
+/// The evidence that was pasted belongs to the first finding.
+fn first_error(facts: &Facts, found: &mut [Finding]) {
+    let Some(first) = found.first_mut() else { return };
+    if let Some(reported) = &facts.reported {
+        let mut line = format!("line {} of the text: {}", reported.number, reported.line);
+        if reported.following > 0 {
+            line.push_str(&format!(" ({} more errors follow, most likely because of it)", reported.following));
+        }
+        first.evidence.insert(0, line);
+    }
+    first.evidence.extend(facts.bad_advice.iter().map(|advice| format!("do not follow it everywhere: {advice}")));
+}
+
+#[cfg(test)]
+#[path = "diagnose_tests.rs"]
+mod tests;

@@ -1,0 +1,199 @@
+//! Files that polkitd does not read, or not as meant.
+
+use super::Finding;
+use crate::doctor::facts::Facts;
+use crate::doctor::fixes::{Fix, access, convert, make_readable, manual, move_file, open_directory, set_aside};
+use crate::target::Version;
+use crate::verdict::PassedOver;
+
+/// Codes of files that, if they are about the action, explain why it is refused.
+pub(super) const EXPLAIN: [&str; 9] = [
+    "rule-unreadable",
+    "rules-directory-closed",
+    "rule-not-compiled",
+    "rule-throws-at-load",
+    "rule-misplaced",
+    "rule-misnamed",
+    "rules-not-read",
+    "pkla-not-read",
+    "pkla-broken",
+];
+
+/// Each with whether it is about what was refused.
+pub(super) fn all(facts: &Facts) -> Vec<(bool, Finding)> {
+    let refused = facts.answer.as_ref().is_some_and(|answer| !answer.is_yes());
+    let mut found: Vec<(bool, Finding)> = Vec::new();
+    let mut unread_pkla: Vec<&PassedOver> = Vec::new();
+    let mut unread_rules: Vec<&PassedOver> = Vec::new();
+    for over in &facts.passed_over {
+        let about = refused && facts.passed_about.contains(&over.file);
+        if over.why.contains("reads no pkla files without") {
+            unread_pkla.push(over);
+        } else if over.why.contains("does not read this directory") {
+            // What packages bring for other versions is nobody's mistake.
+            if !over.file.starts_with("/usr/share/") {
+                unread_rules.push(over);
+            }
+        } else if let Some(finding) = one(facts, over) {
+            let found_already =
+                found.iter().any(|(_, known)| known.code == finding.code && known.cause == finding.cause);
+            if !found_already {
+                found.push((about, with_access(finding, about, facts)));
+            }
+        }
+    }
+    let about = |list: &[&PassedOver]| refused && list.iter().any(|over| facts.passed_about.contains(&over.file));
+    let names = |list: &[&PassedOver]| list.iter().map(|over| over.file.clone()).collect::<Vec<_>>();
+    if let Some(first) = unread_pkla.first() {
+        let finding = Finding {
+            evidence: names(&unread_pkla),
+            ..Finding::new("pkla-not-read", format!("pkla files are there that nothing reads: {}", first.why))
+        };
+        found.push((about(&unread_pkla), finding.fix(convert())));
+    }
+    if let Some(first) = unread_rules.first() {
+        let old = facts.version().is_some_and(|version| version < Version::RULES);
+        let (code, cause) = if old {
+            ("rules-not-read", "this polkit reads no rules in JavaScript: it is 0.105, and reads pkla files")
+        } else {
+            ("rule-misplaced", "rules lie in a directory that this polkit does not read")
+        };
+        let finding =
+            Finding { evidence: names(&unread_rules), ..Finding::new(code, format!("{cause}: {}", first.file)) };
+        let name = first.file.rsplit('/').next().unwrap_or_default();
+        let finding = if old {
+            finding
+        } else {
+            finding.fix(move_file("move-file", &first.file, &format!("/etc/polkit-1/rules.d/{name}"), true, facts))
+        };
+        let about = about(&unread_rules);
+        found.push((
+            about,
+            if old { with_access(finding, about, facts).fix(set_aside(&first.file, facts)) } else { finding },
+        ));
+    }
+    found.extend(strays(facts, refused));
+    found
+}
+
+/// A file that only a person can mend, and that would grant what was refused: the grant can be had otherwise.
+fn with_access(finding: Finding, about: bool, facts: &Facts) -> Finding {
+    if about && finding.fixes.iter().all(|fix| fix.manual) { finding.fixes(access(facts)) } else { finding }
+}
+
+fn one(facts: &Facts, over: &PassedOver) -> Option<Finding> {
+    let place = over.line.map_or_else(|| over.file.clone(), |line| format!("{}:{line}", over.file));
+    let evidence = format!("{place}: {}", over.why);
+    let is_rules = over.file.ends_with(".rules");
+    let is_pkla = over.file.ends_with(".pkla");
+    if let Some(rest) = over.why.strip_prefix("polkitd's user cannot read ") {
+        let (what, mode) = rest.rsplit_once(" (mode ")?;
+        let mode = mode.trim_end_matches(')');
+        if what == over.file && (is_rules || is_pkla || over.file.ends_with(".policy")) {
+            return Some(
+                Finding::new(
+                    "rule-unreadable",
+                    format!("polkitd, which is not root, cannot read {what}, and goes on without it"),
+                )
+                .evidence(evidence)
+                .fix(make_readable(what, facts.passed_about.contains(&over.file))),
+            );
+        }
+        return Some(
+            Finding::new(
+                "rules-directory-closed",
+                format!("polkitd cannot enter {what}, and goes on without the files in it"),
+            )
+            .evidence(format!("{what}: mode {mode}"))
+            .fix(open_directory(what, mode, facts)),
+        );
+    }
+    if is_rules && over.why.starts_with("polkitd drops the whole file") {
+        return Some(
+            Finding::new(
+                "rule-not-compiled",
+                format!("{} does not compile, and polkitd goes on without it", over.file),
+            )
+            .evidence(evidence)
+            .fix(edit(&over.file)),
+        )
+        .map(|finding| {
+            if facts.passed_about.contains(&over.file) && facts.answer.as_ref().is_some_and(|answer| !answer.is_yes()) {
+                finding
+            } else {
+                finding.fix(set_aside(&over.file, facts))
+            }
+        });
+    }
+    if is_rules && over.why.starts_with("polkitd stops running it here") {
+        return Some(
+            Finding::new(
+                "rule-throws-at-load",
+                format!("{} fails while it is loaded, and its later rules are missing", over.file),
+            )
+            .evidence(evidence)
+            .fix(edit(&over.file)),
+        );
+    }
+    if over.file.ends_with(".policy") && over.why.starts_with("polkitd stops reading here") {
+        return Some(
+            Finding::new(
+                "action-file-broken",
+                format!("polkitd stops reading {} at a mistake: the actions after it are not registered", over.file),
+            )
+            .evidence(evidence)
+            .fix(edit(&over.file)),
+        );
+    }
+    let misnamed =
+        over.why == "its name does not end in .pkla" || over.why.starts_with("files in this directory are not read");
+    if misnamed && over.file.starts_with("/etc/") && !is_laid_aside(&over.file) {
+        let name = over.file.rsplit('/').next()?.split('.').next()?;
+        let to = format!("/etc/polkit-1/localauthority/50-local.d/{name}.pkla");
+        return Some(Finding::new("rule-misnamed", format!("{} is not read: {}", over.file, over.why)).fix(move_file(
+            "rename-file",
+            &over.file,
+            &to,
+            true,
+            facts,
+        )));
+    }
+    if is_pkla && over.line.is_some() {
+        return Some(
+            Finding::new(
+                "pkla-broken",
+                format!("{} has a mistake, and polkit goes on without what it spoils, and without a word", over.file),
+            )
+            .evidence(evidence)
+            .fix(edit(&over.file)),
+        );
+    }
+    None
+}
+
+fn is_laid_aside(path: &str) -> bool {
+    ["~", ".bak", ".old", ".orig", ".save", ".disabled", ".off", ".set-aside", ".dpkg-old", ".dpkg-new"]
+        .iter()
+        .any(|ending| path.ends_with(ending))
+}
+
+fn edit(path: &str) -> Fix {
+    let commands = [format!("polkit-policy-gen check {}", crate::doctor::fixes::quote(path))];
+    manual("edit-file", &commands, "what the file says")
+}
+
+fn strays(facts: &Facts, refused: bool) -> Vec<(bool, Finding)> {
+    let finding = |stray: &crate::doctor::facts::Stray| {
+        let code = if stray.why.starts_with("its name") { "rule-misnamed" } else { "rule-misplaced" };
+        let finding = Finding::new(code, format!("{} looks like policy and is not read: {}", stray.path, stray.why));
+        let about = refused && stray.about_action;
+        match &stray.belongs {
+            Some(to) => {
+                let id = if code == "rule-misnamed" { "rename-file" } else { "move-file" };
+                (about, finding.fix(move_file(id, &stray.path, to, stray.root_equivalent, facts)))
+            }
+            None => (about, with_access(finding, about, facts).fix(set_aside(&stray.path, facts))),
+        }
+    };
+    facts.strays.iter().map(finding).collect()
+}

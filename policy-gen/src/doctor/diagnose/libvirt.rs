@@ -1,0 +1,380 @@
+//! libvirt's sockets and settings.
+
+use super::Finding;
+use crate::doctor::error::Class;
+use crate::doctor::facts::{Daemon, Facts, Socket};
+use crate::doctor::fixes::{Fix, Step, join_group, manual, programs, quote, set_aside, unset};
+use crate::policy::MANAGE;
+
+const MONITOR: &str = "org.libvirt.unix.monitor";
+const SOCKET_ERRORS: [Class; 4] = [Class::SocketClosed, Class::SocketMissing, Class::SocketRefused, Class::Socket];
+const AS_BEFORE: &str = "nothing: who may connect is decided as before";
+
+/// What keeps a client from the socket.
+pub(super) fn sockets(facts: &Facts) -> Vec<Finding> {
+    let reported = facts.reported.as_ref().filter(|reported| SOCKET_ERRORS.contains(&reported.class));
+    let path = reported.and_then(|reported| reported.socket.as_deref()).map(|path| path.trim_start_matches("/var"));
+    if let Some(path) = path.filter(|path| !path.starts_with("/run/libvirt/")) {
+        return vec![of_a_session(path)];
+    }
+    let action = facts.answer.as_ref().map(|answer| answer.action.as_str());
+    let asked =
+        path.is_some() || action.is_some_and(|action| [MANAGE, MONITOR].contains(&action)) && facts.subject.is_some();
+    let Some(daemon) = facts.daemon() else {
+        return path.map(|path| no_libvirt(facts, path)).into_iter().collect();
+    };
+    let own = |path: &str| {
+        facts
+            .libvirt
+            .daemons
+            .iter()
+            .find_map(|daemon| Some((daemon, daemon.sockets.iter().find(|socket| socket.path == path)?)))
+    };
+    let read_only = action == Some(MONITOR);
+    let (daemon, socket) = match path {
+        Some(path) => match own(path) {
+            Some(found) => found,
+            None => return vec![of_another_daemon(path, daemon)],
+        },
+        None => match daemon.sockets.iter().find(|socket| socket.read_only == read_only) {
+            Some(socket) => (daemon, socket),
+            None => return Vec::new(),
+        },
+    };
+    let mut found = Vec::new();
+    if let Some(why) = &daemon.broken {
+        found.push(
+            Finding::new(
+                "conf-broken",
+                format!("{} cannot read its configuration, and does not start with it", daemon.name),
+            )
+            .evidence(format!("/{}: {why}", daemon.conf))
+            .fix(manual("edit-file", &[format!("editor /{}", daemon.conf)], AS_BEFORE)),
+        );
+    }
+    let wanted = asked || is_wanted(daemon);
+    if socket.there.is_none() || !socket.listened {
+        if wanted {
+            found.push(not_there(facts, daemon, socket));
+        }
+    } else if asked {
+        found.extend(closed(facts, daemon, socket));
+    }
+    found
+}
+
+/// Whether the host means to have it: without anybody who asks, a daemon that is switched off is no fault.
+fn is_wanted(daemon: &Daemon) -> bool {
+    daemon.socket_unit.active == "failed"
+        || (daemon.socket_unit.enabled == "enabled"
+            && daemon.socket_unit.active == "inactive"
+            && daemon.service.active != "active")
+}
+
+fn of_a_session(path: &str) -> Finding {
+    let commands = ["virsh -c qemu:///system list", "export LIBVIRT_DEFAULT_URI=qemu:///system"];
+    Finding::new(
+        "session-not-system",
+        "the client asks for a daemon of its own user, not for the system's: no policy is asked at all",
+    )
+    .evidence(format!("its socket is {path}"))
+    .fix(manual("use-system", &commands.map(str::to_owned), "what the user may at qemu:///system"))
+}
+
+fn no_libvirt(facts: &Facts, path: &str) -> Finding {
+    let evidence = format!("{path}: no daemon of libvirt is installed here");
+    match &facts.container {
+        Some(what) => Finding::new(
+            "container",
+            "this is a container without libvirt's daemon: its socket is the host's, and is not here",
+        )
+        .evidence(what.clone())
+        .evidence(evidence)
+        .fix(manual(
+            "use-the-host",
+            &["# give the container the directory /run/libvirt of the host, or use qemu+ssh://".to_owned()],
+            "what the socket gives",
+        )),
+        None => Finding::new("libvirt-not-installed", "libvirt's daemon is not installed")
+            .evidence(evidence)
+            .fix(manual("install-libvirt", &["apt-get install libvirt-daemon-system".to_owned()], AS_BEFORE)),
+    }
+}
+
+fn of_another_daemon(path: &str, daemon: &Daemon) -> Finding {
+    let there = daemon.read_write().map_or("", |socket| socket.path.as_str());
+    Finding::new(
+        "other-daemon",
+        format!("the client looks for the socket of a daemon that is not here; {} is", daemon.name),
+    )
+    .evidence(format!("it wants {path}, and here is {there}"))
+    .fix(manual(
+        "name-the-socket",
+        &[format!("virsh -c 'qemu:///system?socket={there}' list")],
+        "what the user may there",
+    ))
+}
+
+fn not_there(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Finding {
+    let stem = &daemon.name;
+    let (code, cause) = if socket.there.is_none() {
+        ("socket-missing", format!("the socket {} is not there: {stem} is switched off", socket.path))
+    } else {
+        ("socket-refused", format!("the socket {} is there and nobody listens on it", socket.path))
+    };
+    let mut finding = Finding::new(code, cause);
+    if let Some(what) = &facts.container {
+        finding = finding.evidence(what.clone());
+    }
+    let unit = &daemon.socket_unit;
+    if !facts.has_systemd {
+        let runs = if daemon.pid.is_some() { "runs" } else { "does not run" };
+        let finding = finding.evidence(format!("{stem} {runs}, and there is no systemd that would start it"));
+        return finding.fix(manual("start-daemon", &[format!("{stem} --daemon")], AS_BEFORE));
+    }
+    let finding = finding
+        .evidence(format!("{stem}.socket: {}, {}; {stem}.service: {}", unit.load, unit.active, daemon.service.active));
+    let sockets = [format!("{stem}.socket"), format!("{stem}-ro.socket"), format!("{stem}-admin.socket")];
+    let mut all: Vec<Vec<&str>> = Vec::new();
+    if unit.load == "masked" {
+        all.push([vec!["systemctl", "unmask"], sockets.iter().map(String::as_str).collect()].concat());
+    }
+    let service = format!("{stem}.service");
+    if daemon.service.load == "masked" {
+        all.push(vec!["systemctl", "unmask", &service]);
+    }
+    // A socket unit starts only while its service does not run.
+    all.push(vec!["systemctl", "stop", &service]);
+    all.push([vec!["systemctl", "enable"], sockets.iter().map(String::as_str).collect()].concat());
+    all.push([vec!["systemctl", "restart"], sockets.iter().map(String::as_str).collect()].concat());
+    let argv: Vec<&[&str]> = all.iter().map(Vec::as_slice).collect();
+    finding.fix(programs("start-socket", &argv, AS_BEFORE, &[format!("systemctl disable --now {}", sockets.join(" "))]))
+}
+
+fn closed(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Option<Finding> {
+    let subject = facts.subject.as_ref()?;
+    if let Some(above) = socket.closed_above.first().filter(|_| subject.uid != 0) {
+        let mut fix = programs("open-directory", &[&["chmod", "0755", "/run/libvirt"]], AS_BEFORE, &[]);
+        fix.undo = vec!["chmod to the mode that it had, which the evidence names".to_owned()];
+        return Some(
+            Finding::new("socket-directory-closed", "the directory of libvirt's sockets is closed to the user")
+                .evidence(above.clone())
+                .fix(fix),
+        );
+    }
+    let (mode, _, group) = socket.there.as_ref()?;
+    let state = format!("{}: mode {mode:04o}, group {group}", socket.path);
+    let held = subject.process.as_ref().map(|process| process.groups.as_slice());
+    if socket.lets_in(subject.uid, held.unwrap_or(&subject.groups)) {
+        return None;
+    }
+    if held.is_some() && socket.lets_in(subject.uid, &subject.groups) {
+        return Some(stale(facts, &state, group));
+    }
+    let by_group = mode & 0o020 != 0 && group != "root";
+    if daemon.auth.as_deref() == Some("none") || by_group {
+        let mut finding = Finding::new(
+            "not-in-socket-group",
+            format!(
+                "the socket lets in the group {group} alone, and {} is not in it; polkit is not asked before that",
+                subject.user
+            ),
+        )
+        .evidence(state);
+        if by_group {
+            finding = finding.fix(join_socket_group(facts, group));
+        }
+        return Some(if daemon.auth.as_deref() == Some("none") {
+            finding
+        } else {
+            finding.fix(open_socket(facts, daemon))
+        });
+    }
+    Some(
+        Finding::new("socket-closed", "the socket is closed to the user, so that polkit is never asked")
+            .evidence(state)
+            .fix(open_socket(facts, daemon)),
+    )
+}
+
+fn stale(facts: &Facts, state: &str, group: &str) -> Finding {
+    let subject = facts.subject.clone().unwrap_or_default();
+    let finding = Finding::new(
+        "stale-groups",
+        format!(
+            "{} is in the group {group} now, but its process began before: the kernel goes by the process' groups",
+            subject.user
+        ),
+    )
+    .evidence(state.to_owned())
+    .evidence(format!(
+        "process {} has {}",
+        subject.process.as_ref().map_or(0, |process| process.pid),
+        subject.process.as_ref().map_or(String::new(), |process| process.groups.join(", "))
+    ));
+    match &subject.unit {
+        Some(unit) if facts.has_systemd => {
+            finding.fix(programs("restart-unit", &[&["systemctl", "restart", unit]], AS_BEFORE, &[]))
+        }
+        Some(unit) => {
+            finding.fix(manual("restart-unit", &[format!("restart {unit} with what starts it here")], AS_BEFORE))
+        }
+        None => finding.fix(manual("log-in-again", &["# log out and in again".to_owned()], AS_BEFORE)),
+    }
+}
+
+fn join_socket_group(facts: &Facts, group: &str) -> Fix {
+    let subject = facts.subject.clone().unwrap_or_default();
+    let mut fix = join_group(&subject.user, group, true);
+    fix.grants = format!("{} the socket, and with it all of libvirt, which is as good as root", subject.user);
+    if let Some(unit) = subject.unit.filter(|_| facts.has_systemd && subject.process.is_some()) {
+        fix.commands.push(format!("systemctl restart {}", quote(&unit)));
+        fix.steps.push(Step::Run(["systemctl", "restart", &unit].map(str::to_owned).to_vec()));
+    }
+    fix
+}
+
+/// Everybody gets to the socket again, where polkit decides.
+fn open_socket(facts: &Facts, daemon: &Daemon) -> Fix {
+    let grants = "everybody the way to polkit, which decides";
+    let stem = &daemon.name;
+    if daemon.activated == Some(true) {
+        let path = format!("/etc/systemd/system/{stem}.socket.d/90-doctor.conf");
+        let text = "[Socket]\nSocketMode=0666\n".to_owned();
+        let (service, socket) = (format!("{stem}.service"), format!("{stem}.socket"));
+        let after = [
+            vec!["systemctl", "daemon-reload"],
+            vec!["systemctl", "stop", &service],
+            vec!["systemctl", "restart", &socket],
+        ];
+        let mut commands = vec![
+            format!("mkdir -p /etc/systemd/system/{stem}.socket.d"),
+            format!("printf '[Socket]\\nSocketMode=0666\\n' > {path}"),
+        ];
+        commands.extend(after.iter().map(|words| words.join(" ")));
+        let mut steps = vec![Step::Write { path: path.clone(), text }];
+        steps.extend(after.iter().map(|words| Step::Run(words.iter().map(|word| (*word).to_owned()).collect())));
+        return Fix {
+            id: "open-socket",
+            commands,
+            grants: grants.to_owned(),
+            undo: vec![format!(
+                "rm {path}; systemctl daemon-reload; systemctl stop {service}; systemctl restart {socket}"
+            )],
+            steps,
+            ..Fix::default()
+        };
+    }
+    let service = format!("{stem}.service");
+    let restart: &[&[&str]] = if facts.has_systemd { &[&["systemctl", "restart", &service]] } else { &[] };
+    let mut fix = unset("open-socket", &daemon.conf, &["unix_sock_group", "unix_sock_rw_perms"], restart, grants);
+    if !facts.has_systemd {
+        fix.manual = true;
+        fix.commands.push(format!("# then restart {stem} with what starts it here"));
+    }
+    fix
+}
+
+/// Settings that open the host, or that do nothing.
+pub(super) fn settings(facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for daemon in &facts.libvirt.daemons {
+        let socket = daemon.read_write();
+        let open = socket.is_some_and(Socket::is_open);
+        if daemon.auth.as_deref() == Some("none")
+            && (open || socket.is_none_or(|socket| socket.there.is_none()))
+            && (open || daemon.activated == Some(true))
+        {
+            found.push(auth_none(facts, daemon));
+        } else if daemon.activated == Some(true) && (daemon.group.is_some() || daemon.perms.is_some()) {
+            found.extend(ignored(daemon));
+        }
+    }
+    found.extend(of_the_other(facts));
+    for (path, meant) in &facts.libvirt.misnamed {
+        found.push(
+            Finding::new("conf-misnamed", format!("{path} holds settings of a daemon, and no daemon reads it"))
+                .evidence(format!("the name that is read is {meant}"))
+                .fix(set_aside(path, &Facts::default())),
+        );
+    }
+    found
+}
+
+fn auth_none(facts: &Facts, daemon: &Daemon) -> Finding {
+    let service = format!("{}.service", daemon.name);
+    let restart: &[&[&str]] = if facts.has_systemd { &[&["systemctl", "try-restart", &service]] } else { &[] };
+    let mut fix = unset(
+        "ask-polkit-again",
+        &daemon.conf,
+        &["auth_unix_rw"],
+        restart,
+        "nothing: whom polkit does not let in loses what everybody had",
+    );
+    if !facts.has_systemd {
+        fix.commands.push(format!("# then restart {} with what starts it here", daemon.name));
+    }
+    let mode = daemon
+        .read_write()
+        .and_then(|socket| socket.there.as_ref())
+        .map(|(mode, ..)| format!("; its socket has the mode {mode:04o}"));
+    Finding::new(
+        "auth-none",
+        format!(
+            "{} asks nobody, and its socket is open to everybody: every local user is as good as root",
+            daemon.name
+        ),
+    )
+    .evidence(format!("/{}: auth_unix_rw = \"none\"{}", daemon.conf, mode.unwrap_or_default()))
+    .fix(fix)
+}
+
+fn ignored(daemon: &Daemon) -> Option<Finding> {
+    let (mode, _, group) = daemon.read_write()?.there.as_ref()?;
+    let wants_group = daemon.group.as_ref().filter(|wanted| *wanted != group);
+    let perms = daemon.perms.as_ref().and_then(|perms| u32::from_str_radix(perms, 8).ok());
+    let wants_perms = perms.filter(|wanted| wanted & 0o022 != mode & 0o022);
+    if wants_group.is_none() && wants_perms.is_none() {
+        return None;
+    }
+    let mut keys = Vec::new();
+    keys.extend(daemon.group.as_ref().map(|_| "unix_sock_group"));
+    keys.extend(daemon.perms.as_ref().map(|_| "unix_sock_rw_perms"));
+    Some(
+        Finding::new(
+            "conf-ignored",
+            format!("{} in /{} do nothing: systemd makes the socket", keys.join(" and "), daemon.conf),
+        )
+        .evidence(format!("the socket has the mode {mode:04o} and the group {group}"))
+        .fix(unset("remove-ignored", &daemon.conf, &keys, &[], "nothing")),
+    )
+}
+
+/// Settings in the configuration of a daemon that does not run, while another one does.
+fn of_the_other(facts: &Facts) -> Vec<Finding> {
+    let Some(serving) = facts.daemon().filter(|daemon| daemon.sockets.iter().any(|socket| socket.listened)) else {
+        return Vec::new();
+    };
+    let has_settings = |daemon: &&Daemon| {
+        let set =
+            daemon.auth.is_some() || daemon.group.is_some() || daemon.perms.is_some() || !daemon.drivers.is_empty();
+        daemon.name == "libvirtd"
+            && serving.name != "libvirtd"
+            && daemon.pid.is_none()
+            && daemon.activated != Some(true)
+            && set
+    };
+    let finding = |daemon: &Daemon| {
+        Finding::new(
+            "conf-of-other-daemon",
+            format!("/{} has settings, but {} serves qemu:///system", daemon.conf, serving.name),
+        )
+        .evidence(format!("{} does not run", daemon.name))
+        .fix(manual(
+            "move-settings",
+            &[format!("# set the same in /{}, and then: systemctl restart {}", serving.conf, serving.name)],
+            "what the settings say",
+        ))
+    };
+    facts.libvirt.daemons.iter().filter(has_settings).map(finding).collect()
+}

@@ -1,0 +1,259 @@
+use super::*;
+use crate::doctor::error::first;
+use crate::doctor::facts::{Answer, Daemon, GroupRemedy, Polkitd, Process, Socket, Subject, UnitState};
+use crate::policy::MANAGE;
+use crate::verdict::{Decider, Kind, Outcome, PassedOver, Session, Verdict, Word};
+
+fn answer(word: Word, kind: Kind, file: &str) -> Answer {
+    let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None };
+    let verdict = Verdict {
+        outcome: Outcome::Word(word),
+        decided_by: Some(decider),
+        depends_on: Vec::new(),
+        steps: Vec::new(),
+        ends_polkitd: None,
+    };
+    Answer {
+        action: MANAGE.to_owned(),
+        session: Session::None,
+        verdict,
+        real: None,
+        groups: Vec::new(),
+        sessions: Vec::new(),
+        naming: Vec::new(),
+        grant_comes_first: true,
+        no_grant: None,
+        depends_on: Vec::new(),
+    }
+}
+
+/// A host with libvirtd behind systemd, and www-data, whom the defaults want to authenticate.
+fn host() -> Facts {
+    let socket = |path: &str, read_only| Socket {
+        path: path.to_owned(),
+        read_only,
+        there: Some((0o666, 0, "root".to_owned())),
+        listened: true,
+        closed_above: Vec::new(),
+    };
+    let daemon = Daemon {
+        name: "libvirtd".to_owned(),
+        conf: "etc/libvirt/libvirtd.conf".to_owned(),
+        activated: Some(true),
+        socket_unit: UnitState {
+            load: "loaded".to_owned(),
+            active: "active".to_owned(),
+            enabled: "enabled".to_owned(),
+        },
+        sockets: vec![socket("/run/libvirt/libvirt-sock", false), socket("/run/libvirt/libvirt-sock-ro", true)],
+        ..Daemon::default()
+    };
+    let mut facts = Facts { is_root: true, has_systemd: true, ..Facts::default() };
+    facts.polkitd = Polkitd::Answers { version: "126".to_owned(), pid: Some(9), uid: Some(990) };
+    facts.libvirt.daemons.push(daemon);
+    let groups = vec!["www-data".to_owned()];
+    let mut asked = answer(Word::AuthAdminKeep, Kind::Implicit, "/usr/share/polkit-1/actions/org.libvirt.unix.policy");
+    asked.groups.push(remedy("libvirt", true, None));
+    facts.subject = Some(Subject { user: "www-data".to_owned(), uid: 33, groups, ..Subject::default() });
+    facts.answer = Some(asked);
+    facts
+}
+
+fn remedy(group: &str, exists: bool, look_alike: Option<&str>) -> GroupRemedy {
+    let place = Some("/usr/share/polkit-1/rules.d/60-libvirt.rules:1".to_owned());
+    GroupRemedy { group: group.to_owned(), place, exists, look_alike: look_alike.map(str::to_owned) }
+}
+
+fn codes(facts: &Facts) -> Vec<&'static str> {
+    diagnose(facts).iter().map(|finding| finding.code).collect()
+}
+
+fn changed(change: impl FnOnce(&mut Facts)) -> Facts {
+    let mut facts = host();
+    change(&mut facts);
+    facts
+}
+
+fn with_answer(change: impl FnOnce(&mut Answer)) -> Facts {
+    changed(|facts| change(facts.answer.as_mut().unwrap()))
+}
+
+#[test]
+fn the_fixes_go_from_the_least_privilege_to_the_most() {
+    let facts = changed(|facts| facts.subject.as_mut().unwrap().unit = Some("web.service".to_owned()));
+    let found = diagnose(&facts);
+    assert_eq!(found[0].code, "not-in-group");
+    let fixes: Vec<(&str, bool)> = found[0].fixes.iter().map(|fix| (fix.id, fix.manual)).collect();
+    // The agent is not installed here.
+    assert_eq!(fixes, [("open-read-only", true), ("agent-rule", true), ("grant-user", false), ("join-group", false)]);
+    assert!(found[0].fixes.iter().skip(1).all(|fix| fix.root_equivalent && !fix.undo.is_empty()));
+    assert_eq!(found[0].fixes[3].commands, ["usermod -aG libvirt www-data"]);
+}
+
+#[test]
+fn an_allowed_user_and_a_served_unit_are_no_findings() {
+    assert_eq!(codes(&changed(|facts| facts.answer = Some(answer(Word::Yes, Kind::Rule, "/etc/x.rules")))), [""; 0]);
+    let served = changed(|facts| {
+        facts.agent.running = true;
+        facts.agent.serves = true;
+        facts.agent.verdict = Some("allow".to_owned());
+    });
+    assert_eq!(codes(&served), [""; 0]);
+}
+
+#[test]
+fn why_somebody_would_have_to_authenticate_is_told_apart() {
+    assert_eq!(codes(&with_answer(|answer| answer.groups.clear())), ["must-authenticate"]);
+    assert_eq!(
+        codes(&with_answer(|answer| answer.groups = vec![remedy("libvirt", true, Some("kvm"))])),
+        ["wrong-group"]
+    );
+    assert_eq!(codes(&with_answer(|answer| answer.groups = vec![remedy("libvirtd", false, None)])), ["group-missing"]);
+    let session = with_answer(|answer| {
+        answer.sessions.push((Session::Active, Some("/etc/polkit-1/rules.d/a.rules:1".to_owned())))
+    });
+    assert_eq!(codes(&session), ["rule-wants-session"]);
+}
+
+#[test]
+fn a_file_that_is_about_the_action_explains_the_refusal_and_another_one_does_not() {
+    let over = |file: &str, why: &str| PassedOver { file: file.to_owned(), line: Some(2), why: why.to_owned() };
+    let unreadable = |about: bool| {
+        changed(|facts| {
+            let file = "/etc/polkit-1/rules.d/50-vm.rules";
+            facts.passed_over.push(over(file, &format!("polkitd's user cannot read {file} (mode 0600)")));
+            facts.passed_about.extend(about.then(|| file.to_owned()));
+        })
+    };
+    assert_eq!(codes(&unreadable(true)), ["rule-unreadable"]);
+    assert_eq!(codes(&unreadable(false)), ["not-in-group", "rule-unreadable"]);
+    let broken = changed(|facts| {
+        let file = "/etc/polkit-1/rules.d/50-vm.rules";
+        facts.passed_over.push(over(file, "polkitd drops the whole file: SyntaxError"));
+        facts.passed_about.push(file.to_owned());
+    });
+    let found = diagnose(&broken);
+    let fixes: Vec<&str> = found[0].fixes.iter().map(|fix| fix.id).collect();
+    assert_eq!(
+        (found[0].code, fixes),
+        ("rule-not-compiled", vec!["edit-file", "open-read-only", "grant-user", "join-group"])
+    );
+    let shipped = changed(|facts| {
+        facts.passed_over.push(over("/usr/share/polkit-1/rules.d/a.rules", "polkit 0.105 does not read this directory"))
+    });
+    assert_eq!(codes(&shipped), ["not-in-group"]);
+}
+
+#[test]
+fn the_socket_comes_before_the_verdict() {
+    let socket =
+        |change: fn(&mut Socket)| changed(|facts| facts.libvirt.daemons[0].sockets.iter_mut().for_each(change));
+    assert_eq!(codes(&socket(|socket| socket.there = None))[0], "socket-missing");
+    assert_eq!(codes(&socket(|socket| socket.listened = false))[0], "socket-refused");
+    assert_eq!(codes(&socket(|socket| socket.there = Some((0o600, 0, "root".to_owned()))))[0], "socket-closed");
+    assert_eq!(codes(&socket(|socket| socket.there = Some((0o660, 0, "vm".to_owned()))))[0], "not-in-socket-group");
+    let stale = changed(|facts| {
+        facts.libvirt.daemons[0].auth = Some("none".to_owned());
+        facts.libvirt.daemons[0].sockets[0].there = Some((0o660, 0, "vm".to_owned()));
+        let subject = facts.subject.as_mut().unwrap();
+        subject.groups.push("vm".to_owned());
+        subject.process = Some(Process { pid: 7, groups: vec!["www-data".to_owned()], ..Process::default() });
+    });
+    assert_eq!(codes(&stale)[0], "stale-groups");
+}
+
+#[test]
+fn what_is_open_is_told_without_anybody_who_asks() {
+    let open = |change: fn(&mut Facts)| {
+        codes(&changed(|facts| {
+            (facts.subject, facts.answer) = (None, None);
+            change(facts);
+        }))
+    };
+    assert_eq!(open(|_| ()), [""; 0]);
+    assert_eq!(open(|facts| facts.libvirt.daemons[0].auth = Some("none".to_owned())), ["auth-none"]);
+    assert_eq!(open(|facts| facts.libvirt.daemons[0].group = Some("vm".to_owned())), ["conf-ignored"]);
+    assert_eq!(
+        open(|facts| facts.libvirt.misnamed.push(("/etc/libvirt/libvirtdconf".into(), "/x".into()))),
+        ["conf-misnamed"]
+    );
+    assert_eq!(open(|facts| facts.edited.push(("/x.policy".into(), "libvirt0".into()))), ["policy-edited"]);
+    // A daemon that is switched off is no fault where nobody asks for it.
+    let off = open(|facts| {
+        facts.libvirt.daemons[0].socket_unit =
+            UnitState { load: "loaded".into(), active: "inactive".into(), enabled: "disabled".into() };
+        facts.libvirt.daemons[0].sockets.clear();
+    });
+    assert_eq!(off, [""; 0]);
+}
+
+#[test]
+fn settings_of_a_daemon_that_does_not_serve_are_told() {
+    let facts = changed(|facts| {
+        let mut modular = facts.libvirt.daemons[0].clone();
+        modular.name = "virtqemud".to_owned();
+        facts.libvirt.daemons[0].activated = Some(false);
+        facts.libvirt.daemons[0].drivers = vec!["polkit".to_owned()];
+        facts.libvirt.daemons.push(modular);
+        facts.answer = None;
+    });
+    assert_eq!(codes(&facts), ["conf-of-other-daemon"]);
+}
+
+#[test]
+fn an_error_gives_its_line_and_leads_where_nobody_is_named() {
+    let with = |line: &str| {
+        changed(|facts| {
+            (facts.subject, facts.answer) = (None, None);
+            facts.reported = first(line, &[]);
+        })
+    };
+    let found = diagnose(&with(
+        "error: authentication unavailable: no polkit agent available to authenticate action 'org.a.b'",
+    ));
+    assert_eq!(found[0].code, "must-authenticate");
+    assert!(found[0].evidence[0].starts_with("line 1 of the text: error: auth"), "{found:?}");
+    for (line, code) in [
+        ("error: access denied: 'QEMU' denied access", "acl-refuses"),
+        (
+            "error: Failed to connect socket to '/run/user/1000/libvirt/libvirt-sock': No such file or directory",
+            "session-not-system",
+        ),
+        (
+            "error: Failed to connect socket to '/var/run/libvirt/virtqemud-sock': No such file or directory",
+            "other-daemon",
+        ),
+        ("error: authentication failed: access denied by policy", "rule-refuses"),
+        ("error: internal error: No UNIX process ID available", "remote-client"),
+        ("error: authentication cancelled: user cancelled authentication process", "dismissed"),
+    ] {
+        assert_eq!(codes(&with(line)), [code], "{line}");
+    }
+}
+
+#[test]
+fn a_log_of_calls_that_only_read_offers_reading_first() {
+    let log = "PHP Warning: libvirt_connect(): authentication unavailable: no polkit agent available to authenticate action \
+               'org.libvirt.unix.manage'\nPHP Warning: libvirt_list_domains(): Invalid arguments\n";
+    let facts = changed(|facts| facts.reported = first(log, &[]));
+    assert_eq!(codes(&facts), ["read-only-is-enough", "not-in-group"]);
+}
+
+#[test]
+fn a_polkitd_that_cannot_be_asked_is_the_first_cause() {
+    let absent =
+        |unit: Option<&str>, installed| Polkitd::Absent { why: "x".into(), installed, unit: unit.map(str::to_owned) };
+    for (polkitd, code) in [
+        (absent(Some("masked"), true), "polkitd-masked"),
+        (absent(Some("failed"), true), "polkitd-not-running"),
+        (absent(None, false), "polkitd-not-installed"),
+        (Polkitd::Silent, "polkitd-hangs"),
+    ] {
+        assert_eq!(codes(&changed(|facts| facts.polkitd = polkitd)), [code]);
+    }
+    let container = changed(|facts| {
+        facts.no_bus = Some("no such file".to_owned());
+        facts.container = Some("/.dockerenv".to_owned());
+    });
+    assert_eq!(codes(&container), ["container"]);
+}

@@ -1,0 +1,106 @@
+//! Looking: what is read, run and asked to make the facts. Nothing here changes anything.
+
+mod accounts;
+mod agent;
+mod files;
+mod journal;
+mod libvirt;
+mod policy;
+mod polkitd;
+mod run;
+mod subject;
+
+use polkit_config::names::Names;
+
+use super::catalogue;
+use super::error::{self, Class};
+use super::facts::{Facts, Polkitd};
+use crate::failure::Failure;
+use crate::libvirt::units::has_systemd;
+use crate::policy::MANAGE;
+use crate::target::{self, Spelling};
+use crate::tree::Tree;
+use crate::verdict::Evaluator;
+
+pub use run::run as run_program;
+
+/// What to look at.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The user.
+    pub user: Option<String>,
+    /// The unit.
+    pub unit: Option<String>,
+    /// The process.
+    pub pid: Option<u32>,
+    /// The action.
+    pub action: Option<String>,
+    /// The pasted text.
+    pub error: Option<String>,
+}
+
+/// Whom `qemu:///system` asks for what, by the socket of an error.
+fn action_of(request: &Request, facts: &Facts) -> Option<String> {
+    let reported = facts.reported.as_ref();
+    let of_socket = || {
+        let socket = reported?.socket.as_deref()?;
+        Some(if socket.ends_with("-ro") { "org.libvirt.unix.monitor" } else { MANAGE }.to_owned())
+    };
+    let named = request.action.clone().or_else(|| reported.and_then(|reported| reported.action.clone()));
+    let acl = reported.is_some_and(|reported| reported.class == Class::AclRefused);
+    let of_libvirt =
+        || (facts.subject.is_some() && !facts.libvirt.daemons.is_empty() && !acl).then(|| MANAGE.to_owned());
+    named.or_else(of_socket).or_else(of_libvirt)
+}
+
+/// Gathers all facts.
+///
+/// # Errors
+/// [`Failure::Unreachable`]: the user, unit or process that is asked about does not exist.
+pub async fn gather(request: &Request) -> Result<Facts, Failure> {
+    let tree = Tree::open(None)?;
+    let names = Names::Host;
+    let is_root = rustix::process::geteuid().is_root();
+    let mut facts = Facts { is_root, has_systemd: has_systemd(), container: files::container(), ..Facts::default() };
+    if let Some(text) = &request.error {
+        facts.reported = error::first(text, &[]).filter(|reported| reported.class != Class::Socket);
+        if facts.reported.is_none() {
+            facts.reported = error::first(text, &catalogue::wordings());
+        }
+        facts.bad_advice = error::bad_advice(text).into_iter().map(str::to_owned).collect();
+        if facts.reported.is_none() {
+            facts.unseen.push("an error: the text has none that polkit or libvirt is known to give".to_owned());
+        }
+    }
+    polkitd::look(&mut facts).await;
+    libvirt::look(&tree, &mut facts);
+    facts.subject = subject::find(request, &names, &tree, &mut facts)?;
+    let target = match target::resolve(&Spelling::Host).await {
+        Ok(target) if matches!(facts.polkitd, Polkitd::Answers { .. }) => Some(target),
+        _ => target::resolve(&Spelling::Root("/".into())).await.ok(),
+    };
+    facts.target = target;
+    let action = action_of(request, &facts);
+    files::strays(&tree, target, action.as_deref(), &mut facts);
+    files::hidepid(&names, &mut facts);
+    journal::look(&mut facts);
+    agent::look(&mut facts, action.as_deref());
+    if !is_root {
+        facts.unseen.push("what only root may read: rules directories, other users' processes, the journal".to_owned());
+    }
+    let Some(target) = target else {
+        facts.unseen.push("the rules: which polkit this host has cannot be told".to_owned());
+        return Ok(facts);
+    };
+    let mut evaluator = match Evaluator::open(&tree, names.clone(), target) {
+        Ok(evaluator) => evaluator,
+        Err(failure) => {
+            facts.unseen.push(format!("the rules: {failure}"));
+            return Ok(facts);
+        }
+    };
+    facts.passed_over = evaluator.passed_over().to_vec();
+    policy::look(&mut evaluator, &tree, action, &mut facts).await;
+    files::edited(&tree, &mut facts);
+    Ok(facts)
+}

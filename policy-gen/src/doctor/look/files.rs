@@ -1,0 +1,174 @@
+//! Files in wrong places and under wrong names, shipped ones that were edited, /proc, and signs of a container.
+
+use std::path::Path;
+use std::time::Duration;
+
+use polkit_config::names::Names;
+
+use super::run::run;
+use crate::doctor::facts::{Facts, Hidepid, Polkitd, Stray};
+use crate::policy::MANAGE;
+use crate::target::{Target, Version};
+use crate::tree::Tree;
+
+/// Where people put rules, and nothing reads them; the last ones only where they are not pkla.
+const NOWHERE: [&str; 9] = [
+    "etc/polkit-1",
+    "etc/polkit-1.rules.d",
+    "etc/polkit-1/rules",
+    "etc/polkit-1/rules.d/rules.d",
+    "etc/polkit/rules.d",
+    "etc/polkit-1/localauthority/rules.d",
+    "etc/polkit-1/localauthority",
+    "etc/polkit-1/localauthority/50-local.d",
+    "var/lib/polkit-1/rules.d",
+];
+/// Where they are read; under other names they are not.
+const READ: [&str; 1] = ["etc/polkit-1/rules.d"];
+const RULES: &str = "etc/polkit-1/rules.d";
+const PKLA: &str = "etc/polkit-1/localauthority/50-local.d";
+/// Endings of what is laid aside on purpose.
+const ASIDE: [&str; 12] = [
+    "~",
+    ".bak",
+    ".old",
+    ".orig",
+    ".save",
+    ".disabled",
+    ".off",
+    ".set-aside",
+    ".example",
+    ".dpkg-old",
+    ".dpkg-new",
+    ".rpmsave",
+];
+const MD5SUM: Duration = Duration::from_secs(2);
+const PACKAGES: &str = "var/lib/dpkg/info";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Rules,
+    Pkla,
+}
+
+/// Files that hold rules or pkla entries where, or as what, nothing reads them.
+pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, facts: &mut Facts) {
+    let reads_rules = target.is_some_and(|target| target.version >= Version::RULES);
+    for directory in NOWHERE.iter().chain(&READ) {
+        for name in tree.names(directory).unwrap_or_default() {
+            let path = format!("{directory}/{name}");
+            if ASIDE.iter().any(|ending| name.ends_with(ending)) || name.starts_with('.') {
+                continue;
+            }
+            if !matches!(tree.file_mode(&path), Ok(Some(_))) {
+                continue;
+            }
+            let text = tree.read_text(&path).unwrap_or_default();
+            let Some(kind) = kind(&text) else { continue };
+            let (ending, read_here) = match kind {
+                Kind::Rules => (".rules", READ.contains(directory)),
+                Kind::Pkla => (".pkla", directory.starts_with("etc/polkit-1/localauthority/")),
+            };
+            let well_named = name.ends_with(ending);
+            // pkla files in place are the evaluator's, read or not; so are rules of a polkit that reads none.
+            if read_here && (well_named || (kind == Kind::Rules && !reads_rules)) {
+                continue;
+            }
+            let why = match (read_here, well_named) {
+                (true, _) => format!("its name does not end in {ending}"),
+                (false, true) => format!("nothing reads the directory /{directory}"),
+                (false, false) => {
+                    format!("nothing reads the directory /{directory}, and its name does not end in {ending}")
+                }
+            };
+            let stem = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("50-local");
+            let belongs = match kind {
+                Kind::Rules if reads_rules => Some(format!("/{RULES}/{stem}.rules")),
+                Kind::Rules => None,
+                Kind::Pkla => Some(format!("/{PKLA}/{stem}.pkla")),
+            };
+            let about_action = action.is_some_and(|action| names_action(&text, action));
+            let root_equivalent =
+                text.contains(MANAGE) || text.contains("org.freedesktop.policykit.exec") || !text.contains("org.");
+            facts.strays.push(Stray { path: format!("/{path}"), belongs, why, about_action, root_equivalent });
+        }
+    }
+}
+
+/// Whether a text names an action, exactly or by a pattern of its beginning.
+pub(super) fn names_action(text: &str, action: &str) -> bool {
+    let starts = action.match_indices('.').filter_map(|(at, _)| action.get(..=at)).skip(1);
+    text.contains(action)
+        || starts.into_iter().any(|start| text.contains(&format!("{start}*")) || text.contains(&format!("\"{start}\"")))
+}
+
+fn kind(text: &str) -> Option<Kind> {
+    if text.contains("polkit.addRule") || text.contains("polkit.addAdminRule") {
+        return Some(Kind::Rules);
+    }
+    let has = |key: &str| text.lines().any(|line| line.trim_start().starts_with(key));
+    (has("Identity=") && has("Action=")).then_some(Kind::Pkla)
+}
+
+/// What says that this is a container.
+pub(super) fn container() -> Option<String> {
+    let found = ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
+        .into_iter()
+        .find(|path| Path::new(path).exists())?;
+    let kind = std::fs::read_to_string(found).unwrap_or_default();
+    let kind = kind.lines().next().filter(|kind| found.starts_with("/run/systemd") && !kind.is_empty());
+    Some(kind.map_or_else(|| found.to_owned(), |kind| format!("{found}: {kind}")))
+}
+
+/// Whether /proc hides the processes of others from polkitd.
+pub(super) fn hidepid(names: &Names, facts: &mut Facts) {
+    let Polkitd::Answers { pid, uid, .. } = &facts.polkitd else { return };
+    if *uid == Some(0) {
+        return;
+    }
+    let own = || std::fs::read_to_string("/proc/self/mountinfo").ok();
+    let theirs = pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok());
+    let Some(text) = theirs.filter(|text| !text.is_empty()).or_else(own) else { return };
+    let mounts = text.lines().filter(|line| line.split(' ').nth(4) == Some("/proc"));
+    let Some(options) = mounts.filter_map(|line| line.rsplit(' ').next()).next_back() else { return };
+    let value = |key: &str| options.split(',').find_map(|option| option.strip_prefix(key));
+    let Some(hides) = value("hidepid=").filter(|value| !matches!(*value, "0" | "off")) else { return };
+    let daemon = uid.map(|uid| super::accounts::user(names, uid));
+    let gids = daemon.as_ref().map(|user| names.groups_of(user).unwrap_or_default()).unwrap_or_default();
+    let exempt = value("gid=").and_then(|gid| gid.parse::<u32>().ok());
+    if exempt.is_none_or(|gid| !gids.contains(&gid)) {
+        facts.hidepid = Some(Hidepid { option: format!("hidepid={hides}"), gid: daemon.map(|user| user.gid) });
+    }
+}
+
+/// Shipped .policy files of polkit's and libvirt's that are not as their package brought them.
+pub(super) fn edited(tree: &Tree, facts: &mut Facts) {
+    const ACTIONS: &str = "usr/share/polkit-1/actions";
+    let lists = tree.names(PACKAGES).unwrap_or_default();
+    let mut known: Vec<(String, String, String)> = Vec::new();
+    for list in lists.iter().filter(|name| name.ends_with(".md5sums")) {
+        if !["polkit", "libvirt", "policykit", "systemd", "udisks", "network-manager"]
+            .iter()
+            .any(|start| list.starts_with(start))
+        {
+            continue;
+        }
+        let package = list.trim_end_matches(".md5sums").split(':').next().unwrap_or_default();
+        let text = tree.read_text(&format!("{PACKAGES}/{list}")).unwrap_or_default();
+        let of_actions =
+            text.lines().filter_map(|line| line.split_once("  ")).filter(|(_, path)| path.starts_with(ACTIONS));
+        known.extend(of_actions.map(|(sum, path)| (format!("/{path}"), sum.to_owned(), package.to_owned())));
+    }
+    if known.is_empty() {
+        return;
+    }
+    let mut argv = vec!["md5sum", "--"];
+    argv.extend(known.iter().map(|(path, ..)| path.as_str()));
+    let Some((_, text)) = run(&argv, MD5SUM) else { return };
+    for line in text.lines() {
+        let Some((sum, path)) = line.split_once("  ") else { continue };
+        if let Some((path, _, package)) = known.iter().find(|(known, should, _)| known == path && should != sum) {
+            facts.edited.push((path.clone(), package.clone()));
+        }
+    }
+}

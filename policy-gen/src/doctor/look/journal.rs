@@ -1,0 +1,96 @@
+//! What the journal and the audit log say: services that were refused lately, and denials of SELinux and AppArmor.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::run::run;
+use crate::doctor::error::{self, Class};
+use crate::doctor::facts::{Facts, Lately};
+
+const LIMIT: Duration = Duration::from_millis(1500);
+const AUDIT_LOG: &str = "/var/log/audit/audit.log";
+/// As much of the end of the audit log is read, in bytes.
+const AUDIT_MAX: u64 = 256 << 10;
+/// What is older than this is not looked at.
+const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
+/// As many services and denials are shown.
+const SHOWN: usize = 5;
+const PATTERN: &str =
+    "no polkit agent available|no agent is available|org\\.libvirt\\.|avc: .*denied|apparmor=\"DENIED\"";
+
+pub(super) fn look(facts: &mut Facts) {
+    let argv =
+        ["journalctl", "--quiet", "--no-pager", "--output=json", "--since=-24h", "--lines=400", "--grep", PATTERN];
+    match run(&argv, LIMIT) {
+        Some((_, text)) => {
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|entry| of_entry(&entry, facts))
+        }
+        None => facts.unseen.push("the journal: journalctl cannot be run, or takes too long".to_owned()),
+    }
+    audit(facts);
+    facts.mac.truncate(SHOWN);
+    facts.lately.truncate(SHOWN);
+}
+
+fn of_entry(entry: &Value, facts: &mut Facts) {
+    let field = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
+    let message = field("MESSAGE");
+    if matches!(field("_TRANSPORT"), "audit" | "kernel") {
+        if is_denial(message) {
+            facts.mac.push(message.chars().take(300).collect());
+        }
+        return;
+    }
+    // The daemon's own lines name nobody, and most refusals are right: only what a service itself complains of counts.
+    let unit = field("_SYSTEMD_UNIT");
+    let of_daemon = ["libvirtd", "virt", "polkit"].iter().any(|start| unit.starts_with(start));
+    if !unit.ends_with(".service") || of_daemon || unit.starts_with("user@") {
+        return;
+    }
+    let Some(reported) = error::first(message, &[]).filter(|reported| reported.class == Class::NoAgent) else { return };
+    let Some(action) = reported.action else { return };
+    let user = field("_UID").to_owned();
+    let known = facts.lately.iter().any(|known| known.unit == unit && known.action == action && known.user == user);
+    if !known && user != "0" && !user.is_empty() {
+        let (unit, line) = (unit.to_owned(), reported.line);
+        facts.lately.push(Lately { unit, user, action, line, verdict: String::new() });
+    }
+}
+
+/// Whether it is about the way from a client to libvirt, or from anybody to polkit.
+fn is_denial(line: &str) -> bool {
+    let denied = (line.contains("avc:") && line.contains("denied")) || line.contains("apparmor=\"DENIED\"");
+    let about = [
+        "libvirt-sock",
+        "qemud-sock",
+        "comm=\"polkitd\"",
+        "comm=\"libvirtd\"",
+        "comm=\"virtqemud\"",
+        "PolicyKit1",
+        "virt_var_run_t",
+    ];
+    // Guests have profiles of their own, whose denials are theirs.
+    denied && about.iter().any(|word| line.contains(word)) && !line.contains("profile=\"libvirt-")
+}
+
+fn audit(facts: &mut Facts) {
+    let Some(bytes) = tail(AUDIT_LOG) else { return };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    for line in String::from_utf8_lossy(&bytes).lines().filter(|line| is_denial(line)) {
+        let time = line.split_once("audit(").and_then(|(_, rest)| rest.split_once('.')?.0.parse::<u64>().ok());
+        if time.is_some_and(|time| time + RECENT.as_secs() >= now) {
+            facts.mac.push(line.chars().take(300).collect());
+        }
+    }
+}
+
+fn tail(path: &str) -> Option<Vec<u8>> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut file = std::fs::File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(AUDIT_MAX))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(AUDIT_MAX).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}

@@ -1,0 +1,157 @@
+//! libvirt's daemons: units, configuration, sockets, and who listens.
+
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use polkit_config::names::Names;
+
+use super::run::run;
+use crate::doctor::facts::{Daemon, Facts, Socket, UnitState};
+use crate::libvirt::conf::{self, Value};
+use crate::libvirt::daemons;
+use crate::tree::Tree;
+
+const SYSTEMCTL: Duration = Duration::from_secs(3);
+const CONF: &str = "etc/libvirt";
+/// Keys that only daemons' configurations have.
+const KEYS: [&str; 5] = ["auth_unix_rw", "auth_unix_ro", "unix_sock_group", "unix_sock_rw_perms", "access_drivers"];
+/// Endings of copies that people and packages keep.
+const COPIES: [&str; 10] =
+    ["~", ".bak", ".old", ".orig", ".save", ".rpmsave", ".rpmnew", ".dpkg-old", ".dpkg-new", ".dpkg-dist"];
+
+pub(super) fn look(tree: &Tree, facts: &mut Facts) {
+    let found = match daemons::of_tree(tree) {
+        Ok(found) => found,
+        Err(error) => {
+            facts.unseen.push(format!("libvirt's units and configuration: {error}"));
+            Vec::new()
+        }
+    };
+    let names: Vec<&str> = found.iter().map(|found| found.daemon.name).collect();
+    let states = if facts.has_systemd { states(&names) } else { Vec::new() };
+    let listening = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    for found in &found {
+        let name = found.daemon.name;
+        let state =
+            |unit: &str| states.iter().find(|(id, _)| id == unit).map(|(_, state)| state.clone()).unwrap_or_default();
+        let (socket_unit, service) = (state(&format!("{name}.socket")), state(&format!("{name}.service")));
+        let mut daemon = Daemon {
+            name: name.to_owned(),
+            conf: found.daemon.conf.to_owned(),
+            activated: facts.has_systemd.then(|| socket_unit.active == "active"),
+            pid: pid(name),
+            socket_unit,
+            service,
+            sockets: sockets(name, &listening),
+            ..Daemon::default()
+        };
+        settings(&found.conf, &mut daemon);
+        facts.libvirt.daemons.push(daemon);
+    }
+    misnamed(tree, facts);
+}
+
+fn settings(text: &str, daemon: &mut Daemon) {
+    let mut value = |key: &str| match conf::value(text, key) {
+        Ok(value) => value,
+        Err(why) => {
+            daemon.broken = Some(why);
+            None
+        }
+    };
+    let (auth, group, perms, drivers) =
+        (value("auth_unix_rw"), value("unix_sock_group"), value("unix_sock_rw_perms"), value("access_drivers"));
+    let plain = |value: Option<Value>| match value {
+        Some(Value::Text(text) | Value::Number(text)) => Some(text),
+        _ => None,
+    };
+    (daemon.auth, daemon.group, daemon.perms) = (plain(auth), plain(group), plain(perms));
+    if let Some(Value::List(items)) = drivers {
+        daemon.drivers = items.into_iter().filter_map(|item| plain(Some(item))).collect();
+    }
+}
+
+/// Load, active and enabled state of the sockets and services of these.
+fn states(names: &[&str]) -> Vec<(String, UnitState)> {
+    let units: Vec<String> =
+        names.iter().flat_map(|name| [format!("{name}.socket"), format!("{name}.service")]).collect();
+    let mut argv = vec!["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState"];
+    argv.extend(units.iter().map(String::as_str));
+    let text = run(&argv, SYSTEMCTL).map(|(_, text)| text).unwrap_or_default();
+    let state = |block: &str| {
+        let value = |key: &str| block.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
+        let state =
+            UnitState { load: value("LoadState="), active: value("ActiveState="), enabled: value("UnitFileState=") };
+        (value("Id="), state)
+    };
+    text.split("\n\n").map(state).collect()
+}
+
+/// The process that the pid file names.
+fn pid(name: &str) -> Option<u32> {
+    let pid: u32 = std::fs::read_to_string(format!("/run/{name}.pid")).ok()?.trim().parse().ok()?;
+    let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    (comm.trim_end() == name).then_some(pid)
+}
+
+fn sockets(name: &str, listening: &str) -> Vec<Socket> {
+    let stem = match name {
+        "libvirtd" | "virtproxyd" => "libvirt",
+        other => other,
+    };
+    let one = |suffix: &str| socket(&format!("/run/libvirt/{stem}-sock{suffix}"), !suffix.is_empty(), listening);
+    vec![one(""), one("-ro")]
+}
+
+fn socket(path: &str, read_only: bool, listening: &str) -> Socket {
+    let meta = std::fs::symlink_metadata(path).ok().filter(|meta| meta.file_type().is_socket());
+    let group =
+        |gid: u32| Names::Host.group_by_gid(gid).ok().flatten().map_or_else(|| gid.to_string(), |group| group.name);
+    // Field 4 has the flag of a socket that accepts connections; the path is the last one, perhaps with /var before it.
+    let accepts = |line: &str| {
+        let mut fields = line.split_whitespace();
+        fields.nth(3) == Some("00010000")
+            && fields.next_back().is_some_and(|known| known.trim_start_matches("/var") == path)
+    };
+    let above = Path::new(path).parent().and_then(|parent| std::fs::metadata(parent).ok());
+    let closed = above
+        .filter(|meta| meta.mode() & 1 == 0)
+        .map(|meta| format!("/run/libvirt (mode {:04o})", meta.mode() & 0o7777));
+    Socket {
+        path: path.to_owned(),
+        read_only,
+        there: meta.map(|meta| (meta.mode() & 0o7777, meta.uid(), group(meta.gid()))),
+        listened: listening.lines().any(accepts),
+        closed_above: closed.into_iter().collect(),
+    }
+}
+
+/// Files that hold a daemon's keys under a name that no daemon reads.
+fn misnamed(tree: &Tree, facts: &mut Facts) {
+    for name in tree.names(CONF).unwrap_or_default() {
+        let path = format!("{CONF}/{name}");
+        let is_conf = daemons::DAEMONS.iter().any(|daemon| daemon.conf == path);
+        if is_conf || COPIES.iter().any(|ending| name.ends_with(ending)) || name.ends_with(".set-aside") {
+            continue;
+        }
+        if !matches!(tree.file_mode(&path), Ok(Some(_))) {
+            continue;
+        }
+        let text = tree.read_text(&path).unwrap_or_default();
+        let sets = |line: &str| {
+            KEYS.iter()
+                .any(|key| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('=')))
+        };
+        if text.lines().any(sets) {
+            let meant = facts
+                .libvirt
+                .daemons
+                .iter()
+                .map(|daemon| daemon.conf.as_str())
+                .next()
+                .unwrap_or("etc/libvirt/libvirtd.conf");
+            facts.libvirt.misnamed.push((format!("/{path}"), format!("/{meant}")));
+        }
+    }
+}

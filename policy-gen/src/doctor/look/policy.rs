@@ -1,0 +1,252 @@
+//! What polkit decides for the subject, by its files and by its own word, and what would change it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use polkit_config::names::Names;
+use polkit_dbus::{
+    Authority, AuthorityError, Interaction, Process, StartTime, Subject as Wire, SubjectPid, SubjectUid,
+};
+
+use super::files::names_action;
+use crate::ask::stand_in::StandIn;
+use crate::doctor::facts::{Answer, Facts, GroupRemedy, Lately, OpenTo, Polkitd, Real, Subject};
+use crate::emit::GRANTS;
+use crate::failure::Failure;
+use crate::install::record::Record;
+use crate::policy::MANAGE;
+use crate::tree::Tree;
+use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question, Session, Word};
+
+const LIMIT: Duration = Duration::from_secs(4);
+/// Groups for one purpose, which are taken for each other.
+const FAMILIES: [&[&str]; 2] = [&["libvirt", "libvirtd", "kvm", "libvirt-qemu"], &["sudo", "wheel", "admin"]];
+/// Somebody in no group, whom no policy means.
+const STRANGER: &str = "nobody";
+/// Starts a program as root.
+const EXEC: &str = "org.freedesktop.policykit.exec";
+const GROUPS_MAX: usize = 5;
+
+pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<String>, facts: &mut Facts) {
+    open_to_all(evaluator, facts);
+    let lately = std::mem::take(&mut facts.lately);
+    facts.lately = lately.into_iter().filter_map(|one| still_refused(evaluator, one)).collect();
+    let Some(action) = action else { return };
+    facts.passed_about =
+        facts.passed_over.iter().map(|over| &over.file).filter(|file| is_about(tree, file, &action)).cloned().collect();
+    let Some(subject) = facts.subject.clone() else { return };
+    match answer(evaluator, tree, &subject, &action) {
+        Ok(mut answer) => {
+            let (verdict, session) = (&answer.verdict, answer.session);
+            let ends = verdict.ends_polkitd.is_some();
+            if let Polkitd::Answers { .. } = facts.polkitd
+                && !ends
+                && (facts.is_root || subject.uid == rustix::process::geteuid().as_raw())
+            {
+                answer.real = real(&subject, &action, session, facts.is_root).await;
+            }
+            facts.answer = Some(answer);
+        }
+        Err(failure) => facts.unseen.push(format!("what polkit decides: {failure}")),
+    }
+}
+
+/// Whether a file, or one in a directory, names the action.
+fn is_about(tree: &Tree, path: &str, action: &str) -> bool {
+    let below = path.trim_start_matches('/');
+    let names = tree.names(below).unwrap_or_default();
+    let text = |path: &str| tree.read_text(path).unwrap_or_default();
+    if names.is_empty() {
+        names_action(&text(below), action)
+    } else {
+        names.iter().any(|name| names_action(&text(&format!("{below}/{name}")), action))
+    }
+}
+
+fn place(decider: &Decider) -> Option<String> {
+    let file = decider.file.as_deref()?;
+    Some(decider.line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}")))
+}
+
+fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &str) -> Result<Answer, Failure> {
+    let session = subject.process.as_ref().map_or(Session::None, |process| process.session);
+    let question = Question {
+        user: subject.user.clone(),
+        action: action.to_owned(),
+        session,
+        // libvirt and pkcheck name a process to polkit, and polkit knows no unit then.
+        system_unit: Some(None),
+        ..Question::default()
+    };
+    let verdict = evaluator.verdict(&question)?;
+    let yes = Outcome::Word(Word::Yes);
+    let (mut groups, mut sessions) = (Vec::new(), Vec::new());
+    let open = !matches!(verdict.outcome, Outcome::Word(Word::Yes) | Outcome::Unregistered);
+    if open {
+        groups = group_remedies(evaluator, tree, &question, subject)?;
+        for other in Session::ALL.into_iter().filter(|other| *other != session) {
+            let found = evaluator.verdict(&Question { session: other, ..question.clone() })?;
+            if found.outcome == yes {
+                sessions.push((other, found.decided_by.as_ref().and_then(place)));
+            }
+        }
+    }
+    let decided = verdict.decided_by.as_ref();
+    let before_ours = decided.is_some_and(|decider| {
+        let name = decider.file.as_deref().and_then(|file| file.rsplit('/').next()).unwrap_or_default();
+        decider.kind == Kind::Rule && name < GRANTS
+    });
+    let naming = evaluator.rules_files().into_iter().map(str::to_owned).filter(|path| {
+        let text = tree.read_text(path.trim_start_matches('/')).unwrap_or_default();
+        names_action(&text, action)
+    });
+    let naming = naming.collect();
+    Ok(Answer {
+        action: action.to_owned(),
+        session,
+        depends_on: verdict.depends_on.clone(),
+        verdict,
+        real: None,
+        groups,
+        sessions,
+        naming,
+        grant_comes_first: !before_ours,
+        no_grant: no_grant(tree),
+    })
+}
+
+/// Groups of the host that would make it a yes, and those that rules name and that do not exist.
+fn group_remedies(
+    evaluator: &mut Evaluator,
+    tree: &Tree,
+    question: &Question,
+    subject: &Subject,
+) -> Result<Vec<GroupRemedy>, Failure> {
+    let text = tree.read_text("etc/group").unwrap_or_default();
+    let existing: BTreeSet<String> =
+        text.lines().filter_map(|line| line.split(':').next()).map(str::to_owned).collect();
+    let mut candidates = existing.clone();
+    for path in evaluator.rules_files() {
+        let text = tree.read_text(path.trim_start_matches('/')).unwrap_or_default();
+        let quoted = text.split("isInGroup(").skip(1).filter_map(|rest| rest.split(['"', '\'']).nth(1));
+        candidates.extend(quoted.map(str::to_owned));
+    }
+    candidates.extend(FAMILIES.iter().flat_map(|family| family.iter().map(|group| (*group).to_owned())));
+    let has = evaluator.groups(question)?;
+    candidates.retain(|group| !group.is_empty() && !has.contains(group));
+    let with = |group: &String| Question {
+        groups: Some([&has[..], std::slice::from_ref(group)].concat()),
+        ..question.clone()
+    };
+    let asked: Vec<Question> = candidates.iter().map(with).collect();
+    let mut found = Vec::new();
+    for (group, verdict) in candidates.iter().zip(evaluator.verdicts(&asked)?) {
+        if verdict.outcome != Outcome::Word(Word::Yes) {
+            continue;
+        }
+        let family = FAMILIES.iter().find(|family| family.contains(&group.as_str()));
+        let look_alike = family.and_then(|family| {
+            family.iter().find(|other| **other != group && subject.groups.iter().any(|has| has == **other))
+        });
+        found.push(GroupRemedy {
+            group: group.clone(),
+            place: verdict.decided_by.as_ref().and_then(place),
+            exists: existing.contains(group) || Names::Host.group(group).is_ok_and(|group| group.is_some()),
+            look_alike: look_alike.map(|group| (*group).to_owned()),
+        });
+    }
+    // Those that exist first; groups that are made for this before those that may do everything.
+    found.sort_by_key(|remedy| {
+        (!remedy.exists, FAMILIES.iter().skip(1).any(|family| family.contains(&remedy.group.as_str())))
+    });
+    found.truncate(GROUPS_MAX);
+    Ok(found)
+}
+
+/// Why a grant cannot be put into the policy by `install` alone.
+fn no_grant(tree: &Tree) -> Option<String> {
+    let record = Record::read(tree).ok()?;
+    let has = |path: &str| !matches!(tree.file_mode(path), Ok(None));
+    let own = has("etc/polkit-policy-gen/policy.toml")
+        || !tree.names("etc/polkit-policy-gen/policy.d").unwrap_or_default().is_empty();
+    (!record.is_empty() && !own)
+        .then(|| "what is installed came from a policy file elsewhere: add the grant to that one".to_owned())
+}
+
+fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
+    for (action, group) in [(MANAGE, None), (EXEC, None), (EXEC, Some("sudo")), (EXEC, Some("wheel"))] {
+        if !evaluator.actions().any(|known| known == action) {
+            continue;
+        }
+        let groups = Some(group.into_iter().map(str::to_owned).collect());
+        let question = Question {
+            user: STRANGER.to_owned(),
+            groups,
+            action: action.to_owned(),
+            system_unit: Some(None),
+            ..Question::default()
+        };
+        let Ok(verdict) = evaluator.verdict(&question) else { continue };
+        if verdict.outcome != Outcome::Word(Word::Yes) {
+            continue;
+        }
+        let decider = verdict.decided_by.as_ref();
+        let same = |known: &OpenTo| decider.is_some_and(|decider| known.file == decider.file);
+        if !facts.open_to_all.iter().any(same) {
+            facts.open_to_all.push(OpenTo {
+                action: action.to_owned(),
+                who: group.map_or_else(|| "everybody".to_owned(), |group| format!("whoever is in the group {group}")),
+                file: decider.and_then(|decider| decider.file.clone()),
+                line: decider.and_then(|decider| decider.line),
+                implicit: decider.is_some_and(|decider| decider.kind == Kind::Implicit),
+            });
+        }
+    }
+}
+
+/// What a service complained of, if polkit would still not say yes.
+fn still_refused(evaluator: &mut Evaluator, one: Lately) -> Option<Lately> {
+    let question =
+        Question { user: one.user.clone(), action: one.action.clone(), system_unit: Some(None), ..Question::default() };
+    let verdict = evaluator.verdict(&question).ok()?;
+    let user = Names::Host.user_by_uid(one.user.parse().ok()?).ok().flatten().map_or(one.user, |user| user.name);
+    // A plain no is somebody's decision.
+    let asks = matches!(verdict.outcome, Outcome::Word(word) if !matches!(word, Word::Yes | Word::No));
+    asks.then(|| Lately { user, verdict: verdict.outcome.text().to_owned(), ..one })
+}
+
+/// polkitd's own answer: about the process, or about one that does nothing and is the user's.
+async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) -> Option<Real> {
+    let connection = polkit_dbus::connect().await.ok()?;
+    let authority = Authority::new(connection);
+    let own = subject.process.as_ref().and_then(|process| wire(process.pid, subject.uid));
+    let stand_in;
+    let asked = match own {
+        Some(own) => own,
+        None if is_root && session == Session::None && subject.uid != 0 => {
+            let user = Names::Host.user(&subject.user).ok().flatten()?;
+            stand_in = StandIn::of(&user).ok()?;
+            stand_in.subject.clone()
+        }
+        None => return None,
+    };
+    let details = HashMap::new();
+    let check = authority.check(&asked, action, &details, Interaction::Forbidden);
+    Some(match tokio::time::timeout(LIMIT, check).await {
+        Ok(Ok(answer)) if answer.authorized => Real::Yes,
+        Ok(Ok(answer)) if answer.challenge => Real::Challenge,
+        Ok(Ok(_)) => Real::No,
+        Ok(Err(AuthorityError::UnknownAction)) => Real::Unregistered,
+        Ok(Err(AuthorityError::NoSuchSubject)) => Real::NoSuchProcess,
+        Ok(Err(_)) => return None,
+        Err(_) => Real::Silent,
+    })
+}
+
+fn wire(pid: u32, uid: u32) -> Option<Wire> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Field 22, counted from the last parenthesis: the name may hold anything.
+    let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(uid).ok()?);
+    Some(Wire::Process(Process { pid, start_time: StartTime(started), uid }))
+}

@@ -1,0 +1,51 @@
+//! The bus and polkitd.
+
+use std::path::Path;
+use std::time::Duration;
+
+use polkit_dbus::{Authority, AuthorityError};
+
+use super::run::run;
+use crate::doctor::facts::{Facts, Polkitd};
+
+/// How long polkitd may take to say its version; it may have to be started first.
+const LIMIT: Duration = Duration::from_secs(5);
+const SYSTEMCTL: Duration = Duration::from_secs(2);
+/// Where its program is: since 121, in Debian until 12, in 0.105.
+const PROGRAMS: [&str; 3] = ["/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd", "/usr/lib/policykit-1/polkitd"];
+
+pub(super) async fn look(facts: &mut Facts) {
+    let connection = match tokio::time::timeout(LIMIT, polkit_dbus::connect()).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => {
+            facts.no_bus = Some(error.to_string());
+            return;
+        }
+        Err(_) => {
+            facts.no_bus = Some("it does not answer".to_owned());
+            return;
+        }
+    };
+    let authority = Authority::new(connection);
+    facts.polkitd = match tokio::time::timeout(LIMIT, authority.version()).await {
+        Ok(Ok(version)) => {
+            let (pid, uid) = (authority.pid().await.ok(), authority.uid().await.ok());
+            Polkitd::Answers { version: version.to_string(), pid, uid }
+        }
+        Err(_) => Polkitd::Silent,
+        Ok(Err(error)) => absent(&error),
+    };
+}
+
+fn absent(error: &AuthorityError) -> Polkitd {
+    let installed = PROGRAMS.iter().any(|path| Path::new(path).exists());
+    let shown = run(&["systemctl", "show", "--property=LoadState,ActiveState", "polkit.service"], SYSTEMCTL);
+    let unit = shown.filter(|(done, _)| *done).map(|(_, text)| {
+        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
+        match value("LoadState=") {
+            load if load == "loaded" => value("ActiveState="),
+            load => load,
+        }
+    });
+    Polkitd::Absent { why: error.to_string(), installed, unit }
+}

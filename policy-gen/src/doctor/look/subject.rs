@@ -1,0 +1,185 @@
+//! Who was refused: a user, a process, or the processes of a unit.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use polkit_config::escape::escape;
+use polkit_config::names::{Names, User};
+
+use super::Request;
+use super::accounts::{groups, named, user};
+use super::run::run;
+use crate::doctor::facts::{Facts, Process, Subject};
+use crate::failure::Failure;
+use crate::passwords::{Password, Passwords};
+use crate::tree::Tree;
+use crate::verdict::Session;
+
+const SYSTEMCTL: Duration = Duration::from_secs(2);
+/// Where the unified hierarchy is.
+const CGROUPS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+/// Users that web servers run as.
+const WEB_SERVERS: [&str; 5] = ["www-data", "apache", "http", "wwwrun", "nginx"];
+/// As many processes of a unit are looked at.
+const PROCESSES_MAX: usize = 4096;
+
+/// Finds whom the question is about; `None` where nobody is named and nobody can be told.
+///
+/// # Errors
+/// [`Failure::Unreachable`]: who is named does not exist.
+pub(super) fn find(
+    request: &Request,
+    names: &Names,
+    tree: &Tree,
+    facts: &mut Facts,
+) -> Result<Option<Subject>, Failure> {
+    let mut subject = if let Some(pid) = request.pid {
+        let missing = || Failure::Unreachable(format!("there is no process {pid}, or it cannot be looked at"));
+        Some(of_process(pid, names, format!("process {pid}")).ok_or_else(missing)?)
+    } else if let Some(unit) = &request.unit {
+        Some(of_unit(unit, names, facts)?)
+    } else if let Some(name) = &request.user {
+        let by_name = names.user(name).map_err(|error| Failure::Unreachable(error.to_string()))?;
+        let by_uid = || name.parse().ok().map(|uid| user(names, uid));
+        let found = by_name.or_else(by_uid);
+        let found = found.ok_or_else(|| Failure::Unreachable(format!("there is no user `{}`", escape(name))))?;
+        Some(of_user(&found, names, "the user that was named"))
+    } else if facts.reported.is_some() {
+        guess(names, facts)
+    } else if request.action.is_some() && !facts.is_root {
+        caller(names)
+    } else {
+        None
+    };
+    if let Some(subject) = &mut subject {
+        subject.password = match Passwords::of(tree).of_user(&subject.user) {
+            Password::None => Some(false),
+            Password::Usable => Some(true),
+            Password::Unknown(_) => None,
+        };
+        if let Some(process) = &subject.process
+            && !process.namespaces.is_empty()
+        {
+            let which = process.namespaces.join(", ");
+            facts.unseen.push(format!(
+                "what process {} sees: it is in other namespaces than this program ({which})",
+                process.pid
+            ));
+        }
+    }
+    Ok(subject)
+}
+
+fn of_user(found: &User, names: &Names, by: &str) -> Subject {
+    Subject {
+        user: found.name.clone(),
+        uid: found.uid,
+        groups: groups(names, found),
+        by: by.to_owned(),
+        ..Subject::default()
+    }
+}
+
+/// Whom an error without a name is most likely about.
+fn guess(names: &Names, facts: &Facts) -> Option<Subject> {
+    if facts.reported.as_ref().is_some_and(|reported| reported.web) {
+        let found = WEB_SERVERS.iter().find_map(|name| names.user(name).ok().flatten())?;
+        return Some(of_user(&found, names, "the web server's user here, since the text is of one"));
+    }
+    if facts.is_root { None } else { caller(names) }
+}
+
+fn caller(names: &Names) -> Option<Subject> {
+    of_process(std::process::id(), names, "whoever runs this".to_owned())
+}
+
+fn of_process(pid: u32, names: &Names, by: String) -> Option<Subject> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let numbers = |key: &str| -> Vec<u32> {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        line.unwrap_or_default().split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    };
+    let uid = numbers("Uid:").first().copied()?;
+    // The effective group, then the others.
+    let mut gids: Vec<u32> = numbers("Gid:").get(1).copied().into_iter().collect();
+    gids.extend(numbers("Groups:"));
+    let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let cgroup = cgroup.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
+    let found = user(names, uid);
+    let process = Process {
+        pid,
+        groups: named(names, &gids),
+        session: session(cgroup),
+        exe: fs::read_link(format!("/proc/{pid}/exe")).ok().map(|exe| exe.to_string_lossy().into_owned()),
+        namespaces: namespaces(pid),
+    };
+    let unit = cgroup.split('/').rfind(|part| part.ends_with(".service")).map(str::to_owned);
+    Some(Subject { process: Some(process), unit, ..of_user(&found, names, &by) })
+}
+
+/// The namespaces of a process that are not ours and that change what it sees.
+fn namespaces(pid: u32) -> Vec<String> {
+    let of = |pid: &str, kind: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
+    let differ = |kind: &&str| {
+        let (theirs, ours) = (of(&pid.to_string(), kind), of("self", kind));
+        theirs.is_some() && ours.is_some() && theirs != ours
+    };
+    // Services have mount namespaces of their own as a rule; these are others' hosts.
+    ["pid", "net", "user"].into_iter().filter(|kind| differ(kind)).map(str::to_owned).collect()
+}
+
+/// The session of a process in this cgroup, by what logind wrote of it.
+fn session(cgroup: &str) -> Session {
+    let scope = cgroup.split('/').find_map(|part| part.strip_prefix("session-")?.strip_suffix(".scope"));
+    let Some(id) = scope.filter(|id| !id.contains('/') && *id != "..") else { return Session::None };
+    let text = fs::read_to_string(format!("/run/systemd/sessions/{id}")).unwrap_or_default();
+    let has = |line: &str| text.lines().any(|known| known == line);
+    match () {
+        () if text.is_empty() => Session::None,
+        () if !text.lines().any(|line| line.starts_with("SEAT=")) => Session::Remote,
+        () if has("ACTIVE=1") => Session::Active,
+        () => Session::Inactive,
+    }
+}
+
+fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Failure> {
+    let unit = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
+    if unit.contains('/') || unit.starts_with('-') {
+        return Err(Failure::Usage(format!("`{}` is no name of a unit", escape(&unit))));
+    }
+    let shown = run(&["systemctl", "show", "--property=LoadState,ControlGroup,User", "--", &unit], SYSTEMCTL);
+    let text = shown.filter(|(done, _)| *done).map(|(_, text)| text).unwrap_or_default();
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).filter(|value| !value.is_empty());
+    let cgroup = value("ControlGroup=").map_or_else(|| format!("/system.slice/{unit}"), str::to_owned);
+    let mut by_uid: BTreeMap<u32, Vec<Subject>> = BTreeMap::new();
+    for pid in pids(&cgroup) {
+        if let Some(subject) = of_process(pid, names, format!("a process of {}", escape(&unit))) {
+            by_uid.entry(subject.uid).or_default().push(subject);
+        }
+    }
+    let users: Vec<String> = by_uid.values().filter_map(|found| Some(found.first()?.user.clone())).collect();
+    // Root is refused nothing: those of the service's user are meant, of several the most numerous.
+    let most = by_uid.into_iter().max_by_key(|(uid, found)| (*uid != 0, found.len()));
+    if let Some(subject) = most.and_then(|(_, found)| found.into_iter().next()) {
+        let others = users.into_iter().filter(|user| *user != subject.user).collect();
+        return Ok(Subject { unit: Some(unit), others, ..subject });
+    }
+    if value("LoadState=") == Some("not-found") || text.is_empty() {
+        return Err(Failure::Unreachable(format!("there is no unit `{}` here that has processes", escape(&unit))));
+    }
+    let name = value("User=").unwrap_or("root");
+    let found = names.user(name).map_err(|error| Failure::Unreachable(error.to_string()))?;
+    let found = found.ok_or_else(|| Failure::Unreachable(format!("there is no user `{}`", escape(name))))?;
+    facts.unseen.push(format!("the processes of {}: it has none now", escape(&unit)));
+    Ok(Subject { unit: Some(unit.clone()), ..of_user(&found, names, &format!("the user of {}", escape(&unit))) })
+}
+
+fn pids(cgroup: &str) -> Vec<u32> {
+    if cgroup.split('/').any(|part| part == "..") {
+        return Vec::new();
+    }
+    let text = CGROUPS.iter().find_map(|top| fs::read_to_string(format!("{top}{cgroup}/cgroup.procs")).ok());
+    let text = text.unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != 0).take(PROCESSES_MAX).collect()
+}

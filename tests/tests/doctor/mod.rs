@@ -1,0 +1,228 @@
+//! What the tests of the doctor share: healthy beds, scenarios that break them in one way, and what following the doctor comes to.
+
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
+use std::path::Path;
+use std::process::Command;
+
+use polkit_tests::light::LightBuilder;
+use polkit_tests::{Bed, LightBed, Output, Root, Suite, program};
+use serde_json::Value;
+
+/// The action of most scenarios.
+pub const MANAGE: &str = "org.libvirt.unix.manage";
+/// Where rules of an administrator are.
+pub const RULES: &str = "/etc/polkit-1/rules.d";
+/// Where pkla files of an administrator are.
+pub const PKLA: &str = "/etc/polkit-1/localauthority/50-local.d";
+
+/// A light bed builder with the program installed, and with alice, who is to have nothing, and carol, who is in libvirt's group.
+pub fn builder(root: &Root) -> LightBuilder {
+    let suite = root.suite();
+    let builder = LightBed::on(root);
+    if suite == Suite::Bullseye { with_own_libc(builder) } else { with_program(builder) }
+}
+
+fn with_program(builder: LightBuilder) -> LightBuilder {
+    let read = |name: &str| std::fs::read(program(name)).unwrap();
+    builder.file("/usr/bin/polkit-policy-gen", 0o755, read("polkit-policy-gen")).file(
+        "/usr/libexec/polkit-policy-gen-js",
+        0o755,
+        read("polkit-policy-gen-js"),
+    )
+}
+
+/// bullseye's libc is older than the one that the program is built against, so it brings its own.
+fn with_own_libc(mut builder: LightBuilder) -> LightBuilder {
+    let program = program("polkit-policy-gen");
+    let told = Command::new("ldd").arg(&program).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    let mut loader = None;
+    for path in told.split_whitespace().filter(|word| word.starts_with('/')) {
+        let name = Path::new(path).file_name().unwrap().to_str().unwrap();
+        if name.starts_with("ld-") {
+            loader = Some(name.to_owned());
+        }
+        builder = builder.file(&format!("/opt/libc/{name}"), 0o755, std::fs::read(path).unwrap());
+    }
+    let script = format!(
+        "#!/bin/sh\nexec /opt/libc/{} --library-path /opt/libc /opt/libc/polkit-policy-gen \"$@\"\n",
+        loader.expect("a loader")
+    );
+    builder.file("/opt/libc/polkit-policy-gen", 0o755, std::fs::read(&program).unwrap()).file(
+        "/usr/bin/polkit-policy-gen",
+        0o755,
+        script,
+    )
+}
+
+/// Adds the people.
+pub fn people(bed: &Bed) {
+    let script = "
+        for pair in alice:3001 bob:3002 carol:3003; do
+            name=${pair%:*}; id=${pair#*:}
+            echo \"$name:x:$id:$id::/home/$name:/bin/sh\" >> /etc/passwd
+            echo \"$name:!:19000::::::\" >> /etc/shadow
+            echo \"$name:x:$id:\" >> /etc/group
+            mkdir -p /home/$name; chown $id:$id /home/$name
+        done
+        sed -i 's/^\\(libvirt:.*:\\)$/\\1carol/; s/^\\(libvirt:[^:]*:[^:]*:.*[^:]\\)$/\\1,carol/' /etc/group
+        sed -i '/^libvirt:/s/carol,carol/carol/' /etc/group";
+    sh(bed, script);
+}
+
+/// A healthy light bed.
+pub fn healthy(root: &Root, change: impl FnOnce(LightBuilder) -> LightBuilder) -> LightBed {
+    let bed = change(builder(root)).start();
+    people(&bed);
+    bed
+}
+
+/// Runs a script as root, which must succeed.
+#[track_caller]
+pub fn sh(bed: &Bed, script: &str) {
+    let _ = bed.exec(["sh", "-ec", script]).success();
+}
+
+/// Runs the doctor as root.
+pub fn doctor(bed: &Bed, arguments: &[&str]) -> Output {
+    bed.exec([&["polkit-policy-gen", "doctor"], arguments].concat())
+}
+
+/// What the doctor found.
+#[derive(Debug)]
+pub struct Found {
+    /// The exit code.
+    pub exit: i32,
+    /// The whole object.
+    pub json: Value,
+}
+
+impl Found {
+    /// The codes, in order.
+    pub fn codes(&self) -> Vec<&str> {
+        self.json["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
+    }
+
+    /// The first fix that is not a person's to do.
+    pub fn first_fix(&self) -> Option<&str> {
+        let fixes =
+            self.json["findings"].as_array().unwrap().iter().flat_map(|finding| finding["fixes"].as_array().unwrap());
+        fixes.filter(|fix| fix["manual"] == false).map(|fix| fix["id"].as_str().unwrap()).next()
+    }
+}
+
+/// Asks the doctor for its object.
+#[track_caller]
+pub fn look(bed: &Bed, arguments: &[&str]) -> Found {
+    look_as(bed, "root", arguments)
+}
+
+/// The same as another user.
+#[track_caller]
+pub fn look_as(bed: &Bed, user: &str, arguments: &[&str]) -> Found {
+    let output = bed.exec_as(user, [&["polkit-policy-gen", "doctor", "--json"], arguments].concat());
+    let json = serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output}"));
+    Found { exit: output.code().unwrap(), json }
+}
+
+/// Whether `virsh list` works as that user. It asks for everything, as most programs do.
+pub fn virsh(bed: &Bed, user: &str) -> bool {
+    bed.exec_as(user, ["virsh", "-q", "-c", "qemu:///system", "list"]).status.success()
+}
+
+/// Whether polkitd says yes to a process of that user.
+pub fn pkcheck(bed: &Bed, user: &str, action: &str) -> bool {
+    bed.exec_as(user, ["sh", "-c", "exec pkcheck --action-id \"$1\" --process $$", "sh", action]).status.success()
+}
+
+/// A way to break a healthy bed.
+pub struct Scenario {
+    /// Its name, after the cause in the list of causes.
+    pub name: &'static str,
+    /// Where it can occur.
+    pub suites: &'static [Suite],
+    /// Changes the bed before it starts.
+    pub before: fn(LightBuilder) -> LightBuilder,
+    /// Breaks it.
+    pub breaks: fn(&Bed),
+    /// What the doctor is asked.
+    pub asked: &'static [&'static str],
+    /// What it must name first.
+    pub code: &'static str,
+    /// What fails, and must work after the fix: as www-data.
+    pub works: fn(&Bed) -> bool,
+    /// Whether it has a fix that is not manual.
+    pub fixable: bool,
+}
+
+/// All suites.
+pub const ALL: &[Suite] = &Suite::ALL;
+/// Those with rules in JavaScript.
+pub const WITH_RULES: &[Suite] = &[Suite::Bookworm, Suite::Trixie, Suite::Forky];
+
+/// What came of a scenario.
+#[derive(Debug)]
+pub struct Came {
+    pub name: &'static str,
+    pub suite: Suite,
+    pub found: Result<String, String>,
+    pub fixed: String,
+    pub wrong: Vec<String>,
+}
+
+/// Breaks a healthy bed, asks, follows the first fix, and tries.
+pub fn run(root: &Root, scenario: &Scenario) -> Came {
+    let bed = healthy(root, scenario.before);
+    let mut wrong = Vec::new();
+    (scenario.breaks)(&bed);
+    if (scenario.works)(&bed) {
+        wrong.push("what should fail works".to_owned());
+    }
+    let found = look(&bed, scenario.asked);
+    let codes = found.codes().join(" ");
+    let first = found.codes().first().copied() == Some(scenario.code);
+    if !first || found.exit != 1 {
+        wrong.push(format!("wanted {} first, exit 1: {} {:#}", scenario.code, found.exit, found.json));
+    }
+    let fixed = match found.first_fix() {
+        None if scenario.fixable => {
+            wrong.push(format!("no fix: {:#}", found.json));
+            "NO FIX".to_owned()
+        }
+        None => "by hand".to_owned(),
+        Some(id) if !scenario.fixable => format!("by hand (also {id})"),
+        Some(id) => {
+            let output = doctor(&bed, &[scenario.asked, &["--fix", id, "--yes"]].concat());
+            if output.code() != Some(0) {
+                wrong.push(format!("--fix {id}: {output}"));
+            }
+            if !(scenario.works)(&bed) {
+                wrong.push(format!("--fix {id}: it does not work after it: {output}"));
+            }
+            id.to_owned()
+        }
+    };
+    if virsh(&bed, "alice")
+        || pkcheck(&bed, "alice", MANAGE)
+        || pkcheck(&bed, "alice", "org.freedesktop.policykit.exec")
+    {
+        wrong.push("alice got something".to_owned());
+    }
+    Came { name: scenario.name, suite: root.suite(), found: if first { Ok(codes) } else { Err(codes) }, fixed, wrong }
+}
+
+/// All scenarios that can occur on this suite; prints a table, and fails with all that went wrong.
+pub fn run_all(root: &Root, scenarios: &[Scenario]) {
+    let mut wrong = Vec::new();
+    for scenario in scenarios.iter().filter(|scenario| scenario.suites.contains(&root.suite())) {
+        let came = run(root, scenario);
+        let found = match &came.found {
+            Ok(codes) | Err(codes) => codes,
+        };
+        let end = if came.wrong.is_empty() { "" } else { "  <- WRONG" };
+        eprintln!("{:34} {:9} found: {found:40} fixed by: {}{end}", came.name, came.suite.to_string(), came.fixed);
+        wrong.extend(came.wrong.iter().map(|why| format!("{} on {}: {why}", came.name, came.suite)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
