@@ -33,6 +33,10 @@ const BUFFER: usize = 4 << 20;
 const HINTS: usize = 4096;
 /// How long the events of a burst are left to gather: far less than a new process takes to ask for anything.
 const REST: Duration = Duration::from_micros(500);
+/// In a storm of them a longer rest takes more of them at a time.
+const REST_IN_A_STORM: Duration = Duration::from_millis(2);
+/// So many in one rest are a storm: some thousands a second.
+const STORM: usize = 4;
 /// The pid of the service manager, whose children become services.
 const MANAGER: u32 = 1;
 
@@ -133,9 +137,11 @@ fn pass_on(socket: &OwnedFd, interest: &Mutex<Interest>, hints: &mpsc::Sender<Hi
     let mut lost = false;
     while !hints.is_closed() {
         let mut flags = RecvFlags::empty();
+        let mut taken = 0;
         loop {
             match recv(socket, &mut buffer, flags) {
                 Ok((length, _)) => {
+                    taken += 1;
                     let interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
                     for event in parse(buffer.get(..length).unwrap_or_default()) {
                         if let Some(pid) = worth_a_look(event, &interest, &mut young) {
@@ -156,7 +162,7 @@ fn pass_on(socket: &OwnedFd, interest: &Mutex<Interest>, hints: &mpsc::Sender<Hi
         }
         // Said again until there is room to say it.
         lost = lost && hints.try_send(Hint::Rescan).is_err();
-        std::thread::sleep(REST);
+        std::thread::sleep(if taken >= STORM { REST_IN_A_STORM } else { REST });
     }
 }
 

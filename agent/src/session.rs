@@ -26,42 +26,63 @@ pub struct Login {
 }
 
 /// The open sessions of a user that have a scope of their own, and so processes, of whatever class.
-#[must_use]
-pub fn of_user(uid: u32, run_systemd: &Path) -> Vec<Login> {
-    let entries = fs::read_dir(run_systemd.join("sessions")).into_iter().flatten().flatten();
-    let logins = entries.filter_map(|entry| login(entry.file_name().to_str()?, run_systemd));
-    let mut logins: Vec<_> = logins.filter(|login| login.uid.get() == uid && login.scope.is_some()).collect();
+///
+/// # Errors
+/// Where it cannot be said which there are: there are no descriptors, say.
+pub fn of_user(uid: u32, run_systemd: &Path) -> io::Result<Vec<Login>> {
+    let Some(entries) = if_there(fs::read_dir(run_systemd.join("sessions")))? else { return Ok(Vec::new()) };
+    let mut logins = Vec::new();
+    for entry in entries {
+        let Ok(id) = entry?.file_name().into_string() else { continue };
+        logins.extend(login(&id, run_systemd)?.filter(|login| login.uid.get() == uid && login.scope.is_some()));
+    }
     logins.sort_by(|a, b| a.id.cmp(&b.id));
-    logins
+    Ok(logins)
 }
 
 /// A session that is `online` or `active`: not `opening`, when there is nobody in it yet, and not `closing`.
-#[must_use]
-pub fn login(id: &str, run_systemd: &Path) -> Option<Login> {
+///
+/// # Errors
+/// Where it cannot be said whether there is one.
+pub fn login(id: &str, run_systemd: &Path) -> io::Result<Option<Login>> {
     if !is_id(id) {
-        return None;
+        return Ok(None);
     }
-    let text = fs::read_to_string(run_systemd.join("sessions").join(id)).ok()?;
-    let of = |key: &str| value(&text, key).map(str::to_owned);
-    let (state, kind) = (value(&text, "STATE")?, of("TYPE").unwrap_or_default());
-    let open = matches!(state, "online" | "active");
-    open.then_some(Login {
+    let text = if_there(fs::read_to_string(run_systemd.join("sessions").join(id)))?;
+    Ok(text.and_then(|text| open(id, &text)))
+}
+
+fn open(id: &str, text: &str) -> Option<Login> {
+    let of = |key: &str| value(text, key).map(str::to_owned);
+    let (state, kind) = (value(text, "STATE")?, of("TYPE").unwrap_or_default());
+    matches!(state, "online" | "active").then_some(Login {
         id: id.to_owned(),
-        uid: SubjectUid::new(value(&text, "UID")?.parse().ok()?).ok()?,
+        uid: SubjectUid::new(value(text, "UID")?.parse().ok()?).ok()?,
         class: of("CLASS")?,
-        kind: value(&text, "SEAT").map_or_else(|| kind.clone(), |seat| format!("{kind} on {seat}")),
+        kind: value(text, "SEAT").map_or_else(|| kind.clone(), |seat| format!("{kind} on {seat}")),
         scope: of("SCOPE").filter(|scope| *scope == format!("session-{id}.scope")),
     })
 }
 
+fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The session that this process is in.
-#[must_use]
-pub fn own(cgroup_root: &str, run_systemd: &Path) -> Option<Login> {
-    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let path = cgroup::unified(&text).and_then(|path| cgroup::below(path, cgroup_root))?;
+///
+/// # Errors
+/// Where it cannot be said whether it is in one.
+pub fn own(cgroup_root: &str, run_systemd: &Path) -> io::Result<Option<Login>> {
+    let text = fs::read_to_string("/proc/self/cgroup")?;
+    let Some(path) = cgroup::unified(&text).and_then(|path| cgroup::below(path, cgroup_root)) else { return Ok(None) };
     match id_of(path, run_systemd) {
         Fact::Known(Some(id)) => login(&id, run_systemd),
-        Fact::Known(None) | Fact::Unknown => None,
+        Fact::Known(None) => Ok(None),
+        Fact::Unknown => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 
@@ -165,10 +186,18 @@ mod tests {
         write("c6", "UID=1001\nCLASS=user\nSTATE=active\nSCOPE=session-c6.scope\n");
         write("c7", &format!("{open}STATE=active\nSCOPE=session-c1.scope\n"));
         write("c8.ref", &format!("{open}STATE=active\nSCOPE=session-c8.scope\n"));
-        let logins = of_user(1000, host.path());
+        let logins = of_user(1000, host.path()).unwrap();
         let seen: Vec<_> = logins.iter().map(|login| (login.id.as_str(), login.kind.as_str())).collect();
         assert_eq!(seen, [("c1", "x11 on seat0"), ("c5", "unspecified")]);
-        assert_eq!(of_user(7, host.path()), []);
+        assert_eq!(of_user(7, host.path()).unwrap(), []);
+    }
+
+    #[test]
+    fn sessions_that_cannot_be_read_are_not_none() {
+        let host = host();
+        assert_eq!(of_user(1000, &host.path().join("nowhere")).unwrap(), [], "there is no logind");
+        fs::create_dir(host.path().join("sessions/c1")).unwrap();
+        assert!(of_user(1000, host.path()).is_err());
     }
 
     #[test]

@@ -88,7 +88,11 @@ impl Registry {
     /// the people who are logged in: they are looked at ten times a second.
     pub async fn scan_sessions(&mut self) {
         let config = Arc::clone(&self.road.config.borrow());
-        let wanted = self.wanted_sessions(&config);
+        let wanted = match self.wanted_sessions(&config) {
+            Ok(wanted) => wanted,
+            // What is registered stays so: what cannot be seen has not gone.
+            Err(error) => return self.said.once(&format!("sessions cannot be looked at: {error}")),
+        };
         self.sessions.keep_only(&wanted);
         for (what, login) in &wanted {
             let known = self.sessions.registered.contains_key(&login.id) || self.sessions.retry.contains_key(&login.id);
@@ -105,23 +109,23 @@ impl Registry {
         }
     }
 
-    fn wanted_sessions(&mut self, config: &Config) -> Vec<(What, Login)> {
+    fn wanted_sessions(&mut self, config: &Config) -> io::Result<Vec<(What, Login)>> {
         let logind = Path::new(paths::LOGIND);
         let mut wanted = Vec::new();
         for serve in &config.serve {
             match &serve.what {
                 What::SessionUser(user) => {
-                    let logins = session::of_user(user.id, logind);
+                    let logins = session::of_user(user.id, logind)?;
                     wanted.extend(logins.into_iter().map(|login| (serve.what.clone(), login)));
                 }
-                What::OwnSession => match session::own(&self.road.cgroup_root, logind) {
+                What::OwnSession => match session::own(&self.road.cgroup_root, logind)? {
                     Some(login) => wanted.push((serve.what.clone(), login)),
                     None => self.said.once(&format!("{}: not served: the agent runs in no session", serve.what)),
                 },
                 What::Unit(_) | What::User(_) | What::PidFile(_) | What::Exec(_) => {}
             }
         }
-        wanted
+        Ok(wanted)
     }
 
     async fn add_session(&mut self, what: &What, login: &Login, config: &Config) {
