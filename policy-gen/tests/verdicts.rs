@@ -193,6 +193,28 @@ fn what_nobody_knows_is_named() {
     assert_eq!(logged["verdict"], "yes", "{logged}");
 }
 
+/// polkitd makes subject and action anew for each question, with their methods; only global variables stay.
+#[test]
+fn nothing_of_a_question_is_left_to_the_next() {
+    for method in ["subject.isInGroup", "subject.isInNetGroup", "subject.toString", "action.lookup", "action.toString"]
+    {
+        for seen in [method, &format!("{method}.seen")] {
+            let rule = format!("if ({method}.seen) {{ return 'no'; }} {seen} = {{seen: 1}}; return 'yes';");
+            let tree = Tree::with_rule(&rule);
+            tree.write(
+                "requests",
+                r#"{"user":"bob","action":"org.example.run"}"#.to_owned()
+                    + "\n"
+                    + r#"{"user":"bob","action":"org.example.run"}"#,
+            );
+            let requests = tree.0.path().join("requests").display().to_string();
+            let output = tree.run("polkit:126", &["--batch", &requests]);
+            let answers = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(answers.matches(r#"{"verdict":"yes""#).count(), 2, "{seen}: {answers}");
+        }
+    }
+}
+
 #[test]
 fn a_batch_answers_each_line_in_order() {
     let tree = Tree::with_rule("if (action.lookup('d') === 'go') { return 'yes'; }");

@@ -3,7 +3,7 @@
 // `host` is ours: what the engine does for it. This text is run once, and returns the functions that the engine itself calls.
 
 (function (host) {
-    var define = Object.defineProperty, create = Object.create, apply = Reflect.apply;
+    var define = Object.defineProperty, create = Object.create, apply = Reflect.apply, keys = Object.keys;
     var text = String, isArray = Array.isArray, random = Math.random;
     var Failure = Error, WrongType = TypeError;
     var lineOf = Object.getOwnPropertyDescriptor(Error.prototype, "lineNumber").get;
@@ -14,6 +14,9 @@
     // Every rule with its number, in the order in which the files added them, and the one that runs. A rules file may change
     // what all objects inherit, and polkitd does not mind: what is ours inherits nothing.
     var known = create(null), added = 0, current = null;
+
+    // For `conceal`: what each property is to be.
+    var concealed = create(null);
 
     // What a property is to be, for `define`.
     function described(value) {
@@ -26,45 +29,68 @@
         return description;
     }
 
-    Action = function Action() {
-        this.lookup = function (key) {
-            return this["_detail_" + key];
-        };
-        this.toString = function () {
-            var out = "[Action id='" + this.id + "'";
-            for (var name in this) {
-                if (name.indexOf("_detail_") == 0) {
-                    out += " " + name.substr(8) + "='" + this[name] + "'";
+    // The methods of actions and subjects. polkitd makes them anew for each; here that is done only after a rule has given one of
+    // them a property, which the next must not have.
+    function methods() {
+        return {
+            lookup: function (key) {
+                return this["_detail_" + key];
+            },
+            describeAction: function () {
+                var out = "[Action id='" + this.id + "'";
+                for (var name in this) {
+                    if (name.indexOf("_detail_") == 0) {
+                        out += " " + name.substr(8) + "='" + this[name] + "'";
+                    }
                 }
+                return out + "]";
+            },
+            isInGroup: function (group) {
+                for (var i = 0; i < this.groups.length; i += 1) {
+                    if (this.groups[i] == group) {
+                        return true;
+                    }
+                }
+                return false;
+            },
+            isInNetGroup: function (netgroup) {
+                return polkit._userIsInNetGroup(this.user, netgroup);
+            },
+            describeSubject: function () {
+                var out = "[Subject", name, value, before = quiet;
+                quiet = true;
+                for (name in this) {
+                    value = this[name];
+                    if (typeof value != "function") {
+                        out += " " + name + (typeof value == "string" ? "='" + value + "'" : "=" + value);
+                    }
+                }
+                quiet = before;
+                return out + "]";
             }
-            return out + "]";
         };
+    }
+    var shared = methods();
+
+    function properties(method) {
+        return keys(method).length;
+    }
+
+    Action = function Action() {
+        var of = shared;
+        if (properties(of.lookup) + properties(of.describeAction) + properties(of.isInGroup) +
+                properties(of.isInNetGroup) + properties(of.describeSubject) > 0) {
+            of = shared = methods();
+        }
+        this.lookup = of.lookup;
+        this.toString = of.describeAction;
     };
 
     Subject = function Subject() {
-        this.isInGroup = function (group) {
-            for (var i = 0; i < this.groups.length; i += 1) {
-                if (this.groups[i] == group) {
-                    return true;
-                }
-            }
-            return false;
-        };
-        this.isInNetGroup = function (netgroup) {
-            return polkit._userIsInNetGroup(this.user, netgroup);
-        };
-        this.toString = function () {
-            var out = "[Subject", name, value, before = quiet;
-            quiet = true;
-            for (name in this) {
-                value = this[name];
-                if (typeof value != "function") {
-                    out += " " + name + (typeof value == "string" ? "='" + value + "'" : "=" + value);
-                }
-            }
-            quiet = before;
-            return out + "]";
-        };
+        var of = shared;
+        this.isInGroup = of.isInGroup;
+        this.isInNetGroup = of.isInNetGroup;
+        this.toString = of.describeSubject;
     };
 
     polkit = {
@@ -116,15 +142,20 @@
         this._ruleFuncs.push(rule);
     };
     polkit._runRules = function (action, subject) {
-        for (var i = 0; i < this._ruleFuncs.length; i += 1) {
-            current = this._ruleFuncs[i];
-            var said = current(action, subject);
-            if (said) {
-                return said;
+        var rule = null, i, said;
+        try {
+            for (i = 0; i < this._ruleFuncs.length; i += 1) {
+                rule = this._ruleFuncs[i];
+                said = rule(action, subject);
+                if (said) {
+                    return said;
+                }
             }
+            rule = null;
+            return null;
+        } finally {
+            current = rule;
         }
-        current = null;
-        return null;
     };
     polkit._deleteRules = function () {
         this._adminRuleFuncs = [];
@@ -159,18 +190,21 @@
         },
         // Gives the subject a property whose value nobody knows, so that a rule which reads it is noticed.
         conceal: function (subject, name, value) {
-            var description = described();
-            description.get = function () {
-                if (!quiet) {
-                    host(UNKNOWN, "subject." + name);
-                }
-                return value;
-            };
-            description.set = function (other) {
-                var own = create(null);
-                own.is = other;
-                define(this, name, described(own));
-            };
+            var description = concealed[name];
+            if (!description) {
+                description = concealed[name] = described();
+                description.get = function () {
+                    if (!quiet) {
+                        host(UNKNOWN, "subject." + name);
+                    }
+                    return value;
+                };
+                description.set = function (other) {
+                    var own = create(null);
+                    own.is = other;
+                    define(this, name, described(own));
+                };
+            }
             define(subject, name, description);
         }
     };
