@@ -5,6 +5,32 @@ use std::collections::BTreeMap;
 use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{LightBed, Output, Polkit, Process, Root, Suite, program};
 
+/// A grant for the group `vm`.
+pub const GRANT: &str = r#"
+[[grant]]
+name = "machines"
+actions = ["org.example.psa.run"]
+groups = ["vm"]
+result = "yes"
+"#;
+
+/// A grant, a rule for the agent, and a membership.
+pub const ALL: &str = r#"
+[[grant]]
+name = "machines"
+actions = ["org.example.psa.run"]
+groups = ["vm"]
+result = "yes"
+
+[[agent]]
+actions = ["org.example.psa.stop"]
+users = ["www-data"]
+
+[[member]]
+user = "bob"
+group = "vm"
+"#;
+
 /// Wants an administrator, whoever asks, and keeps nothing.
 pub const RUN: &str = "org.example.psa.run";
 /// The same.
