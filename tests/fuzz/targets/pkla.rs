@@ -15,7 +15,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let file = File { path: "/x.pkla".into(), entries: entries.clone() };
         let pkla = Pkla { reader, stores: vec![Store { key: "x-1".into(), files: vec![file] }] };
         let groups = ["wheel".to_owned()];
-        for session in [Session::None, Session::Inactive, Session::Active] {
+        for session in Session::ALL {
             let subject = Subject { user: "bob", groups: &groups, netgroups: Some(&[]), session };
             let outcome = pkla.outcome(subject, "org.example.one");
             assert!(outcome.possible.len() == 1 && outcome.unknown.is_empty(), "one file has one order");
