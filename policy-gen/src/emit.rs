@@ -157,5 +157,4 @@ fn check_for_rules(policy: &Policy, report: &mut Report) {
 }
 
 #[cfg(test)]
-#[path = "emit/tests.rs"]
 mod tests;

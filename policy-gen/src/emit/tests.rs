@@ -1,7 +1,8 @@
+mod names;
+mod pkla;
+
 use insta::assert_snapshot;
-use polkit_config::names::check_name;
 use polkit_config::report::Source;
-use proptest::prelude::*;
 
 use super::*;
 use crate::policy::read;
@@ -307,21 +308,6 @@ fn patterns_details_and_netgroups_are_tables_too() {
     "#);
 }
 
-#[test]
-fn pkla_refuses_details_and_stars_in_the_midst_by_name() {
-    let (_, problems) = emitted(NARROWED, Format::Pkla, Owner::Admin);
-    assert_snapshot!(problems.join("\n"), @r"
-    p.toml:2:1: pkla cannot say `systemd 1`: it knows nothing of an action's details (only rules can: polkit 0.106 or later. Without details it would be for all units, domains or programs)
-    p.toml:8:29: pkla cannot say `org.*.manage`: its `*` does not end at a dot (name the actions, or end the pattern with its first star: `org.libvirt.*`)
-    p.toml:8:45: pkla cannot say `org.a.*.b*`: its `*` does not end at a dot (name the actions, or end the pattern with its first star: `org.libvirt.*`)
-    ");
-    let text = "[[grant]]\nactions = ['org.libvirt.*', 'a.b']\nnetgroups = ['ops']\ngroups = ['vm']\nresult = 'yes'\n";
-    let (files, problems) = emitted(text, Format::Pkla, Owner::Admin);
-    assert_eq!(problems, [""; 0]);
-    let expected = "[1]\nIdentity=unix-netgroup:ops;unix-group:vm\nAction=org.libvirt.*;a.b\nResultAny=yes\n";
-    assert!(files[0].text.contains(expected), "{}", files[0].text);
-}
-
 const HOOKS: &str = r#"
 [[hook]]
 actions = ["org.libvirt.unix.manage", "org.libvirt.api.domain.start"]
@@ -399,15 +385,6 @@ fn the_hook_is_asked_about_its_actions_and_sorts_first() {
 }
 
 #[test]
-fn pkla_refuses_each_hook_by_name() {
-    let (_, problems) = emitted(HOOKS, Format::Pkla, Owner::Admin);
-    assert_snapshot!(problems.join("\n"), @r"
-    p.toml:2:1: pkla cannot say `hook 1`: it asks nobody (only rules can: polkit 0.106 or later; on this one the agent serves by registration, with [[agent]])
-    p.toml:5:1: pkla cannot say `hook 2`: it asks nobody (only rules can: polkit 0.106 or later; on this one the agent serves by registration, with [[agent]])
-    ");
-}
-
-#[test]
 fn a_package_s_files_lie_below_usr() {
     let paths = |format| -> Vec<String> {
         let sample = SAMPLE.replace("</script>", "");
@@ -415,126 +392,4 @@ fn a_package_s_files_lie_below_usr() {
     };
     assert!(paths(Format::Rules).iter().all(|path| path.starts_with("usr/")));
     assert_eq!(paths(Format::Pkla)[0], "var/lib/polkit-1/localauthority/45-polkit-policy-gen.d/polkit-policy-gen.pkla");
-}
-
-#[test]
-fn pkla_has_the_first_grant_last_and_all_three_results() {
-    let sample = SAMPLE.replace("</script>", "").replace("auth_self", "yes").replace("[[agent]]", "[[agents]]");
-    let sample = sample.split("[[agents]]").next().unwrap().to_owned();
-    let (files, problems) = emitted(&sample, Format::Pkla, Owner::Admin);
-    assert_eq!(problems, [""; 0]);
-    assert_snapshot!(files[0].text, @r#"
-    # Written by polkit-policy-gen from /etc/p.toml. To change it, edit that and run `polkit-policy-gen install`.
-    # polkit takes the last match in the order of the names of directories: this one comes after 10-vendor.d, 20-org.d and 30-site.d, and before 50-local.d and 90-mandatory.d.
-
-    # grant 2
-    [2]
-    Identity=unix-group:köln";unix-group:libvirt
-    Action=org.libvirt.unix.manage
-    ResultAny=yes
-    ResultInactive=yes
-    ResultActive=yes
-
-    # web panel
-    [1]
-    Identity=unix-user:alice;unix-user:__proto__;unix-group:libvirt
-    Action=org.libvirt.unix.manage;org.libvirt.unix.monitor
-    ResultAny=yes
-    ResultInactive=yes
-    ResultActive=yes
-    "#);
-}
-
-#[test]
-fn what_pkla_cannot_say_is_refused_by_name() {
-    let grant =
-        |who: &str, result: &str| format!("[[grant]]\nname = '{who}'\nactions = ['a.b']\n{who}\nresult = '{result}'\n");
-    let refused = |first: &str, second: &str| -> Vec<String> {
-        let text = grant(&first.replace('\'', "\""), "yes")
-            .replace("name = '", "name = '''")
-            .replace("'\nactions", "'''\nactions");
-        let second = grant(&second.replace('\'', "\""), "no")
-            .replace("name = '", "name = '''")
-            .replace("'\nactions", "'''\nactions");
-        emitted(&(text + &second), Format::Pkla, Owner::Admin).1
-    };
-    // A user first, then a group: the user's entry wins, as it should.
-    assert_eq!(refused("users = 'u'", "groups = 'g'"), [""; 0]);
-    assert_eq!(refused("users = 'u'", "users = 'v'"), [""; 0]);
-    // The second one's user is shadowed by the first in our order, and never written.
-    assert_eq!(refused("users = 'u'", "users = 'u'"), [""; 0]);
-    assert_snapshot!(refused("groups = 'g'", "users = 'u'").join("\n"), @r#"p.toml:6:1: pkla cannot say that `groups = "g"` comes before `users = "u"` for a.b: the entry of a user or netgroup beats that of a group (give both the same result, or write the one that names users first)"#);
-    assert_snapshot!(refused("groups = 'g'", "groups = 'h'").join("\n"), @r#"p.toml:6:1: pkla cannot say that `groups = "g"` comes before `groups = "h"` for a.b: which of a user's groups counts is not defined (give both the same result, or write the one that names users first)"#);
-    assert_snapshot!(refused("users = 'a*'", "users = 'b;c'").join("\n"), @r"
-    p.toml:4:9: pkla cannot name `a*`: `*`, `?` and `;` do not stand for themselves (only rules can: polkit 0.106 or later)
-    p.toml:9:9: pkla cannot name `b;c`: `*`, `?` and `;` do not stand for themselves (only rules can: polkit 0.106 or later)
-    ");
-}
-
-#[test]
-fn a_letter_that_duktape_never_matches_is_refused_in_rules() {
-    let text = "[[grant]]\nactions = ['a.b']\nusers = ['\u{1f600}']\nresult = 'yes'\n";
-    let (_, problems) = emitted(text, Format::Rules, Owner::Admin);
-    assert!(problems.len() == 1 && problems[0].contains("p.toml:3:10: a rule can never match"), "{problems:?}");
-    assert_eq!(emitted(text, Format::Pkla, Owner::Admin).1, [""; 0]);
-}
-
-#[test]
-fn many_names_are_spread_over_functions() {
-    let names: Vec<String> = (0..25_000).map(|number| format!("'u{number}'")).collect();
-    let text = format!("[[grant]]\nactions = ['a.b']\nusers = [{}]\nresult = 'yes'\n", names.join(","));
-    let (files, _) = emitted(&text, Format::Rules, Owner::Admin);
-    assert_eq!(files[0].text.matches("    addNames((function () {").count(), 3);
-    assert_eq!(files[0].text.matches("\"$u").count(), 25_000);
-}
-
-/// Names with what is special to JavaScript, to key files and to terminals.
-fn name() -> impl Strategy<Value = String> {
-    let part = prop_oneof![
-        "\\PC{1,4}",
-        proptest::sample::select(vec![
-            "\"",
-            "'",
-            "\\",
-            "</",
-            "__proto__",
-            "toString",
-            "*/",
-            "//",
-            "\u{2028}",
-            "\n",
-            ";",
-            "{",
-            "\u{f6}",
-            "a"
-        ])
-        .prop_map(str::to_owned),
-    ];
-    proptest::collection::vec(part, 1..4).prop_map(|parts| parts.concat())
-}
-
-proptest! {
-    #[test]
-    fn accepted_names_come_out_as_ascii_data_and_nothing_else(users in proptest::collection::vec(name(), 1..5), label in name()) {
-        let users: Vec<String> = users.into_iter().filter(|name| check_name(name).is_ok() && name.chars().all(|c| u32::from(c) <= 0xffff)).collect();
-        prop_assume!(!users.is_empty());
-        let quoted: Vec<String> = users.iter().map(|name| quote::toml(name)).collect();
-        let text = format!("[[grant]]\nname = {}\nactions = ['a.b']\nusers = [{}]\nresult = 'yes'\n", quote::toml(&label), quoted.join(", "));
-        let (files, problems) = emitted(&text, Format::Rules, Owner::Admin);
-        prop_assert!(problems.is_empty(), "{problems:?}");
-        let (again, _) = emitted(&text, Format::Rules, Owner::Admin);
-        prop_assert_eq!(&files, &again);
-        let text = &files[0].text;
-        prop_assert!(text.is_ascii());
-        // All lines but that of the label and that of the table are those of any other policy.
-        let (plain, _) = emitted("[[grant]]\nactions = ['a.b']\nusers = ['x']\nresult = 'yes'\n", Format::Rules, Owner::Admin);
-        let other = |text: &str| -> Vec<String> {
-            text.lines().filter(|line| !line.contains("users: {") && !line.contains("{any:")).map(str::to_owned).collect()
-        };
-        prop_assert_eq!(other(text), other(&plain[0].text));
-        let table = text.lines().find_map(|line| line.trim().strip_prefix("users: {\"").map(|_| line.trim().trim_start_matches("users: ").trim_end_matches(','))).unwrap();
-        let table: std::collections::BTreeMap<String, usize> = serde_json::from_str(table).unwrap();
-        let expected: std::collections::BTreeSet<String> = users.iter().map(|name| format!("${name}")).collect();
-        prop_assert_eq!(table.keys().cloned().collect::<std::collections::BTreeSet<_>>(), expected);
-    }
 }

@@ -1,15 +1,23 @@
 //! From a question to a verdict, in the order of polkitd: is the action registered, is the subject root, implicit
 //! authorization, pkla (up to 0.105) or rules (later), and the actions that imply this one.
 
+mod answer;
+mod task;
+mod user;
+
 use std::collections::BTreeMap;
 
-use polkit_config::names::{LookupError, Names};
+use polkit_config::names::Names;
+
+use answer::imply;
+use task::{Task, compat, is_compat};
+use user::Known;
 
 use super::engine::Engine;
 use super::files::{self, Files, PassedOver, Registered};
-use super::pkla::{self, Pkla, Reader};
-use super::wire::{Ask, End, Program, Told};
-use super::{Decider, Kind, Outcome, Question, Session, Step, Verdict, Word};
+use super::pkla::{self, Reader};
+use super::wire::{Ask, End, Told};
+use super::{Decider, Kind, Outcome, Question, Session, Verdict, Word};
 use crate::failure::Failure;
 use crate::target::{JavaScript, Target, Version};
 use crate::tree::Tree;
@@ -18,9 +26,6 @@ use crate::tree::Tree;
 const UNITS: Version = Version(124);
 /// The first polkit that tells rules the user's number.
 const UIDS: Version = Version(127);
-/// Where `49-polkit-pkla-compat.rules` finds its program: Debian, and others.
-const COMPAT: [&str; 2] = ["/usr/sbin/pkla-check-authorization", "/usr/bin/pkla-check-authorization"];
-
 /// A polkit's whole policy, ready to be asked.
 #[derive(Debug)]
 pub struct Evaluator {
@@ -33,16 +38,6 @@ pub struct Evaluator {
     /// What every answer of the rules depends on.
     always: Vec<String>,
     users: BTreeMap<String, Known>,
-}
-
-/// A subject's user, as polkit knows it.
-#[derive(Clone, Debug)]
-struct Known {
-    name: String,
-    groups: Vec<String>,
-    uid: Option<u32>,
-    /// Whether it is a name of the accounts, and not a mere number.
-    has_name: bool,
 }
 
 impl Evaluator {
@@ -346,88 +341,6 @@ impl Evaluator {
         }
         verdict.depend_on(told.unknown.into_iter().map(|what| unknown(&what)));
     }
-
-    fn known(&mut self, question: &Question) -> Result<Known, Failure> {
-        if let (Some(known), None) = (self.users.get(&question.user), &question.groups) {
-            return Ok(known.clone());
-        }
-        let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
-        let name = question.user.as_str();
-        let found = match self.names.user(name).map_err(unreachable)? {
-            // Of two users with one uid polkit knows the first alone.
-            Some(user) => self.names.user_by_uid(user.uid).map_err(unreachable)?.or(Some(user)),
-            None => match name.parse() {
-                Ok(uid) => self.names.user_by_uid(uid).map_err(unreachable)?,
-                Err(_) => None,
-            },
-        };
-        let is_number = name.parse::<u32>().is_ok();
-        let mut known = match &found {
-            Some(user) => {
-                let mut groups = Vec::new();
-                for gid in self.names.groups_of(user).map_err(unreachable)? {
-                    let group = self.names.group_by_gid(gid).map_err(unreachable)?;
-                    groups.push(group.map_or_else(|| gid.to_string(), |group| group.name));
-                }
-                Known { name: user.name.clone(), groups, uid: Some(user.uid), has_name: true }
-            }
-            None if is_number || question.groups.is_some() => {
-                Known { name: name.to_owned(), groups: Vec::new(), uid: name.parse().ok(), has_name: !is_number }
-            }
-            None => {
-                return Err(Failure::Refused(format!(
-                    "there is no user `{}`: say which groups it will have, with --group",
-                    polkit_config::escape::escape(name)
-                )));
-            }
-        };
-        match &question.groups {
-            Some(groups) => groups.clone_into(&mut known.groups),
-            None => {
-                self.users.insert(question.user.clone(), known.clone());
-            }
-        }
-        Ok(known)
-    }
-}
-
-/// A question about an action: the one that it names, or one that implies it.
-struct Task<'a> {
-    question: &'a Question,
-    user: &'a Known,
-    action: &'a str,
-}
-
-impl Task<'_> {
-    fn subject(&self) -> pkla::Subject<'_> {
-        pkla::Subject {
-            user: &self.user.name,
-            groups: &self.user.groups,
-            netgroups: self.question.netgroups.as_deref(),
-            session: self.question.session,
-        }
-    }
-}
-
-/// What `pkla-check-authorization` comes to, when it is asked what its rule asks. It fails for a uid without a name.
-fn compat(pkla: &Pkla, task: &Task<'_>) -> Vec<Program> {
-    let outcome = pkla.outcome(task.subject(), task.action);
-    if !outcome.unknown.is_empty() {
-        return Vec::new();
-    }
-    let said = outcome.possible.into_iter().flatten().next();
-    let output =
-        if task.user.has_name { Ok(said.map_or_else(String::new, |said| format!("{}\n", said.word))) } else { Err(1) };
-    let session = task.question.session;
-    let words = |program: &str| {
-        let flags = [session.is_local(), session.is_active()].map(|flag| flag.to_string());
-        [&[program.to_owned(), task.user.name.clone()], flags.as_slice(), &[task.action.to_owned()]].concat()
-    };
-    COMPAT.iter().map(|program| Program { argv: words(program), output: output.clone() }).collect()
-}
-
-fn is_compat(file: &str) -> bool {
-    file.ends_with("/49-polkit-pkla-compat.rules")
 }
 
 fn order_unknown(outcome: &pkla::Outcome) -> String {
@@ -447,62 +360,6 @@ fn unknown(what: &str) -> String {
                 .to_owned()
         }
         _ => format!("{what}, which a rule reads"),
-    }
-}
-
-/// An answer through another action that implies this one: it only ever turns a refusal or a question into a yes.
-fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
-    if verdict.outcome == Outcome::Word(Word::Yes) && verdict.depends_on.is_empty() {
-        return;
-    }
-    match answer.outcome {
-        Outcome::Word(Word::Yes) => {
-            let mut decider = answer.decided_by;
-            if let Some(decider) = &mut decider {
-                decider.by_action = Some(action.to_owned());
-            }
-            let (file, line) = decider.as_ref().map_or((None, None), |decider| (decider.file.clone(), decider.line));
-            verdict.outcome = Outcome::Word(Word::Yes);
-            verdict.decided_by = decider;
-            verdict.depends_on.clear();
-            verdict.ends_polkitd = None;
-            verdict.step(&format!("implied by {action}"), "yes", file, line);
-        }
-        Outcome::Depends => {
-            verdict.depend_on(answer.depends_on.into_iter().map(|what| format!("{what} (for {action})")))
-        }
-        _ => {
-            if verdict.ends_polkitd.is_none() && answer.ends_polkitd.is_some() {
-                verdict.ends_polkitd = answer.ends_polkitd;
-            }
-        }
-    }
-}
-
-impl Verdict {
-    fn of(outcome: Outcome, decided_by: Option<Decider>) -> Self {
-        Self { outcome, decided_by, depends_on: Vec::new(), steps: Vec::new(), ends_polkitd: None }
-    }
-
-    fn decide(&mut self, word: Word, kind: Kind, file: Option<String>, line: Option<usize>) {
-        self.outcome = Outcome::Word(word);
-        self.decided_by = Some(Decider { kind, file, line, by_action: None });
-    }
-
-    fn step(&mut self, by: &str, says: &str, file: Option<String>, line: Option<usize>) {
-        self.steps.push(Step { by: by.to_owned(), says: says.to_owned(), file, line });
-    }
-
-    fn depend_on(&mut self, what: impl IntoIterator<Item = String>) {
-        for what in what {
-            if !self.depends_on.contains(&what) {
-                self.depends_on.push(what);
-            }
-        }
-        if !self.depends_on.is_empty() {
-            self.outcome = Outcome::Depends;
-            self.decided_by = None;
-        }
     }
 }
 

@@ -1,0 +1,48 @@
+//! A question about one action, and what the helper for pkla files is asked for it.
+
+use super::user::Known;
+use crate::verdict::Question;
+use crate::verdict::pkla::{self, Pkla};
+use crate::verdict::wire::Program;
+
+/// Where `49-polkit-pkla-compat.rules` finds its program: Debian, and others.
+const COMPAT: [&str; 2] = ["/usr/sbin/pkla-check-authorization", "/usr/bin/pkla-check-authorization"];
+
+/// A question about an action: the one that it names, or one that implies it.
+pub(super) struct Task<'a> {
+    pub(super) question: &'a Question,
+    pub(super) user: &'a Known,
+    pub(super) action: &'a str,
+}
+
+impl Task<'_> {
+    pub(super) fn subject(&self) -> pkla::Subject<'_> {
+        pkla::Subject {
+            user: &self.user.name,
+            groups: &self.user.groups,
+            netgroups: self.question.netgroups.as_deref(),
+            session: self.question.session,
+        }
+    }
+}
+
+/// What `pkla-check-authorization` comes to, when it is asked what its rule asks. It fails for a uid without a name.
+pub(super) fn compat(pkla: &Pkla, task: &Task<'_>) -> Vec<Program> {
+    let outcome = pkla.outcome(task.subject(), task.action);
+    if !outcome.unknown.is_empty() {
+        return Vec::new();
+    }
+    let said = outcome.possible.into_iter().flatten().next();
+    let output =
+        if task.user.has_name { Ok(said.map_or_else(String::new, |said| format!("{}\n", said.word))) } else { Err(1) };
+    let session = task.question.session;
+    let words = |program: &str| {
+        let flags = [session.is_local(), session.is_active()].map(|flag| flag.to_string());
+        [&[program.to_owned(), task.user.name.clone()], flags.as_slice(), &[task.action.to_owned()]].concat()
+    };
+    COMPAT.iter().map(|program| Program { argv: words(program), output: output.clone() }).collect()
+}
+
+pub(super) fn is_compat(file: &str) -> bool {
+    file.ends_with("/49-polkit-pkla-compat.rules")
+}

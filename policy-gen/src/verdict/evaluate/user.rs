@@ -1,0 +1,62 @@
+//! The user of a question, by the accounts.
+
+use polkit_config::names::LookupError;
+
+use super::Evaluator;
+use crate::failure::Failure;
+use crate::verdict::Question;
+
+/// A subject's user, as polkit knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) name: String,
+    pub(super) groups: Vec<String>,
+    pub(super) uid: Option<u32>,
+    /// Whether it is a name of the accounts, and not a mere number.
+    pub(super) has_name: bool,
+}
+
+impl Evaluator {
+    pub(super) fn known(&mut self, question: &Question) -> Result<Known, Failure> {
+        if let (Some(known), None) = (self.users.get(&question.user), &question.groups) {
+            return Ok(known.clone());
+        }
+        let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
+        let name = question.user.as_str();
+        let found = match self.names.user(name).map_err(unreachable)? {
+            // Of two users with one uid polkit knows the first alone.
+            Some(user) => self.names.user_by_uid(user.uid).map_err(unreachable)?.or(Some(user)),
+            None => match name.parse() {
+                Ok(uid) => self.names.user_by_uid(uid).map_err(unreachable)?,
+                Err(_) => None,
+            },
+        };
+        let is_number = name.parse::<u32>().is_ok();
+        let mut known = match &found {
+            Some(user) => {
+                let mut groups = Vec::new();
+                for gid in self.names.groups_of(user).map_err(unreachable)? {
+                    let group = self.names.group_by_gid(gid).map_err(unreachable)?;
+                    groups.push(group.map_or_else(|| gid.to_string(), |group| group.name));
+                }
+                Known { name: user.name.clone(), groups, uid: Some(user.uid), has_name: true }
+            }
+            None if is_number || question.groups.is_some() => {
+                Known { name: name.to_owned(), groups: Vec::new(), uid: name.parse().ok(), has_name: !is_number }
+            }
+            None => {
+                return Err(Failure::Refused(format!(
+                    "there is no user `{}`: say which groups it will have, with --group",
+                    polkit_config::escape::escape(name)
+                )));
+            }
+        };
+        match &question.groups {
+            Some(groups) => groups.clone_into(&mut known.groups),
+            None => {
+                self.users.insert(question.user.clone(), known.clone());
+            }
+        }
+        Ok(known)
+    }
+}
