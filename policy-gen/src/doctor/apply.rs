@@ -224,6 +224,13 @@ async fn restart_polkitd() -> Result<(), Failure> {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-    // The bus starts it for the first who asks.
-    authority.version().await.map(drop).map_err(unreachable)
+    // The bus starts it for the first who asks; what was on its way to the old one is lost with it.
+    let deadline = Instant::now() + END;
+    loop {
+        match authority.version().await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(unreachable(error)),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
 }

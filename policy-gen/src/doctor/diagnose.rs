@@ -7,7 +7,7 @@ mod host;
 mod libvirt;
 mod open;
 
-use super::facts::Facts;
+use super::facts::{Facts, Polkitd};
 use super::fixes::Fix;
 
 /// Something that is wrong.
@@ -48,6 +48,11 @@ impl Finding {
 #[must_use]
 pub fn diagnose(facts: &Facts) -> Vec<Finding> {
     let mut found = host::polkitd(facts);
+    let ends = facts.answer.as_ref().is_some_and(|answer| answer.verdict.ends_polkitd.is_some());
+    if ends && matches!(facts.polkitd, Polkitd::Silent | Polkitd::Absent { .. }) {
+        // The rule is why.
+        found.clear();
+    }
     let reachable = found.is_empty();
     found.extend(libvirt::sockets(facts));
     let mut others = Vec::new();

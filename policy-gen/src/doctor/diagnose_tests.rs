@@ -136,7 +136,7 @@ fn a_file_that_is_about_the_action_explains_the_refusal_and_another_one_does_not
     let fixes: Vec<&str> = found[0].fixes.iter().map(|fix| fix.id).collect();
     assert_eq!(
         (found[0].code, fixes),
-        ("rule-not-compiled", vec!["edit-file", "open-read-only", "grant-user", "join-group"])
+        ("rule-not-compiled", vec!["edit-file", "open-read-only", "grant-user", "join-group", "set-aside"])
     );
     let shipped = changed(|facts| {
         facts.passed_over.push(over("/usr/share/polkit-1/rules.d/a.rules", "polkit 0.105 does not read this directory"))

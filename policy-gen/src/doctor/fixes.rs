@@ -379,11 +379,12 @@ fn agent_rule(facts: &Facts, subject: &Subject, answer: &Answer) -> Option<Fix> 
     Some(fix)
 }
 
-/// All pkla files become rules.
+/// All pkla files become rules, and these are laid aside.
 #[must_use]
-pub fn convert() -> Fix {
+pub fn convert(files: &[String]) -> Fix {
     let path = "/etc/polkit-1/rules.d/49-polkit-policy-gen-pkla.rules";
-    Fix {
+    let aside = |file: &String| format!("{file}.set-aside");
+    let mut fix = Fix {
         id: "convert-pkla",
         root_equivalent: true,
         commands: vec![line(&["polkit-policy-gen", "convert", "-o", path])],
@@ -391,7 +392,11 @@ pub fn convert() -> Fix {
         undo: vec![line(&["rm", path])],
         steps: vec![Step::Convert(path.to_owned())],
         ..Fix::default()
-    }
+    };
+    fix.commands.extend(files.iter().map(|file| line(&["mv", file, &aside(file)])));
+    fix.undo.extend(files.iter().map(|file| line(&["mv", &aside(file), file])));
+    fix.steps.extend(files.iter().map(|file| Step::Move { from: file.clone(), to: aside(file) }));
+    fix
 }
 
 /// Keys are taken out of a configuration of libvirt's, and the daemon reads it anew.

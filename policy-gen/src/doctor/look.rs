@@ -75,10 +75,11 @@ pub async fn gather(request: &Request) -> Result<Facts, Failure> {
     polkitd::look(&mut facts).await;
     libvirt::look(&tree, &mut facts);
     facts.subject = subject::find(request, &names, &tree, &mut facts)?;
-    let target = match target::resolve(&Spelling::Host).await {
-        Ok(target) if matches!(facts.polkitd, Polkitd::Answers { .. }) => Some(target),
-        _ => target::resolve(&Spelling::Root("/".into())).await.ok(),
+    let spelling = match facts.polkitd {
+        Polkitd::Answers { .. } => Spelling::Host,
+        _ => Spelling::Root("/".into()),
     };
+    let target = target::resolve(&spelling).await.ok();
     facts.target = target;
     let action = action_of(request, &facts);
     files::strays(&tree, target, action.as_deref(), &mut facts);

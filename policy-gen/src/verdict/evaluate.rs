@@ -127,6 +127,23 @@ impl Evaluator {
         Ok(self.known(question)?.groups)
     }
 
+    /// The rules file that, by itself, ends polkitd instead of answering this question.
+    ///
+    /// # Errors
+    /// As [`Evaluator::verdicts`].
+    pub fn ending_file(&mut self, question: &Question) -> Result<Option<String>, Failure> {
+        let user = self.known(question)?;
+        let ask = self.ask(&Task { question, user: &user, action: &question.action });
+        for rules in &self.files.rules {
+            let Ok(mut engine) = Engine::start(std::slice::from_ref(rules)) else { return Ok(None) };
+            let told = engine.ask(std::slice::from_ref(&ask)).map_err(Failure::Unreachable)?;
+            if told.iter().any(|told| matches!(told, Ok(Told { end: End::Kills(_), .. }))) {
+                return Ok(Some(rules.path.clone()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Answers one question.
     ///
     /// # Errors

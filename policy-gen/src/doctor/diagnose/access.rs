@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::doctor::error::Class;
-use crate::doctor::facts::{Answer, Facts, Real, Subject};
+use crate::doctor::facts::{Answer, Facts, GroupRemedy, Real, Subject};
 use crate::doctor::fixes::{Fix, access, manual, programs, read_only, restart_polkitd, set_aside};
 use crate::policy::MANAGE;
 use crate::verdict::{Kind, Outcome, Session, Word};
@@ -144,7 +144,11 @@ fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
     }
     let alike = answer.groups.iter().find(|remedy| remedy.exists && remedy.look_alike.is_some());
     let existing = answer.groups.iter().find(|remedy| remedy.exists);
-    let missing = answer.groups.iter().find(|remedy| !remedy.exists);
+    // Of a package's rule alone where it is about libvirt: others may be for groups that nobody needs to have.
+    let of_libvirt = |remedy: &&GroupRemedy| existing.is_none() && remedy.group.starts_with("libvirt");
+    let missing = answer.groups.iter().filter(|remedy| !remedy.exists);
+    let missing =
+        missing.clone().find(|remedy| names_it(remedy.place.as_deref())).or_else(|| missing.clone().find(of_libvirt));
     let by_rule = |place: &Option<String>| place.as_ref().is_some_and(|place| !place.contains(".policy"));
     let session = answer.sessions.iter().find(|(_, place)| by_rule(place)).or(answer.sessions.first());
     let at = |place: &Option<String>| place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
@@ -164,7 +168,7 @@ fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
             "rule-wants-session",
             format!("{user} would be allowed in {state} alone{}, and services and cron are in none", at(place)),
         )
-    } else if let Some(remedy) = missing.filter(|remedy| existing.is_none() || names_it(remedy.place.as_deref())) {
+    } else if let Some(remedy) = missing {
         Finding::new(
             "group-missing",
             format!("a rule is about the group {}{}, and there is no such group here", remedy.group, at(&remedy.place)),

@@ -38,7 +38,10 @@ pub(super) fn all(facts: &Facts) -> Vec<(bool, Finding)> {
             let found_already =
                 found.iter().any(|(_, known)| known.code == finding.code && known.cause == finding.cause);
             if !found_already {
-                found.push((about, with_access(finding, about, facts)));
+                let finding = with_access(finding, about, facts);
+                // What is not run at all is missed by nobody.
+                let is_idle = finding.code == "rule-not-compiled";
+                found.push((about, if is_idle { finding.fix(set_aside(&over.file, facts)) } else { finding }));
             }
         }
     }
@@ -49,7 +52,7 @@ pub(super) fn all(facts: &Facts) -> Vec<(bool, Finding)> {
             evidence: names(&unread_pkla),
             ..Finding::new("pkla-not-read", format!("pkla files are there that nothing reads: {}", first.why))
         };
-        found.push((about(&unread_pkla), finding.fix(convert())));
+        found.push((about(&unread_pkla), finding.fix(convert(&names(&unread_pkla)))));
     }
     if let Some(first) = unread_rules.first() {
         let old = facts.version().is_some_and(|version| version < Version::RULES);
@@ -116,14 +119,7 @@ fn one(facts: &Facts, over: &PassedOver) -> Option<Finding> {
             )
             .evidence(evidence)
             .fix(edit(&over.file)),
-        )
-        .map(|finding| {
-            if facts.passed_about.contains(&over.file) && facts.answer.as_ref().is_some_and(|answer| !answer.is_yes()) {
-                finding
-            } else {
-                finding.fix(set_aside(&over.file, facts))
-            }
-        });
+        );
     }
     if is_rules && over.why.starts_with("polkitd stops running it here") {
         return Some(
@@ -147,7 +143,9 @@ fn one(facts: &Facts, over: &PassedOver) -> Option<Finding> {
     }
     let misnamed =
         over.why == "its name does not end in .pkla" || over.why.starts_with("files in this directory are not read");
-    if misnamed && over.file.starts_with("/etc/") && !is_laid_aside(&over.file) {
+    // Most of these are told as strays.
+    let told = facts.strays.iter().any(|stray| stray.path == over.file);
+    if misnamed && over.file.starts_with("/etc/") && !is_laid_aside(&over.file) && !told {
         let name = over.file.rsplit('/').next()?.split('.').next()?;
         let to = format!("/etc/polkit-1/localauthority/50-local.d/{name}.pkla");
         return Some(Finding::new("rule-misnamed", format!("{} is not read: {}", over.file, over.why)).fix(move_file(

@@ -8,7 +8,7 @@ use polkit_config::names::Names;
 use super::run::run;
 use crate::doctor::facts::{Facts, Hidepid, Polkitd, Stray};
 use crate::policy::MANAGE;
-use crate::target::{Target, Version};
+use crate::target::{Pkla, Target, Version};
 use crate::tree::Tree;
 
 /// Where people put rules, and nothing reads them; the last ones only where they are not pkla.
@@ -70,6 +70,9 @@ pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, 
                 Kind::Pkla => (".pkla", directory.starts_with("etc/polkit-1/localauthority/")),
             };
             let well_named = name.ends_with(ending);
+            if kind == Kind::Pkla && target.is_some_and(|target| target.pkla == Pkla::No) {
+                continue;
+            }
             // pkla files in place are the evaluator's, read or not; so are rules of a polkit that reads none.
             if read_here && (well_named || (kind == Kind::Rules && !reads_rules)) {
                 continue;

@@ -78,7 +78,13 @@ fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &st
         system_unit: Some(None),
         ..Question::default()
     };
-    let verdict = evaluator.verdict(&question)?;
+    let mut verdict = evaluator.verdict(&question)?;
+    if verdict.ends_polkitd.is_some()
+        && let Some(decider) = &mut verdict.decided_by
+        && decider.file.is_none()
+    {
+        decider.file = evaluator.ending_file(&question)?;
+    }
     let yes = Outcome::Word(Word::Yes);
     let (mut groups, mut sessions) = (Vec::new(), Vec::new());
     let open = !matches!(verdict.outcome, Outcome::Word(Word::Yes) | Outcome::Unregistered);
@@ -159,7 +165,10 @@ fn group_remedies(
     found.sort_by_key(|remedy| {
         (!remedy.exists, FAMILIES.iter().skip(1).any(|family| family.contains(&remedy.group.as_str())))
     });
+    let (mut found, missing): (Vec<GroupRemedy>, Vec<GroupRemedy>) =
+        found.into_iter().partition(|remedy| remedy.exists);
     found.truncate(GROUPS_MAX);
+    found.extend(missing.into_iter().take(GROUPS_MAX));
     Ok(found)
 }
 
