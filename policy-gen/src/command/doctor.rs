@@ -37,7 +37,7 @@ pub async fn run(options: &Doctor) -> Result<u8, Failure> {
     let facts = look::gather(&request).await?;
     let findings = diagnose(&facts);
     if let Some(id) = &options.fix {
-        return fix(&request, &findings, id, options.yes).await;
+        return fix(&request, &facts, &findings, id, options.yes).await;
     }
     if options.json {
         say(&report::json(&findings, &facts).to_string());
@@ -67,7 +67,8 @@ fn error_text(argument: &str) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-async fn fix(request: &Request, findings: &[Finding], id: &str, yes: bool) -> Result<u8, Failure> {
+async fn fix(request: &Request, before: &Facts, findings: &[Finding], id: &str, yes: bool) -> Result<u8, Failure> {
+    let was_allowed = before.answer.as_ref().is_some_and(|answer| answer.is_yes());
     let named = findings.iter().find_map(|finding| Some((finding, finding.fixes.iter().find(|fix| fix.id == id)?)));
     let Some((finding, fix)) = named else { return Err(no_such(findings, id)) };
     if fix.manual {
@@ -85,7 +86,7 @@ async fn fix(request: &Request, findings: &[Finding], id: &str, yes: bool) -> Re
         return Err(Failure::Refused("nothing was changed".to_owned()));
     }
     apply::apply(fix).await?;
-    let (after, facts) = look_again(request, finding.code).await?;
+    let (after, facts) = look_again(request, finding.code, was_allowed).await?;
     if after.is_empty() {
         say(&format!("fixed: {} is gone, and nothing else is wrong", finding.code));
     } else {
@@ -131,13 +132,15 @@ fn agreed() -> Result<bool, Failure> {
 }
 
 /// Looks until what was put right is gone, or the time is over.
-async fn look_again(request: &Request, code: &str) -> Result<(Vec<Finding>, Facts), Failure> {
+async fn look_again(request: &Request, code: &str, was_allowed: bool) -> Result<(Vec<Finding>, Facts), Failure> {
     let deadline = Instant::now() + SETTLE;
     loop {
         let facts = look::gather(request).await?;
         let findings = diagnose(&facts);
-        // polkitd reads new files a moment after they are there.
-        let settled = !findings.iter().any(|finding| finding.code == code || finding.code == "polkitd-not-reloaded");
+        // polkitd reads new files a moment after they are there. What does not compile is still there when its grant is had otherwise.
+        let has = |code: &str| findings.iter().any(|finding| finding.code == code);
+        let allowed = facts.answer.as_ref().is_some_and(|answer| answer.is_yes());
+        let settled = !has("polkitd-not-reloaded") && (!has(code) || (allowed && !was_allowed));
         if settled || Instant::now() > deadline {
             return Ok((findings, facts));
         }

@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use polkit_tests::full::FullBuilder;
 use polkit_tests::light::LightBuilder;
-use polkit_tests::{Bed, LightBed, Output, Root, Suite, program};
+use polkit_tests::{Bed, FullBed, LightBed, Output, Root, Suite, program};
 use serde_json::Value;
 
 /// The action of most scenarios.
@@ -16,44 +17,45 @@ pub const RULES: &str = "/etc/polkit-1/rules.d";
 /// Where pkla files of an administrator are.
 pub const PKLA: &str = "/etc/polkit-1/localauthority/50-local.d";
 
-/// A light bed builder with the program installed, and with alice, who is to have nothing, and carol, who is in libvirt's group.
-pub fn builder(root: &Root) -> LightBuilder {
-    let suite = root.suite();
-    let builder = LightBed::on(root);
-    if suite == Suite::Bullseye { with_own_libc(builder) } else { with_program(builder) }
-}
-
-fn with_program(builder: LightBuilder) -> LightBuilder {
-    let read = |name: &str| std::fs::read(program(name)).unwrap();
-    builder.file("/usr/bin/polkit-policy-gen", 0o755, read("polkit-policy-gen")).file(
-        "/usr/libexec/polkit-policy-gen-js",
-        0o755,
-        read("polkit-policy-gen-js"),
-    )
-}
-
-/// bullseye's libc is older than the one that the program is built against, so it brings its own.
-fn with_own_libc(mut builder: LightBuilder) -> LightBuilder {
-    let program = program("polkit-policy-gen");
-    let told = Command::new("ldd").arg(&program).output().unwrap();
+/// The program and what it needs, as files of a bed. bullseye's libc is older than the one that it is built against, so it
+/// brings its own.
+fn files(suite: Suite) -> Vec<(String, u32, Vec<u8>)> {
+    let read = |path: &Path| std::fs::read(path).unwrap();
+    let own = program("polkit-policy-gen");
+    let mut files = Vec::new();
+    if suite != Suite::Bullseye {
+        files.push(("/usr/bin/polkit-policy-gen".to_owned(), 0o755, read(&own)));
+        files.push(("/usr/libexec/polkit-policy-gen-js".to_owned(), 0o755, read(&program("polkit-policy-gen-js"))));
+        return files;
+    }
+    let told = Command::new("ldd").arg(&own).output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
     let mut loader = None;
     for path in told.split_whitespace().filter(|word| word.starts_with('/')) {
         let name = Path::new(path).file_name().unwrap().to_str().unwrap();
-        if name.starts_with("ld-") {
-            loader = Some(name.to_owned());
-        }
-        builder = builder.file(&format!("/opt/libc/{name}"), 0o755, std::fs::read(path).unwrap());
+        loader = loader.or_else(|| name.starts_with("ld-").then(|| name.to_owned()));
+        files.push((format!("/opt/libc/{name}"), 0o755, read(Path::new(path))));
     }
-    let script = format!(
-        "#!/bin/sh\nexec /opt/libc/{} --library-path /opt/libc /opt/libc/polkit-policy-gen \"$@\"\n",
-        loader.expect("a loader")
-    );
-    builder.file("/opt/libc/polkit-policy-gen", 0o755, std::fs::read(&program).unwrap()).file(
-        "/usr/bin/polkit-policy-gen",
-        0o755,
-        script,
-    )
+    let start = format!("/opt/libc/{} --library-path /opt/libc", loader.expect("a loader"));
+    let script = format!("#!/bin/sh\nexec {start} /opt/libc/polkit-policy-gen \"$@\"\n");
+    files.push(("/opt/libc/polkit-policy-gen".to_owned(), 0o755, read(&own)));
+    files.push(("/usr/bin/polkit-policy-gen".to_owned(), 0o755, script.into_bytes()));
+    files
+}
+
+/// A light bed with the program, still to be started.
+pub fn builder(root: &Root) -> LightBuilder {
+    let files = files(root.suite()).into_iter();
+    files.fold(LightBed::on(root), |bed, (path, mode, content)| bed.file(&path, mode, content))
+}
+
+/// A healthy full bed, perhaps with more in it.
+pub fn healthy_full(root: &Root, change: impl FnOnce(FullBuilder) -> FullBuilder) -> FullBed {
+    let files = files(root.suite()).into_iter();
+    let builder = files.fold(FullBed::on(root), |bed, (path, mode, content)| bed.file(&path, mode, content));
+    let bed = change(builder).start();
+    people(&bed);
+    bed
 }
 
 /// Adds the people.
@@ -156,6 +158,8 @@ pub struct Scenario {
     pub works: fn(&Bed) -> bool,
     /// Whether it has a fix that is not manual.
     pub fixable: bool,
+    /// Whether it takes a full bed.
+    pub full: bool,
 }
 
 /// All suites.
@@ -175,13 +179,20 @@ pub struct Came {
 
 /// Breaks a healthy bed, asks, follows the first fix, and tries.
 pub fn run(root: &Root, scenario: &Scenario) -> Came {
-    let bed = healthy(root, scenario.before);
+    if scenario.full {
+        run_in(&healthy_full(root, |builder| builder), scenario)
+    } else {
+        run_in(&healthy(root, scenario.before), scenario)
+    }
+}
+
+fn run_in(bed: &Bed, scenario: &Scenario) -> Came {
     let mut wrong = Vec::new();
-    (scenario.breaks)(&bed);
-    if (scenario.works)(&bed) {
+    (scenario.breaks)(bed);
+    if (scenario.works)(bed) {
         wrong.push("what should fail works".to_owned());
     }
-    let found = look(&bed, scenario.asked);
+    let found = look(bed, scenario.asked);
     let codes = found.codes().join(" ");
     let first = found.codes().first().copied() == Some(scenario.code);
     if !first || found.exit != 1 {
@@ -195,16 +206,16 @@ pub fn run(root: &Root, scenario: &Scenario) -> Came {
         None => "by hand".to_owned(),
         Some(id) if !scenario.fixable => format!("by hand (also {id})"),
         Some(id) => {
-            let output = doctor(&bed, &[scenario.asked, &["--fix", id, "--yes"]].concat());
+            let output = doctor(bed, &[scenario.asked, &["--fix", id, "--yes"]].concat());
             if output.code().is_none_or(|code| code > 1) {
                 wrong.push(format!("--fix {id}: {output}"));
             }
-            if !(scenario.works)(&bed) {
+            if !(scenario.works)(bed) {
                 wrong.push(format!("--fix {id}: it does not work after it: {output}"));
             }
             let mut done = vec![id.to_owned()];
             if output.code() == Some(1) {
-                done.extend(follow(&bed, scenario.asked).unwrap_or_else(|left| vec![format!("LEFT: {left}")]));
+                done.extend(follow(bed, scenario.asked).unwrap_or_else(|left| vec![format!("LEFT: {left}")]));
             }
             if done.last().is_some_and(|last| last.starts_with("LEFT")) {
                 wrong.push(format!("{done:?} {output}"));
@@ -212,13 +223,10 @@ pub fn run(root: &Root, scenario: &Scenario) -> Came {
             done.join(", ")
         }
     };
-    if virsh(&bed, "alice")
-        || pkcheck(&bed, "alice", MANAGE)
-        || pkcheck(&bed, "alice", "org.freedesktop.policykit.exec")
-    {
+    if virsh(bed, "alice") || pkcheck(bed, "alice", MANAGE) || pkcheck(bed, "alice", "org.freedesktop.policykit.exec") {
         wrong.push("alice got something".to_owned());
     }
-    Came { name: scenario.name, suite: root.suite(), found: if first { Ok(codes) } else { Err(codes) }, fixed, wrong }
+    Came { name: scenario.name, suite: bed.suite(), found: if first { Ok(codes) } else { Err(codes) }, fixed, wrong }
 }
 
 /// Carries out the first fix that is not a person's to do, again and again, until there is none: their names. What is left then is a

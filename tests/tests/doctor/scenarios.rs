@@ -78,11 +78,25 @@ pub fn unit(bed: &Bed, options: &str) {
 }
 
 fn scenario(name: &'static str, suites: &'static [Suite], code: &'static str, breaks: fn(&Bed)) -> Scenario {
-    Scenario { name, suites, before: unchanged, breaks, asked: ASK, code, works: www_data_may, fixable: true }
+    Scenario {
+        name,
+        suites,
+        before: unchanged,
+        breaks,
+        asked: ASK,
+        code,
+        works: www_data_may,
+        fixable: true,
+        full: false,
+    }
 }
 
 fn of_pkla(name: &'static str, suites: &'static [Suite], code: &'static str, breaks: fn(&Bed)) -> Scenario {
     Scenario { before: pkla_is_read, ..scenario(name, suites, code, breaks) }
+}
+
+fn in_full(name: &'static str, suites: &'static [Suite], code: &'static str, breaks: fn(&Bed)) -> Scenario {
+    Scenario { full: true, works: www_data_lists, ..scenario(name, suites, code, breaks) }
 }
 
 fn by_hand(name: &'static str, suites: &'static [Suite], code: &'static str, breaks: fn(&Bed)) -> Scenario {
@@ -238,6 +252,63 @@ pub fn all() -> Vec<Scenario> {
         }) },
         Scenario { asked: &[], works: |bed| !bed.exists("/etc/libvirt/libvirtdconf"), ..scenario("seed: /etc/libvirt/libvirtdconf", &[Bullseye, Bookworm], "conf-misnamed", |bed| {
             bed.write("/etc/libvirt/libvirtdconf", 0o644, "unix_sock_group = \"libvirt\"\n");
+        }) },
+    ]
+}
+
+const STOP: &str = "systemctl stop libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service";
+const START: &str = "systemctl daemon-reload; systemctl start libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket";
+
+/// Gives libvirt's socket another mode and group, and its daemon these settings.
+pub fn socket(bed: &Bed, unit: &str, conf: &str) {
+    bed.write("/etc/systemd/system/libvirtd.socket.d/50-own.conf", 0o644, format!("[Socket]\n{unit}\n"));
+    sh(bed, &format!("{STOP}; printf '{conf}' >> /etc/libvirt/libvirtd.conf; {START}"));
+}
+
+/// The process of web.service, which runs as www-data.
+fn web_service_has(bed: &Bed, group: &str) -> bool {
+    let script = "grep -qw $(getent group $1 | cut -d: -f3) /proc/$(systemctl show -P MainPID web)/status";
+    bed.exec(["sh", "-c", script, "sh", group]).status.success()
+}
+
+/// The scenarios that need systemd.
+#[rustfmt::skip]
+pub fn with_systemd() -> Vec<Scenario> {
+    vec![
+        in_full("C7 the socket is stopped", ALL, "socket-missing", |bed| {
+            join(bed, "libvirt");
+            sh(bed, &format!("{STOP}; rm -f /run/libvirt/libvirt-sock*"));
+        }),
+        in_full("C7 the socket is masked", &[Bookworm, Forky], "socket-missing", |bed| {
+            join(bed, "libvirt");
+            sh(bed, &format!("{STOP}; systemctl mask libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"));
+        }),
+        in_full("C7 a socket that nobody listens on", &[Bullseye, Trixie], "socket-refused", |bed| {
+            join(bed, "libvirt");
+            sh(bed, &format!("{STOP}; [ -e /run/libvirt/libvirt-sock ] || perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => \"/run/libvirt/libvirt-sock\", Listen => 1) or die'"));
+        }),
+        in_full("C7 SocketMode=0600", ALL, "socket-closed", |bed| {
+            join(bed, "libvirt");
+            socket(bed, "SocketMode=0600", "");
+        }),
+        in_full("C7 the socket is a group's", ALL, "not-in-socket-group", |bed| {
+            socket(bed, "SocketMode=0660\nSocketGroup=libvirt", "auth_unix_rw = \"none\"\\n");
+        }),
+        Scenario { asked: &["--unit", "web"], works: |bed| web_service_has(bed, "libvirt"), ..in_full("C7 groups of before", &[Bullseye, Bookworm, Trixie], "stale-groups", |bed| {
+            socket(bed, "SocketMode=0660\nSocketGroup=libvirt", "auth_unix_rw = \"none\"\\n");
+            bed.write("/etc/systemd/system/web.service", 0o644, "[Service]\nUser=www-data\nExecStart=/bin/sleep 1000\n");
+            sh(bed, "systemctl daemon-reload; systemctl start web");
+            join(bed, "libvirt");
+        }) },
+        in_full("C8 polkitd is masked", ALL, "polkitd-masked", |bed| {
+            join(bed, "libvirt");
+            sh(bed, "systemctl mask --now polkit.service");
+        }),
+        Scenario { asked: &[], works: |bed| !virsh(bed, "alice"), ..in_full("unsafe: auth_unix_rw = none", ALL, "auth-none", |bed| {
+            socket(bed, "SocketMode=0666", "auth_unix_rw = \"none\"\\n");
+        }) },
+        Scenario { asked: &[], works: |bed| !bed.read("/etc/libvirt/libvirtd.conf").contains("\nunix_sock_group"), ..in_full("C7 unix_sock_group with systemd", &[Bookworm, Trixie], "conf-ignored", |bed| {
+            sh(bed, "printf 'unix_sock_group = \"libvirt\"\\nunix_sock_rw_perms = \"0770\"\\n' >> /etc/libvirt/libvirtd.conf");
         }) },
     ]
 }

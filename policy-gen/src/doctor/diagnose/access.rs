@@ -31,6 +31,10 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
     if answer.is_yes() || answer.is_unknown() || matches!(answer.real, Some(Real::Silent | Real::NoSuchProcess)) {
         return found;
     }
+    // Where the daemon asks nobody, the socket is all that decides.
+    if answer.action == MANAGE && facts.daemon().is_some_and(|daemon| daemon.auth.as_deref() == Some("none")) {
+        return found;
+    }
     if answer.word() == Some(Word::Yes) {
         return vec![not_reloaded(facts, subject, answer)];
     }
