@@ -162,7 +162,7 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
             JavaScript::Duktape => &codes::PG002,
             _ => &codes::PG003,
         };
-        let span = line_in(error).map(|line| line_span(&file.source, line));
+        let span = loaded.line.map(|line| line_span(&file.source, line));
         findings.push(Finding { code, file: *number, span, message: error.clone() });
     }
     for (path, why) in engine.cut() {
@@ -170,11 +170,6 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
         findings.push(Finding { code: &codes::PG004, file, span: None, message: format!("run here, {why}") });
     }
     Ok(())
-}
-
-/// The line in a message of Duktape.
-fn line_in(error: &str) -> Option<usize> {
-    error.rsplit_once("(line ")?.1.split_once(')')?.0.parse().ok().filter(|line| *line > 0)
 }
 
 /// The bytes of a line, counted from 1, without the blanks around it.

@@ -88,6 +88,12 @@ fn what_all_objects_inherit_does_not_mislead_the_engine() {
 }
 
 #[test]
+fn the_line_that_throws_is_named() {
+    let verdict = Tree::with_rule("if (subject.user === 'bob') {\n        absent.indexOf('x');\n    }").verdict();
+    assert_eq!((&verdict["verdict"], &verdict["decided_by"]["line"]), (&"no".into(), &3.into()), "{verdict}");
+}
+
+#[test]
 fn the_rule_that_decides_is_named_with_its_line_and_what_it_hides() {
     let tree = Tree::new();
     tree.write(

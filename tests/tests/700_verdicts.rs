@@ -220,6 +220,10 @@ fn pkla_files_are_read_as_pkla_check_authorization_reads_them() {
         let asked = host.questions(&actions, &details()[..1]);
         let said = host.helper(&asked);
         for ((asked, said), ours) in asked.iter().zip(said).zip(host.ours(&asked)) {
+            // A yes of an action that implies this one hides what the files say of this one.
+            if !ours["decided_by"]["by_action"].is_null() {
+                continue;
+            }
             let by_pkla = ours["decided_by"]["kind"] == "pkla";
             let word = if by_pkla { ours["verdict"].as_str().unwrap_or_default() } else { "" };
             if word == said {

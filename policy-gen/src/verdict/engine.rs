@@ -65,7 +65,7 @@ impl Engine {
             self.loaded.clear();
             for (number, rules) in self.rules.iter().enumerate() {
                 if self.cut.contains_key(&number) {
-                    self.loaded.push(Loaded { error: None, lines: Vec::new(), unknown: Vec::new() });
+                    self.loaded.push(Loaded { error: None, line: None, lines: Vec::new(), unknown: Vec::new() });
                     continue;
                 }
                 let load = Message::Load(Load { path: rules.path.clone(), bytes: rules.bytes.len() });

@@ -64,7 +64,7 @@ impl Evaluator {
                     rules.extend(loaded.lines.iter().map(|reported| (number, line(reported))));
                     always.extend(loaded.unknown.iter().map(|what| format!("{what}, which {} wants", rules_file.path)));
                     let Some(error) = &loaded.error else { continue };
-                    let line = line_in(error);
+                    let line = loaded.line;
                     let why = if loaded.lines.is_empty() {
                         format!("polkitd drops the whole file: {error}")
                     } else {
@@ -385,10 +385,4 @@ fn beginning(source: &[u8], reported: usize) -> usize {
     let lines: Vec<&[u8]> = source.split(|byte| *byte == b'\n').take(reported).collect();
     let named = |line: &&[u8]| line.windows(7).any(|word| word == b"addRule");
     lines.iter().rposition(named).map_or(reported, |number| number + 1)
-}
-
-/// The line in a message of Duktape: `… (line 3)`.
-fn line_in(message: &str) -> Option<usize> {
-    let (_, rest) = message.rsplit_once("(line ")?;
-    rest.split_once(')')?.0.parse().ok().filter(|line| *line > 0)
 }

@@ -31,8 +31,10 @@ pub struct Load {
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loaded {
-    /// Why it does not run, or not to its end, with the line. Rules that it added before that stay.
+    /// Why it does not run, or not to its end. Rules that it added before that stay.
     pub error: Option<String>,
+    /// The line of that, where the engine knows it.
+    pub line: Option<usize>,
     /// The lines from which it added its rules; 0 where the line is not known.
     pub lines: Vec<u32>,
     /// What it wanted to know that nobody here knows.

@@ -144,13 +144,16 @@ impl Heap {
         unsafe { (duk_get_type(self.0, index) == TYPE_NUMBER).then(|| duk_get_int(self.0, index)) }
     }
 
-    /// The text of whatever is at that place, such as an error.
+    /// The text of whatever is at that place, such as an error, which stays there.
     pub fn describe(&mut self, index: i32) -> Vec<u8> {
         let mut length = 0;
-        // SAFETY: duk_safe_to_lstring catches what a toString() throws, and always gives a text.
+        // SAFETY: duk_safe_to_lstring catches what a toString() throws, and always gives a text, in place of the copy.
         unsafe {
-            let text = duk_safe_to_lstring(self.0, index, &raw mut length);
-            copy(text, length)
+            duk_dup(self.0, index);
+            let text = duk_safe_to_lstring(self.0, -1, &raw mut length);
+            let text = copy(text, length);
+            duk_set_top(self.0, -1);
+            text
         }
     }
 

@@ -81,9 +81,10 @@ impl Engine {
         host::begin(Notes::default());
         let done = self.0.evaluate(source);
         let error = (!done).then(|| short(&self.0.describe(-1)));
+        let line = error.as_ref().and_then(|error| line_in(error).or_else(|| self.line_of_error()?.try_into().ok()));
         self.0.set_top(0);
         let notes = host::begin(Notes::default());
-        Loaded { error, lines: notes.lines, unknown: notes.unknown }
+        Loaded { error, line: line.filter(|line| *line > 0), lines: notes.lines, unknown: notes.unknown }
     }
 
     /// As polkitd's check_authorization_sync: the stack is `polkit`, the name of the method, action, subject.
@@ -208,6 +209,11 @@ impl Engine {
         self.0.property(-1, "ran");
         if self.0.call(0) { self.0.number(-1).and_then(|number| number.try_into().ok()) } else { None }
     }
+}
+
+/// The line in what the compiler says: `… (line 3)`.
+fn line_in(message: &str) -> Option<usize> {
+    message.rsplit_once("(line ")?.1.split_once(')')?.0.parse().ok()
 }
 
 /// The beginning of a text: a rule may make it as long as it likes.
