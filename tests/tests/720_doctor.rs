@@ -1,31 +1,240 @@
-//! The doctor names the cause, in beds that are broken in one way, and nothing in those that are not.
+//! The doctor names the cause, in beds that are broken in one way, and nothing in those that are not; what it says without rights,
+//! without polkitd, of an error alone; and what it refuses to do. Beds that it puts right are in 725.
+//!
+//! `POLKIT_TESTS_TEXTS=DIR` prints what it says of each file of a directory that is pasted.
 
 #[path = "doctor/mod.rs"]
 mod doctor;
 
-use doctor::{MANAGE, healthy, look, look_as};
-use polkit_tests::{LightBed, Root, on_each_suite};
+use std::time::Instant;
+
+use doctor::{MANAGE, RULES, doctor as ask, healthy, healthy_full, look, look_as, sh};
+use polkit_tests::light::LightBuilder;
+use polkit_tests::{LightBed, Root, Suite, on_each_suite, require};
 
 on_each_suite! {
     a_healthy_bed_gives_no_finding
+    a_polkitd_that_cannot_be_asked_is_named
+    a_shipped_policy_file_that_was_edited_is_named
 }
 
-fn plain(builder: polkit_tests::light::LightBuilder) -> polkit_tests::light::LightBuilder {
+const BUS_STARTS_POLKITD: &str = "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service";
+
+fn with_pkla(builder: LightBuilder) -> LightBuilder {
     builder.with_pkla()
 }
 
+fn plain(builder: LightBuilder) -> LightBuilder {
+    builder
+}
+
+#[track_caller]
 fn nothing(bed: &LightBed, user: &str, arguments: &[&str]) {
     let found = look_as(bed, user, arguments);
     assert_eq!((found.exit, found.codes().len()), (0, 0), "{user} {arguments:?}: {:#}", found.json);
 }
 
+/// The first finding, and that there is one.
+#[track_caller]
+fn first(bed: &LightBed, code: &str, arguments: &[&str]) {
+    let found = look(bed, arguments);
+    assert_eq!((found.exit, found.codes().first().copied()), (1, Some(code)), "{arguments:?}: {:#}", found.json);
+}
+
 fn a_healthy_bed_gives_no_finding(root: &Root) {
-    let bed = healthy(root, plain);
+    let bed = healthy(root, with_pkla);
     nothing(&bed, "root", &[]);
     nothing(&bed, "root", &["--user", "carol"]);
     nothing(&bed, "root", &["--user", "alice", "--action", "org.libvirt.unix.monitor"]);
     nothing(&bed, "carol", &[]);
     nothing(&bed, "carol", &["--action", MANAGE]);
-    let refused = look(&bed, &["--user", "alice"]);
-    assert_eq!((refused.exit, refused.codes()), (1, vec!["not-in-group"]), "{:#}", refused.json);
+    first(&bed, "not-in-group", &["--user", "alice"]);
+    // Without libvirt, too.
+    sh(&bed, "rm -rf /usr/sbin/libvirtd /lib/systemd/system/libvirtd* /usr/lib/systemd/system/libvirtd*");
+    nothing(&bed, "root", &[]);
+}
+
+#[test]
+fn a_healthy_host_with_systemd_gives_no_finding() {
+    for suite in Suite::ALL {
+        let Some(root) = require(suite) else { continue };
+        let bed = healthy_full(&root, |builder| builder);
+        for arguments in [&[][..], &["--user", "carol"], &["--unit", "libvirtd"]] {
+            let found = look(&bed, arguments);
+            assert_eq!((found.exit, found.codes().len()), (0, 0), "{suite} {arguments:?}: {:#}", found.json);
+        }
+        let found = look(&bed, &["--unit", "apache2.service"]);
+        assert_eq!(found.codes(), ["not-in-group"], "{suite}: {:#}", found.json);
+    }
+}
+
+fn a_polkitd_that_cannot_be_asked_is_named(root: &Root) {
+    let bed = healthy(root, |builder| builder.without(BUS_STARTS_POLKITD));
+    bed.stop_polkitd();
+    first(&bed, "polkitd-not-running", &[]);
+    first(&bed, "polkitd-not-running", &["--user", "carol"]);
+    sh(&bed, "rm -f /usr/lib/polkit-1/polkitd /usr/libexec/polkitd /usr/lib/policykit-1/polkitd");
+    first(&bed, "polkitd-not-installed", &[]);
+    bed.write("/.dockerenv", 0o644, "");
+    first(&bed, "container", &[]);
+    sh(&bed, "kill $(pidof dbus-daemon); rm -f /run/dbus/system_bus_socket");
+    first(&bed, "container", &["--user", "carol"]);
+    bed.remove("/.dockerenv");
+    first(&bed, "no-bus", &[]);
+}
+
+fn a_shipped_policy_file_that_was_edited_is_named(root: &Root) {
+    let bed = healthy(root, plain);
+    sh(&bed, "sed -i s/auth_admin_keep/yes/ /usr/share/polkit-1/actions/org.libvirt.unix.policy; sleep 0.1");
+    first(&bed, "policy-edited", &[]);
+}
+
+#[test]
+fn an_error_leads_to_its_class_whoever_it_is_about() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = healthy(&root, plain);
+    let socket = |path: &str, errno: &str| format!("error: Failed to connect socket to '{path}': {errno}");
+    for (text, code) in [
+        (socket("/run/user/1000/libvirt/virtqemud-sock", "No such file or directory"), "session-not-system"),
+        (socket("/var/run/libvirt/virtqemud-sock", "No such file or directory"), "other-daemon"),
+        ("error: internal error: No UNIX process ID available".to_owned(), "remote-client"),
+        ("error: authentication cancelled: user cancelled authentication process".to_owned(), "dismissed"),
+        ("error: access denied: 'QEMU' denied access".to_owned(), "acl-refuses"),
+        (format!("no polkit agent available to authenticate action '{MANAGE}'"), "must-authenticate"),
+        (format!("ein Agent fehlt: „{MANAGE}“"), "must-authenticate"),
+    ] {
+        first(&bed, code, &["--error", &text]);
+    }
+    // What is well now is said to be so.
+    let old = format!("no polkit agent available to authenticate action '{MANAGE}'");
+    nothing(&bed, "root", &["--user", "carol", "--error", &old]);
+    // A denial counts on the day that it happens.
+    let denial = "comm=\"apache2\" name=\"libvirt-sock\" scontext=system_u:system_r:httpd_t:s0";
+    let line = format!("echo 'type=AVC msg=audit('$(date +%s)'.1:2): avc:  denied  {{ write }} for {denial}'");
+    sh(&bed, &format!("mkdir -p /var/log/audit; {line} > /var/log/audit/audit.log"));
+    first(&bed, "mac-denied", &[]);
+    sh(&bed, "sed -i 's/audit([0-9]*/audit(1700000000/' /var/log/audit/audit.log");
+    nothing(&bed, "root", &[]);
+}
+
+#[test]
+fn what_a_text_or_a_name_holds_does_not_reach_the_terminal() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = healthy(&root, plain);
+    let text = format!("\u{1b}[2J\u{202e} no polkit agent available to authenticate action '{MANAGE}' \u{7}");
+    bed.write(format!("{RULES}/50-\u{1b}[31m.rules"), 0o600, "x");
+    let output = ask(&bed, &["--user", "alice", "--error", &text]);
+    assert!(output.stdout.contains("\\x1b[2J\\u{202e}") && output.stdout.contains("50-\\x1b[31m"), "{output}");
+    assert!(!output.all().contains(['\u{1b}', '\u{202e}', '\u{7}']), "{output}");
+}
+
+#[test]
+fn without_rights_it_says_what_it_could_not_see() {
+    for suite in [Suite::Bookworm, Suite::Forky] {
+        let Some(root) = require(suite) else { continue };
+        let bed = healthy(&root, plain);
+        let found = look_as(&bed, "alice", &["--action", MANAGE]);
+        // What only polkitd may read may hold a rule; polkitd itself says that there is none.
+        assert_eq!(found.exit, 1, "{:#}", found.json);
+        assert!(["not-in-group", "must-authenticate"].contains(&found.codes()[0]), "{:#}", found.json);
+        assert!(!found.json["unseen"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn nothing_is_changed_without_a_yes_or_a_right_to_it() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = healthy(&root, plain);
+    let state = || {
+        bed.exec(["sh", "-c", "find /etc -type f -exec sha256sum {} +; find /etc /var/lib -printf '%p %m\\n'"]).stdout
+    };
+    let before = state();
+    for (arguments, code, said) in [
+        (&["--fix", "join-group"][..], 1, "say --yes"),
+        (&["--fix", "open-read-only", "--yes"], 1, "a person's to do"),
+        (&["--fix", "no-such", "--yes"], 2, "there are: "),
+        (&["--yes"], 2, "--fix"),
+        (&["--fix", "join-group", "--json"], 2, "--json"),
+    ] {
+        let output = ask(&bed, &[&["--user", "www-data"], arguments].concat());
+        assert!(output.code() == Some(code) && output.all().contains(said), "{output}");
+    }
+    for arguments in [&["--user", "nobody-here"][..], &["--pid", "999999"], &["--unit", "no-such.service"]] {
+        assert_eq!(ask(&bed, arguments).code(), Some(3), "{arguments:?}");
+    }
+    let words = ["polkit-policy-gen", "doctor", "--action", MANAGE, "--fix", "grant-user", "--yes"];
+    let refused = bed.exec_as("bob", words);
+    assert!(refused.code() == Some(1) && refused.stderr.contains("as root"), "{refused}");
+    assert_eq!(state(), before);
+    // The membership is what it says, and is taken back by what it says.
+    let joined = ask(&bed, &["--user", "www-data", "--fix", "join-group", "--yes"]);
+    assert!(joined.code() == Some(0) && joined.stdout.contains("fixed: not-in-group is gone"), "{joined}");
+    sh(&bed, "gpasswd --delete www-data libvirt");
+    assert_eq!(look(&bed, &["--user", "www-data"]).codes(), ["not-in-group"]);
+}
+
+#[test]
+fn a_policy_that_waits_to_be_installed_is_not_installed_by_the_way() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = healthy(&root, plain);
+    let policy = "[[grant]]\nactions = ['org.libvirt.unix.manage']\nusers = ['alice']\nresult = 'yes'\n";
+    bed.write("/etc/polkit-policy-gen/policy.toml", 0o644, policy);
+    let refused = ask(&bed, &["--user", "www-data", "--fix", "grant-user", "--yes"]);
+    assert!(refused.code() == Some(1) && refused.stderr.contains("not installed as it stands"), "{refused}");
+    assert!(
+        !bed.exists("/etc/polkit-policy-gen/policy.d") && !bed.exists(format!("{RULES}/45-polkit-policy-gen.rules"))
+    );
+}
+
+#[test]
+fn a_service_that_complained_in_the_journal_is_named() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = healthy_full(&root, |builder| builder);
+    bed.write("/root/panel.sh", 0o755, "#!/bin/sh\nvirsh -q -c qemu:///system list\nsleep 0.5\n");
+    sh(
+        &bed,
+        "cp /root/panel.sh /usr/local/bin/panel; systemd-run --quiet --unit=panel -p User=www-data --wait /usr/local/bin/panel",
+    );
+    sh(&bed, "systemd-run --quiet --unit=fine -p User=carol --wait /usr/local/bin/panel; journalctl --sync");
+    let found = look(&bed, &[]);
+    assert_eq!(found.codes(), ["refused-lately"], "{:#}", found.json);
+    let text = found.json.to_string();
+    assert!(text.contains("panel.service") && !text.contains("fine.service"), "{text}");
+    sh(&bed, "usermod -aG libvirt www-data");
+    assert_eq!(look(&bed, &[]).codes(), [""; 0]);
+}
+
+#[test]
+fn fifty_files_of_rules_are_looked_through_at_once() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = healthy(&root, plain);
+    for number in 0..50 {
+        let rule = format!(
+            "polkit.addRule(function (action, subject) {{ if (action.id == 'org.x.y{number}') {{ return 'no'; }} }});\n"
+        );
+        bed.write(format!("{RULES}/7{number}-x.rules"), 0o644, rule);
+    }
+    for arguments in [&[][..], &["--user", "www-data"]] {
+        let started = Instant::now();
+        let output = ask(&bed, arguments);
+        eprintln!("50 files of rules, {arguments:?}: {:.2} s", started.elapsed().as_secs_f32());
+        assert!(output.code().is_some_and(|code| code < 2), "{output}");
+        assert!(started.elapsed().as_secs() < 20, "{output}");
+    }
+}
+
+#[test]
+fn the_texts_of_a_directory_are_shown_with_what_is_said_of_them() {
+    let Ok(directory) = std::env::var("POLKIT_TESTS_TEXTS") else { return };
+    for suite in [Suite::Bullseye, Suite::Trixie] {
+        let Some(root) = require(suite) else { continue };
+        let bed = healthy(&root, plain);
+        let mut paths: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths {
+            bed.copy_in(&path, "/root/text", 0o644);
+            let output = bed.exec(["sh", "-c", "polkit-policy-gen doctor --error - < /root/text"]);
+            eprintln!("== {suite} {}: exit {:?}\n{}{}", path.display(), output.code(), output.stdout, output.stderr);
+        }
+    }
 }

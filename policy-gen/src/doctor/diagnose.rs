@@ -8,7 +8,7 @@ mod libvirt;
 mod open;
 
 use super::facts::{Facts, Polkitd};
-use super::fixes::Fix;
+use super::fixes::{Fix, manual};
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,8 +69,25 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
     found.extend(libvirt::settings(facts));
     found.extend(open::all(facts));
     found.extend(host::around(facts));
+    if found.is_empty() && facts.reported.is_none() && !facts.bad_advice.is_empty() {
+        found.push(advice());
+    }
     first_error(facts, &mut found);
     found
+}
+
+/// A text without an error, and with a recipe in it.
+fn advice() -> Finding {
+    let commands = [
+        "polkit-policy-gen libvirt --mode polkit --member USER -o policy.toml",
+        "polkit-policy-gen install policy.toml",
+    ];
+    Finding::new("unsafe-advice", "the text has no error, but a recipe that does harm, or nothing, on a host of today")
+        .fix(manual(
+            "use-a-policy",
+            &commands.map(str::to_owned),
+            "the user that is named the management of libvirt, and nobody else anything",
+        ))
 }
 
 /// The evidence that was pasted belongs to the first finding.
@@ -83,7 +100,7 @@ fn first_error(facts: &Facts, found: &mut [Finding]) {
         }
         first.evidence.insert(0, line);
     }
-    first.evidence.extend(facts.bad_advice.iter().map(|advice| format!("do not follow it everywhere: {advice}")));
+    first.evidence.extend(facts.bad_advice.iter().map(|advice| format!("not to be followed: {advice}")));
 }
 
 #[cfg(test)]

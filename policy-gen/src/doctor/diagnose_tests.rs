@@ -34,7 +34,7 @@ fn host() -> Facts {
         read_only,
         there: Some((0o666, 0, "root".to_owned())),
         listened: true,
-        closed_above: Vec::new(),
+        above: None,
     };
     let daemon = Daemon {
         name: "libvirtd".to_owned(),

@@ -298,22 +298,32 @@ pub struct Socket {
     pub there: Option<(u32, u32, String)>,
     /// Whether somebody listens on it, in our network namespace.
     pub listened: bool,
-    /// Directories above that keep the subject out, with their modes.
-    pub closed_above: Vec<String>,
+    /// Mode, owner, and group by name, of the directory that it is in.
+    pub above: Option<(u32, u32, String)>,
+}
+
+/// Whether a process has this right of `rwx`, by the one of the three classes that it belongs to.
+fn has((mode, owner, group): &(u32, u32, String), right: u32, uid: u32, groups: &[String]) -> bool {
+    let class = match () {
+        () if uid == 0 => return true,
+        () if uid == *owner => 6,
+        () if groups.contains(group) => 3,
+        () => 0,
+    };
+    (mode >> class) & right != 0
 }
 
 impl Socket {
     /// Whether a process with these groups may connect: the kernel wants the right to write.
     #[must_use]
     pub fn lets_in(&self, uid: u32, groups: &[String]) -> bool {
-        let Some((mode, owner, group)) = &self.there else { return false };
-        let class = match () {
-            () if uid == 0 => return true,
-            () if uid == *owner => 6,
-            () if groups.contains(group) => 3,
-            () => 0,
-        };
-        (mode >> class) & 2 != 0
+        self.there.as_ref().is_some_and(|there| has(there, 2, uid, groups))
+    }
+
+    /// Whether such a process gets into the directory that it is in.
+    #[must_use]
+    pub fn is_reached(&self, uid: u32, groups: &[String]) -> bool {
+        self.above.as_ref().is_none_or(|above| has(above, 1, uid, groups))
     }
 
     /// Whether everybody may connect.

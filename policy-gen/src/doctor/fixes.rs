@@ -408,16 +408,11 @@ pub fn unset(id: &'static str, conf: &str, keys: &[&'static str], restart: &[&[&
     commands.extend(restart.iter().map(|words| line(words)));
     let mut steps = vec![Step::Unset { path: path.clone(), keys: keys.to_vec() }];
     steps.extend(restart.iter().map(|words| Step::Run(owned(words))));
-    Fix {
-        id,
-        commands,
-        grants: grants.to_owned(),
-        undo: vec![format!(
-            "edit {} and take the comment signs of {} away; then the same restart",
-            quote(&path),
-            keys.join(", ")
-        )],
-        steps,
-        ..Fix::default()
-    }
+    Fix { id, commands, grants: grants.to_owned(), undo: undo(&path, restart), steps, ..Fix::default() }
+}
+
+/// Has the lines back that were set aside: their mark is that of `libvirt::conf`.
+fn undo(path: &str, restart: &[&[&str]]) -> Vec<String> {
+    let back = format!("sed -i 's/^# set aside by polkit-policy-gen: //' {}", quote(path));
+    std::iter::once(back).chain(restart.iter().map(|words| line(words))).collect()
 }

@@ -148,23 +148,29 @@ fn not_there(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Finding {
     all.push([vec!["systemctl", "enable"], sockets.iter().map(String::as_str).collect()].concat());
     all.push([vec!["systemctl", "restart"], sockets.iter().map(String::as_str).collect()].concat());
     let argv: Vec<&[&str]> = all.iter().map(Vec::as_slice).collect();
-    finding.fix(programs("start-socket", &argv, AS_BEFORE, &[format!("systemctl disable --now {}", sockets.join(" "))]))
+    finding.fix(programs(
+        "start-socket",
+        &argv,
+        AS_BEFORE,
+        &[format!("systemctl disable {0}; systemctl stop {0} {service}", sockets.join(" "))],
+    ))
 }
 
 fn closed(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Option<Finding> {
     let subject = facts.subject.as_ref()?;
-    if let Some(above) = socket.closed_above.first().filter(|_| subject.uid != 0) {
-        let mut fix = programs("open-directory", &[&["chmod", "0755", "/run/libvirt"]], AS_BEFORE, &[]);
-        fix.undo = vec!["chmod to the mode that it had, which the evidence names".to_owned()];
+    let held = subject.process.as_ref().map(|process| process.groups.as_slice());
+    if let Some((mode, ..)) =
+        socket.above.as_ref().filter(|_| !socket.is_reached(subject.uid, held.unwrap_or(&subject.groups)))
+    {
+        let undo = [format!("chmod {mode:04o} /run/libvirt")];
         return Some(
             Finding::new("socket-directory-closed", "the directory of libvirt's sockets is closed to the user")
-                .evidence(above.clone())
-                .fix(fix),
+                .evidence(format!("/run/libvirt: mode {mode:04o}"))
+                .fix(programs("open-directory", &[&["chmod", "0755", "/run/libvirt"]], AS_BEFORE, &undo)),
         );
     }
     let (mode, _, group) = socket.there.as_ref()?;
     let state = format!("{}: mode {mode:04o}, group {group}", socket.path);
-    let held = subject.process.as_ref().map(|process| process.groups.as_slice());
     if socket.lets_in(subject.uid, held.unwrap_or(&subject.groups)) {
         return None;
     }

@@ -115,15 +115,12 @@ fn socket(path: &str, read_only: bool, listening: &str) -> Socket {
             && fields.next_back().is_some_and(|known| known.trim_start_matches("/var") == path)
     };
     let above = Path::new(path).parent().and_then(|parent| std::fs::metadata(parent).ok());
-    let closed = above
-        .filter(|meta| meta.mode() & 1 == 0)
-        .map(|meta| format!("/run/libvirt (mode {:04o})", meta.mode() & 0o7777));
     Socket {
         path: path.to_owned(),
         read_only,
         there: meta.map(|meta| (meta.mode() & 0o7777, meta.uid(), group(meta.gid()))),
         listened: listening.lines().any(accepts),
-        closed_above: closed.into_iter().collect(),
+        above: above.map(|meta| (meta.mode() & 0o7777, meta.uid(), group(meta.gid()))),
     }
 }
 
