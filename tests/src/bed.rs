@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::init::SHARING;
@@ -19,6 +20,8 @@ use crate::{Root, Suite};
 
 /// The seconds after which [`Bed::exec`] kills a program.
 const EXEC_LIMIT: &str = "120";
+/// How long a program in a bed may be silent when a line is waited for: longer than the storms of `make soak`.
+const PATIENCE: Timespec = Timespec { tv_sec: 20 * 60, tv_nsec: 0 };
 
 /// A running bed. Dropping it kills everything in it and removes every trace.
 #[derive(Debug)]
@@ -215,8 +218,16 @@ impl Process {
     }
 
     /// Waits for the next line of its standard output, without the line end; empty at the end of the output.
+    ///
+    /// # Panics
+    /// If none comes for twenty minutes.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
+        if self.stdout.buffer().is_empty() {
+            let mut polled = [PollFd::new(self.stdout.get_ref(), PollFlags::IN)];
+            let ready = poll(&mut polled, Some(&PATIENCE));
+            assert!(ready != Ok(0), "{}: no line for {} s\n{}", self.command, PATIENCE.tv_sec, self.stderr());
+        }
         self.stdout.read_line(&mut line).unwrap_or_else(|error| panic!("{}: reading: {error}", self.command));
         line.trim_end_matches('\n').to_owned()
     }
