@@ -64,10 +64,11 @@ fn open(id: &str, text: &str) -> Option<Login> {
     })
 }
 
+/// What is not text is no file of logind's, and keeps nobody from being looked at.
 fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     match read {
         Ok(read) => Ok(Some(read)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -196,6 +197,8 @@ mod tests {
     fn sessions_that_cannot_be_read_are_not_none() {
         let host = host();
         assert_eq!(of_user(1000, &host.path().join("nowhere")).unwrap(), [], "there is no logind");
+        fs::write(host.path().join("sessions/c0"), b"UID=1000\nTTY=\xff\n").unwrap();
+        assert_eq!(of_user(1000, host.path()).unwrap(), [], "one that is no text keeps nobody from the others");
         fs::create_dir(host.path().join("sessions/c1")).unwrap();
         assert!(of_user(1000, host.path()).is_err());
     }
