@@ -2,6 +2,7 @@
 //! words, [`rules`], [`shadow`], [`groups`] and [`pkla`] look. What a rules file is to the engine itself, the engine says.
 
 pub mod codes;
+mod compile;
 pub mod groups;
 pub mod pkla;
 pub mod rules;
@@ -163,7 +164,10 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
             _ => &codes::PG003,
         };
         let span = loaded.line.map(|line| line_span(&file.source, line));
-        findings.push(Finding { code, file: *number, span, message: error.clone() });
+        let why = loaded.line.filter(|_| error.starts_with("SyntaxError"));
+        let why = why.and_then(|line| compile::why(file.source.text(), line));
+        let message = why.map_or_else(|| error.clone(), |why| format!("{error}: {why}"));
+        findings.push(Finding { code, file: *number, span, message });
     }
     for (path, why) in engine.cut() {
         let file = numbered.iter().find(|(_, file)| file.source.name() == path).map_or(0, |(number, _)| *number);

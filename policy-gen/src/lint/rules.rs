@@ -97,6 +97,11 @@ impl<'a> Script<'a> {
         self.source.get(token.span.clone()).unwrap_or_default()
     }
 
+    pub(super) fn source_of(&self, place: usize) -> &str {
+        let span = self.tokens.get(place).map(|token| token.span.clone());
+        span.and_then(|span| self.source.get(span)).unwrap_or_default()
+    }
+
     pub(super) fn sign(&self, place: usize) -> Option<char> {
         match self.tokens.get(place)?.kind {
             Kind::Sign(sign) => Some(sign),

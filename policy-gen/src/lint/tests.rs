@@ -37,6 +37,25 @@ fn codes_are_numbered_in_order_and_each_is_there_once() {
 }
 
 #[test]
+fn pg001_says_what_the_mistake_is_where_it_is_a_usual_one() {
+    let why = |text: &str, line| compile::why(text, line).unwrap_or_default();
+    for (text, line, said) in [
+        ("# managed\npolkit.addRule(function () {});\n", 1, "`#` begins no comment, `//` does"),
+        ("polkit.addRule((action) => {});\n", 1, "an arrow function is newer than ECMAScript 5"),
+        ("var a = `b`;\n", 1, "a template in backquotes is newer than ECMAScript 5"),
+        ("let a = 1;\n", 1, "`let` is newer than ECMAScript 5"),
+        ("for (var a of b) {}\n", 1, "`for … of` is newer than ECMAScript 5"),
+        ("\nif action.id == \"x\" {\n}\n", 2, "the condition of `if` needs parentheses"),
+        ("f(function () {\n  if ((a ||\n      b) {\n  }\n});\n", 3, "the `(` of line 2 is not closed"),
+        ("f(function () {\n});\n}\n", 3, "the `}` of line 3 closes nothing"),
+        ("f(function () {\n  if (a) {\n});\n", 3, "the `{` of line 1 is not closed"),
+        ("var a = \"(\" // {\n  @;\n", 2, ""),
+    ] {
+        assert_eq!(why(text, line), said, "{text}");
+    }
+}
+
+#[test]
 fn pg010_returns_that_are_no_text() {
     for wrong in ["true", "1", "[\"yes\"]", "{a: 1}", "new String(\"yes\")", "subject.isInGroup(\"a\")"] {
         assert_eq!(rule(&format!("return {wrong};")), [("PG010", 2)], "{wrong}");

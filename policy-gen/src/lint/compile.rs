@@ -1,0 +1,71 @@
+//! Why a script most likely does not compile. The engine says no more than where it gave up.
+
+use super::rules::Script;
+use super::script::Kind;
+
+/// A sentence about the mistake in or before this line, counted from 1; `None` where it is none of the usual ones.
+#[must_use]
+pub fn why(source: &str, line: usize) -> Option<String> {
+    let text = source.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim_start();
+    if text.starts_with('#') {
+        return Some("`#` begins no comment, `//` does".to_owned());
+    }
+    let script = Script::of(source);
+    let line_of = |at: usize| {
+        let start = script.tokens.get(at).map_or(0, |token| token.span.start);
+        source.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1
+    };
+    let here = || (0..script.tokens.len()).filter(|at| line_of(*at) == line);
+    if let Some(newer) = here().find_map(|at| newer(&script, at)) {
+        return Some(format!("{newer} is newer than ECMAScript 5"));
+    }
+    let bare = |at: &usize| matches!(script.word(*at), "if" | "while") && script.sign(at + 1) != Some('(');
+    if let Some(at) = here().find(bare) {
+        return Some(format!("the condition of `{}` needs parentheses", script.word(at)));
+    }
+    brackets(&script, &line_of)
+}
+
+fn newer(script: &Script<'_>, at: usize) -> Option<&'static str> {
+    let token = script.tokens.get(at)?;
+    let next = script.tokens.get(at + 1);
+    match (&token.kind, script.word(at)) {
+        (Kind::Sign('='), _)
+            if script.sign(at + 1) == Some('>') && next.is_some_and(|next| next.span.start == token.span.end) =>
+        {
+            Some("an arrow function")
+        }
+        (Kind::Other, _) if script.source_of(at).starts_with('`') => Some("a template in backquotes"),
+        (Kind::Word, "let") if next.is_some_and(|next| next.kind == Kind::Word) => Some("`let`"),
+        (Kind::Word, "class") => Some("`class`"),
+        (Kind::Word, "async" | "await") => Some("`async`"),
+        (Kind::Word, "of") if at.checked_sub(1).is_some_and(|before| !script.word(before).is_empty()) => {
+            Some("`for … of`")
+        }
+        _ => None,
+    }
+}
+
+/// The first bracket that has no other end, or another one's.
+fn brackets(script: &Script<'_>, line_of: &dyn Fn(usize) -> usize) -> Option<String> {
+    let mut open: Vec<(char, usize)> = Vec::new();
+    for at in 0..script.tokens.len() {
+        let Some(sign) = script.sign(at) else { continue };
+        let opens = match sign {
+            '(' | '[' | '{' => {
+                open.push((sign, at));
+                continue;
+            }
+            ')' => '(',
+            ']' => '[',
+            '}' => '{',
+            _ => continue,
+        };
+        match open.pop() {
+            Some((known, _)) if known == opens => {}
+            Some((known, from)) => return Some(format!("the `{known}` of line {} is not closed", line_of(from))),
+            None => return Some(format!("the `{sign}` of line {} closes nothing", line_of(at))),
+        }
+    }
+    open.pop().map(|(known, from)| format!("the `{known}` of line {} is not closed", line_of(from)))
+}
