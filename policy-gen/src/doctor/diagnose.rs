@@ -2,6 +2,7 @@
 //! socket, the verdict, and then what is open that should not be. Pure.
 
 mod access;
+mod client;
 mod files;
 mod host;
 mod libvirt;
@@ -54,6 +55,7 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
         found.clear();
     }
     let reachable = found.is_empty();
+    found.extend(client::told(facts));
     found.extend(libvirt::sockets(facts));
     let mut others = Vec::new();
     for (about, finding) in files::all(facts) {
@@ -64,6 +66,7 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
     if reachable {
         found.extend(access::verdict(facts, explained));
     }
+    found.extend(client::preset(facts));
     found.extend(access::reported(facts, &found));
     found.extend(others);
     found.extend(libvirt::settings(facts));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::doctor::error::first;
-use crate::doctor::facts::{Answer, Daemon, GroupRemedy, Polkitd, Process, Socket, Subject, UnitState};
+use crate::doctor::facts::{Answer, Client, Daemon, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState};
 use crate::policy::MANAGE;
 use crate::verdict::{Decider, Kind, Outcome, PassedOver, Session, Verdict, Word};
 
@@ -226,8 +226,36 @@ fn an_error_gives_its_line_and_leads_where_nobody_is_named() {
         ("error: authentication failed: access denied by policy", "rule-refuses"),
         ("error: internal error: No UNIX process ID available", "remote-client"),
         ("error: authentication cancelled: user cancelled authentication process", "dismissed"),
+        ("error: unable to connect to server at 'localhost:16509': Connection refused", "remote-client"),
+        ("error: Cannot create user runtime directory '/run/user/0/libvirt': Permission denied", "session-not-system"),
+        ("authentication required", "client-without-polkit"),
     ] {
         assert_eq!(codes(&with(line)), [code], "{line}");
+    }
+}
+
+#[test]
+fn a_client_that_goes_elsewhere_by_its_environment_is_named_after_what_keeps_it_from_the_system() {
+    let with = |uri: &str, directory: &str| {
+        changed(|facts| {
+            let preset =
+                Some(Preset { uri: uri.to_owned(), by: "x".to_owned() }).filter(|preset| !preset.uri.is_empty());
+            let client = Client { pid: 7, preset, runtime_directory: Some(directory.to_owned()) };
+            facts.subject.as_mut().unwrap().process = Some(Process { pid: 7, client, ..Process::default() });
+        })
+    };
+    for (uri, directory, code) in [
+        ("qemu:///session", "/run/user/33", Some("session-not-system")),
+        ("qemu+unix:///session?socket=/x", "", Some("session-not-system")),
+        ("qemu+tcp://localhost/system", "", Some("remote-client")),
+        ("qemu+ssh://host/system", "/x", Some("remote-client")),
+        ("qemu:///system", "/run/user/33", None),
+        ("test:///default", "/run/user/33/x", None),
+        ("", "/run/user/0", Some("foreign-runtime-directory")),
+    ] {
+        let codes = codes(&with(uri, directory));
+        assert_eq!(codes.first().copied(), Some("not-in-group"), "{uri}");
+        assert_eq!(codes.get(1).copied(), code, "{uri} {directory}");
     }
 }
 

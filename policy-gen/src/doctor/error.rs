@@ -35,6 +35,12 @@ pub enum Class {
     AclRefused,
     /// The client came over the network, and has no local identity.
     RemoteClient,
+    /// The client wanted to go over the network, and did not get there.
+    Network,
+    /// The client wanted a daemon of its own user, and has no directory for that.
+    OwnDirectory,
+    /// The client did not authenticate in any way before it asked.
+    NoAuthentication,
 }
 
 /// The error, and where it stands.
@@ -50,6 +56,8 @@ pub struct Reported {
     pub action: Option<String>,
     /// The socket that it names.
     pub socket: Option<String>,
+    /// The directory of the client's user that it names.
+    pub directory: Option<String>,
     /// How many lines follow that are errors, too: most likely because of this one.
     pub following: usize,
     /// The calls of the lines that follow need no more than to read.
@@ -99,6 +107,11 @@ pub const ERRNO: &[(Class, &str)] = &[
     (Class::SocketRefused, "Connection refused"),
 ];
 
+/// The ports of libvirt's daemons: plain, and with TLS.
+const PORTS: [&str; 2] = ["16509", "16514"];
+/// What libvirt 7 to 12 tell a client that calls before it has authenticated.
+const UNAUTHENTICATED: &str = "authentication required";
+
 /// Calls of PHP's and of virsh that look and do not touch.
 const READING: &[&str] =
     &["libvirt_list_", "libvirt_domain_get_", "libvirt_node_get_", "libvirt_get_", "libvirt_domain_is_"];
@@ -122,6 +135,7 @@ pub fn first(text: &str, wordings: &[Wording]) -> Option<Reported> {
         number: number + 1,
         action: action(line),
         socket: socket(line),
+        directory: own_directory(line).map(str::to_owned),
         following: rest.iter().filter(is_error).count(),
         only_reads: reading,
         web,
@@ -145,6 +159,18 @@ fn classify(line: &str, wordings: &[Wording]) -> Option<Class> {
         if fits && of_an_action && whole {
             return Some(*class);
         }
+    }
+    if own_directory(line).is_some() {
+        return Some(Class::OwnDirectory);
+    }
+    let mut servers = quoted(line).filter_map(|text| text.rsplit_once(':'));
+    if servers.any(|(_, port)| PORTS.contains(&port)) {
+        return Some(Class::Network);
+    }
+    // As virNetServerProgramDispatchCall says it; a client shows it with or without its own words before.
+    let alone = line.trim().trim_start_matches("error: ").trim_start_matches("RPC error: ") == UNAUTHENTICATED;
+    if alone || line.contains("libvirt") && line.trim_end().ends_with(UNAUTHENTICATED) {
+        return Some(Class::NoAuthentication);
     }
     if line.contains("access denied") && (line.contains("error:") || line.contains("libvirt")) {
         return Some(Class::AclRefused);
@@ -183,6 +209,14 @@ pub fn is_action(text: &str) -> bool {
         && text.split('.').all(part)
         && of_domain
         && !text.ends_with(".service")
+}
+
+/// The directory in which a client of a user's own daemon keeps its socket, if it could not be made: `/run/user/0/libvirt`, or
+/// `.cache/libvirt` of a home directory.
+fn own_directory(line: &str) -> Option<&str> {
+    let own =
+        |path: &&str| path.ends_with("/.cache/libvirt") || path.starts_with("/run/user/") && path.ends_with("/libvirt");
+    quoted(line).find(own).filter(|_| ERRNO.iter().any(|(_, text)| line.contains(text)))
 }
 
 /// The path of a socket of libvirt's.

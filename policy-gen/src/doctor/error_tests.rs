@@ -26,6 +26,11 @@ fn each_message_has_its_class() {
         ("The name org.freedesktop.PolicyKit1 was not provided by any .service files", Class::NoPolkit),
         ("error: access denied: 'QEMU' denied access", Class::AclRefused),
         ("error: internal error: No UNIX process ID available", Class::RemoteClient),
+        ("error: Cannot create user runtime directory '/run/user/0/libvirt': Permission denied", Class::OwnDirectory),
+        ("Verzeichnis '/var/www/.cache/libvirt': Permission denied", Class::OwnDirectory),
+        ("error: unable to connect to server at 'localhost:16509': Connection refused", Class::Network),
+        ("authentication required", Class::NoAuthentication),
+        ("libvirt: authentication required", Class::NoAuthentication),
     ] {
         assert_eq!(class(line), Some(expected), "{line}");
     }
@@ -35,6 +40,7 @@ fn each_message_has_its_class() {
         "unix_sock_dir = \"/var/run/libvirt\"",
         "Action Man is not registered here",
         "see /run/libvirt/libvirt-sock",
+        "HTTP 407: proxy authentication required",
     ] {
         let expected = line.starts_with("Action").then_some(Class::NotRegistered);
         assert_eq!(class(line), expected, "{line}");

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agent;
+mod client;
 mod files;
 mod journal;
 mod libvirt;

@@ -1,6 +1,6 @@
 //! libvirt's sockets and settings.
 
-use super::Finding;
+use super::{Finding, client};
 use crate::doctor::error::Class;
 use crate::doctor::facts::{Daemon, Facts, Socket};
 use crate::doctor::fixes::{Fix, Step, join_group, manual, programs, quote, set_aside, unset};
@@ -15,7 +15,7 @@ pub(super) fn sockets(facts: &Facts) -> Vec<Finding> {
     let reported = facts.reported.as_ref().filter(|reported| SOCKET_ERRORS.contains(&reported.class));
     let path = reported.and_then(|reported| reported.socket.as_deref()).map(|path| path.trim_start_matches("/var"));
     if let Some(path) = path.filter(|path| !path.starts_with("/run/libvirt/")) {
-        return vec![of_a_session(path)];
+        return vec![client::of_a_session().evidence(format!("its socket is {path}"))];
     }
     let action = facts.answer.as_ref().map(|answer| answer.action.as_str());
     let asked =
@@ -69,16 +69,6 @@ fn is_wanted(daemon: &Daemon) -> bool {
         || (daemon.socket_unit.enabled == "enabled"
             && daemon.socket_unit.active == "inactive"
             && daemon.service.active != "active")
-}
-
-fn of_a_session(path: &str) -> Finding {
-    let commands = ["virsh -c qemu:///system list", "export LIBVIRT_DEFAULT_URI=qemu:///system"];
-    Finding::new(
-        "session-not-system",
-        "the client asks for a daemon of its own user, not for the system's: no policy is asked at all",
-    )
-    .evidence(format!("its socket is {path}"))
-    .fix(manual("use-system", &commands.map(str::to_owned), "what the user may at qemu:///system"))
 }
 
 fn no_libvirt(facts: &Facts, path: &str) -> Finding {

@@ -9,8 +9,9 @@ use polkit_config::names::{Names, User};
 
 use super::Request;
 use super::accounts::{groups, named, user};
+use super::client;
 use super::run::run;
-use crate::doctor::facts::{Facts, Process, Subject};
+use crate::doctor::facts::{Client, Facts, Process, Subject};
 use crate::failure::Failure;
 use crate::passwords::{Password, Passwords};
 use crate::tree::Tree;
@@ -58,14 +59,15 @@ pub(super) fn find(
             Password::Usable => Some(true),
             Password::Unknown(_) => None,
         };
-        if let Some(process) = &subject.process
-            && !process.namespaces.is_empty()
-        {
-            let which = process.namespaces.join(", ");
-            facts.unseen.push(format!(
-                "what process {} sees: it is in other namespaces than this program ({which})",
-                process.pid
-            ));
+        if let Some(process) = &mut subject.process {
+            process.client = client::of_process(process.pid, subject.uid);
+            if !process.namespaces.is_empty() {
+                let which = process.namespaces.join(", ");
+                facts.unseen.push(format!(
+                    "what process {} sees: it is in other namespaces than this program ({which})",
+                    process.pid
+                ));
+            }
         }
     }
     Ok(subject)
@@ -113,6 +115,7 @@ fn of_process(pid: u32, names: &Names, by: String) -> Option<Subject> {
         session: session(cgroup),
         exe: fs::read_link(format!("/proc/{pid}/exe")).ok().map(|exe| exe.to_string_lossy().into_owned()),
         namespaces: namespaces(pid),
+        client: Client::default(),
     };
     let unit = cgroup.split('/').rfind(|part| part.ends_with(".service")).map(str::to_owned);
     Some(Subject { process: Some(process), unit, ..of_user(&found, names, &by) })

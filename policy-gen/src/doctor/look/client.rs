@@ -1,0 +1,66 @@
+//! Where a client of libvirt connects if it names no connection itself: by the environment of a process, and by the
+//! configuration of clients. As `virConnectOpen` of libvirt 7 to 12 has it.
+
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::doctor::facts::{Client, Preset};
+use crate::libvirt::conf::{self, Value};
+
+/// The variables, in the order in which virsh(1) looks at them; the first is virsh's alone.
+const VARIABLES: [&str; 2] = ["VIRSH_DEFAULT_CONNECT_URI", "LIBVIRT_DEFAULT_URI"];
+const RUNTIME: &str = "XDG_RUNTIME_DIR";
+/// Far more than such a file has.
+const LENGTH_MAX: u64 = 64 * 1024;
+
+/// What is preset for a process of that user.
+pub(super) fn of_process(pid: u32, uid: u32) -> Client {
+    // Another user's can be read by root alone.
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let variables: Vec<(String, String)> = environment.split(|byte| *byte == 0).filter_map(variable).collect();
+    let value = |name: &str| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let by_variable = VARIABLES.iter().find_map(|name| {
+        let uri = value(name).filter(|uri| !uri.is_empty())?;
+        Some(Preset { uri, by: format!("{name} in the environment of process {pid}") })
+    });
+    let by_file = || {
+        let path = configuration(uid, value("XDG_CONFIG_HOME"), value("HOME"))?;
+        let text = read(&path)?;
+        match conf::value(&text, "uri_default") {
+            Ok(Some(Value::Text(uri))) => Some(Preset { uri, by: format!("uri_default in {path}") }),
+            _ => None,
+        }
+    };
+    Client { pid, preset: by_variable.or_else(by_file), runtime_directory: value(RUNTIME) }
+}
+
+fn variable(entry: &[u8]) -> Option<(String, String)> {
+    let text = String::from_utf8_lossy(entry);
+    text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
+
+/// Root's clients read the host's, others their own alone.
+fn configuration(uid: u32, config_home: Option<String>, home: Option<String>) -> Option<String> {
+    if uid == 0 {
+        return Some("/etc/libvirt/libvirt.conf".to_owned());
+    }
+    let directory = config_home.or_else(|| home.map(|home| format!("{home}/.config")))?;
+    let path = Path::new(&directory).join("libvirt/libvirt.conf");
+    path.is_absolute().then(|| path.to_string_lossy().into_owned())
+}
+
+/// The user owns it, and may have put anything there: what is no file is not read, nor a file without an end.
+fn read(path: &str) -> Option<String> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    file.take(LENGTH_MAX).read_to_string(&mut text).ok()?;
+    Some(text)
+}
