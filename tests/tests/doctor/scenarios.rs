@@ -1,6 +1,6 @@
 //! The scenarios in light beds, after the causes that people ask about: C1 to C12.
 
-use polkit_tests::Suite::{Bookworm, Bullseye, Forky, Trixie};
+use polkit_tests::Suite::{Bookworm, Bullseye};
 use polkit_tests::light::LightBuilder;
 use polkit_tests::{Bed, Suite};
 
@@ -11,6 +11,9 @@ const WITH_PKLA: &[Suite] = &[Bullseye, Bookworm];
 const ASK: &[&str] = &["--user", "www-data"];
 const NO_AGENT: &str =
     "error: authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix.manage'";
+const POLICY: &str = "/usr/share/polkit-1/actions/org.libvirt.unix.policy";
+/// Where that is kept while it is broken.
+const KEPT: &str = "/root/org.libvirt.unix";
 /// A log of a page that only lists, in the words of PHP.
 const LOG: &str = "[Sat May 18 2019] [:error] [client 192.0.2.1:2] PHP Warning:  libvirt_connect(): authentication unavailable: no \
                    polkit agent available to authenticate action 'org.libvirt.unix.manage' in /srv/www/a.php on line 3\n\
@@ -86,7 +89,7 @@ fn scenario(name: &'static str, suites: &'static [Suite], code: &'static str, br
         asked: ASK,
         code,
         works: www_data_may,
-        fixable: true,
+        by_hand: None,
         full: false,
     }
 }
@@ -99,8 +102,40 @@ fn in_full(name: &'static str, suites: &'static [Suite], code: &'static str, bre
     Scenario { full: true, works: www_data_lists, ..scenario(name, suites, code, breaks) }
 }
 
-fn by_hand(name: &'static str, suites: &'static [Suite], code: &'static str, breaks: fn(&Bed)) -> Scenario {
-    Scenario { fixable: false, ..scenario(name, suites, code, breaks) }
+/// One that a person mends, in this way.
+fn by_hand(by_hand: fn(&Bed), scenario: Scenario) -> Scenario {
+    Scenario { by_hand: Some(by_hand), ..scenario }
+}
+
+/// What `apt-get install --reinstall` comes to: the file of the package.
+fn reinstall(bed: &Bed) {
+    sh(bed, &format!("cp {KEPT} {POLICY}; sleep 0.1"));
+    restart_polkitd(bed);
+}
+
+/// A process of web.service with this in its environment.
+fn with_variable(bed: &Bed, variable: &str) {
+    sh(bed, "mkdir -p /run/user/0; chmod 0700 /run/user/0; pkill -u www-data sleep || true");
+    unit(bed, &format!("--init-groups env {variable}"));
+}
+
+/// Whether virsh, with the environment of that process and no connection named, gets to the system's daemon.
+fn goes_to_the_system(bed: &Bed) -> bool {
+    let script = "pid=$(head -n 1 /sys/fs/cgroup/system.slice/web.service/cgroup.procs)
+        tr '\\0' '\\n' < /proc/$pid/environ | grep -E '^(LIBVIRT|XDG_|HOME|PATH)' > /tmp/environment
+        exec setpriv --reuid=www-data --regid=www-data --init-groups env -i $(cat /tmp/environment) timeout 15 virsh -q uri";
+    let output = bed.exec(["sh", "-c", script]);
+    output.stdout.trim() == "qemu:///system"
+}
+
+fn to_the_system(bed: &Bed) {
+    with_variable(bed, "-u XDG_RUNTIME_DIR LIBVIRT_DEFAULT_URI=qemu:///system");
+}
+
+/// One whose unit has that in its environment, and is in the group.
+fn elsewhere(name: &'static str, code: &'static str, breaks: fn(&Bed)) -> Scenario {
+    let asked: &[&str] = &["--unit", "web.service"];
+    by_hand(to_the_system, Scenario { asked, works: goes_to_the_system, ..scenario(name, ALL, code, breaks) })
 }
 
 /// All of them.
@@ -109,9 +144,9 @@ pub fn all() -> Vec<Scenario> {
     vec![
         Scenario { works: www_data_lists, ..scenario("C1 not in the group", ALL, "not-in-group", |_| ()) },
         Scenario { asked: &["--unit", "web.service"], ..scenario("C1 a service, not in the group", ALL, "not-in-group", |bed| unit(bed, "--init-groups")) },
-        Scenario { asked: &["--user", "www-data", "--error", NO_AGENT], ..scenario("C1 the pasted message", &[Bookworm, Forky], "not-in-group", |_| ()) },
+        Scenario { asked: &["--user", "www-data", "--error", NO_AGENT], ..scenario("C1 the pasted message", ALL, "not-in-group", |_| ()) },
         scenario("C2 in kvm", ALL, "wrong-group", |bed| join(bed, "kvm")),
-        scenario("C2 in libvirtd", &[Bookworm, Trixie], "wrong-group", |bed| join(bed, "libvirtd")),
+        scenario("C2 in libvirtd", ALL, "wrong-group", |bed| join(bed, "libvirtd")),
         scenario("C2 a rule for a group that is not", WITH_RULES, "group-missing", |bed| {
             bed.write(format!("{RULES}/50-vm.rules"), 0o644, rule("subject.isInGroup(\"virtadmins\")"));
         }),
@@ -134,10 +169,10 @@ pub fn all() -> Vec<Scenario> {
         scenario("C4 rules for polkit 0.105", &[Bullseye], "rules-not-read", |bed| {
             bed.write(format!("{RULES}/50-vm.rules"), 0o644, for_www_data());
         }),
-        scenario("C4 /etc/polkit-1.rules.d", &[Bookworm, Trixie], "rule-misplaced", |bed| {
+        scenario("C4 /etc/polkit-1.rules.d", WITH_RULES, "rule-misplaced", |bed| {
             bed.write("/etc/polkit-1.rules.d/50-vm.rules", 0o644, for_www_data());
         }),
-        scenario("C4 localauthority/rules.d", &[Bookworm, Forky], "rule-misplaced", |bed| {
+        scenario("C4 localauthority/rules.d", WITH_RULES, "rule-misplaced", |bed| {
             bed.write("/etc/polkit-1/localauthority/rules.d/50-vm.rules", 0o644, for_www_data());
         }),
         scenario("C4 /run before 126", &[Bookworm], "rule-misplaced", |bed| {
@@ -169,7 +204,7 @@ pub fn all() -> Vec<Scenario> {
         scenario("C5 a brace too many", WITH_RULES, "rule-not-compiled", |bed| {
             bed.write(format!("{RULES}/50-vm.rules"), 0o644, for_www_data() + "}\n");
         }),
-        scenario("C5 a comment of a shell's", &[Trixie], "rule-not-compiled", |bed| {
+        scenario("C5 a comment of a shell's", WITH_RULES, "rule-not-compiled", |bed| {
             bed.write(format!("{RULES}/50-vm.rules"), 0o644, format!("# for the panel\n{}", for_www_data()));
         }),
         scenario("C5 newer JavaScript", WITH_RULES, "rule-not-compiled", |bed| {
@@ -192,26 +227,28 @@ pub fn all() -> Vec<Scenario> {
         of_pkla("C6 a pkla with ResultActive alone", WITH_PKLA, "rule-wants-session", |bed| {
             bed.write(format!("{PKLA}/vm.pkla"), 0o644, entry("unix-user:www-data", "ResultActive=yes"));
         }),
-        Scenario { asked: &["--unit", "web"], ..scenario("C6 SupplementaryGroups=", &[Bullseye, Trixie], "not-in-group", |bed| {
+        Scenario { asked: &["--unit", "web"], ..scenario("C6 SupplementaryGroups=", ALL, "not-in-group", |bed| {
             unit(bed, "--groups libvirt");
         }) },
-        Scenario { works: www_data_lists, ..scenario("C7 /run/libvirt is closed", &[Bookworm, Trixie], "socket-directory-closed", |bed| {
+        Scenario { works: www_data_lists, ..scenario("C7 /run/libvirt is closed", ALL, "socket-directory-closed", |bed| {
             join(bed, "libvirt");
             sh(bed, "chmod 0700 /run/libvirt");
         }) },
-        by_hand("C8 the action is gone", ALL, "action-not-registered", |bed| {
-            sh(bed, "rm /usr/share/polkit-1/actions/org.libvirt.unix.policy; sleep 0.1");
+        by_hand(reinstall, scenario("C8 the action is gone", ALL, "action-not-registered", |bed| {
+            join(bed, "libvirt");
+            sh(bed, &format!("mv {POLICY} {KEPT}; sleep 0.1"));
             restart_polkitd(bed);
-        }),
-        by_hand("C8 a mistake in a .policy file", WITH_RULES, "action-file-broken", |bed| {
-            sh(bed, "sed -i '0,/<action /s//<action <action /' /usr/share/polkit-1/actions/org.libvirt.unix.policy; sleep 0.1");
+        })),
+        by_hand(reinstall, scenario("C8 a mistake in a .policy file", ALL, "action-file-broken", |bed| {
+            join(bed, "libvirt");
+            sh(bed, &format!("cp {POLICY} {KEPT}; sed -i '0,/<action /s//<action <action /' {POLICY}; sleep 0.1"));
             restart_polkitd(bed);
-        }),
+        })),
         scenario("C9 hidepid", WITH_RULES, "hidepid", |bed| {
             join(bed, "libvirt");
             sh(bed, "mount -o remount,hidepid=2 /proc");
         }),
-        Scenario { asked: &["--error", LOG], ..scenario("C10 a page that only lists", &[Bullseye, Trixie], "read-only-is-enough", |_| ()) },
+        Scenario { asked: &["--error", LOG], ..scenario("C10 a page that only lists", ALL, "read-only-is-enough", |_| ()) },
         Scenario {
             asked: &["--user", "www-data", "--action", "org.libvirt.api.domain.start"],
             works: |bed| pkcheck(bed, "www-data", "org.libvirt.api.domain.start"),
@@ -220,7 +257,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario {
             asked: &["--user", "www-data", "--action", "org.libvirt.api.domain.start"],
             works: |bed| pkcheck(bed, "www-data", "org.libvirt.api.domain.start"),
-            ..scenario("C11 access control asks", &[Bookworm, Forky], "acl-asks", |bed| {
+            ..scenario("C11 access control asks", WITH_RULES, "acl-asks", |bed| {
                 bed.write(format!("{RULES}/50-vm.rules"), 0o644, "polkit.addRule(function (action) { if (action.id.indexOf('org.libvirt.api.') == 0) { return 'auth_admin'; } });\n");
             })
         },
@@ -228,18 +265,34 @@ pub fn all() -> Vec<Scenario> {
             join(bed, "libvirt");
             bed.write(format!("{RULES}/10-x.rules"), 0o644, "polkit.addRule(function (action) { return action.startsWith('org.x.') ? 'yes' : null; });\n");
         }),
-        scenario("rule: a word that is none", &[Bookworm, Trixie], "rule-returns-junk", |bed| {
+        scenario("rule: a word that is none", WITH_RULES, "rule-returns-junk", |bed| {
             join(bed, "libvirt");
             bed.write(format!("{RULES}/10-x.rules"), 0o644, "polkit.addRule(function () { return 'YES'; });\n");
         }),
-        scenario("rule: returns true", &[Trixie], "rule-ends-polkitd", |bed| {
+        scenario("rule: returns true", WITH_RULES, "rule-ends-polkitd", |bed| {
             join(bed, "libvirt");
             bed.write(format!("{RULES}/10-x.rules"), 0o644, "polkit.addRule(function (action, subject) { if (subject.user == 'www-data') { return true; } });\n");
         }),
-        by_hand("rule: refuses", WITH_RULES, "rule-refuses", |bed| {
+        by_hand(|bed| bed.remove(format!("{RULES}/10-x.rules")), scenario("rule: refuses", WITH_RULES, "rule-refuses", |bed| {
             join(bed, "libvirt");
             bed.write(format!("{RULES}/10-x.rules"), 0o644, format!("polkit.addRule(function (action) {{ if (action.id == '{MANAGE}') {{ return 'no'; }} }});\n"));
+        })),
+        elsewhere("C12 LIBVIRT_DEFAULT_URI=qemu:///session", "session-not-system", |bed| {
+            join(bed, "libvirt");
+            with_variable(bed, "LIBVIRT_DEFAULT_URI=qemu:///session");
         }),
+        elsewhere("C12 LIBVIRT_DEFAULT_URI over TCP", "remote-client", |bed| {
+            join(bed, "libvirt");
+            with_variable(bed, "LIBVIRT_DEFAULT_URI=qemu+tcp://localhost/system");
+        }),
+        elsewhere("C12 the XDG_RUNTIME_DIR of root", "foreign-runtime-directory", |bed| {
+            join(bed, "libvirt");
+            with_variable(bed, "XDG_RUNTIME_DIR=/run/user/0");
+        }),
+        by_hand(reinstall, Scenario { asked: &[], works: |bed| !pkcheck(bed, "alice", MANAGE), ..scenario("unsafe: an edited .policy file", ALL, "policy-edited", |bed| {
+            sh(bed, &format!("cp {POLICY} {KEPT}; sed -i s/auth_admin_keep/yes/ {POLICY}; sleep 0.1"));
+            restart_polkitd(bed);
+        }) }),
         Scenario { asked: &[], works: |bed| !pkcheck(bed, "alice", MANAGE), ..of_pkla("unsafe: a pkla for everybody", WITH_PKLA, "everybody-may", |bed| {
             bed.write(format!("{PKLA}/vm.pkla"), 0o644, entry("unix-user:*", "ResultAny=yes"));
         }) },
@@ -250,7 +303,7 @@ pub fn all() -> Vec<Scenario> {
             sh(bed, "usermod -aG sudo bob");
             bed.write(format!("{RULES}/49-nopasswd_global.rules"), 0o644, "polkit.addRule(function (action, subject) { if (subject.isInGroup('sudo')) { return polkit.Result.YES; } });\n");
         }) },
-        Scenario { asked: &[], works: |bed| !bed.exists("/etc/libvirt/libvirtdconf"), ..scenario("seed: /etc/libvirt/libvirtdconf", &[Bullseye, Bookworm], "conf-misnamed", |bed| {
+        Scenario { asked: &[], works: |bed| !bed.exists("/etc/libvirt/libvirtdconf"), ..scenario("seed: /etc/libvirt/libvirtdconf", ALL, "conf-misnamed", |bed| {
             bed.write("/etc/libvirt/libvirtdconf", 0o644, "unix_sock_group = \"libvirt\"\n");
         }) },
     ]
@@ -280,11 +333,11 @@ pub fn with_systemd() -> Vec<Scenario> {
             join(bed, "libvirt");
             sh(bed, &format!("{STOP}; rm -f /run/libvirt/libvirt-sock*"));
         }),
-        in_full("C7 the socket is masked", &[Bookworm, Forky], "socket-missing", |bed| {
+        in_full("C7 the socket is masked", ALL, "socket-missing", |bed| {
             join(bed, "libvirt");
-            sh(bed, &format!("{STOP}; systemctl mask libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"));
+            sh(bed, &format!("{STOP}; rm -f /run/libvirt/libvirt-sock*; systemctl mask libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"));
         }),
-        in_full("C7 a socket that nobody listens on", &[Bullseye, Trixie], "socket-refused", |bed| {
+        in_full("C7 a socket that nobody listens on", ALL, "socket-refused", |bed| {
             join(bed, "libvirt");
             sh(bed, &format!("{STOP}; [ -e /run/libvirt/libvirt-sock ] || perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => \"/run/libvirt/libvirt-sock\", Listen => 1) or die'"));
         }),
@@ -295,7 +348,7 @@ pub fn with_systemd() -> Vec<Scenario> {
         in_full("C7 the socket is a group's", ALL, "not-in-socket-group", |bed| {
             socket(bed, "SocketMode=0660\nSocketGroup=libvirt", "auth_unix_rw = \"none\"\\n");
         }),
-        Scenario { asked: &["--unit", "web"], works: |bed| web_service_has(bed, "libvirt"), ..in_full("C7 groups of before", &[Bullseye, Bookworm, Trixie], "stale-groups", |bed| {
+        Scenario { asked: &["--unit", "web"], works: |bed| web_service_has(bed, "libvirt"), ..in_full("C7 groups of before", ALL, "stale-groups", |bed| {
             socket(bed, "SocketMode=0660\nSocketGroup=libvirt", "auth_unix_rw = \"none\"\\n");
             bed.write("/etc/systemd/system/web.service", 0o644, "[Service]\nUser=www-data\nExecStart=/bin/sleep 1000\n");
             sh(bed, "systemctl daemon-reload; systemctl start web");
@@ -308,7 +361,7 @@ pub fn with_systemd() -> Vec<Scenario> {
         Scenario { asked: &[], works: |bed| !virsh(bed, "alice"), ..in_full("unsafe: auth_unix_rw = none", ALL, "auth-none", |bed| {
             socket(bed, "SocketMode=0666", "auth_unix_rw = \"none\"\\n");
         }) },
-        Scenario { asked: &[], works: |bed| !bed.read("/etc/libvirt/libvirtd.conf").contains("\nunix_sock_group"), ..in_full("C7 unix_sock_group with systemd", &[Bookworm, Trixie], "conf-ignored", |bed| {
+        Scenario { asked: &[], works: |bed| !bed.read("/etc/libvirt/libvirtd.conf").contains("\nunix_sock_group"), ..in_full("C7 unix_sock_group with systemd", ALL, "conf-ignored", |bed| {
             sh(bed, "printf 'unix_sock_group = \"libvirt\"\\nunix_sock_rw_perms = \"0770\"\\n' >> /etc/libvirt/libvirtd.conf");
         }) },
     ]
