@@ -5,7 +5,7 @@
 //! * `bench-client watch FIFO`: watches the bus as a monitor (dbus-daemon's BecomeMonitor), and reads lines `PID
 //!   SECONDS` from the pipe: who was forked, and the monotonic clock just before. A process is registered when the bus hands
 //!   on polkitd's reply to its RegisterAuthenticationAgent. Says `watching`; at the end of the pipe a line `FORKED
-//!   REGISTERED P50_US P99_US MAX_US`.
+//!   REGISTERED P50_US P99_US MAX_US ASKED_P50_US ASKED_P99_US`: from the fork to that, and from the call to the reply alone.
 //! * `bench-client ask FIFO UID MILLISECONDS`: checks each process from the pipe that long after its fork, and says at the end
 //!   `FORKED YES NOBODY OTHER`: how many were answered, and how many had no agent yet.
 //! * `bench-client threads PER_SECOND SECONDS`: starts so many threads, each of which is a fork to the kernel's process
@@ -128,14 +128,14 @@ async fn monitor(rules: &[&str]) -> (Connection, MessageStream) {
     (connection, stream)
 }
 
-/// The pids of registrations, when polkitd has taken them.
+/// The pids of registrations, when polkitd has taken them, and how long it took for that, in seconds.
 #[derive(Default)]
 struct Registrations {
-    asked: HashMap<(String, u32), u32>,
+    asked: HashMap<(String, u32), (u32, f64)>,
 }
 
 impl Registrations {
-    fn taken(&mut self, message: &zbus::Message) -> Option<u32> {
+    fn taken(&mut self, message: &zbus::Message) -> Option<(u32, f64)> {
         let header = message.header();
         match message.message_type() {
             Type::MethodCall => {
@@ -144,12 +144,12 @@ impl Registrations {
                 let ((_, subject), ..): Arguments<'_> = body.deserialize().ok()?;
                 let Some(Variant::U32(pid)) = subject.get("pid") else { return None };
                 let serial = message.primary_header().serial_num().get();
-                self.asked.insert((header.sender()?.to_string(), serial), *pid);
+                self.asked.insert((header.sender()?.to_string(), serial), (*pid, now()));
                 None
             }
             Type::MethodReturn => {
                 let key = (header.destination()?.to_string(), header.reply_serial()?.get());
-                self.asked.remove(&key)
+                self.asked.remove(&key).map(|(pid, asked)| (pid, now() - asked))
             }
             _ => None,
         }
@@ -167,8 +167,8 @@ async fn watch(fifo: &str) {
         tokio::select! {
             message = stream.next() => {
                 let message = message.expect("the bus goes on").expect("a message");
-                if let Some(pid) = registrations.taken(&message) {
-                    registered.insert(pid, now());
+                if let Some((pid, asked)) = registrations.taken(&message) {
+                    registered.insert(pid, (now(), asked));
                 }
             }
             fork = forks.recv(), if over.is_none() => match fork {
@@ -178,12 +178,18 @@ async fn watch(fifo: &str) {
             () = tokio::time::sleep_until(until.into()) => break,
         }
     }
-    let late = |(pid, at): (&u32, &f64)| registered.get(pid).map(|then| (then - at) * 1e6);
-    let mut took: Vec<f64> = born.iter().filter_map(late).collect();
-    took.sort_by(f64::total_cmp);
-    let at = |part: f64| took.get(((took.len() as f64 * part) as usize).min(took.len().saturating_sub(1)));
-    let [p50, p99, max] = [0.5, 0.99, 1.0].map(|part| at(part).copied().unwrap_or(f64::NAN));
-    println!("{} {} {p50:.0} {p99:.0} {max:.0}", born.len(), took.len());
+    let late = |(pid, at): (&u32, &f64)| registered.get(pid).map(|(then, _)| (then - at) * 1e6);
+    let took: Vec<f64> = born.iter().filter_map(late).collect();
+    let asked = born.keys().filter_map(|pid| registered.get(pid).map(|(_, asked)| asked * 1e6)).collect();
+    let (count, [p50, p99, max], [asked50, asked99, _]) = (took.len(), parts(took), parts(asked));
+    println!("{} {count} {p50:.0} {p99:.0} {max:.0} {asked50:.0} {asked99:.0}", born.len());
+}
+
+/// p50, p99 and the largest.
+fn parts(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    let at = |part: f64| values.get(((values.len() as f64 * part) as usize).min(values.len().saturating_sub(1)));
+    [0.5, 0.99, 1.0].map(|part| at(part).copied().unwrap_or(f64::NAN))
 }
 
 async fn ask(fifo: &str, uid: u32, delay: Duration) {

@@ -67,10 +67,12 @@ pub fn of_the_kernel(root: &Root, table: &mut Table) {
 
     let way = format!("events, light bed with the host's pids, {}, unit of 100, 200 forks/s", root.suite());
     let seen = forks(&bed, &mut client, "200", &["watch", PIPE]);
-    let [forked, registered, p50, p99, max] = seen[..] else { panic!("{seen:?}") };
-    let told = format!("{way}; {registered} of {forked}; seen by a monitor of the bus; clock from before fork()");
-    table.tell("fork to registered, p50", &told, "µs", p50, None, Goal::None);
-    table.tell("fork to registered, p99", &told, "µs", p99, None, Goal::AtMost(2000.0, "≤ 2 ms"));
+    let [forked, registered, p50, p99, max, asked50, asked99] = seen[..] else { panic!("{seen:?}") };
+    let told = format!(
+        "{way}; {registered} of {forked}; seen by a monitor of the bus; clock from before fork(); the baseline is polkitd's part: from the call to its reply"
+    );
+    table.tell("fork to registered, p50", &told, "µs", p50, Some(asked50), Goal::None);
+    table.tell("fork to registered, p99", &told, "µs", p99, Some(asked99), Goal::AtMost(2000.0, "≤ 2 ms"));
     table.tell("fork to registered, latest", &told, "µs", max, None, Goal::None);
     for milliseconds in ["0", "5"] {
         let seen = forks(&bed, &mut client, "200", &["ask", PIPE, &WWW_DATA.to_string(), milliseconds]);
@@ -121,7 +123,7 @@ pub fn by_rescanning(root: &Root, table: &mut Table) {
     let command = ["perl", FORKS_FILE, "400", "50", "0.4", PIPE];
     let _ = bed.exec(["systemd-run"].iter().chain(&unit).chain(&command)).success();
     let seen = numbers(&mut watch);
-    let [forked, registered, p50, p99, max] = seen[..] else { panic!("{seen:?}") };
+    let [forked, registered, p50, p99, max, ..] = seen[..] else { panic!("{seen:?}") };
     let way = format!("rescan, full bed, {}, 50 forks/s; {registered} of {forked}", root.suite());
     table.tell("fork to registered, p50", &way, "ms", p50 / 1e3, None, Goal::None);
     table.tell("fork to registered, p99", &way, "ms", p99 / 1e3, None, Goal::None);

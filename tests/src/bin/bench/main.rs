@@ -8,6 +8,7 @@
 mod acl;
 mod beds;
 mod checks;
+mod doctor;
 mod events;
 mod grants;
 mod hook;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 8] = ["light", "full", "events", "rescan", "grants", "acl", "verdicts", "size"];
+const PARTS: [&str; 9] = ["light", "full", "events", "rescan", "grants", "acl", "verdicts", "doctor", "size"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
                 verdicts::against_asking(&trixie, &mut table);
                 verdicts::check_of_many(&mut table);
             }
+            "doctor" => doctor::over_many_files(&trixie, &mut table),
             _ => {
                 size::of_processes(&trixie, &mut table);
                 size::of_programs(&mut table);

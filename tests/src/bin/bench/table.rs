@@ -124,7 +124,7 @@ pub fn paired(rounds: usize, mut measure: impl FnMut(Side) -> f64) -> Paired {
 ///
 /// # Panics
 /// If it is empty.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
