@@ -2,7 +2,7 @@
 //! words, [`rules`], [`shadow`], [`groups`] and [`pkla`] look. What a rules file is to the engine itself, the engine says.
 
 pub mod codes;
-mod compile;
+pub mod compile;
 pub mod groups;
 pub mod pkla;
 pub mod rules;

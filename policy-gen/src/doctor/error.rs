@@ -212,11 +212,12 @@ pub fn is_action(text: &str) -> bool {
 }
 
 /// The directory in which a client of a user's own daemon keeps its socket, if it could not be made: `/run/user/0/libvirt`, or
-/// `.cache/libvirt` of a home directory.
+/// `.cache/libvirt` of a home directory. The reason follows it, in whatever language.
 fn own_directory(line: &str) -> Option<&str> {
     let own =
         |path: &&str| path.ends_with("/.cache/libvirt") || path.starts_with("/run/user/") && path.ends_with("/libvirt");
-    quoted(line).find(own).filter(|_| ERRNO.iter().any(|(_, text)| line.contains(text)))
+    let path = quoted(line).find(own)?;
+    line.rsplit_once(path).filter(|(_, rest)| rest.contains([':', '：'])).map(|_| path)
 }
 
 /// The path of a socket of libvirt's.

@@ -27,7 +27,7 @@ fn each_message_has_its_class() {
         ("error: access denied: 'QEMU' denied access", Class::AclRefused),
         ("error: internal error: No UNIX process ID available", Class::RemoteClient),
         ("error: Cannot create user runtime directory '/run/user/0/libvirt': Permission denied", Class::OwnDirectory),
-        ("Verzeichnis '/var/www/.cache/libvirt': Permission denied", Class::OwnDirectory),
+        ("Fehler: Verzeichnis „/var/www/.cache/libvirt“: Keine Berechtigung", Class::OwnDirectory),
         ("error: unable to connect to server at 'localhost:16509': Connection refused", Class::Network),
         ("authentication required", Class::NoAuthentication),
         ("libvirt: authentication required", Class::NoAuthentication),
@@ -41,6 +41,7 @@ fn each_message_has_its_class() {
         "Action Man is not registered here",
         "see /run/libvirt/libvirt-sock",
         "HTTP 407: proxy authentication required",
+        "the session's daemon keeps its socket in '/run/user/0/libvirt'",
     ] {
         let expected = line.starts_with("Action").then_some(Class::NotRegistered);
         assert_eq!(class(line), expected, "{line}");

@@ -6,16 +6,15 @@ use super::script::Kind;
 /// A sentence about the mistake in or before this line, counted from 1; `None` where it is none of the usual ones.
 #[must_use]
 pub fn why(source: &str, line: usize) -> Option<String> {
-    let text = source.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim_start();
-    if text.starts_with('#') {
+    let before: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let text = source.get(before..)?.lines().next().unwrap_or_default();
+    if text.trim_start().starts_with('#') {
         return Some("`#` begins no comment, `//` does".to_owned());
     }
     let script = Script::of(source);
-    let line_of = |at: usize| {
-        let start = script.tokens.get(at).map_or(0, |token| token.span.start);
-        source.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1
-    };
-    let here = || (0..script.tokens.len()).filter(|at| line_of(*at) == line);
+    let of_line = before..before + text.len();
+    let is_here = |at: &usize| script.tokens.get(*at).is_some_and(|token| of_line.contains(&token.span.start));
+    let here = || (0..script.tokens.len()).filter(is_here);
     if let Some(newer) = here().find_map(|at| newer(&script, at)) {
         return Some(format!("{newer} is newer than ECMAScript 5"));
     }
@@ -23,7 +22,7 @@ pub fn why(source: &str, line: usize) -> Option<String> {
     if let Some(at) = here().find(bare) {
         return Some(format!("the condition of `{}` needs parentheses", script.word(at)));
     }
-    brackets(&script, &line_of)
+    brackets(&script, source)
 }
 
 fn newer(script: &Script<'_>, at: usize) -> Option<&'static str> {
@@ -47,7 +46,11 @@ fn newer(script: &Script<'_>, at: usize) -> Option<&'static str> {
 }
 
 /// The first bracket that has no other end, or another one's.
-fn brackets(script: &Script<'_>, line_of: &dyn Fn(usize) -> usize) -> Option<String> {
+fn brackets(script: &Script<'_>, source: &str) -> Option<String> {
+    let line_of = |at: usize| {
+        let start = script.tokens.get(at).map_or(0, |token| token.span.start);
+        source.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1
+    };
     let mut open: Vec<(char, usize)> = Vec::new();
     for at in 0..script.tokens.len() {
         let Some(sign) = script.sign(at) else { continue };

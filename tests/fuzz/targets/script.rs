@@ -2,7 +2,7 @@
 #![no_main]
 
 use polkit_policy_gen::lint::script::tokens;
-use polkit_policy_gen::lint::{File, rules, shadow};
+use polkit_policy_gen::lint::{File, compile, rules, shadow};
 use polkit_policy_gen::target::{JavaScript, Pkla, Target, Version};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -12,6 +12,10 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         assert!(token.span.start >= end && token.span.end > token.span.start, "tokens follow each other");
         assert!(text.get(token.span.clone()).is_some(), "and end between characters");
         end = token.span.end;
+    }
+    for line in 0..4 {
+        // What it says is of no matter here.
+        let _ = compile::why(&text, line);
     }
     let target = Target { version: Version(126), pkla: Pkla::Compat, javascript: JavaScript::Duktape };
     let files = [File::new("10-a.rules", bytes.to_vec()), File::new("20-b.rules", bytes.to_vec())];
