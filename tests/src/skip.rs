@@ -156,6 +156,14 @@ macro_rules! on_each_suite {
     };
 }
 
+/// The same for the suites whose polkit reads rules, where the programs that are built here start, too.
+#[macro_export]
+macro_rules! on_each_suite_with_rules {
+    ($($fact:ident)*) => {
+        $($crate::on_each_suite!(@one $fact bookworm Bookworm, trixie Trixie, forky Forky);)*
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,33 +9,7 @@ use policy_gen::{
 use polkit_dbus::Identity;
 use polkit_tests::polkit::Verdict::{No, NobodyToAsk, Yes};
 use polkit_tests::polkit::subject;
-use polkit_tests::{LightBed, Polkit, Root, Script, StandIn, Suite, require};
-
-/// Makes one test for each suite whose libc the program starts with.
-macro_rules! on_each_suite_with_rules {
-    ($($fact:ident)*) => {$(
-        mod $fact {
-            #[test]
-            fn bookworm() {
-                super::on(polkit_tests::Suite::Bookworm, super::$fact);
-            }
-            #[test]
-            fn trixie() {
-                super::on(polkit_tests::Suite::Trixie, super::$fact);
-            }
-            #[test]
-            fn forky() {
-                super::on(polkit_tests::Suite::Forky, super::$fact);
-            }
-        }
-    )*};
-}
-
-fn on(suite: Suite, fact: fn(&Root)) {
-    if let Some(root) = require(suite) {
-        fact(&root);
-    }
-}
+use polkit_tests::{LightBed, Polkit, Root, Script, StandIn, Suite, on_each_suite_with_rules, require};
 
 on_each_suite_with_rules! {
     an_installed_policy_decides_and_its_removal_leaves_nothing

@@ -7,33 +7,9 @@ mod policy_gen;
 use policy_gen::{POLICY, RUN, STOP, append, bed, install, policy_gen as run, verdict, verdicts};
 use polkit_tests::polkit::Verdict::{NobodyToAsk, Yes};
 use polkit_tests::polkit::subject;
-use polkit_tests::{FullBed, LightBed, Polkit, Root, Script, StandIn, Suite, program, require};
-
-/// Makes one test for each suite whose polkit reads rules.
-macro_rules! on_each_suite_with_rules {
-    ($($fact:ident)*) => {$(
-        mod $fact {
-            #[test]
-            fn bookworm() {
-                super::on(polkit_tests::Suite::Bookworm, super::$fact);
-            }
-            #[test]
-            fn trixie() {
-                super::on(polkit_tests::Suite::Trixie, super::$fact);
-            }
-            #[test]
-            fn forky() {
-                super::on(polkit_tests::Suite::Forky, super::$fact);
-            }
-        }
-    )*};
-}
-
-fn on(suite: Suite, fact: fn(&Root)) {
-    if let Some(root) = require(suite) {
-        fact(&root);
-    }
-}
+use polkit_tests::{
+    FullBed, LightBed, Polkit, Root, Script, StandIn, Suite, on_each_suite_with_rules, program, require,
+};
 
 on_each_suite_with_rules! {
     a_user_restarts_the_units_that_he_is_granted_and_no_others

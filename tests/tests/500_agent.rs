@@ -1,8 +1,7 @@
 //! The agent on a real polkitd, libvirtd, systemd and Apache.
 
-use polkit_tests::{FullBed, Root, Suite, product};
+use polkit_tests::{FullBed, Root, Suite, on_each_suite_with_rules, product};
 
-#[macro_use]
 mod agent;
 
 use agent::{AGENT_RULE, CONFIG, NO_AGENT, journal, page, start_agent};

@@ -1,13 +1,12 @@
 //! Pids that pass from one process to another, and processes that become others, around a question.
 
-#[macro_use]
 mod agent;
 
 use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, builder, light, until_served};
 use agent::journal::{before_the_answer, until_outcome, with_journal};
 use agent::until;
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{LightBed, Process, Root, libvirt_probe};
+use polkit_tests::{LightBed, Process, Root, libvirt_probe, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     a_stranger_with_a_reused_pid_is_refused_as_unbound

@@ -1,6 +1,5 @@
 //! Questions, cancellations and cookies from others than polkitd. Each ends in a refusal.
 
-#[macro_use]
 mod agent;
 
 use std::collections::HashMap;
@@ -14,7 +13,7 @@ use agent::until;
 use futures_util::StreamExt;
 use futures_util::future::select_all;
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{LightBed, Process, Root};
+use polkit_tests::{LightBed, Process, Root, on_each_suite_with_rules};
 use zbus::{Message, MessageStream, Variant, message::Type};
 
 on_each_suite_with_rules! {

@@ -1,6 +1,5 @@
 //! A polkitd that asks what a real one never would. Each ends in a refusal, with a record.
 
-#[macro_use]
 mod agent;
 
 use std::collections::HashMap;
@@ -9,7 +8,7 @@ use agent::by_hand::{MANAGE, POOL, POOL_CGROUP, WWW_DATA, process_in};
 use agent::double::{FAILED, Response, question, user, with_double};
 use agent::record::Record;
 use agent::until;
-use polkit_tests::Root;
+use polkit_tests::{Root, on_each_suite_with_rules};
 use zbus::Variant;
 
 on_each_suite_with_rules! {

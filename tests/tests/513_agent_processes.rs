@@ -1,13 +1,12 @@
 //! Hostile processes. Each ends in a refusal, with a record, except where the name says otherwise.
 
-#[macro_use]
 mod agent;
 
 use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, PROBE, ask, has_agent, light, process_in, until_served};
 use agent::peer::{OWN_NAMES, Peer};
 use agent::until;
 use polkit_tests::polkit::{Verdict, subject};
-use polkit_tests::{Bed, Polkit, Process, Root};
+use polkit_tests::{Bed, Polkit, Process, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     hostile_names_and_command_lines_of_4_mb_stay_on_one_line_escaped

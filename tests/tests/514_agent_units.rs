@@ -1,12 +1,11 @@
 //! Processes that would pass for those of a unit. Each ends in a refusal, with a record.
 
-#[macro_use]
 mod agent;
 
 use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, ask, full, has_agent, light, process_in, until_served};
 use agent::{record, until};
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, Root};
+use polkit_tests::{Bed, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     a_unit_s_name_further_down_in_a_cgroup_path_is_not_that_unit

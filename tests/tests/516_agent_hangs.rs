@@ -1,6 +1,5 @@
 //! A user database that hangs, and a configuration that is swapped while it is read.
 
-#[macro_use]
 mod agent;
 
 use std::process::Command;
@@ -11,7 +10,7 @@ use agent::by_hand::{
 };
 use agent::{in_unit, until};
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, FullBed, Root};
+use polkit_tests::{Bed, FullBed, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     a_user_database_that_hangs_does_not_keep_the_hook_waiting

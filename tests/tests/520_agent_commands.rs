@@ -1,13 +1,12 @@
 //! The agent's commands: their exit codes, and what they say to whom.
 
-#[macro_use]
 mod agent;
 
 use std::os::unix::process::ExitStatusExt;
 
 use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, builder, full, light, process_in, until_served};
 use agent::until;
-use polkit_tests::{Bed, LightBed, Output, Root};
+use polkit_tests::{Bed, LightBed, Output, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     a_broken_configuration_is_shown_in_its_place_with_a_way_out

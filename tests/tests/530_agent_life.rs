@@ -1,7 +1,6 @@
 //! Whom the agent serves, as processes, units, configurations, polkitd and the agent itself come and go; and the records of
 //! many questions.
 
-#[macro_use]
 mod agent;
 
 use std::collections::{HashMap, HashSet};
@@ -13,7 +12,7 @@ use agent::by_hand::{
 use agent::peer::{OWN_NAMES, Peer};
 use agent::{record, start_agent, until};
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, FullBed, Process, Root};
+use polkit_tests::{Bed, FullBed, Process, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     the_process_of_a_pid_file_is_served_and_the_next_one_in_it

@@ -1,6 +1,5 @@
 //! A clock that jumps, forwards and back, under a running agent.
 
-#[macro_use]
 mod agent;
 
 use std::process::Command;
@@ -8,7 +7,7 @@ use std::process::Command;
 use agent::asking::{asking, bed as bed_with_approvers, run, the_one};
 use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, light, process_in, until_served};
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, Root};
+use polkit_tests::{Bed, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     a_clock_that_jumps_lengthens_no_approval_and_gives_no_count_back

@@ -1,8 +1,7 @@
 //! Whom the agent serves: patterns, users, and what `status` says of them.
 
-use polkit_tests::{FullBed, Root, product};
+use polkit_tests::{FullBed, Root, on_each_suite_with_rules, product};
 
-#[macro_use]
 mod agent;
 
 use agent::{NO_AGENT, in_unit, start_agent, until};

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use polkit_tests::Root;
+use polkit_tests::{Root, on_each_suite_with_rules};
 
-#[macro_use]
 mod agent;
 
 use agent::by_hand::{Agent, POOL, POOL_CGROUP, WWW_DATA, builder, has_agent, until_served};

@@ -1,6 +1,5 @@
 //! Sessions of logind: those of a user, served from outside as on a kiosk, and agents inside of a session.
 
-#[macro_use]
 mod agent;
 
 use std::time::Instant;
@@ -11,7 +10,7 @@ use agent::kiosk::{GUEST, KIOSK, Session, ask, bed, is_refused, log, status, unt
 use agent::record::{decisions, from_journal};
 use agent::{by_hand, start_agent, until};
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, FullBed, LightBed, Process, Root};
+use polkit_tests::{Bed, FullBed, LightBed, Process, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     a_session_is_served_from_its_login_to_its_end_and_so_is_the_next_one

@@ -1,6 +1,5 @@
 //! `answer = "authenticate"`: an agent inside a session has PAM authenticate its own user, through polkit's own helper.
 
-#[macro_use]
 mod agent;
 
 use agent::by_hand::{self, MANAGE, PROBE, process_in};
@@ -8,7 +7,7 @@ use agent::kiosk::{GUEST, KIOSK, Session, ask, bed};
 use agent::record::{decisions, from_journal, outcome_of};
 use agent::until;
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, FullBed, Process, Root, Suite};
+use polkit_tests::{Bed, FullBed, Process, Root, Suite, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     polkit_s_helper_is_setuid_or_listens

@@ -1,12 +1,11 @@
 //! Rules that apply at some times only, and so many times.
 
-#[macro_use]
 mod agent;
 
 use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, light, process_in, until_served};
 use agent::until;
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, Root};
+use polkit_tests::{Bed, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     test_tells_what_a_rule_says_at_another_time

@@ -1,13 +1,12 @@
 //! Challenges that are held open while a person is asked.
 
-#[macro_use]
 mod agent;
 
 use agent::asking::{asking, bed, pending, run, served, the_one};
 use agent::by_hand::{MANAGE, ask};
 use agent::until;
-use polkit_tests::Root;
 use polkit_tests::polkit::Verdict;
+use polkit_tests::{Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     a_held_challenge_is_allowed_when_it_is_approved

@@ -1,12 +1,11 @@
 //! Faults under load: what the clients were told, and what is on record. `make soak` does the same a thousand times.
 
-#[macro_use]
 mod agent;
 
 use std::time::Duration;
 
-use polkit_tests::Root;
 use polkit_tests::faults::{Fault, Faults};
+use polkit_tests::{Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     kills_of_the_agent_leave_nobody_unserved_and_every_yes_on_record

@@ -1,12 +1,11 @@
 //! What the agent's unit may do, by the measure of systemd-analyze(1), and that it can do with no less.
 
-#[macro_use]
 mod agent;
 
 use agent::by_hand::{CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, builder, full, process_in, until_served};
 use agent::until;
 use polkit_tests::polkit::Verdict;
-use polkit_tests::{FullBed, Process, Root};
+use polkit_tests::{FullBed, Process, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     the_unit_and_its_drop_ins_keep_to_their_figures

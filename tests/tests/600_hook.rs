@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use polkit_tests::{FullBed, Output, Polkit, Root, Suite, product};
+use polkit_tests::{FullBed, Output, Polkit, Root, Suite, on_each_suite_with_rules, product};
 
-#[macro_use]
 mod agent;
 
 use agent::{NO_AGENT, in_unit, journal, page, start_agent};

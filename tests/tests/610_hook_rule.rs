@@ -6,33 +6,7 @@ mod policy_gen;
 
 use policy_gen::{RUN, STOP, bed, difference, install, policy_gen as run, sleeper, state, uid_of, verdict, verdicts};
 use polkit_tests::polkit::Verdict::{No, NobodyToAsk, Yes};
-use polkit_tests::{LightBed, Output, Root, Suite, require};
-
-/// Makes one test for each suite whose libc the program starts with.
-macro_rules! on_each_suite_with_rules {
-    ($($fact:ident)*) => {$(
-        mod $fact {
-            #[test]
-            fn bookworm() {
-                super::on(polkit_tests::Suite::Bookworm, super::$fact);
-            }
-            #[test]
-            fn trixie() {
-                super::on(polkit_tests::Suite::Trixie, super::$fact);
-            }
-            #[test]
-            fn forky() {
-                super::on(polkit_tests::Suite::Forky, super::$fact);
-            }
-        }
-    )*};
-}
-
-fn on(suite: Suite, fact: fn(&Root)) {
-    if let Some(root) = require(suite) {
-        fact(&root);
-    }
-}
+use polkit_tests::{LightBed, Output, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     only_the_two_words_are_an_answer

@@ -84,18 +84,3 @@ pub fn until(mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(100));
     }
 }
-
-/// Makes of each function named one test for each suite where the programs built here start.
-macro_rules! on_each_suite_with_rules {
-    ($($fact:ident)+) => { $(
-        mod $fact {
-            use polkit_tests::{Suite, require};
-            #[test]
-            fn bookworm() { if let Some(root) = require(Suite::Bookworm) { super::$fact(&root) } }
-            #[test]
-            fn trixie() { if let Some(root) = require(Suite::Trixie) { super::$fact(&root) } }
-            #[test]
-            fn forky() { if let Some(root) = require(Suite::Forky) { super::$fact(&root) } }
-        }
-    )+ };
-}
