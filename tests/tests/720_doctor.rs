@@ -129,6 +129,27 @@ fn what_a_text_or_a_name_holds_does_not_reach_the_terminal() {
 }
 
 #[test]
+fn what_a_process_has_around_it_is_neither_believed_nor_waited_for() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = healthy(&root, plain);
+    sh(&bed, "usermod -aG libvirt alice; install -d -o alice -g alice /home/alice/.config /home/alice/.config/libvirt");
+    sh(&bed, "mkfifo -m 0666 /home/alice/.config/libvirt/libvirt.conf");
+    let sleeper = |uri: &str| bed.spawn_as("alice", ["env", uri, "sleep", "1000"]);
+    let quiet = sleeper("X=Y");
+    nothing(&bed, "root", &["--pid", &quiet.pid().to_string()]);
+    let hostile = sleeper("LIBVIRT_DEFAULT_URI=qemu://\u{1b}[2J\u{202e}/session");
+    let output = ask(&bed, &["--pid", &hostile.pid().to_string()]);
+    assert!(output.stdout.contains("session-not-system") && output.stdout.contains("\\x1b[2J"), "{output}");
+    assert!(!output.all().contains(['\u{1b}', '\u{202e}']), "{output}");
+    // A file of the user's counts where no variable is set, and only for him.
+    sh(
+        &bed,
+        "cd /home/alice/.config/libvirt; rm libvirt.conf; echo 'uri_default = \"qemu+tls://h/system\"' > libvirt.conf",
+    );
+    first(&bed, "remote-client", &["--pid", &quiet.pid().to_string()]);
+}
+
+#[test]
 fn without_rights_it_says_what_it_could_not_see() {
     for suite in [Suite::Bookworm, Suite::Forky] {
         let Some(root) = require(suite) else { continue };

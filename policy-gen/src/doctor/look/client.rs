@@ -5,6 +5,8 @@ use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 
@@ -14,11 +16,21 @@ use crate::libvirt::conf::{self, Value};
 /// The variables, in the order in which virsh(1) looks at them; the first is virsh's alone.
 const VARIABLES: [&str; 2] = ["VIRSH_DEFAULT_CONNECT_URI", "LIBVIRT_DEFAULT_URI"];
 const RUNTIME: &str = "XDG_RUNTIME_DIR";
+/// How long reading may take.
+const LIMIT: Duration = Duration::from_secs(1);
 /// Far more than such a file has.
 const LENGTH_MAX: u64 = 64 * 1024;
 
-/// What is preset for a process of that user.
-pub(super) fn of_process(pid: u32, uid: u32) -> Client {
+/// What is preset for a process of that user; nothing where it cannot be read in time. Its memory and its home directory are what
+/// it makes of them, and reading them may never end.
+pub(super) fn of_process(pid: u32, uid: u32) -> Option<Client> {
+    let (sender, receiver) = mpsc::channel();
+    // Nobody may be waiting any more.
+    std::thread::spawn(move || drop(sender.send(read(pid, uid))));
+    receiver.recv_timeout(LIMIT).ok()
+}
+
+fn read(pid: u32, uid: u32) -> Client {
     // Another user's can be read by root alone.
     let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let variables: Vec<(String, String)> = environment.split(|byte| *byte == 0).filter_map(variable).collect();
@@ -29,7 +41,7 @@ pub(super) fn of_process(pid: u32, uid: u32) -> Client {
     });
     let by_file = || {
         let path = configuration(uid, value("XDG_CONFIG_HOME"), value("HOME"))?;
-        let text = read(&path)?;
+        let text = content(&path)?;
         match conf::value(&text, "uri_default") {
             Ok(Some(Value::Text(uri))) => Some(Preset { uri, by: format!("uri_default in {path}") }),
             _ => None,
@@ -54,7 +66,7 @@ fn configuration(uid: u32, config_home: Option<String>, home: Option<String>) ->
 }
 
 /// The user owns it, and may have put anything there: what is no file is not read, nor a file without an end.
-fn read(path: &str) -> Option<String> {
+fn content(path: &str) -> Option<String> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).ok()?;
     if !file.metadata().ok()?.is_file() {

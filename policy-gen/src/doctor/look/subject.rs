@@ -60,7 +60,12 @@ pub(super) fn find(
             Password::Unknown(_) => None,
         };
         if let Some(process) = &mut subject.process {
-            process.client = client::of_process(process.pid, subject.uid);
+            match client::of_process(process.pid, subject.uid) {
+                Some(client) => process.client = client,
+                None => {
+                    facts.unseen.push(format!("the environment of process {}: reading it does not end", process.pid))
+                }
+            }
             if !process.namespaces.is_empty() {
                 let which = process.namespaces.join(", ");
                 facts.unseen.push(format!(
