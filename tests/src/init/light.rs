@@ -32,15 +32,15 @@ pub(super) fn run(libvirtd: bool, own_network: bool) -> Result<(), String> {
         fs::create_dir_all(Path::new("/run").join(dir)).map_err(|error| format!("making /run/{dir}: {error}"))?;
     }
     start("dbus-daemon", &["--system", "--nofork", "--nopidfile", "--syslog-only"], "dbus.log")?;
-    wait_for("the bus", || Path::new(BUS_SOCKET).exists())?;
+    wait_for("the bus", "dbus.log", || Path::new(BUS_SOCKET).exists())?;
     let mut polkitd = start_polkitd()?;
     if libvirtd {
         start("libvirtd", &[], "libvirtd.log")?;
     }
     start_helper_socket()?;
-    wait_for("polkitd", polkitd_has_its_name)?;
+    wait_for("polkitd", "polkitd.log", polkitd_has_its_name)?;
     if libvirtd {
-        wait_for("libvirtd", || Path::new(LIBVIRT_SOCKET).exists())?;
+        wait_for("libvirtd", "libvirtd.log", || Path::new(LIBVIRT_SOCKET).exists())?;
     }
     println!("ready");
     let stdin = io::stdin();
@@ -80,7 +80,7 @@ fn command(line: &str, polkitd: &mut Pid) -> Result<(), String> {
         "restart polkitd" => {
             stop(*polkitd);
             *polkitd = start_polkitd()?;
-            wait_for("polkitd", polkitd_has_its_name)
+            wait_for("polkitd", "polkitd.log", polkitd_has_its_name)
         }
         _ => Err(format!("{line:?} is no command")),
     }
@@ -110,7 +110,7 @@ fn start_helper_socket() -> Result<(), String> {
     fs::create_dir_all("/run/polkit").map_err(|error| format!("making /run/polkit: {error}"))?;
     let arguments = ["--accept", "--inetd", "-l", SOCKET, HELPER, "--socket-activated"];
     start("systemd-socket-activate", &arguments, "helper.log")?;
-    wait_for("the helper's socket", || Path::new(SOCKET).exists())?;
+    wait_for("the helper's socket", "helper.log", || Path::new(SOCKET).exists())?;
     fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o666)).map_err(|error| format!("chmod {SOCKET}: {error}"))
 }
 
@@ -140,11 +140,14 @@ fn polkitd_has_its_name() -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-fn wait_for(what: &str, ready: impl Fn() -> bool) -> Result<(), String> {
+/// With what its log says, if it does not get there.
+fn wait_for(what: &str, log: &str, ready: impl Fn() -> bool) -> Result<(), String> {
     let started = Instant::now();
     while !ready() {
         if started.elapsed() > START {
-            return Err(format!("{what} did not start in {} s", START.as_secs()));
+            let said = fs::read_to_string(Path::new("/bed").join(log)).unwrap_or_default();
+            // The answer is one line.
+            return Err(format!("{what} did not start in {} s; {log}: {said:?}", START.as_secs()));
         }
         std::thread::sleep(Duration::from_millis(3));
     }
