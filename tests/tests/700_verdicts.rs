@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use polkit_tests::{Root, Suite, on_each_suite, require};
+use verdicts::host::Host;
 use verdicts::rules::{self, ACTIONS};
-use verdicts::{Host, Random, Real, Tally, details, ids, number, policy};
+use verdicts::{Random, Real, Tally, details, ids, number, policy};
 
 on_each_suite! {
     random_policies_are_decided_alike

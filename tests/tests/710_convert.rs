@@ -12,8 +12,9 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use polkit_tests::{Root, Suite, program, require};
+use verdicts::host::Host;
 use verdicts::rules::{self, ACTIONS};
-use verdicts::{Asked, Host, Random, Real, is_same, number, policy};
+use verdicts::{Asked, Random, Real, is_same, number, policy};
 
 const CONVERTED: &str = "/etc/polkit-1/rules.d/49-polkit-policy-gen-pkla.rules";
 const TREES: u64 = 20;

@@ -12,7 +12,8 @@ use std::process::Command;
 
 use polkit_tests::{Root, Suite, program, require};
 use serde_json::Value;
-use verdicts::{Host, Real, details, ids, policy};
+use verdicts::host::Host;
+use verdicts::{Real, details, ids, policy};
 
 /// Rules files that polkitd takes as they are meant.
 const RIGHT: &[&str] = &[
