@@ -3,7 +3,7 @@
 mod agent;
 
 use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, builder, light, until_served};
-use agent::journal::{before_the_answer, until_outcome, with_journal};
+use agent::journal::{before_the_answer, until_outcome, with_journal, with_journal_by};
 use agent::until;
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{LightBed, Process, Root, libvirt_probe, on_each_suite_with_rules};
@@ -94,9 +94,12 @@ fn steal_pid(bed: &LightBed, user: &str) -> String {
 // Between the decision and the answer: a record that waits for the journal gives time.
 
 fn a_process_that_changes_its_unit_before_its_answer_is_refused(root: &Root) {
-    let (bed, _read, agent, process) = with_journal(root);
+    // It goes on being served: whoever is not is given up with all that is asked about him.
+    let (served, all) = ("[[serve]]\nunit = \"pool.service\"", "[[serve]]\nunit = \"pool*.service\"");
+    assert!(POOL.contains(served));
+    let (bed, _read, agent, process) = with_journal_by(root, &POOL.replace(served, all));
     let (verdict, mut journal) = before_the_answer(&bed, &agent, process.pid(), || {
-        bed.move_to_cgroup(process.pid(), "system.slice/elsewhere.service");
+        bed.move_to_cgroup(process.pid(), "system.slice/pool-other.service");
     });
     assert_eq!(verdict, Verdict::No, "{}", agent.said());
     let records = until_outcome(&mut journal);

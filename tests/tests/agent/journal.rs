@@ -30,10 +30,15 @@ pub fn fill(bed: &Bed) {
 
 /// The agent with that journal, and a process that it allows.
 pub fn with_journal(root: &Root) -> (LightBed, Process, Agent, Process) {
+    with_journal_by(root, POOL)
+}
+
+/// The same with another configuration.
+pub fn with_journal_by(root: &Root, config: &str) -> (LightBed, Process, Agent, Process) {
     let bed = light(root);
     let mut journal = journal(&bed, "at once");
     let process = process_in(&bed, "www-data", POOL_CGROUP);
-    let agent = Agent::start(&bed, POOL);
+    let agent = Agent::start(&bed, config);
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
     let text = until_outcome(&mut journal);
     assert!(text.contains("POLKIT_AGENT_OUTCOME=sent"), "{text}");
