@@ -93,11 +93,12 @@ fn start(bed: &FullBed, content: &str) -> (bool, String) {
     let _ = bed.exec(["systemctl", "stop", UNIT]);
     let _ = bed.exec(["systemctl", "reset-failed", UNIT]);
     drop_in(bed, &[&format!("[Service]\nRestart=no\n{content}\n")]);
+    let end = bed.journal(["--lines=0", "--show-cursor"]);
+    let cursor = end.lines().find_map(|line| line.strip_prefix("-- cursor: ")).expect("a cursor");
     let started = bed.exec(["systemctl", "start", UNIT]).status.success();
     let _ = bed.exec(["journalctl", "--sync"]).success();
-    let id = bed.exec(["systemctl", "show", "--value", "--property=InvocationID", UNIT]).success();
-    let this = format!("_SYSTEMD_INVOCATION_ID={}", id.text());
-    let said = bed.journal(["--output=cat", &this, "+", &format!("INVOCATION_ID={}", id.text())]);
+    // Not by the invocation: of a process that has ended journald may not know it any more.
+    let said = bed.journal(["--output=cat", "--unit", UNIT, &format!("--after-cursor={cursor}")]);
     (started, said)
 }
 
