@@ -96,6 +96,8 @@ impl Engine {
         });
         self.0.set_top(0);
         let (end, rule) = match self.run(&ask) {
+            // None of them answered.
+            Ok(End::Nothing) => (End::Nothing, None),
             Ok(end) => (end, self.ran()),
             Err(message) => (End::Kills(message), None),
         };

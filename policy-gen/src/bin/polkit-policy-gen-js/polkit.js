@@ -142,10 +142,11 @@
         this._ruleFuncs.push(rule);
     };
     polkit._runRules = function (action, subject) {
-        var rule = null, i, said;
+        var rule = null, rules, i, said;
         try {
-            for (i = 0; i < this._ruleFuncs.length; i += 1) {
-                rule = this._ruleFuncs[i];
+            // A rule may give polkit other rules.
+            for (i = 0; i < (rules = this._ruleFuncs).length; i += 1) {
+                rule = rules[i];
                 said = rule(action, subject);
                 if (said) {
                     return said;
