@@ -114,8 +114,14 @@ pub fn start_unit(bed: &Bed, config: &str) {
 
 /// The least agent, registered for these processes of www-data.
 pub fn least_agent(bed: &Bed, pids: &[u32]) -> Process {
+    least_agent_with(bed, &[], pids)
+}
+
+/// The same with options of its own.
+pub fn least_agent_with(bed: &Bed, options: &[&str], pids: &[u32]) -> Process {
     let subject = |pid: &u32| format!("{pid}:{}:{WWW_DATA}", bed.start_time(*pid).expect("the process is alive"));
-    let argv = ["bench-least-agent".to_owned()].into_iter().chain(pids.iter().map(subject));
+    let options = ["bench-least-agent"].iter().chain(options).map(|word| (*word).to_owned());
+    let argv = options.chain(pids.iter().map(subject));
     let mut agent = bed.spawn_as("root", argv);
     expect(&mut agent, "ready");
     agent

@@ -2,7 +2,7 @@
 
 use polkit_tests::{Bed, FullBed, Root};
 
-use crate::beds::{ASK, Agent, Client, POOL, config, full, least_agent, light, sleeping, start_unit};
+use crate::beds::{ASK, Agent, Client, POOL, config, full, least_agent, least_agent_with, light, sleeping, start_unit};
 use crate::table::{Goal, Side, Table, paired};
 
 /// The cgroup of the process that the least agent stands in for.
@@ -26,13 +26,22 @@ pub fn in_a_light_bed(root: &Root, table: &mut Table) {
     table.compare("1,000 rules against 1, the last one matching", &way, "µs", rules, Goal::AtMost(1.05, "≤ 1.05 ×"));
 }
 
-/// Records go to journald, and the agent is a unit.
+/// Records go to journald, and the agent is a unit. What its records cost is seen beside a least agent that sends two as well.
 pub fn in_a_full_bed(root: &Root, table: &mut Table) {
     let bed = full(root).start();
-    let (ours, other) = (sleeping_unit(&bed, "pool"), sleeping_unit(&bed, "other"));
+    let [ours, other, recorded] = ["pool", "other", "recorded"].map(|name| sleeping_unit(&bed, name));
     start_unit(&bed, &config(1));
     let _least = least_agent(&bed, &[other]);
-    compare(&bed, &format!("full bed, {}, records to journald", root.suite()), ours, other, table);
+    let _recording = least_agent_with(&bed, &["--records"], &[recorded]);
+    let way = format!("full bed, {}, records to journald", root.suite());
+    compare(&bed, &way, ours, other, table);
+    let mut client = Client::new(&bed);
+    let pid = |side| if side == Side::Ours { ours } else { recorded };
+    for at_once in [1, 16, 64] {
+        let many = paired(8, |side| client.round(ASK, pid(side), 256, at_once).per_second);
+        let figure = format!("checks, {at_once} at a time, against a least agent that keeps records, too");
+        table.compare(&figure, &way, "/s", many, Goal::None);
+    }
 }
 
 fn sleeping_unit(bed: &FullBed, name: &str) -> u32 {
