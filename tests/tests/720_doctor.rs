@@ -16,6 +16,8 @@ on_each_suite! {
     a_healthy_bed_gives_no_finding
     a_polkitd_that_cannot_be_asked_is_named
     a_shipped_policy_file_that_was_edited_is_named
+    a_client_connects_where_its_environment_and_its_user_s_file_say
+    a_call_without_authentication_is_told_so
 }
 
 const BUS_STARTS_POLKITD: &str = "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service";
@@ -87,6 +89,54 @@ fn a_shipped_policy_file_that_was_edited_is_named(root: &Root) {
     let bed = healthy(root, plain);
     sh(&bed, "sed -i s/auth_admin_keep/yes/ /usr/share/polkit-1/actions/org.libvirt.unix.policy; sleep 0.1");
     first(&bed, "policy-edited", &[]);
+}
+
+/// What the doctor rests on: of virsh(1) itself.
+fn a_client_connects_where_its_environment_and_its_user_s_file_say(root: &Root) {
+    let bed = healthy(root, plain);
+    let uri = |user: &str, variables: &str| {
+        let output = bed.exec_as(user, ["sh", "-c", &format!("{variables} timeout 15 virsh -q uri")]);
+        output.stdout.trim().to_owned() + output.stderr.trim()
+    };
+    let (system, session) = ("qemu:///system", "qemu:///session");
+    let file = |directory: &str, uri: &str| {
+        let script =
+            format!("mkdir -p {directory}/libvirt; echo 'uri_default = \"{uri}\"' > {directory}/libvirt/libvirt.conf");
+        sh(&bed, &script);
+    };
+    assert_eq!(uri("carol", ""), session);
+    file("/etc", system);
+    assert_eq!(uri("carol", ""), session, "a user's client does not read the host's");
+    file("/home/carol/.config", system);
+    file("/home/carol/other", "qemu+tcp://localhost/system");
+    assert_eq!(uri("carol", ""), system);
+    assert_eq!(uri("carol", "LIBVIRT_DEFAULT_URI="), system);
+    assert_eq!(uri("carol", "LIBVIRT_DEFAULT_URI=qemu:///session"), session);
+    assert_eq!(uri("carol", "VIRSH_DEFAULT_CONNECT_URI=qemu:///session LIBVIRT_DEFAULT_URI=qemu:///system"), session);
+    let elsewhere = uri("carol", "XDG_CONFIG_HOME=/home/carol/other");
+    assert!(elsewhere.contains("'localhost:16509'"), "{elsewhere}");
+    file("/etc", "qemu+tcp://localhost/system");
+    let elsewhere = uri("root", "");
+    assert!(elsewhere.contains("'localhost:16509'"), "{elsewhere}");
+    sh(&bed, "install -d -m 0700 /run/user /run/user/0; chmod 0755 /run/user; rm -r /home/carol/.config");
+    let refused = uri("carol", "XDG_RUNTIME_DIR=/run/user/0");
+    assert!(refused.contains("'/run/user/0/libvirt': Permission denied"), "{refused}");
+}
+
+/// virConnectOpen's first call, by hand.
+fn a_call_without_authentication_is_told_so(root: &Root) {
+    let bed = healthy(root, plain);
+    let script = r#"use strict; use IO::Socket::UNIX;
+        my $socket = IO::Socket::UNIX->new(Peer => "/run/libvirt/libvirt-sock") or die $!;
+        my $uri = "qemu:///system";
+        my $body = pack("NN", 1, length $uri) . $uri . "\0" x (-length($uri) % 4) . pack("N", 0);
+        my $call = pack("NNNNNN", 0x20008086, 1, 1, 0, 1, 0) . $body;
+        print $socket pack("N", 4 + length $call) . $call; $socket->flush;
+        sysread($socket, my $reply, 4096); print join("\n", $reply =~ /([ -~]{8,})/g), "\n";"#;
+    let said = bed.exec_as("carol", ["perl", "-e", script]).success();
+    let line = said.stdout.lines().find(|line| line.contains("authentication")).unwrap_or_default();
+    assert_eq!(line, "authentication required", "{said}");
+    first(&bed, "client-without-polkit", &["--error", line]);
 }
 
 #[test]
