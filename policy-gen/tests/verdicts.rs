@@ -4,7 +4,6 @@
 
 mod trees;
 
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Command, Output, Stdio};
 
@@ -160,60 +159,6 @@ fn what_nobody_knows_is_named() {
     // What is only written into a log decides nothing.
     let logged = Tree::with_rule("polkit.log('asked by ' + subject); return 'yes';").verdict();
     assert_eq!(logged["verdict"], "yes", "{logged}");
-}
-
-/// polkitd makes subject and action anew for each question, with their methods; only global variables stay.
-#[test]
-fn nothing_of_a_question_is_left_to_the_next() {
-    for method in ["subject.isInGroup", "subject.isInNetGroup", "subject.toString", "action.lookup", "action.toString"]
-    {
-        for seen in [method, &format!("{method}.seen")] {
-            let rule = format!("if ({method}.seen) {{ return 'no'; }} {seen} = {{seen: 1}}; return 'yes';");
-            let tree = Tree::with_rule(&rule);
-            tree.write(
-                "requests",
-                r#"{"user":"bob","action":"org.example.run"}"#.to_owned()
-                    + "\n"
-                    + r#"{"user":"bob","action":"org.example.run"}"#,
-            );
-            let requests = tree.0.path().join("requests").display().to_string();
-            let output = tree.run("polkit:126", &["--batch", &requests]);
-            let answers = String::from_utf8(output.stdout).unwrap();
-            assert_eq!(answers.matches(r#"{"verdict":"yes""#).count(), 2, "{seen}: {answers}");
-        }
-    }
-}
-
-#[test]
-fn a_batch_answers_each_line_in_order() {
-    let tree = Tree::with_rule("if (action.lookup('d') === 'go') { return 'yes'; }");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"))
-        .args(["explain", "--batch", "-", "--target", "polkit:126", "--root"])
-        .arg(tree.0.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let requests = [
-        r#"{"user":"bob","action":"org.example.run","details":{"d":"go"}}"#,
-        r#"{"user":"bob","action":"org.example.run","session":"active"}"#,
-        r#"{"user":"bob","action":"org.example.run","sesion":"active"}"#,
-        r#"{"user":"unknown","action":"org.example.run"}"#,
-        r#"{"user":"unknown","groups":[],"action":"org.example.run"}"#,
-    ];
-    input.write_all((requests.join("\n") + "\n").as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    let lines: Vec<Value> =
-        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let verdicts: Vec<&Value> = lines.iter().map(|line| &line["verdict"]).collect();
-    assert_eq!(
-        verdicts,
-        ["yes".into(), "yes".into(), Value::Null, Value::Null, "auth_admin".into()].iter().collect::<Vec<_>>()
-    );
-    assert!(text(&lines[2]["error"]).contains("sesion") && text(&lines[3]["error"]).contains("unknown"));
-    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

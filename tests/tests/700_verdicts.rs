@@ -147,7 +147,8 @@ fn a_rule_that_ends_polkitd_is_said_to() {
     }
 }
 
-/// What polkitd logs of a rule's answer that is no result, and what we say of it.
+/// What polkitd logs of a rule's answer that is no result, and what we say of it. Of a rules file that could tell, objects are
+/// made as polkitd makes them; of others, more quickly.
 #[test]
 fn a_rule_sees_the_same_subject_and_action() {
     let rule = r#"polkit.addRule(function (action, subject) {
@@ -157,30 +158,72 @@ fn a_rule_sees_the_same_subject_and_action() {
                 seen.push(key + ":" + typeof of[i][key]);
             }
         }
+        seen.push(of[0].isInGroup.length, of[1].hasOwnProperty("lookup"), of[0].isInGroup("www-data"));
         return "saw " + seen.join() + " " + subject.toString().replace(/ pid=\d+/, "") + action;
     });"#;
     for suite in [Suite::Bookworm, Suite::Trixie, Suite::Forky] {
         let Some(root) = require(suite) else { continue };
         let host = Host::on(&root);
-        let action = "org.example.one".to_owned();
-        host.set(&[
-            ("/etc/polkit-1/rules.d/10-x.rules".to_owned(), rule.as_bytes().to_vec()),
-            ("/usr/share/polkit-1/actions/test.policy".to_owned(), policy(&[(action.clone(), ["yes"; 3], "")])),
-        ]);
-        // One detail: of several the order is that of a hash table of GLib's.
-        let details = BTreeMap::from([("unit".to_owned(), "nginx.service".to_owned())]);
-        let asked = host.questions(std::slice::from_ref(&action), &[details]).remove(0);
-        assert_eq!((host.real(std::slice::from_ref(&asked)), asked.session), (vec![Real::No], "none"));
-        let log = host.bed.polkitd_log();
-        let at = log.rfind("`saw ").unwrap_or_else(|| panic!("{log}"));
-        let real = log[at + 1..].split('\'').next().unwrap();
-        let real = &log[at + 1..at + 1 + log[at + 1..].find("' is not valid").unwrap_or(real.len())];
-        let mut words = vec!["--user".to_owned(), asked.user.to_owned(), "--action".to_owned(), action];
-        words.extend(asked.details.iter().flat_map(|(key, value)| ["--detail".to_owned(), format!("{key}={value}")]));
-        let says = verdicts::explain_one(&host.bed, &words)["steps"][1]["says"].as_str().unwrap().to_owned();
-        let ours = &says[says.find("saw ").unwrap()..says.find("` is not").unwrap_or(says.len())];
-        let common = real.chars().zip(ours.chars()).take_while(|(real, ours)| real == ours).count();
-        assert!(common >= ours.chars().count().min(990), "{suite}\npolkitd {real}\nours    {ours}");
+        for more in ["", "// Object"] {
+            sees_the_same(&host, &format!("{rule}{more}"));
+        }
+    }
+}
+
+fn sees_the_same(host: &Host, rule: &str) {
+    let action = "org.example.one".to_owned();
+    host.set(&[
+        ("/etc/polkit-1/rules.d/10-x.rules".to_owned(), rule.as_bytes().to_vec()),
+        ("/usr/share/polkit-1/actions/test.policy".to_owned(), policy(&[(action.clone(), ["yes"; 3], "")])),
+    ]);
+    // One detail: of several the order is that of a hash table of GLib's.
+    let details = BTreeMap::from([("unit".to_owned(), "nginx.service".to_owned())]);
+    let asked = host.questions(std::slice::from_ref(&action), &[details]).remove(0);
+    assert_eq!((host.real(std::slice::from_ref(&asked)), asked.session), (vec![Real::No], "none"));
+    let log = host.bed.polkitd_log();
+    let at = log.rfind("`saw ").unwrap_or_else(|| panic!("{log}"));
+    let real = log[at + 1..].split('\'').next().unwrap();
+    let real = &log[at + 1..at + 1 + log[at + 1..].find("' is not valid").unwrap_or(real.len())];
+    let mut words = vec!["--user".to_owned(), asked.user.to_owned(), "--action".to_owned(), action];
+    words.extend(asked.details.iter().flat_map(|(key, value)| ["--detail".to_owned(), format!("{key}={value}")]));
+    let says = verdicts::explain_one(&host.bed, &words)["steps"][1]["says"].as_str().unwrap().to_owned();
+    let ours = &says[says.find("saw ").unwrap()..says.find("` is not").unwrap_or(says.len())];
+    let common = real.chars().zip(ours.chars()).take_while(|(real, ours)| real == ours).count();
+    assert!(common >= ours.chars().count().min(990), "{rule}\npolkitd {real}\nours    {ours}");
+}
+
+/// A rules file can give all objects what polkitd then finds where it puts a property of the subject.
+#[test]
+fn what_all_objects_inherit_becomes_of_a_subject_what_polkitd_makes_of_it() {
+    let properties =
+        ["value: 7", "set: function () { }", "get: function () { return \"7\"; }", "value: 7, writable: true"];
+    for suite in [Suite::Bookworm, Suite::Trixie, Suite::Forky] {
+        let Some(root) = require(suite) else { continue };
+        for name in ["seat", "pid", "user"] {
+            for property in properties {
+                // A polkitd that hangs in its end cannot be restarted.
+                let host = Host::on(&root);
+                let rule = format!(
+                    "Object.defineProperty(Object.prototype, \"{name}\", {{{property}}});\n\
+                     polkit.addRule(function (action, subject) {{ return subject.{name} == 7 ? \"auth_self\" : \"no\"; }});"
+                );
+                host.set(&[
+                    ("/etc/polkit-1/rules.d/10-x.rules".to_owned(), rule.clone().into_bytes()),
+                    (
+                        "/usr/share/polkit-1/actions/test.policy".to_owned(),
+                        policy(&[("org.example.one".to_owned(), ["yes"; 3], "")]),
+                    ),
+                ]);
+                let asked = host.questions(&["org.example.one".to_owned()], &details()[..1]).remove(0);
+                let ours = host.ours(std::slice::from_ref(&asked)).remove(0);
+                if !host.answers_at_once(&asked) {
+                    assert!(ours["ends_polkitd"].is_string(), "{suite} {rule}: {ours}");
+                } else if ours["verdict"] != "depends" {
+                    let compared = host.compare(&rule, std::slice::from_ref(&asked));
+                    assert!(compared.different.is_empty(), "{suite} {:?}", compared.different);
+                }
+            }
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! `explain`
 
+mod batch;
+
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::io::IsTerminal as _;
 
 use polkit_config::escape::escape;
 use polkit_config::names::Names;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::say;
@@ -18,14 +20,10 @@ use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question, Session, Verdi
 
 /// The answer is a refusal.
 const NO: u8 = 1;
-/// A line of a batch was no request.
-const NO_REQUEST: u8 = 2;
 /// Somebody must authenticate.
 const AUTHENTICATE: u8 = 4;
 /// It cannot be known.
 const DEPENDS: u8 = 5;
-/// As many requests of a batch are answered at once, if they are there.
-const AT_ONCE: usize = 1024;
 /// As many groups are offered.
 const GROUPS_MAX: usize = 5;
 
@@ -47,7 +45,7 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
     };
     let mut evaluator = Evaluator::open(&tree, names, target)?;
     if let Some(path) = &options.batch {
-        return batch(&mut evaluator, path);
+        return batch::run(&mut evaluator, path);
     }
     let question = Question {
         user: options.user.clone().unwrap_or_default(),
@@ -60,7 +58,7 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
     let verdict = evaluator.verdict(&question)?;
     let suggestions = suggestions(&mut evaluator, &tree, &question, &verdict)?;
     if options.json {
-        let mut object = brief(&verdict);
+        let mut object = json!(Brief::from(&verdict));
         if let Value::Object(object) = &mut object {
             object.insert("steps".to_owned(), steps(&verdict));
             object.insert("passed_over".to_owned(), passed_over(&evaluator));
@@ -88,16 +86,36 @@ fn code(outcome: Outcome) -> u8 {
 }
 
 /// What the answers of a batch hold.
-fn brief(verdict: &Verdict) -> Value {
-    let decided_by = verdict.decided_by.as_ref().map(|decider| {
-        json!({ "kind": decider.kind.text(), "file": decider.file, "line": decider.line, "by_action": decider.by_action })
-    });
-    json!({
-        "verdict": verdict.outcome.text(),
-        "decided_by": decided_by,
-        "depends_on": verdict.depends_on,
-        "ends_polkitd": verdict.ends_polkitd,
-    })
+#[derive(Serialize)]
+struct Brief<'a> {
+    verdict: &'a str,
+    decided_by: Option<DecidedBy<'a>>,
+    depends_on: &'a [String],
+    ends_polkitd: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct DecidedBy<'a> {
+    kind: &'a str,
+    file: Option<&'a str>,
+    line: Option<usize>,
+    by_action: Option<&'a str>,
+}
+
+impl<'a> From<&'a Verdict> for Brief<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        Self {
+            verdict: verdict.outcome.text(),
+            decided_by: verdict.decided_by.as_ref().map(|decider| DecidedBy {
+                kind: decider.kind.text(),
+                file: decider.file.as_deref(),
+                line: decider.line,
+                by_action: decider.by_action.as_deref(),
+            }),
+            depends_on: &verdict.depends_on,
+            ends_polkitd: verdict.ends_polkitd.as_deref(),
+        }
+    }
 }
 
 fn steps(verdict: &Verdict) -> Value {
@@ -112,76 +130,6 @@ fn passed_over(evaluator: &Evaluator) -> Value {
         .iter()
         .map(|file| json!({ "file": file.file, "line": file.line, "why": file.why }))
         .collect()
-}
-
-fn batch(evaluator: &mut Evaluator, path: &Path) -> Result<u8, Failure> {
-    let unreadable = |error: std::io::Error| Failure::Unreachable(format!("cannot read {}: {error}", path.display()));
-    let mut input: BufReader<Box<dyn std::io::Read>> = if path.as_os_str() == "-" {
-        BufReader::new(Box::new(std::io::stdin()))
-    } else {
-        BufReader::new(Box::new(std::fs::File::open(path).map_err(unreadable)?))
-    };
-    let mut output = std::io::stdout().lock();
-    let mut done = super::DONE;
-    loop {
-        let (mut requests, mut ended) = (Vec::new(), false);
-        // What is there already is answered at once; nothing waits for a line that may never come.
-        while requests.len() < AT_ONCE && (requests.is_empty() || input.buffer().contains(&b'\n')) {
-            let mut line = String::new();
-            if input.read_line(&mut line).map_err(unreadable)? == 0 {
-                ended = true;
-                break;
-            }
-            requests.push(request(&line));
-        }
-        for answer in answers(evaluator, requests)? {
-            if answer.get("error").is_some() {
-                done = NO_REQUEST;
-            }
-            let written = serde_json::to_writer(&mut output, &answer).map_err(std::io::Error::from);
-            if written.and_then(|()| output.write_all(b"\n")).is_err() {
-                return Ok(done);
-            }
-        }
-        let _ = output.flush();
-        if ended {
-            return Ok(done);
-        }
-    }
-}
-
-fn request(line: &str) -> Result<Question, String> {
-    let question: Question = serde_json::from_str(line).map_err(|error| format!("this is no request: {error}"))?;
-    let details = question.details.iter().flat_map(|(key, value)| [key, value]);
-    if details.chain([&question.user, &question.action]).any(|text| text.contains('\0')) {
-        return Err("this is no request: no name and no detail can hold a NUL".to_owned());
-    }
-    Ok(question)
-}
-
-fn answers(evaluator: &mut Evaluator, requests: Vec<Result<Question, String>>) -> Result<Vec<Value>, Failure> {
-    let questions: Vec<Question> = requests.iter().filter_map(|request| request.as_ref().ok()).cloned().collect();
-    let mut verdicts = match evaluator.verdicts(&questions) {
-        Ok(verdicts) => verdicts.into_iter().map(|verdict| brief(&verdict)).collect::<Vec<_>>().into_iter(),
-        // One by one, so that a user who does not exist spoils no other answer.
-        Err(Failure::Refused(_)) => {
-            let mut answers = Vec::new();
-            for question in &questions {
-                answers.push(match evaluator.verdict(question) {
-                    Ok(verdict) => brief(&verdict),
-                    Err(Failure::Refused(why)) => json!({ "error": why }),
-                    Err(failure) => return Err(failure),
-                });
-            }
-            answers.into_iter()
-        }
-        Err(failure) => return Err(failure),
-    };
-    let mut next = |request| match request {
-        Ok(_) => verdicts.next().unwrap_or(Value::Null),
-        Err(error) => json!({ "error": error }),
-    };
-    Ok(requests.into_iter().map(&mut next).collect())
 }
 
 /// A change that would turn the answer into a yes.

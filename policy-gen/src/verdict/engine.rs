@@ -1,7 +1,8 @@
 //! The other end of `polkit-policy-gen-js`: starts it, gives it the rules, asks it, and cuts off what does not end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ const PROGRAM: &str = concat!(env!("PSA_LIBEXECDIR"), "/polkit-policy-gen-js");
 /// How long a file or a question may take. polkitd itself stops after 15 s, and refuses.
 const LIMIT: Duration = Duration::from_secs(5);
 /// How many bytes of questions may be on their way. A pipe takes 64 KiB, so that a write below this never has to wait.
-const ON_THEIR_WAY: usize = 32 << 10;
+const ON_THEIR_WAY: usize = 48 << 10;
 
 /// The rules, loaded and ready to be asked.
 #[derive(Debug)]
@@ -28,7 +29,19 @@ pub struct Engine {
     loaded: Vec<Loaded>,
     /// The files that do not end by themselves, and why they were cut off.
     cut: BTreeMap<usize, String>,
+    /// The questions without an answer, as they are sent, and how many of them, and of their bytes, were sent.
+    open: VecDeque<Vec<u8>>,
+    sent: usize,
+    on_their_way: usize,
+    /// How many of them were on their way when the program was cut off.
+    suspects: usize,
+    /// The answers that nobody has fetched, by their numbers, and the number of the next.
+    answers: BTreeMap<u64, Answer>,
+    next: u64,
 }
+
+/// What the rules said, or why they were cut off.
+pub type Answer = Result<Told, String>;
 
 impl Engine {
     /// Starts the program and loads the rules.
@@ -43,6 +56,12 @@ impl Engine {
             rules: rules.to_vec(),
             loaded: Vec::new(),
             cut: BTreeMap::new(),
+            open: VecDeque::new(),
+            sent: 0,
+            on_their_way: 0,
+            suspects: 0,
+            answers: BTreeMap::new(),
+            next: 0,
         };
         engine.load()?;
         Ok(engine)
@@ -69,7 +88,8 @@ impl Engine {
                     continue;
                 }
                 let load = Message::Load(Load { path: rules.path.clone(), bytes: rules.bytes.len() });
-                let told = self.worker.send(&load, &rules.bytes).and_then(|_| self.worker.receive());
+                let message = [line(&load), rules.bytes.clone()].concat();
+                let told = self.worker.send(&message).and_then(|()| self.worker.receive());
                 match told {
                     Ok(loaded) => self.loaded.push(loaded),
                     Err(why) => {
@@ -83,37 +103,70 @@ impl Engine {
         }
     }
 
-    /// Asks all questions. An answer that was cut off is an error that says why; the next ones are not affected.
+    /// Puts questions, which are answered while others are put: the numbers for [`Engine::answers`].
+    pub fn put(&mut self, asks: impl IntoIterator<Item = Ask>) -> Range<u64> {
+        let count = |engine: &Self| u64::try_from(engine.open.len()).unwrap_or(u64::MAX);
+        let first = self.next.saturating_add(count(self));
+        self.open.extend(asks.into_iter().map(|ask| line(&Message::Ask(ask))));
+        self.send();
+        first..self.next.saturating_add(count(self))
+    }
+
+    /// The answers to questions that were put. One that was cut off is an error that says why; the others are not affected.
     ///
     /// # Errors
     /// The program cannot be started any more.
-    pub fn ask(&mut self, asks: &[Ask]) -> Result<Vec<Result<Told, String>>, String> {
-        let mut answers = Vec::with_capacity(asks.len());
-        'again: loop {
-            let mut sent = answers.len();
-            let mut on_their_way: std::collections::VecDeque<usize> = std::collections::VecDeque::new();
-            while answers.len() < asks.len() {
-                while let Some(ask) = asks.get(sent)
-                    && (on_their_way.is_empty() || on_their_way.iter().sum::<usize>() < ON_THEIR_WAY)
-                {
-                    // If nobody reads, the answer that is missing next says so.
-                    on_their_way.push_back(self.worker.send(&Message::Ask(ask.clone()), &[]).unwrap_or(0));
-                    sent += 1;
-                }
-                on_their_way.pop_front();
-                match self.worker.receive() {
-                    Ok(told) => answers.push(Ok(told)),
-                    Err(why) => {
-                        answers.push(Err(why));
-                        self.worker = Worker::start(&self.program)?;
-                        self.load()?;
-                        continue 'again;
-                    }
+    pub fn answers(&mut self, numbers: Range<u64>) -> Result<Vec<Answer>, String> {
+        while !numbers.is_empty() && self.next < numbers.end {
+            self.send();
+            let answer = self.worker.receive();
+            if answer.is_err() {
+                let suspects = std::mem::take(&mut self.sent);
+                self.on_their_way = 0;
+                self.worker = Worker::start(&self.program)?;
+                self.load()?;
+                if suspects > 1 {
+                    // Which of them it was, and what the ones before would have said, shows when each is asked by itself.
+                    self.suspects = suspects;
+                    continue;
                 }
             }
-            return Ok(answers);
+            let asked = self.open.pop_front().map_or(0, |line| line.len());
+            self.sent = self.sent.saturating_sub(1);
+            self.suspects = self.suspects.saturating_sub(1);
+            self.on_their_way = self.on_their_way.saturating_sub(asked);
+            self.answers.insert(self.next, answer);
+            self.next += 1;
+        }
+        Ok(numbers.filter_map(|number| self.answers.remove(&number)).collect())
+    }
+
+    /// Sends of the open questions what can be on its way, once half of that has arrived.
+    fn send(&mut self) {
+        if self.on_their_way > ON_THEIR_WAY / 2 || (self.suspects > 0 && self.sent > 0) {
+            return;
+        }
+        let mut lines = Vec::new();
+        while let Some(line) = self.open.get(self.sent)
+            && (self.sent == 0 || (self.suspects == 0 && self.on_their_way + line.len() <= ON_THEIR_WAY))
+        {
+            lines.extend_from_slice(line);
+            self.on_their_way += line.len();
+            self.sent += 1;
+        }
+        if !lines.is_empty() {
+            // If nobody reads, the answer that is missing next says so.
+            let _ = self.worker.send(&lines);
         }
     }
+}
+
+/// A message as it is sent.
+fn line(message: &Message) -> Vec<u8> {
+    // Nothing in a message has a key that is no text, or an implementation of its own that fails.
+    let mut line = serde_json::to_vec(message).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 /// Beside this program, as cargo builds it, or where it is installed.
@@ -142,13 +195,8 @@ impl Worker {
         }
     }
 
-    /// Sends a message and bytes that belong to it; gives their number.
-    fn send(&mut self, message: &Message, bytes: &[u8]) -> Result<usize, String> {
-        let mut line = serde_json::to_vec(message).map_err(|error| error.to_string())?;
-        line.push(b'\n');
-        line.extend(bytes);
-        self.input.write_all(&line).map_err(|error| error.to_string())?;
-        Ok(line.len())
+    fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.input.write_all(bytes).map_err(|error| error.to_string())
     }
 
     /// Waits until there is something to be read.

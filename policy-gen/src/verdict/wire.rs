@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The engine's one argument: which form of this conversation is meant, so that two programs of different versions do not
 /// misunderstand each other, and nobody takes the engine for a command.
-pub const PROTOCOL: &str = "2";
+pub const PROTOCOL: &str = "3";
 
 /// What the engine is sent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,34 +43,50 @@ pub struct Loaded {
 
 /// One run of all rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Ask {
     /// The action's id.
     pub action: String,
     /// Its details.
+    #[serde(skip_serializing_if = "is_default")]
     pub details: Vec<(String, String)>,
     /// The user's name, or the number of one that has none.
     pub user: String,
     /// The names of the user's groups.
+    #[serde(skip_serializing_if = "is_default")]
     pub groups: Vec<String>,
     /// Whether the subject is in a session.
+    #[serde(skip_serializing_if = "is_default")]
     pub in_session: bool,
     /// Whether that session has a seat.
+    #[serde(skip_serializing_if = "is_default")]
     pub local: bool,
     /// Whether it is the one at the seat, or has none.
+    #[serde(skip_serializing_if = "is_default")]
     pub active: bool,
     /// Whether `subject.uid` is there: from polkit 127 on.
+    #[serde(skip_serializing_if = "is_default")]
     pub has_uid: bool,
     /// Its value, where that is known.
+    #[serde(skip_serializing_if = "is_default")]
     pub uid: Option<u32>,
     /// Whether `subject.system_unit` is there: from polkit 124 on.
+    #[serde(skip_serializing_if = "is_default")]
     pub has_unit: bool,
     /// Its value, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[serde(skip_serializing_if = "is_default", deserialize_with = "given")]
     pub unit: Option<Option<String>>,
     /// The netgroups of the user, where they are known.
+    #[serde(skip_serializing_if = "is_default")]
     pub netgroups: Option<Vec<String>>,
     /// What programs say that a rule may run with `polkit.spawn`.
+    #[serde(skip_serializing_if = "is_default")]
     pub programs: Vec<Program>,
+}
+
+/// What is not said is as in [`Ask::default`].
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A null that was written is not the same as nothing written.

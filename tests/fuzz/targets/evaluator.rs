@@ -203,7 +203,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         has_unit: true,
         ..Ask::default()
     };
-    let answers = engine.ask(&[ask(false), ask(true)]).expect("it can be started again");
+    let numbers = engine.put([ask(false), ask(true)]);
+    let answers = engine.answers(numbers).expect("it can be started again");
     assert_eq!(answers.len(), 2);
     for answer in answers {
         match answer {

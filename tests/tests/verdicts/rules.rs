@@ -44,6 +44,14 @@ const RETURNS: &[&str] = &[
     "polkit.spawn(\"no array\");",
     "count += 1; if (count > 1000000) { return \"yes\"; }",
     "(function again() { again(); }());",
+    "var of = subject.isInGroup; of.seen = (of.seen || 0) + 1; if (of.seen > 1) { return \"yes\"; }",
+    "if (subject.isInGroup !== subject.isInGroup || action.toString === subject.toString) { return \"no\"; }",
+    "subject.isInGroup = function () { return true; };",
+    "delete action.lookup; action.lookup(\"unit\");",
+    "for (var key in subject) { if (typeof subject[key] == \"function\") { action[key] = subject[key]; } }",
+    "with (subject) { if (isInGroup(\"vm\")) { return \"yes\"; } }",
+    "if (JSON.stringify(action).indexOf(\"lookup\") >= 0) { return \"no\"; }",
+    "if (!action.hasOwnProperty(\"lookup\") || !(\"isInNetGroup\" in subject)) { return \"no\"; }",
 ];
 
 /// What stands outside of rules.
@@ -62,6 +70,10 @@ const TOP: &[&str] = &[
     "function helper(action) { return action.id.indexOf(\"org.example.\") === 0; }",
     "polkit._ruleFuncs.unshift(function (action) { if (action.id == \"org.example.one\") { return \"auth_self\"; } });",
     "# a comment of another language",
+    "// A subject whose Object is made by polkit's own constructor",
+    "Action = function () { this.lookup = function () { return \"nginx.service\"; }; };",
+    "Subject.prototype.isMember = function (group) { return this.isInGroup(group); };",
+    "Object.freeze(Object.prototype);",
 ];
 
 fn condition(random: &mut Random) -> String {

@@ -31,6 +31,8 @@ const COMPILE_EVAL: c_uint = 1 << 3;
 const COMPILE_SAFE: c_uint = 1 << 7;
 const COMPILE_NOSOURCE: c_uint = 1 << 9;
 const COMPILE_NOFILENAME: c_uint = 1 << 11;
+/// `DUK_DEFPROP_…`: a getter and a setter, enumerable and configurable.
+const ACCESSORS: c_uint = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8;
 /// What polkitd loads a file with: `duk_peval_lstring`.
 const PEVAL: c_uint = COMPILE_EVAL | COMPILE_SAFE | COMPILE_NOSOURCE | COMPILE_NOFILENAME;
 
@@ -53,6 +55,8 @@ unsafe extern "C-unwind" {
     fn duk_get_lstring(context: *mut Context, index: c_int, length: *mut usize) -> *const c_char;
     fn duk_safe_to_lstring(context: *mut Context, index: c_int, length: *mut usize) -> *const c_char;
     fn duk_dup(context: *mut Context, index: c_int);
+    fn duk_push_object(context: *mut Context) -> c_int;
+    fn duk_set_prototype(context: *mut Context, object: c_int);
     fn duk_push_array(context: *mut Context) -> c_int;
     fn duk_push_heap_stash(context: *mut Context);
     fn duk_push_c_function(context: *mut Context, function: Function, arguments: c_int) -> c_int;
@@ -64,6 +68,9 @@ unsafe extern "C-unwind" {
     fn duk_put_prop_index(context: *mut Context, object: c_int, index: u32) -> c_uint;
     fn duk_get_prop_lstring(context: *mut Context, object: c_int, key: *const c_char, length: usize) -> c_uint;
     fn duk_get_global_lstring(context: *mut Context, key: *const c_char, length: usize) -> c_uint;
+    fn duk_has_prop_lstring(context: *mut Context, object: c_int, key: *const c_char, length: usize) -> c_uint;
+    fn duk_def_prop(context: *mut Context, object: c_int, flags: c_uint);
+    fn duk_replace(context: *mut Context, index: c_int);
     fn duk_inspect_callstack_entry(context: *mut Context, level: c_int);
 }
 
@@ -163,6 +170,12 @@ impl Heap {
         unsafe { duk_dup(self.0, index) }
     }
 
+    /// Takes the value on top, and puts it in the place of another.
+    pub fn replace(&mut self, index: i32) {
+        // SAFETY: the index is one that the caller has pushed.
+        unsafe { duk_replace(self.0, index) }
+    }
+
     /// Pushes an array of texts.
     pub fn push_texts(&mut self, texts: &[String]) {
         // SAFETY: each text is copied by the call; the array is at -2 when its element is put.
@@ -172,6 +185,16 @@ impl Heap {
                 let _ = duk_push_lstring(self.0, text.as_ptr().cast(), text.len());
                 let _ = duk_put_prop_index(self.0, -2, number);
             }
+        }
+    }
+
+    /// Pushes a new object that inherits from the one at `prototype`, from the bottom.
+    pub fn push_object(&mut self, prototype: i32) {
+        // SAFETY: takes no pointer; the object is at -2 when its prototype is set.
+        unsafe {
+            let _ = duk_push_object(self.0);
+            duk_dup(self.0, prototype);
+            duk_set_prototype(self.0, -2);
         }
     }
 
@@ -220,6 +243,24 @@ impl Heap {
         // SAFETY: the key is copied by the call.
         unsafe {
             let _ = duk_put_prop_lstring(self.0, object, key.as_ptr().cast(), key.len());
+        }
+    }
+
+    /// Whether the object at `object` has a property of that name, or inherits one.
+    pub fn has(&mut self, object: i32, key: &str) -> bool {
+        // SAFETY: as for `put`.
+        unsafe { duk_has_prop_lstring(self.0, object, key.as_ptr().cast(), key.len()) != 0 }
+    }
+
+    /// Gives the object at `object`, from the top, a property with the getter at that place from the bottom, and the setter
+    /// after it. Not protected, as `put`.
+    pub fn put_accessors(&mut self, object: i32, key: &str, getter: i32) {
+        // SAFETY: the key is copied by the call; three values are pushed above the object, which the last call takes.
+        unsafe {
+            let _ = duk_push_lstring(self.0, key.as_ptr().cast(), key.len());
+            duk_dup(self.0, getter);
+            duk_dup(self.0, getter + 1);
+            duk_def_prop(self.0, object - 3, ACCESSORS);
         }
     }
 

@@ -140,9 +140,14 @@ impl Notes {
     }
 }
 
+/// Something was needed that nobody knows.
+pub fn unknown(what: &str) {
+    NOTES.with_borrow_mut(|notes| notes.note(what.to_owned()));
+}
+
 /// There was no more memory. polkitd itself has no limit.
 pub fn out_of_memory() {
-    NOTES.with_borrow_mut(|notes| notes.note("memory".to_owned()));
+    unknown("memory");
 }
 
 /// Tells how polkitd would end here, and ends.

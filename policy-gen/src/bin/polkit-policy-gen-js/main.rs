@@ -5,19 +5,25 @@
 
 mod confine;
 mod duktape;
+mod given;
 mod host;
+mod plain;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use duktape::{Heap, Value};
+use duktape::Heap;
+use given::BOTTOM;
 use host::Notes;
-use polkit_policy_gen::verdict::wire::{Ask, End, Loaded, Message, PROTOCOL, Told};
+use polkit_policy_gen::verdict::wire::{Loaded, Message, PROTOCOL};
 
 /// What a rules file finds when it is run.
 const ENVIRONMENT: &str = include_str!("polkit.js");
 /// Where the functions that [`ENVIRONMENT`] returns are kept.
 const PROBE: &str = "probe";
+/// How long answers are held back at most, which is much less than the time that a question may take.
+const HELD_FOR: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() != Some(PROTOCOL) {
@@ -38,7 +44,11 @@ fn fail(message: &str) -> ExitCode {
     ExitCode::from(3)
 }
 
-struct Engine(Heap);
+struct Engine {
+    heap: Heap,
+    /// Whether no file so far can tell how an action or a subject was made.
+    plain: bool,
+}
 
 impl Engine {
     fn new() -> Option<Self> {
@@ -51,12 +61,22 @@ impl Engine {
         let made = heap.call(1);
         heap.put(-2, PROBE);
         heap.set_top(0);
-        made.then_some(Self(heap))
+        let mut engine = made.then_some(Self { heap, plain: true })?;
+        engine.prepare().then_some(engine)
+    }
+
+    /// Pushes one of the functions that [`ENVIRONMENT`] returns, and nothing else.
+    fn push_probe(&mut self, name: &str) {
+        self.heap.push_stash();
+        self.heap.property(-1, PROBE);
+        self.heap.property(-1, name);
+        self.heap.replace(-3);
+        self.heap.set_top(-1);
     }
 
     fn serve(&mut self) -> std::io::Result<()> {
         let mut input = BufReader::with_capacity(1 << 16, std::io::stdin().lock());
-        let mut line = Vec::new();
+        let (mut line, mut flushed) = (Vec::new(), Instant::now());
         loop {
             line.clear();
             if input.read_until(b'\n', &mut line)? == 0 {
@@ -70,146 +90,38 @@ impl Engine {
                 }
                 Message::Ask(ask) => host::say(&self.ask(ask))?,
             }
-            // Nothing is held back while there is nothing more to be read.
-            if input.buffer().is_empty() {
+            // Nothing is held back while there is nothing more to be read, or for long.
+            if input.buffer().is_empty() || flushed.elapsed() > HELD_FOR {
                 host::flush()?;
+                flushed = Instant::now();
             }
         }
     }
 
     fn load(&mut self, source: &[u8]) -> Loaded {
         host::begin(Notes::default());
-        let done = self.0.evaluate(source);
-        let error = (!done).then(|| short(&self.0.describe(-1)));
+        if self.plain && !plain::is_plain(source) {
+            self.push_probe("careful");
+            self.plain = !self.heap.call(0);
+        }
+        let done = self.heap.evaluate(source);
+        let error = (!done).then(|| short(&self.heap.describe(-1)));
         let line = error.as_ref().and_then(|error| line_in(error).or_else(|| self.line_of_error()?.try_into().ok()));
-        self.0.set_top(0);
+        self.heap.set_top(BOTTOM);
         let notes = host::begin(Notes::default());
         Loaded { error, line: line.filter(|line| *line > 0), lines: notes.lines, unknown: notes.unknown }
     }
 
-    /// As polkitd's check_authorization_sync: the stack is `polkit`, the name of the method, action, subject.
-    fn ask(&mut self, mut ask: Ask) -> Told {
-        host::begin(Notes {
-            programs: std::mem::take(&mut ask.programs),
-            netgroups: ask.netgroups.take(),
-            ..Notes::default()
-        });
-        self.0.set_top(0);
-        let (end, rule) = match self.run(&ask) {
-            // None of them answered.
-            Ok(End::Nothing) => (End::Nothing, None),
-            Ok(end) => (end, self.ran()),
-            Err(message) => (End::Kills(message), None),
-        };
-        self.0.set_top(0);
-        Told { end, rule, unknown: host::begin(Notes::default()).unknown }
-    }
-
-    /// An error is one that ends polkitd.
-    fn run(&mut self, ask: &Ask) -> Result<End, String> {
-        if !self.0.global("polkit") {
-            return Ok(End::Threw("there is no global `polkit` any more".to_owned(), None));
-        }
-        self.0.push_text("_runRules");
-        for missing in ["Action", "Subject"] {
-            if !self.0.global(missing) {
-                return Ok(End::Threw(format!("there is no global `{missing}` any more"), None));
-            }
-            if !self.0.construct() {
-                return Err(short(&self.0.describe(-1)));
-            }
-            if missing == "Action" { self.fill_action(ask) } else { self.fill_subject(ask) }
-        }
-        if !self.0.call_method(0, 2) {
-            let message = short(&self.0.describe(-1));
-            return Ok(End::Threw(message, self.line_of_error()));
-        }
-        match self.0.get(-1) {
-            Value::Null => Ok(End::Nothing),
-            // polkitd takes it as a C string.
-            Value::Text(bytes) => Ok(End::Text(short(bytes.split(|byte| *byte == 0).next().unwrap_or_default()))),
-            Value::Other => Err(format!("string required, found {}", short(&self.0.describe(-1)))),
-        }
-    }
-
-    fn fill_action(&mut self, ask: &Ask) {
-        self.0.push_text(&ask.action);
-        self.0.put(-2, "id");
-        for (key, value) in &ask.details {
-            self.0.push_text(value);
-            self.0.put(-2, &format!("_detail_{key}"));
-        }
-    }
-
-    /// The properties in polkitd's own order, which `for … in` and toString() show.
-    fn fill_subject(&mut self, ask: &Ask) {
-        // polkitd gives it as a signed number of 32 bits.
-        match ask.uid.map(u32::cast_signed) {
-            _ if !ask.has_uid => {}
-            Some(uid) => {
-                self.0.push_number(uid);
-                self.0.put(-2, "uid");
-            }
-            None => self.conceal("uid", |heap| heap.push_number(2)),
-        }
-        self.conceal("pid", |heap| heap.push_number(2));
-        self.0.push_text(&ask.user);
-        self.0.put(-2, "user");
-        self.0.push_texts(&ask.groups);
-        self.0.put(-2, "groups");
-        for (name, value, known) in [("seat", "seat0", !ask.local), ("session", "1", !ask.in_session)] {
-            if !known {
-                self.conceal(name, |heap| heap.push_text(value));
-            } else {
-                self.0.push_null();
-                self.0.put(-2, name);
-            }
-        }
-        match &ask.unit {
-            _ if !ask.has_unit => {}
-            None => self.conceal("system_unit", Heap::push_null),
-            Some(Some(unit)) => {
-                self.0.push_text(unit);
-                self.0.put(-2, "system_unit");
-            }
-            Some(None) => {
-                self.0.push_null();
-                self.0.put(-2, "system_unit");
-            }
-        }
-        self.0.push_bool(ask.local);
-        self.0.put(-2, "local");
-        self.0.push_bool(ask.active);
-        self.0.put(-2, "active");
-    }
-
-    /// Gives the subject on top of the stack a property that is noticed when it is read.
-    fn conceal(&mut self, name: &str, push: impl FnOnce(&mut Heap)) {
-        self.0.push_stash();
-        self.0.property(-1, PROBE);
-        self.0.property(-1, "conceal");
-        self.0.dup(-4);
-        self.0.push_text(name);
-        push(&mut self.0);
-        // Stack: …, subject, stash, probe, what it returned.
-        let _ = self.0.call(3);
-        self.0.set_top(-3);
-    }
-
     /// The line of the error on top of the stack.
     fn line_of_error(&mut self) -> Option<u32> {
-        self.0.push_stash();
-        self.0.property(-1, PROBE);
-        self.0.property(-1, "line");
-        self.0.dup(-4);
-        if self.0.call(1) { self.0.number(-1).and_then(|line| line.try_into().ok()) } else { None }
+        self.push_probe("line");
+        self.heap.dup(-2);
+        if self.heap.call(1) { self.heap.number(-1).and_then(|line| line.try_into().ok()) } else { None }
     }
 
     fn ran(&mut self) -> Option<usize> {
-        self.0.push_stash();
-        self.0.property(-1, PROBE);
-        self.0.property(-1, "ran");
-        if self.0.call(0) { self.0.number(-1).and_then(|number| number.try_into().ok()) } else { None }
+        self.push_probe("ran");
+        if self.heap.call(0) { self.heap.number(-1).and_then(|number| number.try_into().ok()) } else { None }
     }
 }
 

@@ -3,7 +3,7 @@
 // `host` is ours: what the engine does for it. This text is run once, and returns the functions that the engine itself calls.
 
 (function (host) {
-    var define = Object.defineProperty, create = Object.create, apply = Reflect.apply, keys = Object.keys;
+    var define = Object.defineProperty, create = Object.create, apply = Reflect.apply;
     var text = String, isArray = Array.isArray, random = Math.random;
     var Failure = Error, WrongType = TypeError;
     var lineOf = Object.getOwnPropertyDescriptor(Error.prototype, "lineNumber").get;
@@ -11,32 +11,21 @@
     var SPAWN = 0, NETGROUP = 1, ADDED = 2, UNKNOWN = 3;
     // Nothing is asked about what is only written into a text, such as a log line.
     var quiet = false;
+    // Whether no rules file can do what it would take to tell how objects and arrays were made.
+    var plain = true;
     // Every rule with its number, in the order in which the files added them, and the one that runs. A rules file may change
     // what all objects inherit, and polkitd does not mind: what is ours inherits nothing.
     var known = create(null), added = 0, current = null;
 
-    // For `conceal`: what each property is to be.
-    var concealed = create(null);
-
-    // What a property is to be, for `define`.
-    function described(value) {
-        var description = create(null);
-        description.enumerable = description.configurable = true;
-        if (value) {
-            description.writable = true;
-            description.value = value.is;
-        }
-        return description;
-    }
-
-    // The methods of actions and subjects. polkitd makes them anew for each; here that is done only after a rule has given one of
-    // them a property, which the next must not have.
-    function methods() {
-        return {
-            lookup: function (key) {
+    // What makes the methods of actions and subjects, anew for each, as in polkitd.
+    var make = {
+        lookup: function () {
+            return function (key) {
                 return this["_detail_" + key];
-            },
-            describeAction: function () {
+            };
+        },
+        describeAction: function () {
+            return function () {
                 var out = "[Action id='" + this.id + "'";
                 for (var name in this) {
                     if (name.indexOf("_detail_") == 0) {
@@ -44,19 +33,25 @@
                     }
                 }
                 return out + "]";
-            },
-            isInGroup: function (group) {
+            };
+        },
+        isInGroup: function () {
+            return function (group) {
                 for (var i = 0; i < this.groups.length; i += 1) {
                     if (this.groups[i] == group) {
                         return true;
                     }
                 }
                 return false;
-            },
-            isInNetGroup: function (netgroup) {
+            };
+        },
+        isInNetGroup: function () {
+            return function (netgroup) {
                 return polkit._userIsInNetGroup(this.user, netgroup);
-            },
-            describeSubject: function () {
+            };
+        },
+        describeSubject: function () {
+            return function () {
                 var out = "[Subject", name, value, before = quiet;
                 quiet = true;
                 for (name in this) {
@@ -67,31 +62,29 @@
                 }
                 quiet = before;
                 return out + "]";
-            }
-        };
-    }
-    var shared = methods();
-
-    function properties(method) {
-        return keys(method).length;
-    }
+            };
+        }
+    };
 
     Action = function Action() {
-        var of = shared;
-        if (properties(of.lookup) + properties(of.describeAction) + properties(of.isInGroup) +
-                properties(of.isInNetGroup) + properties(of.describeSubject) > 0) {
-            of = shared = methods();
-        }
-        this.lookup = of.lookup;
-        this.toString = of.describeAction;
+        this.lookup = make.lookup();
+        this.toString = make.describeAction();
     };
 
     Subject = function Subject() {
-        var of = shared;
-        this.isInGroup = of.isInGroup;
-        this.isInNetGroup = of.isInNetGroup;
-        this.toString = of.describeSubject;
+        this.isInGroup = make.isInGroup();
+        this.isInNetGroup = make.isInNetGroup();
+        this.toString = make.describeSubject();
     };
+
+    // Gives an object an ordinary property.
+    var ordinary = create(null);
+    ordinary.enumerable = ordinary.configurable = ordinary.writable = true;
+    function become(object, name, value) {
+        ordinary.value = value;
+        define(object, name, ordinary);
+        return value;
+    }
 
     polkit = {
         log: function (message) {
@@ -142,11 +135,11 @@
         this._ruleFuncs.push(rule);
     };
     polkit._runRules = function (action, subject) {
-        var rule = null, rules, i, said;
+        var rule = null, whole = plain, rules, i, said;
         try {
-            // A rule may give polkit other rules.
-            for (i = 0; i < (rules = this._ruleFuncs).length; i += 1) {
-                rule = rules[i];
+            // A rule may give polkit other rules. To look at the length takes longer than to look at an element, which is
+            // there only up to the length if no array inherits any.
+            for (i = 0; (rule = (rules = this._ruleFuncs)[i]) && whole || i < rules.length; i += 1) {
                 said = rule(action, subject);
                 if (said) {
                     return said;
@@ -172,6 +165,10 @@
     };
 
     return {
+        // A rules file is not plain.
+        careful: function () {
+            plain = false;
+        },
         // The number of the rule that ran last, or null.
         ran: function () {
             for (var i = 0; current !== null && i < added; i += 1) {
@@ -189,24 +186,27 @@
                 return null;
             }
         },
-        // Gives the subject a property whose value nobody knows, so that a rule which reads it is noticed.
-        conceal: function (subject, name, value) {
-            var description = concealed[name];
-            if (!description) {
-                description = concealed[name] = described();
-                description.get = function () {
-                    if (!quiet) {
-                        host(UNKNOWN, "subject." + name);
-                    }
-                    return value;
-                };
-                description.set = function (other) {
-                    var own = create(null);
-                    own.is = other;
-                    define(this, name, described(own));
-                };
-            }
-            define(subject, name, description);
+        // What gives a property of the subject whose value nobody knows: this value, and lets it be noticed.
+        concealed: function (name, value) {
+            return function () {
+                if (!quiet) {
+                    host(UNKNOWN, "subject." + name);
+                }
+                return value;
+            };
+        },
+        // What gives a method that is not made before somebody wants it.
+        method: function (name, made) {
+            var one = make[made];
+            return function () {
+                return become(this, name, one());
+            };
+        },
+        // What takes the value that a rule gives to either of them.
+        setter: function (name) {
+            return function (value) {
+                become(this, name, value);
+            };
         }
     };
 })

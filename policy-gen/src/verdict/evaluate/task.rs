@@ -9,6 +9,7 @@ use crate::verdict::wire::Program;
 const COMPAT: [&str; 2] = ["/usr/sbin/pkla-check-authorization", "/usr/bin/pkla-check-authorization"];
 
 /// A question about an action: the one that it names, or one that implies it.
+#[derive(Clone, Copy)]
 pub(super) struct Task<'a> {
     pub(super) question: &'a Question,
     pub(super) user: &'a Known,

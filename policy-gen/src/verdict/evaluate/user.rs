@@ -1,5 +1,7 @@
 //! The user of a question, by the accounts.
 
+use std::rc::Rc;
+
 use polkit_config::names::LookupError;
 
 use super::Evaluator;
@@ -17,9 +19,9 @@ pub(super) struct Known {
 }
 
 impl Evaluator {
-    pub(super) fn known(&mut self, question: &Question) -> Result<Known, Failure> {
+    pub(super) fn known(&mut self, question: &Question) -> Result<Rc<Known>, Failure> {
         if let (Some(known), None) = (self.users.get(&question.user), &question.groups) {
-            return Ok(known.clone());
+            return Ok(Rc::clone(known));
         }
         let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
         let name = question.user.as_str();
@@ -51,12 +53,12 @@ impl Evaluator {
                 )));
             }
         };
-        match &question.groups {
-            Some(groups) => groups.clone_into(&mut known.groups),
-            None => {
-                self.users.insert(question.user.clone(), known.clone());
-            }
+        if let Some(groups) = &question.groups {
+            groups.clone_into(&mut known.groups);
+            return Ok(Rc::new(known));
         }
+        let known = Rc::new(known);
+        self.users.insert(question.user.clone(), Rc::clone(&known));
         Ok(known)
     }
 }

@@ -1,0 +1,157 @@
+//! `explain --batch`: a verdict for each line.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, StdoutLock, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::json;
+
+use super::Brief;
+use crate::command::DONE;
+use crate::failure::Failure;
+use crate::verdict::evaluate::Begun;
+use crate::verdict::{Evaluator, Question};
+
+/// A line was no request.
+const NO_REQUEST: u8 = 2;
+/// As many requests are begun at once, if they are there: so few that two rounds may be on their way to the engine.
+const AT_ONCE: usize = 128;
+/// As many bytes are read at once: what a pipe holds.
+const BUFFER: usize = 64 << 10;
+
+/// Answers all lines, in order.
+///
+/// # Errors
+/// They cannot be read, the accounts cannot be asked, or the engine cannot be started any more.
+pub(super) fn run(evaluator: &mut Evaluator, path: &Path) -> Result<u8, Failure> {
+    let unreadable = |error: io::Error| Failure::Unreachable(format!("cannot read {}: {error}", path.display()));
+    let mut lines = Lines::open(path).map_err(unreadable)?;
+    let mut output = Output { stdout: io::stdout().lock(), code: DONE };
+    let mut begun: Option<Round> = None;
+    loop {
+        // Nothing that was begun waits for a line that may never come.
+        let read = lines.read(begun.is_none()).map_err(unreadable)?;
+        let next = if read.is_empty() { None } else { Some(begin(evaluator, &read)?) };
+        // The engine works on these while those before are written.
+        let before = std::mem::replace(&mut begun, next);
+        if before.is_none() && begun.is_none() {
+            break;
+        }
+        if let Some(round) = before
+            && !output.write(evaluator, round)?
+        {
+            break;
+        }
+    }
+    Ok(output.code)
+}
+
+/// The lines of a file or a pipe.
+struct Lines {
+    input: BufReader<File>,
+    /// The beginning of a line whose end was not there yet.
+    begun: Vec<u8>,
+}
+
+impl Lines {
+    fn open(path: &Path) -> io::Result<Self> {
+        let input = match path.as_os_str() == "-" {
+            true => File::from(io::stdin().as_fd().try_clone_to_owned()?),
+            false => File::open(path)?,
+        };
+        Ok(Self { input: BufReader::with_capacity(BUFFER, input), begun: Vec::new() })
+    }
+
+    /// The lines that are there, and no more than one round takes; waits for the first if asked to. Without waiting, none does
+    /// not mean the end.
+    fn read(&mut self, wait: bool) -> io::Result<Vec<Vec<u8>>> {
+        let mut lines = Vec::new();
+        while lines.len() < AT_ONCE
+            && let Some(line) = self.next(wait && lines.is_empty())?
+        {
+            lines.push(line);
+        }
+        Ok(lines)
+    }
+
+    fn next(&mut self, wait: bool) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            if self.input.buffer().is_empty() && !wait && !is_readable(self.input.get_ref()) {
+                return Ok(None);
+            }
+            let there = self.input.fill_buf()?;
+            let end = there.iter().position(|byte| *byte == b'\n');
+            let (line, _) = there.split_at(end.map_or(there.len(), |end| end + 1));
+            self.begun.extend_from_slice(line);
+            let (length, ended) = (line.len(), line.is_empty());
+            self.input.consume(length);
+            if end.is_some() || ended {
+                let line = std::mem::take(&mut self.begun);
+                return Ok(if line.is_empty() { None } else { Some(line) });
+            }
+        }
+    }
+}
+
+/// Whether reading does not wait: there is something, or the end.
+fn is_readable(file: &File) -> bool {
+    poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+/// Lines that were begun with: what is wrong with those that are no request, and the others, in order.
+struct Round {
+    lines: Vec<Option<String>>,
+    begun: Begun,
+}
+
+fn begin(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round, Failure> {
+    let (mut wrong, mut asked) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
+    for line in lines {
+        let found = request(line).map_err(Failure::Refused).and_then(|question| evaluator.look_up(question));
+        wrong.push(match found {
+            Ok(found) => {
+                asked.push(found);
+                None
+            }
+            Err(Failure::Refused(why)) => Some(why),
+            Err(failure) => return Err(failure),
+        });
+    }
+    Ok(Round { lines: wrong, begun: evaluator.begin(asked) })
+}
+
+fn request(line: &[u8]) -> Result<Question, String> {
+    let question: Question = serde_json::from_slice(line).map_err(|error| format!("this is no request: {error}"))?;
+    let details = question.details.iter().flat_map(|(key, value)| [key, value]);
+    if details.chain([&question.user, &question.action]).any(|text| text.contains('\0')) {
+        return Err("this is no request: no name and no detail can hold a NUL".to_owned());
+    }
+    Ok(question)
+}
+
+struct Output {
+    stdout: StdoutLock<'static>,
+    code: u8,
+}
+
+impl Output {
+    /// Writes the answers to a round; false if nobody reads them.
+    fn write(&mut self, evaluator: &mut Evaluator, round: Round) -> Result<bool, Failure> {
+        let mut verdicts = evaluator.finish(round.begun)?.into_iter();
+        let mut text = Vec::new();
+        for wrong in round.lines {
+            let written = match wrong {
+                Some(error) => {
+                    self.code = NO_REQUEST;
+                    serde_json::to_writer(&mut text, &json!({ "error": error }))
+                }
+                None => serde_json::to_writer(&mut text, &verdicts.next().as_ref().map(Brief::from)),
+            };
+            written.map_err(|error| Failure::Unreachable(format!("cannot write an answer: {error}")))?;
+            text.push(b'\n');
+        }
+        Ok(self.stdout.write_all(&text).and_then(|()| self.stdout.flush()).is_ok())
+    }
+}
