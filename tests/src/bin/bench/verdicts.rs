@@ -12,11 +12,11 @@ use polkit_tests::{LightBed, Root, Suite, program, require};
 use crate::table::{Goal, Side, Table, paired};
 
 const RULES: usize = 30;
-const BATCH: usize = 20_000;
-const ASKED: usize = 300;
+const BATCH: usize = 100_000;
+const ASKED: usize = 600;
 const FILES: usize = 1_000;
-/// What is asked about: an action that no other one implies, as nearly all are, and one that six others imply, so that polkit
-/// runs the rules seven times for a verdict.
+/// What is asked about besides all actions in turn: one that no other implies, as nearly all are, and one that six others imply,
+/// so that polkit runs the rules seven times for a verdict.
 const ACTIONS: [(&str, &str); 2] =
     [("org.libvirt.unix.manage", "implied by none"), ("org.freedesktop.login1.reboot", "implied by 6 others")];
 
@@ -42,13 +42,16 @@ pub fn against_asking(root: &Root, table: &mut Table) {
     let authority = Authority::new(connection);
     let files = format!("/proc/{}/root", bed.pid1());
     let none = HashMap::new();
-    for (action, implied) in ACTIONS {
-        let way = format!("light bed, {}, {RULES} rules files; {action}, {implied}", root.suite());
+    let registered = runtime.block_on(authority.actions()).expect("polkitd answers");
+    let all = (format!("all {} actions in turn", registered.len()), registered);
+    let one = ACTIONS.map(|(action, implied)| (format!("{action}, {implied}"), vec![action.to_owned()]));
+    for (name, actions) in one.iter().chain([&all]) {
+        let way = format!("light bed, {}, {RULES} rules files; {name}", root.suite());
         let verdicts = paired(5, |side| match side {
-            Side::Ours => batch(&files, action),
+            Side::Ours => batch(&files, actions),
             Side::Baseline => {
                 let begun = Instant::now();
-                for _ in 0..ASKED {
+                for action in actions.iter().cycle().take(ASKED) {
                     let answer = authority.check(&asked, action, &none, Interaction::Forbidden);
                     runtime.block_on(answer).expect("polkitd answers");
                 }
@@ -65,7 +68,7 @@ pub fn against_asking(root: &Root, table: &mut Table) {
             "for i in $(seq {ASKED}); do /usr/sbin/pkla-check-authorization www-data false false {action}; done >/dev/null"
         );
         let verdicts = paired(5, |side| match side {
-            Side::Ours => batch(&files, action),
+            Side::Ours => batch(&files, &[action.to_owned()]),
             Side::Baseline => {
                 let begun = Instant::now();
                 let _ = bed.exec(["sh", "-c", &helper]).success();
@@ -101,8 +104,10 @@ fn per_second(count: usize, begun: Instant) -> f64 {
 }
 
 /// Verdicts a second, the start of the program among them.
-fn batch(root: &str, action: &str) -> f64 {
-    let line = format!("{{\"user\":\"www-data\",\"action\":\"{action}\",\"system_unit\":null,\"netgroups\":[]}}\n");
+fn batch(root: &str, actions: &[String]) -> f64 {
+    let line =
+        |action| format!("{{\"user\":\"www-data\",\"action\":\"{action}\",\"system_unit\":null,\"netgroups\":[]}}\n");
+    let lines: String = actions.iter().cycle().take(BATCH).map(line).collect();
     let begun = Instant::now();
     let mut child = Command::new(program("polkit-policy-gen"))
         .args(["explain", "--batch", "-", "--root", root])
@@ -111,7 +116,7 @@ fn batch(root: &str, action: &str) -> f64 {
         .spawn()
         .expect("starting explain");
     let mut input = child.stdin.take().expect("piped");
-    input.write_all(line.repeat(BATCH).as_bytes()).expect("explain reads");
+    input.write_all(lines.as_bytes()).expect("explain reads");
     drop(input);
     let status = child.wait().expect("waiting");
     assert!(status.success(), "{status}");
