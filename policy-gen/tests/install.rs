@@ -1,0 +1,153 @@
+//! Installing into a tree and out of it, also where it is ended in the middle.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in what it is helped by, too")]
+
+mod program;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use program::{GRANT, command, err, out, policy, run, state, tree};
+
+#[test]
+fn a_tree_is_installed_into_and_is_the_same_after_removal() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let before = state(root.path());
+    let (_folder, path) = policy(&format!("{GRANT}[[member]]\nuser = 'www-data'\ngroup = 'vm'\n"));
+    let dry = run(&["install", &path, "--root", dir, "--dry-run"]);
+    assert!(dry.status.code() == Some(4) && out(&dry).contains("\n+member www-data vm"), "{dry:?}");
+    assert_eq!(run(&["diff", &path, "--root", dir]).status.code(), Some(4));
+    assert_eq!(state(root.path()), before);
+    assert_eq!(run(&["install", &path, "--root", dir]).status.code(), Some(0));
+    assert_eq!(
+        std::fs::read_to_string(root.path().join("etc/gshadow")).unwrap().lines().last(),
+        Some("vm:!::alice,www-data")
+    );
+    assert_eq!(run(&["diff", &path, "--root", dir]).status.code(), Some(0));
+    let installed = state(root.path());
+    assert!(out(&run(&["install", &path, "--root", dir])).starts_with("nothing to change"));
+    assert_eq!(state(root.path()), installed);
+    let removed = run(&["remove", "--root", dir]);
+    assert!(removed.status.success(), "{removed:?}");
+    assert_eq!(state(root.path()), before);
+}
+
+#[test]
+fn the_policy_of_a_tree_is_the_default_and_its_fragments_count() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let none = run(&["diff", "--root", dir]);
+    assert!(none.status.code() == Some(2) && err(&none).contains("etc/polkit-policy-gen/policy.toml"), "{none:?}");
+    let own = root.path().join("etc/polkit-policy-gen");
+    std::fs::create_dir_all(own.join("policy.d")).unwrap();
+    std::fs::write(own.join("policy.toml"), GRANT).unwrap();
+    std::fs::write(own.join("policy.d/20-b.toml"), GRANT.replace("machines", "second")).unwrap();
+    std::fs::write(own.join("policy.d/10-a.toml"), GRANT.replace("machines", "first")).unwrap();
+    std::fs::write(own.join("policy.d/60-c.toml"), GRANT.replace("machines", "fourth")).unwrap();
+    std::fs::write(own.join("policy.d/30-masked.toml"), "").unwrap();
+    let shown = out(&run(&["diff", "--root", dir]));
+    let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("{text} in {shown}"));
+    assert!(at("// 0: first") < at("// 1: second") && at("// 1: second") < at("// 2: machines"));
+    assert!(at("// 2: machines") < at("// 3: fourth"));
+    let origin = "from /etc/polkit-policy-gen/policy.d/10-a.toml, /etc/polkit-policy-gen/policy.d/20-b.toml, \
+                  /etc/polkit-policy-gen/policy.toml, /etc/polkit-policy-gen/policy.d/60-c.toml. ";
+    assert!(shown.contains(origin), "{shown}");
+}
+
+#[test]
+fn a_package_s_tree_needs_neither_accounts_nor_polkit() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().to_str().unwrap();
+    let (_folder, path) = policy(&format!("{GRANT}[[member]]\nuser = 'www-data'\ngroup = 'kvm'\n"));
+    let unknown = run(&["install", &path, "--root", dir, "--vendor", "--create", "--mkdir"]);
+    assert!(unknown.status.code() == Some(3) && err(&unknown).contains("--target"), "{unknown:?}");
+    for target in ["debian:12", "debian:13"] {
+        let installed = run(&["install", &path, "--root", dir, "--vendor", "--create", "--mkdir", "--target", target]);
+        assert!(installed.status.success(), "{installed:?}");
+        assert!(root.path().join("usr/share/polkit-1/rules.d/45-polkit-policy-gen.rules").is_file());
+        assert!(root.path().join("usr/lib/sysusers.d/polkit-policy-gen.conf").is_file());
+        assert!(!out(&installed).contains("added www-data"), "there is no group file to add it to: {installed:?}");
+        assert!(run(&["remove", "--root", dir]).status.success());
+        assert_eq!(state(root.path()), [""; 0], "{target}");
+    }
+}
+
+#[test]
+fn who_may_write_a_tree_needs_not_be_root() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let (folder, path) = policy(GRANT);
+    let mut install = command(&["install", &path, "--root", dir]);
+    if rustix::process::geteuid().is_root() {
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(Command::new("chown").args(["-R", "65534:65534", dir]).status().unwrap().success());
+        install.uid(65534).gid(65534);
+        // The build directory need not be open to everybody.
+        let program = folder.path().join("polkit-policy-gen");
+        std::fs::copy(env!("CARGO_BIN_EXE_polkit-policy-gen"), &program).unwrap();
+        install = Command::new(program);
+        install.args(["install", &path, "--root", dir]).uid(65534).gid(65534).current_dir("/");
+    }
+    let output = install.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(err(&output).contains("these files belong to you and not to root"), "{output:?}");
+}
+
+#[test]
+fn an_installation_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_finishes() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let text = |result: &str| {
+        format!(
+            "{}[[agent]]\nactions = ['a.b']\nusers = ['www-data']\n[[member]]\nuser = 'www-data'\ngroup = 'vm'\n",
+            GRANT.replace("\"yes\"", &format!("\"{result}\""))
+        )
+    };
+    let (_yes, yes) = policy(&text("yes"));
+    let (_no, no) = policy(&text("no"));
+    let rules = root.path().join("etc/polkit-1/rules.d/45-polkit-policy-gen.rules");
+    let mut killed = 0;
+    for round in 0..60 {
+        let (path, word) = if round % 2 == 0 { (&yes, "\"yes\"") } else { (&no, "\"no\"") };
+        let mut child =
+            command(&["install", path, "--root", dir]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(300 * (round % 30)));
+        child.kill().unwrap();
+        killed += usize::from(child.wait().unwrap().signal().is_some());
+        if let Ok(found) = std::fs::read_to_string(&rules) {
+            assert!(found.ends_with("}());\n"), "half a file: {found}");
+        }
+        if round % 3 == 2 {
+            let finished = run(&["install", path, "--root", dir]);
+            assert!(finished.status.success(), "{finished:?}");
+            assert!(std::fs::read_to_string(&rules).unwrap().contains(word));
+        }
+    }
+    assert!(killed > 0, "every installation was done before it could be killed");
+    assert!(run(&["remove", "--root", dir]).status.success());
+    let left: Vec<String> =
+        state(root.path()).into_iter().filter(|line| line.contains("policy-gen") || line.contains("/.")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(std::fs::read_to_string(root.path().join("etc/group")).unwrap().lines().last(), Some("vm:x:3100:alice"));
+}
+
+#[test]
+fn what_is_left_of_an_installation_that_was_killed_at_its_very_end_is_swept_by_the_next() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let (_folder, path) = policy(GRANT);
+    assert!(run(&["install", &path, "--root", dir]).status.success());
+    let installed = state(root.path());
+    // All files are there, and the second names of the old ones; the record of what was to be done is not gone yet.
+    let record = root.path().join("var/lib/polkit-policy-gen");
+    let done = std::fs::read_to_string(record.join("state.json")).unwrap();
+    std::fs::write(record.join("pending.json"), done.replace("\"pending\": false", "\"pending\": true")).unwrap();
+    std::fs::write(root.path().join("etc/polkit-1/rules.d/.45-polkit-policy-gen.rules.old"), "old").unwrap();
+    let finished = run(&["install", &path, "--root", dir]);
+    assert!(out(&finished).contains("finished an installation that was cut short"), "{finished:?}");
+    assert_eq!(state(root.path()), installed);
+    assert!(out(&run(&["install", &path, "--root", dir])).starts_with("nothing to change"));
+}
