@@ -13,7 +13,6 @@ use std::rc::Rc;
 
 use polkit_config::names::Names;
 
-use answer::imply;
 use read::Read;
 use task::Task;
 use user::Known;
@@ -42,10 +41,20 @@ pub struct Asked {
     user: Rc<Known>,
 }
 
-/// Questions that were begun: [`Evaluator::finish`] gives their verdicts.
+/// Questions that were begun: [`Evaluator::imply`] goes on with them.
 #[derive(Debug)]
 pub struct Begun {
     asked: Vec<Asked>,
+    put: Put,
+}
+
+/// Questions that were asked, and begun for the actions that imply theirs: [`Evaluator::finish`] gives their verdicts.
+#[derive(Debug)]
+pub struct Implying {
+    asked: Vec<Asked>,
+    verdicts: Vec<Verdict>,
+    /// The number of the question, and the action that implies its own.
+    implied: Vec<(usize, String)>,
     put: Put,
 }
 
@@ -146,7 +155,8 @@ impl Evaluator {
     pub fn verdicts(&mut self, questions: &[Question]) -> Result<Vec<Verdict>, Failure> {
         let asked = questions.iter().map(|question| self.look_up(question.clone())).collect::<Result<_, _>>()?;
         let begun = self.begin(asked);
-        self.finish(begun)
+        let implying = self.imply(begun)?;
+        self.finish(implying)
     }
 
     /// Finds the user that a question is about.
@@ -163,28 +173,35 @@ impl Evaluator {
         Begun { asked, put }
     }
 
-    /// The verdicts of questions that were begun, in order.
+    /// Goes on with questions that were begun: polkitd looks at implying actions where the answer is not yes.
     ///
     /// # Errors
     /// The engine cannot be started any more.
-    pub fn finish(&mut self, begun: Begun) -> Result<Vec<Verdict>, Failure> {
+    pub fn imply(&mut self, begun: Begun) -> Result<Implying, Failure> {
         let tasks = tasks(&begun.asked);
-        let mut verdicts = self.answers(&tasks, begun.put)?;
-        // polkitd looks at implying actions where the answer is not yes.
+        let verdicts = self.answers(&tasks, begun.put)?;
         let mut implied = Vec::new();
         for (number, (verdict, task)) in verdicts.iter().zip(&tasks).enumerate() {
             if !matches!(verdict.outcome, Outcome::Unregistered | Outcome::Word(Word::Yes)) {
                 implied.extend(self.read.implying(task.action).iter().map(|by| (number, by.clone())));
             }
         }
-        let implying: Vec<Task<'_>> = implied
-            .iter()
-            .filter_map(|(number, action)| tasks.get(*number).map(|task| Task { action, ..*task }))
-            .collect();
-        let put = self.put(&implying);
-        for ((number, action), answer) in implied.iter().zip(self.answers(&implying, put)?) {
+        let put = self.put(&implying(&tasks, &implied));
+        Ok(Implying { asked: begun.asked, verdicts, implied, put })
+    }
+
+    /// The verdicts of questions that were begun and gone on with, in order.
+    ///
+    /// # Errors
+    /// The engine cannot be started any more.
+    pub fn finish(
+        &mut self,
+        Implying { asked, mut verdicts, implied, put }: Implying,
+    ) -> Result<Vec<Verdict>, Failure> {
+        let answers = self.answers(&implying(&tasks(&asked), &implied), put)?;
+        for ((number, action), answer) in implied.iter().zip(answers) {
             if let Some(verdict) = verdicts.get_mut(*number) {
-                imply(verdict, action, answer);
+                answer::imply(verdict, action, answer);
             }
         }
         Ok(verdicts)
@@ -210,6 +227,12 @@ impl Evaluator {
             |(task, before): (_, Option<_>)| before.unwrap_or_else(|| self.read.after_rules(task, answers.next()));
         Ok(tasks.iter().zip(put.verdicts).map(verdict).collect())
     }
+}
+
+fn implying<'a>(tasks: &[Task<'a>], implied: &'a [(usize, String)]) -> Vec<Task<'a>> {
+    let implying =
+        implied.iter().filter_map(|(number, action)| tasks.get(*number).map(|task| Task { action, ..*task }));
+    implying.collect()
 }
 
 fn tasks(asked: &[Asked]) -> Vec<Task<'_>> {

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Brief;
 use crate::command::DONE;
 use crate::failure::Failure;
-use crate::verdict::evaluate::Begun;
+use crate::verdict::evaluate::{Begun, Implying};
 use crate::verdict::{Evaluator, Question};
 
 /// A line was no request.
@@ -29,17 +29,21 @@ pub(super) fn run(evaluator: &mut Evaluator, path: &Path) -> Result<u8, Failure>
     let unreadable = |error: io::Error| Failure::Unreachable(format!("cannot read {}: {error}", path.display()));
     let mut lines = Lines::open(path).map_err(unreadable)?;
     let mut output = Output { stdout: io::stdout().lock(), code: DONE };
-    let mut begun: Option<Round> = None;
+    // The engine works on the rounds that are begun while one before is written.
+    let (mut begun, mut implying): (Option<Round<Begun>>, Option<Round<Implying>>) = (None, None);
     loop {
         // Nothing that was begun waits for a line that may never come.
-        let read = lines.read(begun.is_none()).map_err(unreadable)?;
+        let read = lines.read(begun.is_none() && implying.is_none()).map_err(unreadable)?;
         let next = if read.is_empty() { None } else { Some(begin(evaluator, &read)?) };
-        // The engine works on these while those before are written.
-        let before = std::mem::replace(&mut begun, next);
-        if before.is_none() && begun.is_none() {
+        let second = match std::mem::replace(&mut begun, next) {
+            Some(round) => Some(Round { lines: round.lines, state: evaluator.imply(round.state)? }),
+            None => None,
+        };
+        let third = std::mem::replace(&mut implying, second);
+        if begun.is_none() && implying.is_none() && third.is_none() {
             break;
         }
-        if let Some(round) = before
+        if let Some(round) = third
             && !output.write(evaluator, round)?
         {
             break;
@@ -100,13 +104,13 @@ fn is_readable(file: &File) -> bool {
     poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
-/// Lines that were begun with: what is wrong with those that are no request, and the others, in order.
-struct Round {
+/// Some lines: what is wrong with those that are no request, and how far the others have got, in order.
+struct Round<T> {
     lines: Vec<Option<String>>,
-    begun: Begun,
+    state: T,
 }
 
-fn begin(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round, Failure> {
+fn begin(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round<Begun>, Failure> {
     let (mut wrong, mut asked) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
     for line in lines {
         let found = request(line).map_err(Failure::Refused).and_then(|question| evaluator.look_up(question));
@@ -119,7 +123,7 @@ fn begin(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round, Failure>
             Err(failure) => return Err(failure),
         });
     }
-    Ok(Round { lines: wrong, begun: evaluator.begin(asked) })
+    Ok(Round { lines: wrong, state: evaluator.begin(asked) })
 }
 
 fn request(line: &[u8]) -> Result<Question, String> {
@@ -138,8 +142,8 @@ struct Output {
 
 impl Output {
     /// Writes the answers to a round; false if nobody reads them.
-    fn write(&mut self, evaluator: &mut Evaluator, round: Round) -> Result<bool, Failure> {
-        let mut verdicts = evaluator.finish(round.begun)?.into_iter();
+    fn write(&mut self, evaluator: &mut Evaluator, round: Round<Implying>) -> Result<bool, Failure> {
+        let mut verdicts = evaluator.finish(round.state)?.into_iter();
         let mut text = Vec::new();
         for wrong in round.lines {
             let written = match wrong {
