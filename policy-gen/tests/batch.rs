@@ -101,7 +101,7 @@ fn an_answer_waits_for_no_other_line() {
     writeln!(input, "{end}").unwrap();
     answered(1);
     drop(input);
-    answered(0);
+    assert_eq!(output.read_line(&mut String::new()).unwrap(), 0, "an answer too many");
     assert!(child.wait().unwrap().success());
 }
 

@@ -1,7 +1,7 @@
 //! A question to the rules, and what they are given: an action and a subject.
 //!
 //! polkitd has them made by constructors, which rules files may replace, with methods of their own. Where no file can tell, they
-//! are made here without the constructors, and a method when a rule wants it: that takes a fifth off the time of a question.
+//! are made here without the constructors, and a method when a rule wants it: that takes up to a fifth off a question.
 
 use polkit_policy_gen::verdict::wire::{Ask, End, Told};
 
