@@ -108,6 +108,8 @@ impl Host {
 
     /// Takes away what an administrator wrote, and puts these files there, with the mode 0644.
     pub fn set(&self, files: &[(String, Vec<u8>)]) {
+        // One that watches would read some of them, and say of a file that goes meanwhile that it cannot load it.
+        self.bed.stop_polkitd();
         self.clear();
         for (path, bytes) in files {
             self.bed.write(path, 0o644, bytes);
