@@ -30,12 +30,19 @@ pub struct Finding {
     pub span: Option<Range<usize>>,
     /// What is wrong here.
     pub message: String,
+    /// What to do about it.
+    pub help: &'static str,
 }
 
 impl Finding {
     /// A finding about these bytes.
     pub fn at(code: &'static Code, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code, file: 0, span: Some(span), message: message.into() }
+        Self { span: Some(span), ..Self::of_file(code, 0, message) }
+    }
+
+    /// A finding about the file of this index as a whole.
+    pub fn of_file(code: &'static Code, file: usize, message: impl Into<String>) -> Self {
+        Self { code, file, span: None, message: message.into(), help: code.help }
     }
 
     /// As the report shows it.
@@ -48,7 +55,7 @@ impl Finding {
             Level::Warning => Problem::warning(at, message),
             Level::Note => Problem::note(at, message),
         };
-        problem.help(self.code.help)
+        problem.help(self.help)
     }
 }
 
@@ -166,12 +173,15 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
         let span = loaded.line.map(|line| line_span(&file.source, line));
         let why = loaded.line.filter(|_| error.starts_with("SyntaxError"));
         let why = why.and_then(|line| compile::why(file.source.text(), line));
-        let message = why.map_or_else(|| error.clone(), |why| format!("{error}: {why}"));
-        findings.push(Finding { code, file: *number, span, message });
+        let (message, help) = why.map_or_else(
+            || (error.clone(), code.help),
+            |why| (format!("{error}: {}", why.message), why.help.unwrap_or(code.help)),
+        );
+        findings.push(Finding { span, help, ..Finding::of_file(code, *number, message) });
     }
     for (path, why) in engine.cut() {
         let file = numbered.iter().find(|(_, file)| file.source.name() == path).map_or(0, |(number, _)| *number);
-        findings.push(Finding { code: &codes::PG004, file, span: None, message: format!("run here, {why}") });
+        findings.push(Finding::of_file(&codes::PG004, file, format!("run here, {why}")));
     }
     Ok(())
 }

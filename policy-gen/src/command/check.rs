@@ -180,7 +180,7 @@ fn installed(
         }
         let code = if over.why.starts_with("polkitd's user cannot read") { &codes::PG041 } else { &codes::PG040 };
         files.push(File::new(&over.file, Vec::new()));
-        findings.push(Finding { code, file: files.len() - 1, span: None, message: over.why });
+        findings.push(Finding::of_file(code, files.len() - 1, over.why));
     }
     for closed in found.closed_to_us {
         say_aside(&format!("note: only root may read {closed}; what is in it was not looked at"));

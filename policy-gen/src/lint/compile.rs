@@ -3,26 +3,38 @@
 use super::rules::Script;
 use super::script::Kind;
 
-/// A sentence about the mistake in or before this line, counted from 1; `None` where it is none of the usual ones.
+/// A usual mistake.
+#[derive(Debug)]
+pub struct Why {
+    /// A sentence about it.
+    pub message: String,
+    /// What to do, where that is something else than what the code says.
+    pub help: Option<&'static str>,
+}
+
+/// The mistake in or before this line, counted from 1; `None` where it is none of the usual ones.
 #[must_use]
-pub fn why(source: &str, line: usize) -> Option<String> {
+pub fn why(source: &str, line: usize) -> Option<Why> {
     let before: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let text = source.get(before..)?.lines().next().unwrap_or_default();
     if text.trim_start().starts_with('#') {
-        return Some("`#` begins no comment, `//` does".to_owned());
+        let message = "`#` begins no comment".to_owned();
+        return Some(Why { message, help: Some("begin it with `//`") });
     }
     let script = Script::of(source);
     let of_line = before..before + text.len();
     let is_here = |at: &usize| script.tokens.get(*at).is_some_and(|token| of_line.contains(&token.span.start));
     let here = || (0..script.tokens.len()).filter(is_here);
     if let Some(newer) = here().find_map(|at| newer(&script, at)) {
-        return Some(format!("{newer} is newer than ECMAScript 5"));
+        return Some(Why { message: format!("{newer} is newer than ECMAScript 5"), help: None });
     }
     let bare = |at: &usize| matches!(script.word(*at), "if" | "while") && script.sign(at + 1) != Some('(');
     if let Some(at) = here().find(bare) {
-        return Some(format!("the condition of `{}` needs parentheses", script.word(at)));
+        let message = format!("the condition of `{}` needs parentheses", script.word(at));
+        return Some(Why { message, help: Some("put `(` and `)` around it") });
     }
     brackets(&script, source)
+        .map(|message| Why { message, help: Some("add the bracket that is missing, or take away the one too many") })
 }
 
 fn newer(script: &Script<'_>, at: usize) -> Option<&'static str> {

@@ -19,7 +19,10 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     let source = &file.source;
     let groups = match keyfile::parse(&file.bytes) {
         Ok(groups) => groups,
-        Err(broken) => return vec![Finding::at(&codes::PG030, line_span(source, broken.line), broken.why)],
+        Err(broken) => {
+            let found = Finding::at(&codes::PG030, line_span(source, broken.line), broken.why);
+            return vec![Finding { help: remedy(source, broken.line).unwrap_or(found.help), ..found }];
+        }
     };
     let (entries, dropped) = parse(&file.bytes);
     let mut findings: Vec<Finding> = dropped
@@ -48,6 +51,16 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     }
     overridden(source, &entries, &mut findings);
     findings
+}
+
+/// What to do about a line that is not understood, where it is a usual mistake.
+fn remedy(source: &Source, line: usize) -> Option<&'static str> {
+    let text = |line: usize| source.text().lines().nth(line.checked_sub(1)?).map(str::trim);
+    if text(line)?.starts_with([';', '/']) {
+        return Some("begin a comment with `#`");
+    }
+    let before = text(line.checked_sub(1)?)?;
+    (before.contains('=') && before.ends_with(';')).then_some("put the whole list on one line")
 }
 
 /// The bytes of a key's line, or of the entry's header.

@@ -52,7 +52,7 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     if name.split('-').next().is_some_and(|digits| digits.len() > 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
     {
         let message = format!("{name} sorts before a name with two digits, such as 50-x.rules");
-        findings.push(Finding { code: &codes::PG020, file: 0, span: None, message });
+        findings.push(Finding::of_file(&codes::PG020, 0, message));
     }
     for place in 0..script.tokens.len() {
         script.results(place, &mut findings);
@@ -226,7 +226,7 @@ impl<'a> Script<'a> {
                 if !SUBJECT.contains(&property) && !assigned {
                     self.find(findings, &codes::PG015, at, at + 2, format!("{subject} has no {property}"));
                 }
-                if matches!(property, "local" | "active") && !session_noted {
+                if matches!(property, "local" | "active") && self.is_wanted(at) && !session_noted {
                     session_noted = true;
                     self.find(
                         findings,

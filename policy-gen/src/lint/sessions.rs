@@ -59,7 +59,7 @@ impl Script<'_> {
     }
 
     /// Whether the truth of the property that begins at `at` is asked for, and not its contrary.
-    fn is_wanted(&self, at: usize) -> bool {
+    pub(super) fn is_wanted(&self, at: usize) -> bool {
         let denied = at > 0 && self.sign(at - 1) == Some('!');
         let compared = (at + 3..at + 6).take_while(|place| matches!(self.sign(*place), Some('=' | '!'))).count();
         let unequal = self.sign(at + 3) == Some('!');

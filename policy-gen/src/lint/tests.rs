@@ -38,9 +38,9 @@ fn codes_are_numbered_in_order_and_each_is_there_once() {
 
 #[test]
 fn pg001_says_what_the_mistake_is_where_it_is_a_usual_one() {
-    let why = |text: &str, line| compile::why(text, line).unwrap_or_default();
+    let why = |text: &str, line| compile::why(text, line).map(|why| why.message).unwrap_or_default();
     for (text, line, said) in [
-        ("# managed\npolkit.addRule(function () {});\n", 1, "`#` begins no comment, `//` does"),
+        ("# managed\npolkit.addRule(function () {});\n", 1, "`#` begins no comment"),
         ("polkit.addRule((action) => {});\n", 1, "an arrow function is newer than ECMAScript 5"),
         ("var a = `b`;\n", 1, "a template in backquotes is newer than ECMAScript 5"),
         ("let a = 1;\n", 1, "`let` is newer than ECMAScript 5"),
@@ -139,7 +139,9 @@ fn pg017_passwords_that_libvirt_cannot_ask_for() {
 #[test]
 fn pg018_sessions_that_a_service_does_not_have() {
     assert_eq!(rule("if (subject.local && subject.active) { return \"yes\"; }"), [("PG018", 2)]);
-    assert_eq!(rule("if (subject.session) { return \"yes\"; }"), CLEAN);
+    for right in ["subject.session", "!subject.local", "subject.active !== true", "subject.local == false"] {
+        assert_eq!(rule(&format!("if ({right}) {{ return \"yes\"; }}")), CLEAN, "{right}");
+    }
 }
 
 #[test]
@@ -270,6 +272,22 @@ fn pg030_and_pg031_what_is_dropped() {
     assert_eq!(entry("ResultAny=yes", "ResultAny=yes "), [("PG031", 4)]);
     assert_eq!(entry("Identity=unix-user:bob\n", ""), [("PG031", 1)]);
     assert_eq!(entry("[a]\n", "[a]\n# comment\n"), CLEAN);
+}
+
+#[test]
+fn the_help_is_about_the_mistake_that_was_made() {
+    let script = |text: &str| compile::why(text, 1).and_then(|why| why.help);
+    assert_eq!(script("# managed\n"), Some("begin it with `//`"));
+    assert_eq!(script("if a { }\n"), Some("put `(` and `)` around it"));
+    assert!(script("f((a);\n").is_some_and(|help| help.contains("bracket")));
+    assert_eq!(script("let a = 1;\n"), None);
+    let pkla = |from: &str, to: &str| {
+        let file = File::new("x.pkla", ENTRY.replace(from, to).into_bytes());
+        pkla::lint(&file, target(122)).first().map(|found| found.help)
+    };
+    assert_eq!(pkla("[a]\n", "[a]\n; comment\n"), Some("begin a comment with `#`"));
+    assert_eq!(pkla("Action=org.example.*", "Action=org.a;\n   org.b;"), Some("put the whole list on one line"));
+    assert_eq!(pkla("ResultAny", "nothing\nResultAny"), Some(codes::PG030.help));
 }
 
 #[test]
