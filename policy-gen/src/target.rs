@@ -49,6 +49,17 @@ impl fmt::Display for Version {
     }
 }
 
+impl fmt::Display for Spelling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => write!(f, "host"),
+            Self::Debian(release) => write!(f, "debian:{release}"),
+            Self::Polkit(version) => write!(f, "polkit:{version}"),
+            Self::Root(directory) => write!(f, "root:{}", directory.display()),
+        }
+    }
+}
+
 impl FromStr for Spelling {
     type Err = String;
 

@@ -19,6 +19,9 @@ fn spellings_are_these_and_no_others() {
     assert_eq!(parse("debian:12"), Ok(Spelling::Debian(12)));
     assert_eq!(parse("polkit:0.105"), Ok(Spelling::Polkit(Version(105))));
     assert_eq!(parse("root:/mnt"), Ok(Spelling::Root("/mnt".into())));
+    for right in ["host", "debian:12", "polkit:0.105", "polkit:126", "root:/mnt"] {
+        assert_eq!(parse(right).map(|spelling| spelling.to_string()), Ok(right.to_owned()));
+    }
     for wrong in ["", "debian", "debian:10", "debian:14", "debian:x", "polkit:", "root:", "ubuntu:24.04"] {
         assert!(parse(wrong).is_err(), "{wrong}");
     }

@@ -110,7 +110,10 @@ fn the_rule_that_decides_is_named_with_its_line_and_what_it_hides() {
 #[test]
 fn the_group_that_would_do_is_offered() {
     let verdict = Tree::with_rule("if (subject.isInGroup('vm')) { return 'yes'; }").verdict();
-    assert_eq!(verdict["suggestions"][0]["command"], "usermod -aG vm bob", "{verdict}");
+    let command = text(&verdict["suggestions"][0]["command"]);
+    assert!(command.starts_with("usermod --prefix /") && command.ends_with(" -aG vm bob"), "{verdict}");
+    let rule = text(&verdict["suggestions"].as_array().unwrap().last().unwrap()["command"]);
+    assert!(rule.ends_with("--result yes --target polkit:126"), "{verdict}");
 }
 
 #[test]

@@ -11,9 +11,9 @@ use crate::verdict::Session;
 pub(super) const EXPLAIN_HELP: &str = "\
 Examples:
   polkit-policy-gen explain --user www-data --action org.libvirt.unix.manage
-  polkit-policy-gen explain --user deploy --action org.freedesktop.systemd1.manage-units --detail unit=nginx.service \
---detail verb=restart
-  echo '{\"user\":\"bob\",\"action\":\"org.example.run\",\"session\":\"active\"}' | polkit-policy-gen explain --batch -
+  polkit-policy-gen explain --user deploy --action org.freedesktop.systemd1.manage-units \\
+      --detail unit=nginx.service --detail verb=restart
+  echo '{\"user\":\"bob\",\"action\":\"org.example.run\"}' | polkit-policy-gen explain --batch -
 
 Exit codes:
   0  yes; with --batch: every line was answered

@@ -1,0 +1,117 @@
+//! What would turn a no into a yes.
+
+use std::collections::BTreeSet;
+
+use polkit_config::escape::escape;
+
+use crate::emit::GRANTS;
+use crate::failure::Failure;
+use crate::target::{Spelling, Version};
+use crate::tree::Tree;
+use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question, Session, Verdict, Word};
+
+/// As many groups are offered.
+const GROUPS_MAX: usize = 5;
+
+/// A change that would turn the answer into a yes.
+pub(super) struct Suggestion {
+    pub(super) change: String,
+    pub(super) command: Option<String>,
+    pub(super) because: Option<String>,
+}
+
+/// Those that are known, the smallest first; `target` is what the question was about.
+pub(super) fn suggestions(
+    evaluator: &mut Evaluator,
+    tree: &Tree,
+    target: &Spelling,
+    question: &Question,
+    verdict: &Verdict,
+) -> Result<Vec<Suggestion>, Failure> {
+    let mut suggestions = Vec::new();
+    if matches!(verdict.outcome, Outcome::Word(Word::Yes) | Outcome::Unregistered | Outcome::Depends) {
+        return Ok(suggestions);
+    }
+    let user = escape(&question.user);
+    let yes = Outcome::Word(Word::Yes);
+    let prefix = of_tree(tree);
+    let has = evaluator.groups(question)?;
+    let text = tree.read_text("etc/group").unwrap_or_default();
+    let others: BTreeSet<&str> = text.lines().filter_map(|line| line.split(':').next()).collect();
+    let others: Vec<&str> =
+        others.into_iter().filter(|group| !group.is_empty() && !has.iter().any(|has| has == group)).collect();
+    let with =
+        |group: &&str| Question { groups: Some([&has[..], &[(*group).to_owned()]].concat()), ..question.clone() };
+    let asked: Vec<Question> = others.iter().map(with).collect();
+    for (group, verdict) in others.iter().zip(evaluator.verdicts(&asked)?) {
+        if verdict.outcome == yes && suggestions.len() < GROUPS_MAX {
+            let group = escape(group);
+            suggestions.push(Suggestion {
+                change: format!("make {user} a member of the group {group}"),
+                command: Some(format!("usermod {prefix}-aG {group} {user}")),
+                because: verdict.decided_by.as_ref().and_then(place),
+            });
+        }
+    }
+    for session in Session::ALL.into_iter().filter(|session| *session != question.session) {
+        let other = evaluator.verdict(&Question { session, ..question.clone() })?;
+        if other.outcome == yes {
+            suggestions.push(Suggestion {
+                change: format!("ask {}", in_session(session)),
+                command: None,
+                because: other.decided_by.as_ref().and_then(place),
+            });
+        }
+    }
+    let first = verdict.decided_by.as_ref().filter(|decider| decider.kind == Kind::Rule).and_then(|decider| {
+        let file = decider.file.as_deref()?;
+        let name = file.rsplit('/').next()?;
+        (name < GRANTS).then(|| place(decider)).flatten()
+    });
+    suggestions.push(match first {
+        Some(place) => Suggestion {
+            change: "change the rule that answers, which comes before any that polkit-policy-gen writes".to_owned(),
+            command: None,
+            because: Some(place),
+        },
+        None => Suggestion {
+            change: format!("add a rule for {user}, to {}", rules_place(evaluator.target().version)),
+            command: Some(format!(
+                "polkit-policy-gen generate --user {user} --action {} --result yes{}",
+                escape(&question.action),
+                for_target(target)
+            )),
+            because: None,
+        },
+    });
+    Ok(suggestions)
+}
+
+/// What `usermod`, which wants an absolute path, is told where it is not the host's.
+fn of_tree(tree: &Tree) -> String {
+    let path = std::path::absolute(tree.path()).unwrap_or_else(|_| tree.path().to_owned());
+    if tree.is_host() { String::new() } else { format!("--prefix {} ", escape(&path.display().to_string())) }
+}
+
+/// What `generate` is told where it is not for the host.
+fn for_target(target: &Spelling) -> String {
+    if *target == Spelling::Host { String::new() } else { format!(" --target {}", escape(&target.to_string())) }
+}
+
+fn rules_place(version: Version) -> &'static str {
+    if version < Version::RULES { "/etc/polkit-1/localauthority" } else { "/etc/polkit-1/rules.d" }
+}
+
+pub(super) fn place(decider: &Decider) -> Option<String> {
+    let file = decider.file.as_deref()?;
+    Some(decider.line.map_or_else(|| escape(file), |line| format!("{}:{line}", escape(file))))
+}
+
+pub(super) fn in_session(session: Session) -> &'static str {
+    match session {
+        Session::None => "without a session",
+        Session::Remote => "in a session without a seat, as by ssh",
+        Session::Inactive => "in a session at a seat, in the background",
+        Session::Active => "in the active session at a seat",
+    }
+}

@@ -1,0 +1,84 @@
+//! What `explain` prints for people.
+
+use polkit_config::escape::escape;
+
+use super::suggest::{Suggestion, in_session, place};
+use crate::verdict::{Evaluator, Kind, Outcome, Question, Verdict, Word};
+
+/// The whole answer.
+pub(super) fn text(
+    evaluator: &Evaluator,
+    question: &Question,
+    verdict: &Verdict,
+    suggestions: &[Suggestion],
+    colour: bool,
+) -> String {
+    let bold = |text: &str| if colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
+    let mut out = format!("{}  {}\n", bold(verdict.outcome.text()), meaning(verdict.outcome));
+    out.push_str(&format!(
+        "  {} for {} {}\n",
+        escape(&question.action),
+        escape(&question.user),
+        in_session(question.session)
+    ));
+    if let Some(decider) = &verdict.decided_by {
+        let what = match decider.kind {
+            Kind::Rule => "a rule",
+            Kind::Pkla => "a pkla entry",
+            Kind::Implicit => "the action's own defaults",
+            Kind::Root => "the user being root",
+        };
+        let by = decider
+            .by_action
+            .as_ref()
+            .map_or_else(String::new, |action| format!(" for {}, which implies it", escape(action)));
+        let place = place(decider).map_or_else(String::new, |place| format!(": {place}"));
+        out.push_str(&format!("  decided by {what}{by}{place}\n"));
+    }
+    if let Some(why) = &verdict.ends_polkitd {
+        out.push_str(&format!("  polkitd itself ends, for everybody on the host: {}\n", escape(why)));
+    }
+    let mut part = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            out.push_str(&format!("\n{}\n", bold(title)));
+            lines.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
+        }
+    };
+    part("It depends on", verdict.depends_on.iter().map(|what| escape(what)).collect());
+    let step = |step: &crate::verdict::Step| {
+        let file = step.file.as_ref().map_or_else(String::new, |file| match step.line {
+            Some(line) => format!("  {}:{line}", escape(file)),
+            None => format!("  {}", escape(file)),
+        });
+        format!("{:<10}{}{file}", escape(&step.by), escape(&step.says))
+    };
+    part(&format!("How polkit {} gets there", evaluator.target().version), verdict.steps.iter().map(step).collect());
+    part("Never reached", evaluator.never_reached(verdict).into_iter().map(escape).collect());
+    let over = evaluator.passed_over().iter().map(|over| match over.line {
+        Some(line) => format!("{}:{line}: {}", escape(&over.file), escape(&over.why)),
+        None => format!("{}: {}", escape(&over.file), escape(&over.why)),
+    });
+    part("Not read", over.collect());
+    let suggestion = |suggestion: &Suggestion| {
+        let because = suggestion.because.as_ref().map_or_else(String::new, |because| format!(" ({because})"));
+        let command = suggestion.command.as_ref().map_or_else(String::new, |command| format!("\n    {command}"));
+        format!("{}{because}{command}", suggestion.change)
+    };
+    part("What would make it a yes", suggestions.iter().map(suggestion).collect());
+    out
+}
+
+fn meaning(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Word(Word::Yes) => "allowed",
+        Outcome::Word(Word::No) => "refused",
+        Outcome::Word(Word::AuthSelf | Word::AuthSelfKeep) => {
+            "the user must authenticate; refused where no agent is registered for it, as for a service"
+        }
+        Outcome::Word(Word::AuthAdmin | Word::AuthAdminKeep) => {
+            "an administrator must authenticate; refused where no agent is registered for the user, as for a service"
+        }
+        Outcome::Unregistered => "an error: no .policy file that this polkit reads has the action",
+        Outcome::Depends => "it cannot be known here",
+    }
+}
