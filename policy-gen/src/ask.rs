@@ -15,7 +15,8 @@ use polkit_config::table::Spanned;
 use polkit_dbus::{Authority, AuthorityError, Interaction};
 use stand_in::StandIn;
 
-use crate::policy::{Answer, Detail, Grant, OnFailure, Policy, Question, Results};
+use crate::policy::{Detail, Grant, OnFailure, Policy, Question};
+use crate::word::{PerSession, Word};
 
 /// How long polkitd may take to notice the new files.
 const RELOAD: Duration = Duration::from_secs(3);
@@ -32,7 +33,7 @@ pub struct Row {
     details: BTreeMap<String, String>,
     user: Option<User>,
     /// What the policy says; none of a user that it does not name.
-    expected: Option<Results>,
+    expected: Option<PerSession<Word>>,
     /// Whether the agent has a say, by a `[[hook]]`, so that whatever is seen is not held against the policy.
     asked_first: Option<OnFailure>,
     seen: String,
@@ -94,9 +95,9 @@ impl Answers {
     }
 }
 
-fn words(results: Results) -> String {
-    let words = [results.any, results.inactive, results.active].map(Answer::word);
-    if results == Results::always(results.any) { results.any.word().to_owned() } else { words.join("/") }
+fn words(results: PerSession<Word>) -> String {
+    let words = results.all().map(Word::text);
+    if results == PerSession::always(results.any) { results.any.text().to_owned() } else { words.join("/") }
 }
 
 /// Asks about each hook, for a user whom hardly any policy names, and about each grant: for a user that it names, and for one
@@ -169,7 +170,7 @@ impl Asked<'_> {
         let action = covered.map_or(pattern.as_str(), String::as_str);
         let details: BTreeMap<String, String> = grant.details.iter().filter_map(example).collect();
         let asked_first = self.policy.hook(action).map(|hook| hook.on_failure);
-        let mut row = |user: Option<User>, expected: Option<Results>| {
+        let mut row = |user: Option<User>, expected: Option<PerSession<Word>>| {
             let row = Row::new(&grant.label, action, user, expected, asked_first);
             answers.rows.push(Row { details: details.clone(), ..row });
         };
@@ -177,7 +178,7 @@ impl Asked<'_> {
             row(None, None);
             return Ok(());
         }
-        let expected = |user: &User| -> Result<Option<Results>, String> {
+        let expected = |user: &User| -> Result<Option<PerSession<Word>>, String> {
             Ok(self.policy.results(&Question {
                 action,
                 user: &user.name,
@@ -250,10 +251,10 @@ impl Row {
         label: &str,
         action: &str,
         user: Option<User>,
-        by_grants: Option<Results>,
+        by_grants: Option<PerSession<Word>>,
         asked_first: Option<OnFailure>,
     ) -> Self {
-        let expected = if asked_first == Some(OnFailure::No) { Some(Results::always(Answer::No)) } else { by_grants };
+        let expected = if asked_first == Some(OnFailure::No) { Some(PerSession::always(Word::No)) } else { by_grants };
         let seen = "not asked: no registered action, or nobody who is there".to_owned();
         Self {
             grant: label.to_owned(),
@@ -305,10 +306,10 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn of(answer: Answer) -> Self {
+    fn of(answer: Word) -> Self {
         match answer {
-            Answer::Yes => Self::Yes,
-            Answer::No => Self::No,
+            Word::Yes => Self::Yes,
+            Word::No => Self::No,
             _ => Self::Challenge,
         }
     }

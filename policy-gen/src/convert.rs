@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::emit::quote::{comment, javascript};
 use crate::emit::rules::{Line, add, key};
-use crate::verdict::Word;
 use crate::verdict::pkla::{Entry, Pkla, Reader, glob};
+use crate::word::Word;
 
 /// What decides. As everything that is emitted it cannot throw, and returns null or one of polkit's result words.
 const BEFORE: &str = r#"(function () {

@@ -10,6 +10,8 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::Location;
 use polkit_config::table::Spanned;
 
+use crate::word::{PerSession, Word};
+
 pub use libvirt::{Libvirt, MANAGE, Mode, Others, Role, RoleKind};
 pub use read::read;
 pub use systemd::ACTION as SYSTEMD_ACTION;
@@ -46,7 +48,7 @@ pub struct Grant {
     /// What the action's details must be, all of them. Without any it is the same whatever they are.
     pub details: Vec<Detail>,
     /// What polkit answers.
-    pub results: Results,
+    pub results: PerSession<Word>,
     /// Its header in the file.
     pub at: Location,
 }
@@ -80,7 +82,7 @@ pub struct Question<'a> {
 pub enum Kind {
     /// `[[grant]]` and `[[systemd]]`
     Grant,
-    /// `[[agent]]`: always [`Answer::AuthSelf`], to users only.
+    /// `[[agent]]`: always [`Word::AuthSelf`], to users only.
     Agent,
 }
 
@@ -118,72 +120,6 @@ pub struct Member {
     pub group: Spanned<String>,
 }
 
-/// polkit's answer by the state of the subject's session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Results {
-    /// Without a local session: services, cron, ssh.
-    pub any: Answer,
-    /// In a local session that is in the background.
-    pub inactive: Answer,
-    /// In the local session at the seat.
-    pub active: Answer,
-}
-
-/// One of polkit's six results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Refused.
-    No,
-    /// Allowed.
-    Yes,
-    /// The user authenticates as itself, each time.
-    AuthSelf,
-    /// The same, kept for some minutes.
-    AuthSelfKeep,
-    /// An administrator authenticates, each time.
-    AuthAdmin,
-    /// The same, kept for some minutes.
-    AuthAdminKeep,
-}
-
-impl Answer {
-    const ALL: [Self; 6] =
-        [Self::Yes, Self::No, Self::AuthSelf, Self::AuthSelfKeep, Self::AuthAdmin, Self::AuthAdminKeep];
-
-    /// Whether polkit remembers an authentication for some minutes, for the action whatever its details.
-    #[must_use]
-    pub fn is_kept(self) -> bool {
-        matches!(self, Self::AuthSelfKeep | Self::AuthAdminKeep)
-    }
-
-    /// The word for it, in policy files, in rules and in pkla.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::No => "no",
-            Self::Yes => "yes",
-            Self::AuthSelf => "auth_self",
-            Self::AuthSelfKeep => "auth_self_keep",
-            Self::AuthAdmin => "auth_admin",
-            Self::AuthAdminKeep => "auth_admin_keep",
-        }
-    }
-}
-
-impl Results {
-    /// The same whatever the session.
-    #[must_use]
-    pub fn always(answer: Answer) -> Self {
-        Self { any: answer, inactive: answer, active: answer }
-    }
-
-    /// Without a local session, in one in the background, and in one at the seat.
-    #[must_use]
-    pub fn all(self) -> [Answer; 3] {
-        [self.any, self.inactive, self.active]
-    }
-}
-
 impl Detail {
     /// Whether these details have it.
     #[must_use]
@@ -197,7 +133,7 @@ impl Grant {
     /// Whether somebody gets the action without an administrator.
     #[must_use]
     pub fn gives(&self) -> bool {
-        let gives = |answer| matches!(answer, Answer::Yes | Answer::AuthSelf | Answer::AuthSelfKeep);
+        let gives = |answer| matches!(answer, Word::Yes | Word::AuthSelf | Word::AuthSelfKeep);
         self.results.all().into_iter().any(gives)
     }
 
@@ -236,7 +172,7 @@ impl Policy {
 
     /// What the policy says: the results of the first grant that answers. `None` leaves the question to other rules.
     #[must_use]
-    pub fn results(&self, question: &Question<'_>) -> Option<Results> {
+    pub fn results(&self, question: &Question<'_>) -> Option<PerSession<Word>> {
         self.grants.iter().find(|grant| grant.covers(question)).map(|grant| grant.results)
     }
 }

@@ -11,13 +11,13 @@ pub mod implicit;
 pub mod keyfile;
 pub mod pkla;
 pub mod wire;
-pub mod word;
 
 use serde::Deserialize;
 
+use crate::word::{Session, Word};
+
 pub use evaluate::Evaluator;
 pub use files::PassedOver;
-pub use word::{Session, Word};
 
 /// What is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

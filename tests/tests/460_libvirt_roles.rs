@@ -7,8 +7,9 @@ use std::path::Path;
 use polkit_config::report::{Report, Source};
 use polkit_dbus::{Authority, Interaction, Subject};
 use polkit_policy_gen::emit::{self, Format, Origin, Owner};
-use polkit_policy_gen::policy::{self, Answer, Libvirt, MANAGE};
-use polkit_policy_gen::{actions, tree::Tree, verdict::Word};
+use polkit_policy_gen::policy::{self, Libvirt, MANAGE};
+use polkit_policy_gen::word::Word;
+use polkit_policy_gen::{actions, tree::Tree};
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Process, Root, Suite, require};
 use tokio::runtime::Runtime;
@@ -174,7 +175,7 @@ fn every_action_is_answered_as_the_policy_says(root: &Root, text: &str) {
             for object in if own { &OBJECTS[..] } else { &OBJECTS[12..] } {
                 let named = Some(*object).filter(|object| !object.is_empty());
                 let answer = libvirt.answer(&action.id, named, user, &groups);
-                expected.push(answer.map_or(action.results.any == Word::Yes, |answer| answer == Answer::Yes));
+                expected.push(answer.map_or(action.results.any == Word::Yes, |answer| answer == Word::Yes));
                 questions.push((person, action.id.clone(), *object));
             }
         }

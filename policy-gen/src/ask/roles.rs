@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Answers, Asked, QUESTIONS_MAX, Row, first_user, group_names};
-use crate::policy::{Libvirt, Question, Results, Role};
+use crate::policy::{Libvirt, Question, Role};
+use crate::word::PerSession;
 
 /// A name that hardly any pattern but `*` covers.
 const OTHERS: &str = "(a domain of others)";
@@ -37,7 +38,7 @@ fn row(asked: &Asked<'_>, libvirt: &Libvirt, role: &Role, action: &str, domain: 
         let netgroups = asked.netgroups.of_user(&member.name);
         let user = member.name.as_str();
         let question = Question { action, user, groups: &groups, netgroups: &netgroups, details: &details };
-        let by_role = || libvirt.answer(action, Some(domain), user, &groups).map(Results::always);
+        let by_role = || libvirt.answer(action, Some(domain), user, &groups).map(PerSession::always);
         expected = asked.policy.results(&question).or_else(by_role);
     }
     let asked_first = asked.policy.hook(action).map(|hook| hook.on_failure);

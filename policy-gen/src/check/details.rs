@@ -3,7 +3,8 @@
 use polkit_config::report::{Problem, Report};
 
 use crate::emit::details::known;
-use crate::policy::{Answer, Grant, Policy};
+use crate::policy::{Grant, Policy};
+use crate::word::Word;
 
 /// Actions that come without details, whatever they are about (systemd 252 to 262, libvirt 7.0 to 11.3).
 const WITHOUT: [&str; 5] = [
@@ -40,14 +41,14 @@ pub fn details(policy: &Policy, report: &mut Report) {
 }
 
 fn outlived(grant: &Grant, policy: &Policy, report: &mut Report) {
-    if !grant.results.all().contains(&Answer::No) {
+    if !grant.results.all().contains(&Word::No) {
         return;
     }
     let shares = |other: &Grant| {
         let mut pairs = other.actions.iter().flat_map(|one| grant.actions.iter().map(move |two| (one, two)));
         pairs.any(|(one, two)| one.value.overlaps(&two.value))
     };
-    let keeps = |other: &&Grant| other.results.all().into_iter().any(Answer::is_kept) && shares(other);
+    let keeps = |other: &&Grant| other.results.all().into_iter().any(Word::is_kept) && shares(other);
     if let Some(other) = policy.grants.iter().find(keeps) {
         let message = format!("who has authenticated for `{}` passes `{}` for some minutes", other.label, grant.label);
         let help = "polkit keeps that answer for the action, whatever its details: leave out `_keep` there";

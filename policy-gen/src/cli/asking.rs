@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::lint::Kind;
 use crate::target::Spelling;
-use crate::verdict::Session;
+use crate::word::Session;
 
 pub(super) const EXPLAIN_HELP: &str = "\
 Examples:

@@ -13,7 +13,7 @@ use crate::libvirt::needs::{self, Need};
 use crate::libvirt::permissions::PREFIX;
 use crate::target;
 use crate::tree::Tree;
-use crate::verdict::word::PerSession;
+use crate::word::PerSession;
 
 /// Lists actions.
 ///

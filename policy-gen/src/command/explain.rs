@@ -15,7 +15,8 @@ use crate::cli::Explain;
 use crate::failure::Failure;
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
-use crate::verdict::{Evaluator, Outcome, Question, Verdict, Word};
+use crate::verdict::{Evaluator, Outcome, Question, Verdict};
+use crate::word::Word;
 
 /// The answer is a refusal.
 const NO: u8 = 1;

@@ -2,7 +2,8 @@ use super::*;
 use crate::doctor::error::first;
 use crate::doctor::facts::{Answer, Client, Daemon, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState};
 use crate::policy::MANAGE;
-use crate::verdict::{Decider, Kind, Outcome, PassedOver, Session, Verdict, Word};
+use crate::verdict::{Decider, Kind, Outcome, PassedOver, Verdict};
+use crate::word::{Session, Word};
 
 fn answer(word: Word, kind: Kind, file: &str) -> Answer {
     let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None };

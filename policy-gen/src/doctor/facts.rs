@@ -5,7 +5,8 @@ mod libvirt;
 use super::error::Reported;
 use crate::policy::MANAGE;
 use crate::target::{Target, Version};
-use crate::verdict::{Outcome, PassedOver, Session, Verdict, Word};
+use crate::verdict::{Outcome, PassedOver, Verdict};
+use crate::word::{Session, Word};
 
 pub use libvirt::{Daemon, Libvirt, Socket, UnitState};
 

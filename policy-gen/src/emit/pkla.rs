@@ -19,7 +19,8 @@ use polkit_config::table::Spanned;
 
 use super::Origin;
 use super::quote::comment;
-use crate::policy::{Answer, Grant, Policy, Results};
+use crate::policy::{Grant, Policy};
+use crate::word::{PerSession, Word};
 
 /// Why the file has its place in the order, for who reads it.
 const HERE: &str = "polkit takes the last match in the order of the names of directories: this one comes after 10-vendor.d, \
@@ -52,7 +53,7 @@ pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
         };
         let identities = [of("user", &grant.users), of("netgroup", &grant.netgroups), of("group", &grant.groups)];
         let actions: Vec<&str> = grant.actions.iter().map(|action| action.value.as_str()).collect();
-        let [any, inactive, active] = grant.results.all().map(Answer::word);
+        let [any, inactive, active] = grant.results.all().map(Word::text);
         out.push_str(&format!(
             "\n# {}\n[{}]\nIdentity={}\nAction={}\nResultAny={any}\nResultInactive={inactive}\nResultActive={active}\n",
             comment(&grant.label),
@@ -100,8 +101,14 @@ struct Before<'a> {
     pattern: &'a ActionPattern,
     /// Users, netgroups and groups as identities.
     identities: BTreeSet<String>,
-    /// The results that groups have, with two groups at most: a third name differs from one of them.
-    to_groups: Vec<(Results, Vec<(String, &'a str)>)>,
+    to_groups: Vec<ToGroups<'a>>,
+}
+
+/// A result that groups have.
+struct ToGroups<'a> {
+    results: PerSession<Word>,
+    /// Each with the grant that names it; two at most, since a third name differs from one of them.
+    named: Vec<(String, &'a str)>,
 }
 
 /// The grants so far, by action.
@@ -135,8 +142,8 @@ impl<'a> Order<'a> {
             let people = [fresh("user", &grant.users), fresh("netgroup", &grant.netgroups)].concat();
             let groups = fresh("group", &grant.groups);
             let others =
-                about.iter().flat_map(|before| &before.to_groups).filter(|(results, _)| *results != grant.results);
-            let mut others = others.flat_map(|(_, named)| named);
+                about.iter().flat_map(|before| &before.to_groups).filter(|other| other.results != grant.results);
+            let mut others = others.flat_map(|other| &other.named);
             let conflict = others.find_map(|(group, earlier)| {
                 if !people.is_empty() {
                     Some((*earlier, "the entry of a user or netgroup beats that of a group"))
@@ -167,15 +174,15 @@ impl<'a> Order<'a> {
         if groups.is_empty() {
             return;
         }
-        let known = before.to_groups.iter().position(|(results, _)| *results == grant.results);
+        let known = before.to_groups.iter().position(|known| known.results == grant.results);
         let at = known.unwrap_or(before.to_groups.len());
         if known.is_none() {
-            before.to_groups.push((grant.results, Vec::new()));
+            before.to_groups.push(ToGroups { results: grant.results, named: Vec::new() });
         }
-        if let Some((_, named)) = before.to_groups.get_mut(at) {
+        if let Some(same) = before.to_groups.get_mut(at) {
             for group in groups {
-                if named.len() < 2 && named.iter().all(|(known, _)| *known != group) {
-                    named.push((group, &grant.label));
+                if same.named.len() < 2 && same.named.iter().all(|(known, _)| *known != group) {
+                    same.named.push((group, &grant.label));
                 }
             }
         }

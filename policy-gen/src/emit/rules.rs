@@ -107,7 +107,7 @@ pub(crate) fn add(out: &mut String, function: &str, lines: impl Iterator<Item = 
 }
 
 fn grant_line(number: usize, grant: &Grant) -> Line {
-    let [any, inactive, active] = grant.results.all().map(|answer| javascript(answer.word()));
+    let [any, inactive, active] = grant.results.all().map(|answer| javascript(answer.text()));
     let mut text = format!("{{any: {any}, inactive: {inactive}, active: {active}");
     if !grant.details.is_empty() {
         let details: Vec<String> = grant.details.iter().map(detail).collect();

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::policy::{Answer, Libvirt, Others, Role, RoleKind};
+use crate::policy::{Libvirt, Others, Role, RoleKind};
+use crate::word::Word;
 
 /// What every action of libvirt's access control begins with.
 pub const PREFIX: &str = "org.libvirt.api.";
@@ -168,12 +169,12 @@ impl Libvirt {
     /// What the roles say of an action of libvirt's access control, about an object of that name. `None` leaves it to other
     /// rules and to libvirt's defaults.
     #[must_use]
-    pub fn answer(&self, action: &str, object: Option<&str>, user: &str, groups: &BTreeSet<String>) -> Option<Answer> {
+    pub fn answer(&self, action: &str, object: Option<&str>, user: &str, groups: &BTreeSet<String>) -> Option<Word> {
         let permission = action.strip_prefix(PREFIX)?;
         let mut mine = self.roles.iter().filter(|role| role.covers(user, groups)).peekable();
         if mine.peek().is_none() {
-            return (self.others == Others::Nothing).then_some(Answer::No);
+            return (self.others == Others::Nothing).then_some(Word::No);
         }
-        Some(if mine.any(|role| role.gives(permission, object)) { Answer::Yes } else { Answer::No })
+        Some(if mine.any(|role| role.gives(permission, object)) { Word::Yes } else { Word::No })
     }
 }

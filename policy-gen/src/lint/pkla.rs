@@ -9,7 +9,7 @@ use super::{File, Finding, line_span};
 use crate::target::{Target, Version};
 use crate::verdict::keyfile::{self, Group};
 use crate::verdict::pkla::{Entry, parse};
-use crate::verdict::word::PerSession;
+use crate::word::{PerSession, Word};
 
 const KEYS: [&str; 6] = ["Identity", "Action", "ResultAny", "ResultInactive", "ResultActive", "ReturnValue"];
 
@@ -74,7 +74,7 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
     for identity in &entry.identities {
         let everybody = matches!(identity.as_str(), "*" | "unix-user:*" | "unix-*" | "unix-*:*");
         let gives = [entry.results.any, entry.results.inactive, entry.results.active].into_iter().flatten();
-        if everybody && gives.into_iter().any(|word| word != crate::verdict::Word::No) {
+        if everybody && gives.into_iter().any(|word| word != Word::No) {
             find(&codes::PG034, format!("`{identity}` is everybody"));
         }
         if let Some(why) = nobody(identity, target) {
@@ -117,8 +117,7 @@ fn overridden(source: &Source, entries: &[Entry], findings: &mut Vec<Finding>) {
         let same = |later: &&Entry| later.identities == earlier.identities && later.actions == earlier.actions;
         let Some(later) = entries.iter().skip(number + 1).find(same) else { continue };
         let PerSession { any, inactive, active } = earlier.results;
-        let gone =
-            |was: Option<crate::verdict::Word>, now: Option<crate::verdict::Word>| was.is_some() && now.is_none();
+        let gone = |was: Option<Word>, now: Option<Word>| was.is_some() && now.is_none();
         if gone(any, later.results.any) || gone(inactive, later.results.inactive) || gone(active, later.results.active)
         {
             let message =

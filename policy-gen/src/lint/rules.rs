@@ -6,7 +6,7 @@ use super::codes::{self, Code};
 use super::script::{Kind, Token, tokens};
 use super::{File, Finding, sessions};
 use crate::target::{JavaScript, Target};
-use crate::verdict::Word;
+use crate::word::Word;
 
 const RESULTS: [&str; 7] = ["NO", "YES", "AUTH_SELF", "AUTH_SELF_KEEP", "AUTH_ADMIN", "AUTH_ADMIN_KEEP", "NOT_HANDLED"];
 /// What every object has besides is not named in a rule by mistake.

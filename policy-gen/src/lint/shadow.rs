@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::rules::{Rule, Script};
 use super::{File, Finding, codes};
-use crate::verdict::Word;
+use crate::word::Word;
 
 /// Looks through all rules files, which are in the order in which polkitd runs them.
 #[must_use]

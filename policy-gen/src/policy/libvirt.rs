@@ -5,8 +5,9 @@ use polkit_config::report::{Location, Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
 use super::read::check_names;
-use super::{Answer, Grant, Kind, Results};
+use super::{Grant, Kind};
 use crate::libvirt::daemons::Daemon;
+use crate::word::{PerSession, Word};
 
 /// Whoever has it may do with libvirt what root may, unless an access driver narrows it.
 pub const MANAGE: &str = "org.libvirt.unix.manage";
@@ -151,7 +152,7 @@ impl Libvirt {
             groups,
             netgroups: Vec::new(),
             details: Vec::new(),
-            results: Results::always(Answer::Yes),
+            results: PerSession::always(Word::Yes),
             at: self.at.clone(),
         })
     }

@@ -28,7 +28,7 @@ fn the_people_of_all_roles_may_connect_and_their_roles_say_what_for() {
     let answer = |action: &str, object: &str, group: &str| {
         let answer =
             libvirt.answer(&format!("org.libvirt.api.{action}"), Some(object), "x", &[group.to_owned()].into());
-        answer.map(Answer::word)
+        answer.map(Word::text)
     };
     for (action, object, ops, all) in [
         ("domain.getattr", "web-1", "yes", "yes"),
@@ -53,12 +53,12 @@ fn the_people_of_all_roles_may_connect_and_their_roles_say_what_for() {
         assert_eq!(answer(action, object, "none"), None);
     }
     assert_eq!(
-        libvirt.answer("org.libvirt.api.domain.read", None, "bob", &BTreeSet::new()).map(Answer::word),
+        libvirt.answer("org.libvirt.api.domain.read", None, "bob", &BTreeSet::new()).map(Word::text),
         Some("no")
     );
     // Whoever is in two roles has what either gives.
     let both = ["ops".to_owned(), "all".to_owned()].into();
-    assert_eq!(libvirt.answer("org.libvirt.api.domain.read", Some("mail"), "x", &both), Some(Answer::Yes));
+    assert_eq!(libvirt.answer("org.libvirt.api.domain.read", Some("mail"), "x", &both), Some(Word::Yes));
     assert_eq!(libvirt.answer(MANAGE, None, "bob", &both), None);
 }
 
@@ -117,5 +117,5 @@ fn an_unlisted_person_gets_nothing_where_the_policy_says_so() {
     let (policy, problems) = policy(&ROLES.replace("'acl'", "'acl'\nothers = 'nothing'"));
     assert_eq!(problems, [""; 0]);
     let answer = policy.libvirt.unwrap().answer("org.libvirt.api.domain.getattr", Some("web-1"), "x", &BTreeSet::new());
-    assert_eq!(answer, Some(Answer::No));
+    assert_eq!(answer, Some(Word::No));
 }

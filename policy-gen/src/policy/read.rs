@@ -6,7 +6,8 @@ use polkit_config::report::{Location, Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
 use super::libvirt::{libvirt, role};
-use super::{Answer, Detail, Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Results, Role, systemd};
+use super::{Detail, Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
+use crate::word::{PerSession, Word};
 
 /// How many values a detail may be compared with: Duktape takes 65,535 constants in one function, and drops a rules file
 /// with more.
@@ -153,17 +154,17 @@ fn check_values(key: &Spanned<String>, values: &[Spanned<String>], report: &mut 
 }
 
 /// polkit keeps an authentication for the action, whatever its details: one that was given for one unit would count for all.
-pub(super) fn check_kept(details: &[Detail], results: Results, at: Location, report: &mut Report) {
-    if !details.is_empty() && results.all().into_iter().any(Answer::is_kept) {
+pub(super) fn check_kept(details: &[Detail], results: PerSession<Word>, at: Location, report: &mut Report) {
+    if !details.is_empty() && results.all().into_iter().any(Word::is_kept) {
         let message =
             "polkit keeps this answer for the action, whatever its details: it would soon cover what was not asked";
         report.push(Problem::error(at, message).help("with `details` use the same result without `_keep`"));
     }
 }
 
-fn check_everything(actions: &[Spanned<ActionPattern>], results: Results, report: &mut Report) {
+fn check_everything(actions: &[Spanned<ActionPattern>], results: PerSession<Word>, report: &mut Report) {
     for action in actions.iter().filter(|action| action.value.covers_everything()) {
-        if results != Results::always(Answer::No) {
+        if results != PerSession::always(Word::No) {
             let problem = Problem::error(action.at.clone(), "`*` is every action that there is and will be");
             report.push(problem.help("name what is meant: `org.libvirt.*`. `*` stands with `result = \"no\"` only"));
         }
@@ -189,7 +190,7 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
         groups: Vec::new(),
         netgroups: Vec::new(),
         details: Vec::new(),
-        results: Results::always(Answer::AuthSelf),
+        results: PerSession::always(Word::AuthSelf),
         at,
     })
 }
@@ -261,24 +262,24 @@ fn member(mut table: Table, report: &mut Report) -> Option<Member> {
 }
 
 /// `result`, and where it stands.
-pub(super) fn results(table: &mut Table, report: &mut Report) -> Option<(Results, Location)> {
+pub(super) fn results(table: &mut Table, report: &mut Report) -> Option<(PerSession<Word>, Location)> {
     if !table.holds_table("result") {
         let word = table.required_string("result", report)?;
-        return answer(&word, report).map(|answer| (Results::always(answer), word.at));
+        return answer(&word, report).map(|answer| (PerSession::always(answer), word.at));
     }
     let mut table = table.table("result", report)?;
     let at = table.at().clone();
     let mut one = |key| table.required_string(key, report).and_then(|word| answer(&word, report));
     let (any, inactive, active) = (one("any"), one("inactive"), one("active"));
     table.finish(report);
-    Some((Results { any: any?, inactive: inactive?, active: active? }, at))
+    Some((PerSession { any: any?, inactive: inactive?, active: active? }, at))
 }
 
-fn answer(word: &Spanned<String>, report: &mut Report) -> Option<Answer> {
-    let found = Answer::ALL.into_iter().find(|answer| answer.word() == word.value);
+fn answer(word: &Spanned<String>, report: &mut Report) -> Option<Word> {
+    let found = Word::parse(&word.value);
     if found.is_none() {
         let problem = Problem::error(word.at.clone(), format!("`{}` is not a result of polkit", word.value));
-        report.push(problem.help(format!("one of {}", Answer::ALL.map(Answer::word).join(", "))));
+        report.push(problem.help(format!("one of {}", Word::ALL.map(Word::text).join(", "))));
     }
     found
 }

@@ -22,12 +22,12 @@ fn a_policy_is_read_in_order_with_the_agents_last() {
     let asked = |action, user, groups| {
         policy.results(&Question { action, user, groups, netgroups: &none, details: &Default::default() })
     };
-    let results = |action, user| asked(action, user, &none).map(|results| results.any.word());
+    let results = |action, user| asked(action, user, &none).map(|results| results.any.text());
     assert_eq!(results("a.c", "o'b"), Some("no"));
     assert_eq!(results("a.b", "www-data"), Some("auth_self"));
     assert_eq!(results("a.b", "other"), None);
     let vm = ["vm".to_owned()].into();
-    assert_eq!(asked("a.b", "o'b", &vm).unwrap(), Results::always(Answer::Yes));
+    assert_eq!(asked("a.b", "o'b", &vm).unwrap(), PerSession::always(Word::Yes));
     assert_eq!(policy.members.len(), 1);
 }
 
@@ -156,7 +156,7 @@ result = "no"
             netgroups: &ops,
             details: &details.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         };
-        policy.results(&question).map(|results| results.any.word())
+        policy.results(&question).map(|results| results.any.text())
     };
     assert_eq!(asked("nginx.service", "restart"), Some("yes"));
     assert_eq!(asked("app@1.service", "restart"), Some("yes"));

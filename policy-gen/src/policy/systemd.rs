@@ -5,7 +5,8 @@ use polkit_config::report::{Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
 use super::read::{Who, check_kept, results, who};
-use super::{Answer, Detail, Grant, Kind, Results};
+use super::{Detail, Grant, Kind};
+use crate::word::{PerSession, Word};
 
 /// What starts, stops and changes units, with the unit and the verb as details (systemd 237 to 262); without any where it
 /// concerns all units at once, and up to 252 for transient units (systemd-run), which 257 tells as the start of one.
@@ -54,7 +55,7 @@ pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Opti
     let results = if table.has("result") {
         results(&mut table, report)
     } else {
-        Some((Results::always(Answer::Yes), at.clone()))
+        Some((PerSession::always(Word::Yes), at.clone()))
     };
     table.finish(report);
     let units = units?;

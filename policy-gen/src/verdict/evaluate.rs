@@ -20,10 +20,11 @@ use user::Known;
 use super::engine::Engine;
 use super::files::{self, PassedOver};
 use super::wire::{End, Told};
-use super::{Kind, Outcome, Question, Verdict, Word};
+use super::{Kind, Outcome, Question, Verdict};
 use crate::failure::Failure;
 use crate::target::Target;
 use crate::tree::Tree;
+use crate::word::Word;
 
 /// A polkit's whole policy, ready to be asked.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::word::{PerSession, Word};
+use crate::word::{PerSession, Word};
 
 /// As deep as polkitd lets elements be nested.
 const DEPTH_MAX: usize = 32;

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::keyfile::{self, Group};
-use super::word::{PerSession, Session, Word};
+use crate::word::{PerSession, Session, Word};
 
 /// Which of the two programs reads the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

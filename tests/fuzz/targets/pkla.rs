@@ -3,7 +3,8 @@
 
 use polkit_policy_gen::convert::emit;
 use polkit_policy_gen::verdict::pkla::{File, Pkla, Reader, Store, Subject, parse};
-use polkit_policy_gen::verdict::{Session, pkla::glob};
+use polkit_policy_gen::verdict::pkla::glob;
+use polkit_policy_gen::word::Session;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (entries, dropped) = parse(bytes);

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use polkit_dbus::{Authority, Authorization, Interaction, Subject};
 use polkit_policy_gen::emit::Format;
-use polkit_policy_gen::policy::{Answer, Question, Results};
+use polkit_policy_gen::policy::Question;
+use polkit_policy_gen::word::{PerSession, Word};
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Process, Root};
 use tokio::runtime::Runtime;
@@ -59,7 +60,7 @@ pub enum Session {
 }
 
 impl Session {
-    pub fn of(self, results: Results) -> Answer {
+    pub fn of(self, results: PerSession<Word>) -> Word {
         match self {
             Self::None => results.any,
             Self::Inactive => results.inactive,
@@ -238,11 +239,11 @@ impl Host {
     }
 
     /// What polkitd shows of this result.
-    pub fn shown(&self, answer: Answer) -> Seen {
+    pub fn shown(&self, answer: Word) -> Seen {
         match answer {
-            Answer::Yes => Seen::Yes,
-            Answer::No => Seen::No,
-            other if self.bed.suite().polkit() >= 127 => Seen::Exactly(other.word().to_owned()),
+            Word::Yes => Seen::Yes,
+            Word::No => Seen::No,
+            other if self.bed.suite().polkit() >= 127 => Seen::Exactly(other.text().to_owned()),
             other => Seen::Challenge { kept: other.is_kept() },
         }
     }

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use bed::{Asked, Host, Seen};
 use polkit_config::report::{Report, Source};
 use polkit_policy_gen::emit::{self, Format, Origin, Owner};
-use polkit_policy_gen::policy::{self, Answer, Policy, Results};
+use polkit_policy_gen::policy::{self, Policy};
+use polkit_policy_gen::word::{PerSession, Word};
 use polkit_tests::{Root, Suite, require};
 use random::{Random, World};
 
@@ -19,7 +20,8 @@ use random::{Random, World};
 const OF_EACH: usize = 100;
 
 /// polkit's default for the actions of these tests, without a session, in an inactive one, in an active one.
-const IMPLICIT: Results = Results { any: Answer::AuthAdminKeep, inactive: Answer::AuthSelf, active: Answer::AuthAdmin };
+const IMPLICIT: PerSession<Word> =
+    PerSession { any: Word::AuthAdminKeep, inactive: Word::AuthSelf, active: Word::AuthAdmin };
 
 fn cases() -> usize {
     std::env::var("POLKIT_TESTS_CASES").map_or(600, |cases| cases.parse().expect("a number"))
@@ -120,7 +122,7 @@ fn pkla_decides_in_polkit_pkla_compat_as_the_policy_says() {
         for (question, said) in questions.iter().zip(host.ask_compat(&questions)) {
             let results = policy.results(&question.as_question());
             decided += usize::from(results.is_some());
-            let expected = results.map_or("", |results| question.session.of(results).word());
+            let expected = results.map_or("", |results| question.session.of(results).text());
             assert_eq!(said, expected, "{question:?}\n{text}");
             asked += 1;
         }

@@ -8,7 +8,8 @@ use crate::emit::GRANTS;
 use crate::failure::Failure;
 use crate::target::{Spelling, Version};
 use crate::tree::Tree;
-use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question, Session, Verdict, Word};
+use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question, Verdict};
+use crate::word::{Session, Word};
 
 /// As many groups are offered.
 const GROUPS_MAX: usize = 5;

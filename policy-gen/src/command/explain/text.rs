@@ -3,7 +3,8 @@
 use polkit_config::escape::escape;
 
 use super::suggest::{Suggestion, in_session, place};
-use crate::verdict::{Evaluator, Kind, Outcome, Question, Verdict, Word};
+use crate::verdict::{Evaluator, Kind, Outcome, Question, Verdict};
+use crate::word::Word;
 
 /// The whole answer.
 pub(super) fn text(

@@ -5,7 +5,8 @@ use crate::doctor::error::Class;
 use crate::doctor::facts::{Answer, Facts, GroupRemedy, Real, Subject};
 use crate::doctor::fixes::{Fix, access, manual, programs, read_only, restart_polkitd, set_aside};
 use crate::policy::MANAGE;
-use crate::verdict::{Kind, Outcome, Session, Word};
+use crate::verdict::{Kind, Outcome};
+use crate::word::{Session, Word};
 
 const API: &str = "org.libvirt.api.";
 const AGENT_RULES: &str = "46-polkit-policy-gen-agent.rules";

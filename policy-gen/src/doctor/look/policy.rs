@@ -16,7 +16,8 @@ use crate::failure::Failure;
 use crate::install::record::Record;
 use crate::policy::MANAGE;
 use crate::tree::Tree;
-use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question, Session, Word};
+use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question};
+use crate::word::{Session, Word};
 
 const LIMIT: Duration = Duration::from_secs(4);
 /// Groups for one purpose, which are taken for each other.

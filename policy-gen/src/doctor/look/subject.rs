@@ -15,7 +15,7 @@ use crate::doctor::facts::{Client, Facts, Process, Subject};
 use crate::failure::Failure;
 use crate::passwords::{Password, Passwords};
 use crate::tree::Tree;
-use crate::verdict::Session;
+use crate::word::Session;
 
 const SYSTEMCTL: Duration = Duration::from_secs(2);
 /// Where the unified hierarchy is.

@@ -1,6 +1,7 @@
 //! How a verdict comes together, step by step.
 
-use crate::verdict::{Decider, Kind, Outcome, Step, Verdict, Word};
+use crate::verdict::{Decider, Kind, Outcome, Step, Verdict};
+use crate::word::Word;
 
 /// An answer through another action that implies this one: it only ever turns a refusal or a question into a yes.
 pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {

@@ -6,7 +6,8 @@ use crate::target::{JavaScript, Version};
 use crate::verdict::files::Registered;
 use crate::verdict::pkla::{self, Reader};
 use crate::verdict::wire::{Ask, End, Told};
-use crate::verdict::{Decider, Kind, Outcome, Question, Session, Verdict, Word};
+use crate::verdict::{Decider, Kind, Outcome, Question, Verdict};
+use crate::word::{Session, Word};
 
 /// The first polkit that tells rules of the caller's unit.
 const UNITS: Version = Version(124);

@@ -25,7 +25,13 @@ pub enum Word {
 impl Word {
     /// All of them.
     pub const ALL: [Self; 6] =
-        [Self::No, Self::Yes, Self::AuthSelf, Self::AuthSelfKeep, Self::AuthAdmin, Self::AuthAdminKeep];
+        [Self::Yes, Self::No, Self::AuthSelf, Self::AuthSelfKeep, Self::AuthAdmin, Self::AuthAdminKeep];
+
+    /// Whether polkit remembers an authentication for some minutes, for the action whatever its details.
+    #[must_use]
+    pub fn is_kept(self) -> bool {
+        matches!(self, Self::AuthSelfKeep | Self::AuthAdminKeep)
+    }
 
     /// The word of this spelling, which must be exact: polkit takes no other (`polkit_implicit_authorization_from_string`).
     #[must_use]
@@ -33,7 +39,7 @@ impl Word {
         Self::ALL.into_iter().find(|word| word.text() == text)
     }
 
-    /// Its spelling in rules, pkla and .policy files.
+    /// Its spelling in rules, pkla, .policy and our own policy files.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -109,6 +115,18 @@ pub struct PerSession<T> {
 }
 
 impl<T: Copy> PerSession<T> {
+    /// The same whatever the session.
+    #[must_use]
+    pub fn always(value: T) -> Self {
+        Self { any: value, inactive: value, active: value }
+    }
+
+    /// Without a session at a seat, in one in the background, and in the one there.
+    #[must_use]
+    pub fn all(self) -> [T; 3] {
+        [self.any, self.inactive, self.active]
+    }
+
     /// The value for this session.
     #[must_use]
     pub fn of(&self, session: Session) -> T {
