@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::emit::Format;
 use crate::policy::{Mode, RoleKind};
+use crate::target::Format;
 use crate::target::Spelling;
 
 use asking::{CHECK_HELP, DOCTOR_HELP, EXPLAIN_HELP};

@@ -23,14 +23,15 @@ use polkit_config::report::{Problem, Report, Source};
 
 use crate::check::{Shipped, Surroundings};
 use crate::cli::Place;
-use crate::emit::{self, File, Format, Origin, Owner};
+use crate::emit::{self, File, Origin, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Conflict, Plan};
 use crate::install::run::Wanted;
 use crate::libvirt::conf::Edit;
-use crate::libvirt::{daemons, mode, shipped};
+use crate::libvirt::{daemons, shipped};
 use crate::passwords::Passwords;
 use crate::policy::{self, Policy};
+use crate::target::Format;
 use crate::target::{self, Target};
 use crate::tree::Tree;
 
@@ -115,7 +116,7 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
         crate::check::libvirt::roles(libvirt, &mut report);
         crate::check::libvirt::check(libvirt, &around, &mut report)?;
         if !vendor {
-            let wanted = mode::wanted(libvirt, &found, &origin);
+            let wanted = emit::daemons::wanted(libvirt, &found, &origin);
             files.extend(wanted.files);
             edits = wanted.edits;
         }

@@ -2,9 +2,8 @@
 //!
 //! In the order of the data: [`error`] finds the first real error in a pasted text, with the help of the host's [`catalogue`]s;
 //! [`look`] gathers [`facts`] of the host and of the one who was refused; [`diagnose`] makes findings of them, with the
-//! [`fixes`] of each; [`report`] shows them. [`apply`] carries a fix out, and is the only part that changes anything.
+//! [`fixes`] of each; [`report`] shows them. Nothing here changes anything: the subcommand carries a fix out.
 
-pub mod apply;
 pub mod catalogue;
 pub mod diagnose;
 pub mod error;

@@ -1,5 +1,6 @@
-//! The files that a policy becomes. Nothing here reads or writes anything.
+//! The files that a policy becomes, and what its mode wants of libvirt's [`daemons`]. Nothing here reads or writes anything.
 
+pub mod daemons;
 pub mod details;
 pub mod hook;
 pub mod pkla;
@@ -11,15 +12,7 @@ mod script;
 use polkit_config::report::{Problem, Report};
 
 use crate::policy::{Kind, Policy};
-
-/// Which language polkit is told in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// JavaScript, for polkit 0.106 and later.
-    Rules,
-    /// Local authority key files, for polkit 0.105 and for what polkit-pkla-compat reads.
-    Pkla,
-}
+use crate::target::Format;
 
 /// Who owns the files: the administrator, or a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

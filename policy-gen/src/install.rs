@@ -1,6 +1,6 @@
 //! Putting files in place and taking them away: [`plan`] says what is to be done and what a person
-//! has changed meanwhile, [`mod@write`] does all of it or nothing, [`record`] remembers it, and
-//! [`members`] sees to the memberships.
+//! has changed meanwhile, [`mod@write`] does all of it or nothing, [`record`] remembers it,
+//! [`members`] sees to the memberships, and [`units`] restarts what must read its configuration anew.
 
 pub mod accounts;
 pub mod directories;
@@ -9,4 +9,5 @@ pub mod members;
 pub mod plan;
 pub mod record;
 pub mod run;
+pub mod units;
 pub mod write;

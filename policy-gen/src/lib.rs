@@ -5,7 +5,7 @@
 //! [`ask`] lets the running polkitd confirm it. [`verdict`] says what a polkit will decide, without asking it, [`convert`] makes
 //! rules of pkla files, and [`lint`] finds mistakes in policy that others wrote; [`actions`] are those that polkit has. [`doctor`]
 //! goes from a refusal to the fix, with all of these. The subcommands are in [`command`].
-//! Effects are only in `install`, `ask`, `libvirt::units`, `doctor::look`, `doctor::apply` and `command`.
+//! Effects are only in `install`, `ask`, `doctor::look` and `command`.
 
 #![forbid(unsafe_code)]
 

@@ -1,14 +1,13 @@
-//! What libvirt's daemons need besides polkit's own files.
+//! libvirt as it is, whatever a policy wants of it.
 //!
-//! In the order of the data: [`daemons`] says which are there and how they are started, [`mode`] what the policy's mode wants
-//! of their configuration and sockets, [`conf`] edits a configuration in place, [`units`] stops and starts. [`permissions`]
-//! are those of libvirt's access control with what a role gets of them, and [`needs`] says what each is needed for. Effects are only in
-//! `units`; `daemons` reads a tree.
+//! [`daemons`] says which are there and how they are started, [`conf`] edits a configuration in place, [`shipped`] reads which
+//! groups a distribution lets in, and [`needs`] says what each permission of the access control is for. Nothing here changes
+//! anything; `daemons` and `shipped` read a tree.
 
 pub mod conf;
 pub mod daemons;
-pub mod mode;
 pub mod needs;
-pub mod permissions;
 pub mod shipped;
-pub mod units;
+
+/// Whoever has it may do with libvirt what root may, unless an access driver narrows it.
+pub const MANAGE: &str = "org.libvirt.unix.manage";

@@ -1,6 +1,7 @@
 //! The policy: what is granted, to whom, in which order.
 
 mod libvirt;
+pub mod permissions;
 mod read;
 mod systemd;
 
@@ -10,11 +11,11 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::Location;
 use polkit_config::table::Spanned;
 
-use crate::word::{PerSession, Word};
-
-pub use libvirt::{Libvirt, MANAGE, Mode, Others, Role, RoleKind};
+pub use libvirt::{Libvirt, Mode, Others, Role, RoleKind};
 pub use read::read;
 pub use systemd::ACTION as SYSTEMD_ACTION;
+
+use crate::word::{PerSession, Word};
 
 /// A whole policy, of one file or several.
 #[derive(Debug, Default)]

@@ -6,9 +6,17 @@ use std::str::FromStr;
 
 use polkit_dbus::Authority;
 
-use crate::emit::Format;
 use crate::failure::Failure;
 use crate::tree::Tree;
+
+/// Which language polkit is told in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// JavaScript, for polkit 0.106 and later.
+    Rules,
+    /// Local authority key files, for polkit 0.105 and for what polkit-pkla-compat reads.
+    Pkla,
+}
 
 /// `--target`, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use polkit_config::report::{Report, Source};
 use polkit_dbus::{Authority, Interaction, Subject};
-use polkit_policy_gen::emit::{self, Format, Origin, Owner};
-use polkit_policy_gen::policy::{self, Libvirt, MANAGE};
+use polkit_policy_gen::emit::{self, Origin, Owner};
+use polkit_policy_gen::libvirt::MANAGE;
+use polkit_policy_gen::policy::{self, Libvirt};
+use polkit_policy_gen::target::Format;
 use polkit_policy_gen::word::Word;
 use polkit_policy_gen::{actions, tree::Tree};
 use polkit_tests::polkit::subject;

@@ -8,8 +8,8 @@ use polkit_config::report::{Problem, Report};
 use crate::failure::Failure;
 use crate::libvirt::conf::{Value, value};
 use crate::libvirt::daemons::Found;
-use crate::libvirt::permissions::root_equivalent;
 use crate::libvirt::shipped::Shipped;
+use crate::policy::permissions::root_equivalent;
 use crate::policy::{Libvirt, Mode, Role, RoleKind};
 
 /// What is known about the tree.

@@ -10,7 +10,7 @@ use crate::cli::Actions;
 use crate::emit::details;
 use crate::failure::Failure;
 use crate::libvirt::needs::{self, Need};
-use crate::libvirt::permissions::PREFIX;
+use crate::policy::permissions::PREFIX;
 use crate::target;
 use crate::tree::Tree;
 use crate::word::PerSession;

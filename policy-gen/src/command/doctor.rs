@@ -1,11 +1,12 @@
 //! `doctor`
 
+mod apply;
+
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::time::{Duration, Instant};
 
 use super::{say, say_aside};
 use crate::cli::Doctor;
-use crate::doctor::apply;
 use crate::doctor::diagnose::{Finding, diagnose};
 use crate::doctor::facts::Facts;
 use crate::doctor::fixes::Fix;

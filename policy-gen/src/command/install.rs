@@ -6,7 +6,7 @@ use crate::ask::ask;
 use crate::cli::Install;
 use crate::failure::Failure;
 use crate::install::run::{Site, lock, plan_now};
-use crate::libvirt::units::Restarts;
+use crate::install::units::Restarts;
 use crate::policy::Mode;
 
 /// Installs a policy.

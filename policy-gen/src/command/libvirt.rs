@@ -4,13 +4,13 @@ use std::io::Write as _;
 
 use super::{DONE, say_aside};
 use crate::cli::Libvirt;
-use crate::emit::Format;
 use crate::emit::quote::{comment, toml};
 use crate::failure::Failure;
 use crate::install::plan::{Change, NewFile};
 use crate::install::write::Prepared;
 use crate::libvirt::shipped;
 use crate::policy::{Mode, RoleKind};
+use crate::target::Format;
 use crate::tree::Tree;
 
 /// Writes a policy for one of the ways to libvirt.

@@ -8,7 +8,7 @@ use crate::cli::Remove;
 use crate::failure::Failure;
 use crate::install::record::DIRECTORY;
 use crate::install::run::{Site, Wanted, lock, plan_now};
-use crate::libvirt::units::Restarts;
+use crate::install::units::Restarts;
 use crate::tree::Tree;
 
 /// Takes away what was installed.

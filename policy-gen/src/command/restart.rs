@@ -4,7 +4,7 @@ use super::{say, say_aside, show_done};
 use crate::failure::Failure;
 use crate::install::plan::Plan;
 use crate::install::run::{Lock, Site, apply};
-use crate::libvirt::units::{Restarts, has_systemd};
+use crate::install::units::{Restarts, has_systemd};
 use crate::tree::Tree;
 
 /// Does what was planned, with the daemons stopped meanwhile if they are to be restarted.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::doctor::error::first;
 use crate::doctor::facts::{Answer, Client, Daemon, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState};
-use crate::policy::MANAGE;
+use crate::libvirt::MANAGE;
 use crate::verdict::{Decider, Kind, Outcome, PassedOver, Verdict};
 use crate::word::{Session, Word};
 

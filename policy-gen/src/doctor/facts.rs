@@ -3,7 +3,7 @@
 mod libvirt;
 
 use super::error::Reported;
-use crate::policy::MANAGE;
+use crate::libvirt::MANAGE;
 use crate::target::{Target, Version};
 use crate::verdict::{Outcome, PassedOver, Verdict};
 use crate::word::{Session, Word};

@@ -8,7 +8,7 @@
 use polkit_config::table::Spanned;
 
 use super::quote::{comment, javascript};
-use crate::libvirt::permissions::{NEEDS, PREFIX, Scope};
+use crate::policy::permissions::{NEEDS, PREFIX, Scope};
 use crate::policy::{Libvirt, Others, Role, RoleKind};
 
 /// How many names stand in one function: Duktape takes 65,535 constants in each.

@@ -229,13 +229,9 @@ pub fn of(permission: &str) -> Option<Need> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::libvirt::permissions;
 
     #[test]
-    fn every_permission_of_a_role_is_known_once() {
-        for (permission, ..) in permissions::NEEDS {
-            assert!(of(permission).is_some(), "{permission}");
-        }
+    fn every_permission_is_known_once() {
         let mut names: Vec<&str> = NEEDS.iter().map(|(name, ..)| *name).collect();
         names.sort_unstable();
         names.dedup();

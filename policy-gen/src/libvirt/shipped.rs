@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::emit::Format;
-use crate::policy::MANAGE;
+use super::MANAGE;
+use crate::target::Format;
 use crate::tree::Tree;
 
 /// Where packages put rules, and where they put pkla files (in one more directory).

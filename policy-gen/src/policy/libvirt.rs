@@ -6,11 +6,9 @@ use polkit_config::table::{Spanned, Table};
 
 use super::read::check_names;
 use super::{Grant, Kind};
+use crate::libvirt::MANAGE;
 use crate::libvirt::daemons::Daemon;
 use crate::word::{PerSession, Word};
-
-/// Whoever has it may do with libvirt what root may, unless an access driver narrows it.
-pub const MANAGE: &str = "org.libvirt.unix.manage";
 
 /// `[libvirt]`, with every `[[libvirt_role]]`.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 #![no_main]
 
 use polkit_config::report::{Report, Source};
-use polkit_policy_gen::emit::{self, Format, Origin, Owner};
+use polkit_policy_gen::emit::{self, Origin, Owner};
+use polkit_policy_gen::target::Format;
 use polkit_policy_gen::policy;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

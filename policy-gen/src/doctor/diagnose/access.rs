@@ -4,7 +4,7 @@ use super::Finding;
 use crate::doctor::error::Class;
 use crate::doctor::facts::{Answer, Facts, GroupRemedy, Real, Subject};
 use crate::doctor::fixes::{Fix, access, manual, programs, read_only, restart_polkitd, set_aside};
-use crate::policy::MANAGE;
+use crate::libvirt::MANAGE;
 use crate::verdict::{Kind, Outcome};
 use crate::word::{Session, Word};
 

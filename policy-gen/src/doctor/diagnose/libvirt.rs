@@ -4,7 +4,7 @@ use super::{Finding, client};
 use crate::doctor::error::Class;
 use crate::doctor::facts::{Daemon, Facts, Socket};
 use crate::doctor::fixes::{Fix, Step, join_group, manual, programs, quote, set_aside, unset};
-use crate::policy::MANAGE;
+use crate::libvirt::MANAGE;
 
 const MONITOR: &str = "org.libvirt.unix.monitor";
 const SOCKET_ERRORS: [Class; 4] = [Class::SocketClosed, Class::SocketMissing, Class::SocketRefused, Class::Socket];

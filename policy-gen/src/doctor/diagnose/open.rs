@@ -3,7 +3,7 @@
 use super::Finding;
 use crate::doctor::facts::{Facts, OpenTo};
 use crate::doctor::fixes::{manual, set_aside};
-use crate::policy::MANAGE;
+use crate::libvirt::MANAGE;
 
 /// Everything of that kind.
 pub(super) fn all(facts: &Facts) -> Vec<Finding> {

@@ -2,7 +2,7 @@
 
 use super::super::facts::{Answer, Facts, Subject};
 use super::{Fix, Step, line, manual, old_polkitd, owned, quote};
-use crate::policy::MANAGE;
+use crate::libvirt::MANAGE;
 
 /// All that lets the subject do what it asked for, from the least privilege to the most.
 #[must_use]

@@ -7,7 +7,7 @@ use polkit_config::names::Names;
 
 use super::run::run;
 use crate::doctor::facts::{Facts, Hidepid, Polkitd, Stray};
-use crate::policy::MANAGE;
+use crate::libvirt::MANAGE;
 use crate::target::{Pkla, Target, Version};
 use crate::tree::Tree;
 

@@ -14,7 +14,7 @@ use crate::doctor::facts::{Answer, Facts, GroupRemedy, Lately, OpenTo, Polkitd, 
 use crate::emit::GRANTS;
 use crate::failure::Failure;
 use crate::install::record::Record;
-use crate::policy::MANAGE;
+use crate::libvirt::MANAGE;
 use crate::tree::Tree;
 use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question};
 use crate::word::{Session, Word};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::policy::{Libvirt, Others, Role, RoleKind};
+use super::{Libvirt, Others, Role, RoleKind};
 use crate::word::Word;
 
 /// What every action of libvirt's access control begins with.
@@ -176,5 +176,18 @@ impl Libvirt {
             return (self.others == Others::Nothing).then_some(Word::No);
         }
         Some(if mine.any(|role| role.gives(permission, object)) { Word::Yes } else { Word::No })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::libvirt::needs;
+
+    #[test]
+    fn what_every_permission_of_a_role_is_for_is_known() {
+        for (permission, ..) in NEEDS {
+            assert!(needs::of(permission).is_some(), "{permission}");
+        }
     }
 }

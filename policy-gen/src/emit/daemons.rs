@@ -3,9 +3,9 @@
 //! `none` in `auth_unix_rw` leaves the socket's own mode as the only fence, and it is open to everybody where systemd makes
 //! it (SocketMode=0666): the two are only ever written together.
 
-use super::conf::{Edit, Key, Value, Want};
-use super::daemons::{DROP_IN, Found};
-use crate::emit::{self, File, Origin};
+use super::{File, Origin, first_line};
+use crate::libvirt::conf::{Edit, Key, Value, Want};
+use crate::libvirt::daemons::{DROP_IN, Found};
 use crate::policy::{Libvirt, Mode};
 
 const NONE: &str = "with `none` the mode of the socket is all that keeps people out. Where systemd makes the socket, \
@@ -77,7 +77,7 @@ fn drop_in(libvirt: &Libvirt, found: &Found, origin: &Origin) -> File {
     let text = format!(
         "# {}\n# {}.conf has auth_unix_rw = \"none\": this mode is all that keeps people out.\n\
          [Socket]\nSocketMode=0660\nSocketGroup={}\n",
-        emit::first_line(origin),
+        first_line(origin),
         found.daemon.name,
         libvirt.socket_group()
     );

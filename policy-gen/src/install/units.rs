@@ -9,9 +9,9 @@ use std::process::Command;
 
 use polkit_config::escape::escape_bytes;
 
-use super::daemons::{DAEMONS, Daemon};
+use super::plan::Change;
 use crate::failure::Failure;
-use crate::install::plan::Change;
+use crate::libvirt::daemons::{DAEMONS, Daemon};
 use crate::policy::Mode;
 
 /// Where systemctl is; the caller's PATH is not asked.

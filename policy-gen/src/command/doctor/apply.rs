@@ -9,18 +9,18 @@ use polkit_config::names::Names;
 use polkit_dbus::Authority;
 use rustix::fs::{Mode, OFlags};
 
-use super::fixes::{Fix, Step};
 use crate::cli::{Convert, Install, Place, Target};
 use crate::command;
+use crate::doctor::fixes::{Fix, Step};
 use crate::failure::Failure;
 use crate::install::directories::make_directories;
 use crate::install::members::change_host;
 use crate::install::plan::{Change, MemberChange, NewFile, unified};
 use crate::install::run::Site;
 use crate::install::run::plan_now;
+use crate::install::units::has_systemd;
 use crate::install::write::{Committed, Prepared};
 use crate::libvirt::conf::{self, Key, Want};
-use crate::libvirt::units::has_systemd;
 use crate::tree::{Tree, split};
 
 /// Where programs are; the caller's PATH is not asked.
