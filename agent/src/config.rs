@@ -3,6 +3,7 @@
 
 mod authenticate;
 mod covered;
+mod entry;
 mod files;
 mod limited;
 mod rules;

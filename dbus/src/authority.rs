@@ -5,12 +5,11 @@ use std::{collections::HashMap, time::Duration};
 use zbus::{Connection, DynamicType, Message, Variant};
 
 use crate::{
-    AgentUid, AuthorityError, BackendVersion, Cookie, DecodeError, IdentityUid, Subject, identity::wire_user,
-    owner::ask_bus,
+    AgentUid, AuthorityError, BackendVersion, Cookie, DecodeError, IdentityUid, Subject,
+    identity::wire_user,
+    owner::{AUTHORITY_NAME, ask_bus},
 };
 
-/// The bus name of polkitd.
-pub const AUTHORITY_NAME: &str = "org.freedesktop.PolicyKit1";
 const PATH: &str = "/org/freedesktop/PolicyKit1/Authority";
 const INTERFACE: &str = "org.freedesktop.PolicyKit1.Authority";
 

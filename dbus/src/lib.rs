@@ -29,7 +29,7 @@ mod subject;
 mod version;
 
 pub use agent::{AGENT_INTERFACE, Afterwards, Agent, AgentStream, Reply, Sender, serve};
-pub use authority::{AUTHORITY_NAME, Authority, Authorization, Interaction, Registration};
+pub use authority::{Authority, Authorization, Interaction, Registration};
 pub use bus::{connect, connect_over, connect_to, open_stream};
 pub use challenge::{Challenge, Details};
 pub use cookie::Cookie;
@@ -37,7 +37,7 @@ pub use error::{AuthorityError, DecodeError};
 pub use helper::{BadSecret, Helper, HelperError, Secret};
 pub use identity::Identity;
 pub use ids::{AgentUid, CallerPid, IdentityUid, SubjectPid, SubjectUid};
-pub use owner::{Owner, OwnerWatch};
+pub use owner::{AUTHORITY_NAME, Owner, OwnerWatch};
 pub use subject::{Process, StartTime, Subject};
 pub use version::BackendVersion;
 

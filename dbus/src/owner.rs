@@ -3,7 +3,10 @@
 use futures_util::StreamExt;
 use zbus::{Connection, MatchRule, MessageStream, message::Type, names::OwnedUniqueName};
 
-use crate::{AuthorityError, Sender, authority::AUTHORITY_NAME};
+use crate::{AuthorityError, Sender};
+
+/// The bus name of polkitd.
+pub const AUTHORITY_NAME: &str = "org.freedesktop.PolicyKit1";
 
 /// The unique name that owns `org.freedesktop.PolicyKit1`. Its uid says nothing: whatever polkitd spawns has it too.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ pub mod codes;
 pub mod compile;
 pub mod groups;
 pub mod pkla;
+mod read;
 pub mod rules;
 pub mod script;
 mod sessions;

@@ -1,5 +1,6 @@
 //! The policy: what is granted, to whom, in which order.
 
+mod fields;
 mod libvirt;
 pub mod permissions;
 mod read;

@@ -1,6 +1,7 @@
 //! What runs inside a bed, or on the way into it: the programs `bed-init` and `bed-exec`.
 
 mod light;
+mod make;
 mod mounts;
 mod systemd;
 

@@ -18,24 +18,56 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What is behind `crate::` in a text, its tests aside.
-fn named(text: &str) -> BTreeSet<String> {
-    let program = text.split("#[cfg(test)]").next().unwrap();
-    let names = program.split("crate::").skip(1);
-    names.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap().to_owned()).collect()
+/// What begins a path, or each path of a list: of `a::b` it is `a`, of `{a, b::{c, d}}` they are `a` and `b`.
+fn first_names(paths: &str) -> Vec<String> {
+    let first =
+        |path: &str| path.trim().split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap().to_owned();
+    let Some(list) = paths.strip_prefix('{') else { return vec![first(paths)] };
+    let (mut depth, mut outer) = (0, String::new());
+    for sign in list.chars() {
+        depth += i32::from(sign == '{');
+        if depth == 0 && sign == '}' {
+            break;
+        }
+        if depth == 0 {
+            outer.push(sign);
+        }
+        depth -= i32::from(sign == '}');
+    }
+    outer.split(',').map(first).filter(|name| !name.is_empty()).collect()
 }
 
-fn uses(root: &Path) -> Uses {
-    let mut paths = Vec::new();
-    sources(root, &mut paths);
-    let mut uses = Uses::new();
-    for path in paths {
-        let below = path.strip_prefix(root).unwrap();
-        let module = below.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
-        let is_test = below.to_str().unwrap().contains("tests");
-        if !is_test && !["bin", "lib", "main"].contains(&module.as_str()) {
-            uses.entry(module).or_default().extend(named(&std::fs::read_to_string(&path).unwrap()));
+/// What a text names behind one of these prefixes (`crate::`, `super::`), its tests aside.
+fn named(text: &str, prefixes: &[&str]) -> BTreeSet<String> {
+    let program = text.split("#[cfg(test)]").next().unwrap();
+    let mut found = BTreeSet::new();
+    for prefix in prefixes {
+        for (at, _) in program.match_indices(prefix) {
+            // `super::super::x` is not what `super::x` is.
+            if !program[..at].ends_with(|c: char| c == ':' || c == '_' || c.is_ascii_alphanumeric()) {
+                found.extend(first_names(&program[at + prefix.len()..]));
+            }
         }
+    }
+    found
+}
+
+/// The modules of one folder of a crate, each with those beside it that it uses.
+fn uses(root: &Path, folder: &Path) -> Uses {
+    let (mut paths, mut uses) = (Vec::new(), Uses::new());
+    sources(folder, &mut paths);
+    let inner: Vec<&str> = folder.strip_prefix(root).unwrap().iter().map(|part| part.to_str().unwrap()).collect();
+    let full: String = inner.iter().map(|part| format!("{part}::")).collect();
+    for path in paths {
+        let below: Vec<&str> = path.strip_prefix(folder).unwrap().iter().map(|part| part.to_str().unwrap()).collect();
+        let module = below[0].trim_end_matches(".rs").to_owned();
+        if below.concat().contains("tests") || ["bin", "lib", "main"].contains(&module.as_str()) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        uses.entry(module)
+            .or_default()
+            .extend(named(&text, &[&format!("crate::{full}"), &"super::".repeat(below.len())]));
     }
     let modules: BTreeSet<String> = uses.keys().cloned().collect();
     for (module, named) in &mut uses {
@@ -60,9 +92,15 @@ fn without_order(mut uses: Uses) -> Uses {
 #[test]
 fn modules_import_only_from_those_before_them() {
     for name in ["config", "dbus", "agent", "policy-gen", "tests"] {
-        let uses = uses(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src"));
-        assert!(uses.len() > 2, "{name}: {uses:?}");
-        assert_eq!(without_order(uses), Uses::new(), "{name}: these modules use each other");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
+        let mut paths = Vec::new();
+        sources(&root, &mut paths);
+        let folders: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+        assert!(uses(&root, &root).len() > 2, "{name}");
+        for folder in folders.into_iter().filter(|folder| !folder.starts_with(root.join("bin"))) {
+            let circle = without_order(uses(&root, folder));
+            assert_eq!(circle, Uses::new(), "{}: these modules use each other", folder.display());
+        }
     }
 }
 
@@ -70,10 +108,17 @@ fn modules_import_only_from_those_before_them() {
 fn modules_that_use_each_other_are_found() {
     let uses = |text: &str| {
         let lines = text.lines().map(|line| line.split_once(' ').unwrap());
-        lines.map(|(name, text)| (name.to_owned(), named(text))).collect::<Uses>()
+        lines.map(|(name, text)| (name.to_owned(), named(text, &["crate::", "super::"]))).collect::<Uses>()
     };
-    assert!(without_order(uses("a \nb use crate::a;\nc crate::b::x(crate::a::y)")).is_empty());
-    let circle = without_order(uses("a \nb use crate::c::x;\nc use crate::a; use crate::b::y;\nd use crate::c;"));
+    assert!(without_order(uses("a \nb use crate::a;\nc crate::b::x(super::a::y)")).is_empty());
+    let circle =
+        without_order(uses("a \nb use crate::{d::e, c::x};\nc use super::a; use crate::b::y;\nd use crate::c;"));
     assert_eq!(circle.keys().collect::<Vec<_>>(), ["b", "c", "d"]);
-    assert!(named("use a;\n#[cfg(test)]\nmod tests { use crate::b; }").is_empty());
+    assert!(named("use a;\n#[cfg(test)]\nmod tests { use crate::b; }", &["crate::"]).is_empty());
+    assert_eq!(
+        Vec::from_iter(named("use crate::{a, b::{c, d}, e::f}; crate::g::h();", &["crate::"])),
+        ["a", "b", "e", "g"]
+    );
+    assert_eq!(Vec::from_iter(named("use super::super::a; use super::b;", &["super::super::"])), ["a"]);
+    assert_eq!(Vec::from_iter(named("use super::super::a; use super::b;", &["super::"])), ["b", "super"]);
 }

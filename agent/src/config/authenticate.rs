@@ -2,22 +2,19 @@
 
 use polkit_config::{
     names::Names,
-    report::{Location, Problem, Report},
+    report::{Problem, Report},
     table::{Spanned, Table},
 };
 
-use super::{rules::Entry, serve::named_user};
-use crate::rule::{Answer, Named};
+use super::{
+    entry::{Entry, Identity},
+    serve::named_user,
+};
+use crate::rule::Answer;
 
 /// A file name has no more bytes.
 const LONGEST_NAME: usize = 255;
 const INSTEAD: &str = "write a rule of polkit instead (`polkit-policy-gen generate`): it needs no secret";
-
-/// As whom a rule would authenticate.
-pub(super) struct Identity {
-    user: Named,
-    at: Location,
-}
 
 /// Reads `credential` and `identity` of one rule.
 pub(super) fn read(

@@ -2,7 +2,7 @@
 
 use polkit_config::report::{Problem, Report};
 
-use super::rules::Entry;
+use super::entry::Entry;
 use crate::rule::Rule;
 
 /// Warns of them.

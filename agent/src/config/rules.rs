@@ -11,7 +11,8 @@ use polkit_config::{
 };
 
 use super::{
-    authenticate::{self, Identity},
+    authenticate,
+    entry::Entry,
     files::Found,
     limited,
     serve::{checked_unit, named_group, named_user},
@@ -28,13 +29,6 @@ pub const RUN_FOR_USERS: [&str; 3] = ["cron.service", "crond.service", "atd.serv
 const MANAGE_UNITS: &str = "org.freedesktop.systemd1.manage-units";
 const LONGEST_ID: usize = 128;
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
-
-/// A rule and where it stands.
-pub(super) struct Entry {
-    pub(super) rule: Rule,
-    pub(super) at: Location,
-    pub(super) identity: Option<Identity>,
-}
 
 /// Reads one rule. All of its errors are reported; with any of them there is no rule.
 pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &mut Report) -> Option<Entry> {

@@ -1,6 +1,6 @@
 //! Why a script most likely does not compile. The engine says no more than where it gave up.
 
-use super::rules::Script;
+use super::read::Script;
 use super::script::Kind;
 
 /// A usual mistake.

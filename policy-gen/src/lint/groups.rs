@@ -2,7 +2,7 @@
 
 use polkit_config::names::{LookupError, Names};
 
-use super::rules::Script;
+use super::read::Script;
 use super::{File, Finding, codes};
 use crate::check::look_alike::Shipped;
 

@@ -1,10 +1,7 @@
 //! Mistakes that a rules file compiles with.
 
-use std::ops::Range;
-
-use super::codes::{self, Code};
-use super::script::{Kind, Token, tokens};
-use super::{File, Finding, sessions};
+use super::read::{Rule, Script};
+use super::{File, Finding, codes, sessions};
 use crate::target::{JavaScript, Target};
 use crate::word::Word;
 
@@ -67,105 +64,7 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     findings
 }
 
-/// A file, cut into words.
-pub(super) struct Script<'a> {
-    pub(super) tokens: Vec<Token>,
-    source: &'a str,
-}
-
-/// A function that is given to addRule: its tokens, and those of functions inside it.
-pub(super) struct Rule {
-    pub(super) body: Range<usize>,
-    inner: Vec<Range<usize>>,
-    parameters: Vec<String>,
-}
-
-impl Rule {
-    /// The name of a parameter, or what it is called in all examples.
-    pub(super) fn parameter<'a>(&'a self, number: usize, usual: &'a str) -> &'a str {
-        self.parameters.get(number).map_or(usual, String::as_str)
-    }
-}
-
-impl<'a> Script<'a> {
-    pub(super) fn of(source: &'a str) -> Self {
-        Self { tokens: tokens(source), source }
-    }
-
-    pub(super) fn word(&self, place: usize) -> &str {
-        let Some(token) = self.tokens.get(place).filter(|token| token.kind == Kind::Word) else { return "" };
-        self.source.get(token.span.clone()).unwrap_or_default()
-    }
-
-    pub(super) fn source_of(&self, place: usize) -> &str {
-        let span = self.tokens.get(place).map(|token| token.span.clone());
-        span.and_then(|span| self.source.get(span)).unwrap_or_default()
-    }
-
-    pub(super) fn sign(&self, place: usize) -> Option<char> {
-        match self.tokens.get(place)?.kind {
-            Kind::Sign(sign) => Some(sign),
-            _ => None,
-        }
-    }
-
-    pub(super) fn text(&self, place: usize) -> Option<&str> {
-        match &self.tokens.get(place)?.kind {
-            Kind::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub(super) fn find(
-        &self,
-        findings: &mut Vec<Finding>,
-        code: &'static Code,
-        from: usize,
-        to: usize,
-        message: impl Into<String>,
-    ) {
-        let start = self.tokens.get(from).map_or(0, |token| token.span.start);
-        let end = self.tokens.get(to).map_or(self.source.len(), |token| token.span.end);
-        findings.push(Finding::at(code, start..end.max(start), message));
-    }
-
-    /// The place of the bracket that closes the one at `place`.
-    pub(super) fn closing(&self, place: usize) -> usize {
-        let mut depth = 0_usize;
-        for at in place..self.tokens.len() {
-            match self.sign(at) {
-                Some('(' | '[' | '{') => depth += 1,
-                Some(')' | ']' | '}') => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth == 0 {
-                return at;
-            }
-        }
-        self.tokens.len()
-    }
-
-    /// Parameters and body of the function whose keyword is at `place`.
-    fn function(&self, place: usize) -> Option<(Range<usize>, Range<usize>)> {
-        let open = (place + 1..place + 3).find(|at| self.sign(*at) == Some('('))?;
-        let close = self.closing(open);
-        (self.sign(close + 1) == Some('{')).then(|| (open + 1..close, close + 2..self.closing(close + 1)))
-    }
-
-    pub(super) fn rules(&self) -> Vec<Rule> {
-        let begins = |place: &usize| {
-            self.word(*place) == "addRule" && self.sign(place + 1) == Some('(') && self.word(place + 2) == "function"
-        };
-        let rule = |place: usize| {
-            let (parameters, body) = self.function(place + 2)?;
-            let functions = body.clone().filter(|at| self.word(*at) == "function");
-            let inner = functions.filter_map(|at| self.function(at)).map(|(_, body)| body).collect();
-            let parameters = parameters.map(|at| self.word(at).to_owned()).filter(|name| !name.is_empty()).collect();
-            Some(Rule { body, inner, parameters })
-        };
-        (0..self.tokens.len()).filter(begins).filter_map(rule).collect()
-    }
-
+impl Script<'_> {
     fn results(&self, place: usize, findings: &mut Vec<Finding>) {
         let named = self.word(place) == "polkit"
             && self.sign(place + 1) == Some('.')

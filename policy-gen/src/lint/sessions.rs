@@ -1,8 +1,6 @@
 //! Conditions on the session that say something else than they seem to.
 
-use std::ops::Range;
-
-use super::rules::{Rule, Script};
+use super::read::{Rule, Script};
 use super::{Finding, codes};
 
 /// Users that services run as, on one distribution or another.
@@ -49,36 +47,5 @@ pub(super) fn lint(script: &Script<'_>, rule: &Rule, findings: &mut Vec<Finding>
             let message = format!("{user} is a user of services, which are in no session");
             script.find(findings, &codes::PG025, at, at + 2, message);
         }
-    }
-}
-
-impl Script<'_> {
-    /// Whether `object.property` begins at `at`.
-    fn is_property(&self, at: usize, object: &str, property: &str) -> bool {
-        self.word(at) == object && self.sign(at + 1) == Some('.') && self.word(at + 2) == property
-    }
-
-    /// Whether the truth of the property that begins at `at` is asked for, and not its contrary.
-    pub(super) fn is_wanted(&self, at: usize) -> bool {
-        let denied = at > 0 && self.sign(at - 1) == Some('!');
-        let compared = (at + 3..at + 6).take_while(|place| matches!(self.sign(*place), Some('=' | '!'))).count();
-        let unequal = self.sign(at + 3) == Some('!');
-        let is_false = match compared {
-            2.. if self.sign(at + 3) == Some('=') || unequal => (self.word(at + 3 + compared) == "false") != unequal,
-            _ => false,
-        };
-        !denied && !is_false
-    }
-
-    /// What stands between the brackets of an `if` at `at`.
-    pub(super) fn condition(&self, at: usize) -> Option<Range<usize>> {
-        (self.word(at) == "if" && self.sign(at + 1) == Some('(')).then(|| at + 2..self.closing(at + 1))
-    }
-
-    /// The text that `object.property`, which begins at `at`, is compared with for being the same, and where the comparison ends.
-    pub(super) fn compared(&self, at: usize, object: &str, property: &str) -> Option<(&str, usize)> {
-        let signs = (at + 3..at + 6).take_while(|place| self.sign(*place) == Some('=')).count();
-        let end = at + 3 + signs;
-        (self.is_property(at, object, property) && signs >= 2).then(|| Some((self.text(end)?, end))).flatten()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::rules::{Rule, Script};
+use super::read::{Rule, Script};
 use super::{File, Finding, codes};
 use crate::word::Word;
 

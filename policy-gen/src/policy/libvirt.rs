@@ -4,7 +4,7 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::{Location, Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
-use super::read::check_names;
+use super::fields::check_names;
 use super::{Grant, Kind};
 use crate::libvirt::MANAGE;
 use crate::libvirt::daemons::Daemon;

@@ -4,7 +4,7 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::{Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
-use super::read::{Who, check_kept, results, who};
+use super::fields::{Who, check_kept, results, who};
 use super::{Detail, Grant, Kind};
 use crate::word::{PerSession, Word};
 

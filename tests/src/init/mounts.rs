@@ -1,12 +1,14 @@
 //! The files of a bed: an overlay of the root filesystem, and the mounts that a system expects.
 
 use std::ffi::CString;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive, mount_remount, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind_recursive, mount_remount, unmount};
 use rustix::process::{chdir, pivot_root};
+
+use super::make::{bind, make_dir, make_file};
 
 /// Devices of the host that a bed has, too.
 const DEVICES: [&str; 8] = ["null", "zero", "full", "random", "urandom", "tty", "kvm", "net/tun"];
@@ -118,17 +120,4 @@ fn attach(kind: &str, target: &Path, flags: MountFlags, options: &str) -> Result
 
 fn tmpfs(target: &Path, options: &str) -> Result<(), String> {
     attach("tmpfs", target, MountFlags::NOSUID.union(MountFlags::NODEV), options)
-}
-
-pub(super) fn bind(source: &Path, target: &Path) -> Result<(), String> {
-    mount_bind(source, target).map_err(|error| format!("binding {}: {error}", source.display()))
-}
-
-pub(super) fn make_dir(path: &Path) -> Result<std::path::PathBuf, String> {
-    fs::create_dir_all(path).map_err(|error| format!("making {}: {error}", path.display()))?;
-    Ok(path.to_owned())
-}
-
-pub(super) fn make_file(path: &Path) -> Result<(), String> {
-    File::create(path).map(|_| ()).map_err(|error| format!("making {}: {error}", path.display()))
 }

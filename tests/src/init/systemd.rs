@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::mounts::{bind, make_dir, make_file};
+use super::make::{bind, make_dir, make_file};
 
 /// Units that are of no use in a bed, would wait for hardware, or would touch the host's kernel.
 const MASKED: &[&str] = &[
