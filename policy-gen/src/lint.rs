@@ -46,15 +46,14 @@ impl Finding {
         Self { code, file, span: None, message: message.into(), help: code.help }
     }
 
-    /// As the report shows it.
+    /// As a report has it.
     #[must_use]
     pub fn problem(&self, source: &Source) -> Problem {
         let at = self.span.as_ref().map_or_else(|| source.whole(), |span| source.at(span.clone()));
-        let message = format!("{}: {}", self.code.id, self.message);
         let problem = match self.code.level {
-            Level::Error => Problem::error(at, message),
-            Level::Warning => Problem::warning(at, message),
-            Level::Note => Problem::note(at, message),
+            Level::Error => Problem::error(at, &*self.message),
+            Level::Warning => Problem::warning(at, &*self.message),
+            Level::Note => Problem::note(at, &*self.message),
         };
         problem.help(self.help)
     }

@@ -101,6 +101,25 @@ fn checked_from_standard_input(text: &str, words: &[&str]) -> (Option<i32>, Vec<
     (output.status.code(), value["findings"].as_array().unwrap().iter().map(shown).collect())
 }
 
+#[test]
+fn a_finding_for_programs_has_its_end_and_what_to_do() {
+    let tree = Tree::new();
+    tree.write("x.rules", "polkit.addRule(function () {\n    return polkit.Result.SURE;\n});\n");
+    tree.write("y.toml", "[libvirt]\nmode = \"all\"\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+    command.args(["check", "--json", "--target", "polkit:126"]).arg(tree.0.path().join("x.rules"));
+    let output = command.arg(tree.0.path().join("y.toml")).output().unwrap();
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let place =
+        |finding: &Value| ["line", "column", "end_line", "end_column"].map(|key| finding[key].as_u64().unwrap());
+    let [rule, policy] = &value["findings"].as_array().unwrap()[..] else { panic!("{value}") };
+    assert_eq!((text_of(rule, "code"), place(rule)), ("PG012", [2, 12, 2, 30]));
+    assert_eq!(text_of(rule, "message"), "there is no polkit.Result.SURE");
+    assert!(text_of(rule, "help").starts_with("polkit.Result.NO"), "{rule}");
+    assert_eq!((text_of(policy, "code"), place(policy)), ("PG050", [2, 8, 2, 13]));
+    assert!(text_of(policy, "help").contains("acl"), "{policy}");
+}
+
 fn text_of<'a>(finding: &'a Value, key: &str) -> &'a str {
     text(&finding[key])
 }

@@ -4,12 +4,13 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use polkit_config::names::{LookupError, Names};
-use polkit_config::report::{Level, Report, Source};
+use polkit_config::report::{Level, Problem, Report, Source};
 use serde_json::{Value, json};
 
 use super::{say, say_aside};
 use crate::cli::Check;
 use crate::failure::Failure;
+use crate::lint::codes::Code;
 use crate::lint::{self, File, Finding, Kind, codes};
 use crate::policy;
 use crate::target::{self, Spelling, Target};
@@ -61,14 +62,20 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
     let mut report = Report::new();
     files.iter().for_each(|file| report.add_source(&file.source));
     let mut all = Vec::new();
+    let mut tell = |code: &Code, mut problem: Problem, source: &Source| {
+        all.push(object(code, &problem, source));
+        problem.message = format!("{}: {}", code.id, problem.message);
+        report.push(problem);
+    };
     for finding in &findings {
         if let Some(file) = files.get(finding.file) {
-            report.push(finding.problem(&file.source));
-            all.push(object(finding, &file.source));
+            tell(finding.code, finding.problem(&file.source), &file.source);
         }
     }
     for file in files.iter().filter(|file| file.kind == Some(Kind::Policy)) {
-        policy_file(&file.source, &mut report, &mut all);
+        let mut own = Report::new();
+        let _ = policy::read(std::slice::from_ref(&file.source), &mut own);
+        own.problems().into_iter().for_each(|problem| tell(&codes::PG050, problem.clone(), &file.source));
     }
     if options.json {
         say(&json!({ "findings": all }).to_string());
@@ -188,26 +195,14 @@ fn installed(
     Ok(())
 }
 
-fn policy_file(source: &Source, report: &mut Report, all: &mut Vec<Value>) {
-    let mut own = Report::new();
-    let _ = policy::read(std::slice::from_ref(source), &mut own);
-    for problem in own.problems() {
-        let message = format!("{}: {}", codes::PG050.id, problem.message);
-        let (line, column) = problem.at.span.as_ref().map_or((1, 1), |span| source.position(span.start));
-        all.push(json!({
-            "code": codes::PG050.id, "severity": problem.level.to_string(), "file": source.name(), "line": line,
-            "column": column, "message": problem.message,
-        }));
-        let mut shown = problem.clone();
-        shown.message = message;
-        report.push(shown);
-    }
-}
-
-fn object(finding: &Finding, source: &Source) -> Value {
-    let place = finding.span.as_ref().map(|span| source.position(span.start));
+/// A finding for programs; lines and columns from 1, the end being the place behind.
+fn object(code: &Code, problem: &Problem, source: &Source) -> Value {
+    let span = problem.at.span.as_ref();
+    let (start, end) = (span.map(|span| source.position(span.start)), span.map(|span| source.position(span.end)));
     json!({
-        "code": finding.code.id, "severity": finding.code.level.to_string(), "file": source.name(),
-        "line": place.map(|(line, _)| line), "column": place.map(|(_, column)| column), "message": finding.message,
+        "code": code.id, "severity": problem.level.to_string(), "file": source.name(),
+        "line": start.map(|(line, _)| line), "column": start.map(|(_, column)| column),
+        "end_line": end.map(|(line, _)| line), "end_column": end.map(|(_, column)| column),
+        "message": problem.message, "help": problem.help,
     })
 }
