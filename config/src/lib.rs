@@ -12,4 +12,5 @@ pub mod file;
 pub mod names;
 pub mod pattern;
 pub mod report;
+mod source;
 pub mod table;

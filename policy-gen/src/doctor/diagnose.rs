@@ -2,11 +2,15 @@
 //! socket, the verdict, and then what is open that should not be. Pure.
 
 mod access;
+mod broken;
 mod client;
+mod evidence;
 mod files;
 mod host;
-mod libvirt;
 mod open;
+mod reported;
+mod settings;
+mod sockets;
 
 use super::facts::{Facts, Polkitd};
 use super::fixes::{Fix, manual};
@@ -56,7 +60,7 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
     }
     let reachable = found.is_empty();
     found.extend(client::told(facts));
-    found.extend(libvirt::sockets(facts));
+    found.extend(sockets::sockets(facts));
     let mut others = Vec::new();
     for (about, finding) in files::all(facts) {
         // What explains the refusal comes first; mistakes elsewhere come after it.
@@ -67,9 +71,9 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
         found.extend(access::verdict(facts, explained));
     }
     found.extend(client::preset(facts));
-    found.extend(access::reported(facts, &found));
+    found.extend(reported::reported(facts, &found));
     found.extend(others);
-    found.extend(libvirt::settings(facts));
+    found.extend(settings::settings(facts));
     found.extend(open::all(facts));
     found.extend(host::around(facts));
     if found.is_empty() && facts.reported.is_none() && !facts.bad_advice.is_empty() {

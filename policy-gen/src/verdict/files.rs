@@ -1,12 +1,13 @@
 //! The files that a polkit reads, in its order, and those that lie there and are not read, with the reason.
 
+mod search;
+
 use std::collections::BTreeMap;
-use std::fs::File as OpenFile;
-use std::io::{self, Read as _};
 
 use polkit_config::names::Names;
-use rustix::fs::{FileType, OFlags};
-use rustix::io::Errno;
+
+pub use search::PassedOver;
+use search::Search;
 
 use super::implicit::{self, Action};
 use super::pkla::{self, Pkla, Reader, Store};
@@ -16,8 +17,6 @@ use crate::tree::Tree;
 
 /// The first polkit that reads below `/run` and `/usr/local/share`, too.
 const FOUR_DIRECTORIES: Version = Version(126);
-/// The largest file that is read, in bytes. polkitd has no limit.
-const SIZE_MAX: u64 = 64 << 20;
 /// Where rules and actions may lie, in the order of their paths, and whether a polkit before 126 looks there for rules.
 const PLACES: [(&str, bool); 4] = [
     ("etc/polkit-1", true),
@@ -27,17 +26,6 @@ const PLACES: [(&str, bool); 4] = [
 ];
 /// The two halves of pkla, in the order in which they are sorted for equal names.
 const PKLA: [&str; 2] = ["var/lib/polkit-1/localauthority", "etc/polkit-1/localauthority"];
-
-/// A file that lies where polkit's files lie, and is not read, or not to its end.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PassedOver {
-    /// The file, or the directory.
-    pub file: String,
-    /// The line that is to blame, from 1.
-    pub line: Option<usize>,
-    /// Why.
-    pub why: String,
-}
 
 /// A rules file that polkitd runs.
 #[derive(Clone, Debug)]
@@ -79,7 +67,7 @@ pub struct Files {
 /// # Errors
 /// The accounts cannot be looked up.
 pub fn read(tree: &Tree, names: &Names, target: Target) -> Result<Files, Failure> {
-    let mut search = Search { tree, daemon: Daemon::of(names, target)?, passed_over: Vec::new(), closed: Vec::new() };
+    let mut search = Search::of(tree, names, target)?;
     let actions = search.actions(target.version);
     let has_rules = target.version >= Version::RULES;
     let rules = search.rules(target.version, has_rules);
@@ -108,54 +96,10 @@ pub struct PklaFiles {
 /// # Errors
 /// The accounts cannot be looked up.
 pub fn pkla(tree: &Tree, names: &Names, target: Target) -> Result<PklaFiles, Failure> {
-    let mut search = Search { tree, daemon: Daemon::of(names, target)?, passed_over: Vec::new(), closed: Vec::new() };
+    let mut search = Search::of(tree, names, target)?;
     let pkla = search.pkla(if target.version >= Version::RULES { Reader::Compat } else { Reader::Native });
     search.passed_over.sort();
     Ok(PklaFiles { pkla, passed_over: search.passed_over, closed_to_us: search.closed })
-}
-
-/// The user that polkitd reads files as: root up to 0.105, then one of its own.
-enum Daemon {
-    Root,
-    User { uid: u32, gids: Vec<u32> },
-}
-
-impl Daemon {
-    fn of(names: &Names, target: Target) -> Result<Self, Failure> {
-        let unreachable = |error: polkit_config::names::LookupError| Failure::Unreachable(error.to_string());
-        if target.version < Version::RULES {
-            return Ok(Self::Root);
-        }
-        for name in ["polkitd", "polkituser"] {
-            if let Some(user) = names.user(name).map_err(unreachable)? {
-                let gids = names.groups_of(&user).map_err(unreachable)?;
-                return Ok(Self::User { uid: user.uid, gids });
-            }
-        }
-        // No account, as in a tree that holds nothing but polkit's files: there is nobody whom a mode could keep out.
-        Ok(Self::Root)
-    }
-
-    /// Whether it has these rights (of `rwx`, 4, 2 and 1), by the one of the three classes that it belongs to.
-    fn may(&self, right: u32, stat: &rustix::fs::Stat) -> bool {
-        let Self::User { uid, gids } = self else { return true };
-        let class = match () {
-            () if stat.st_uid == *uid => 6,
-            () if gids.contains(&stat.st_gid) => 3,
-            () => 0,
-        };
-        (stat.st_mode >> class) & right == right
-    }
-}
-
-const READ: u32 = 4;
-const ENTER: u32 = 1;
-
-struct Search<'a> {
-    tree: &'a Tree,
-    daemon: Daemon,
-    passed_over: Vec<PassedOver>,
-    closed: Vec<String>,
 }
 
 impl Search<'_> {
@@ -280,105 +224,4 @@ impl Search<'_> {
         }
         None
     }
-
-    /// The files of a directory that have this suffix, with path and name, by name.
-    fn list(&mut self, directory: &str, suffix: &str, reads: bool, version: Version) -> Vec<(String, String)> {
-        let names = match self.tree.names(directory) {
-            Ok(names) => names,
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                if reads {
-                    self.closed.push(self.tree.shown(directory));
-                }
-                return Vec::new();
-            }
-            Err(_) => return Vec::new(),
-        };
-        let wanted: Vec<String> = names.into_iter().filter(|name| name.ends_with(suffix)).collect();
-        if !reads {
-            for name in &wanted {
-                self.pass_over(
-                    &format!("{directory}/{name}"),
-                    None,
-                    &format!("polkit {version} does not read this directory"),
-                );
-            }
-            return Vec::new();
-        }
-        if !wanted.is_empty() && !self.enter(directory) {
-            return Vec::new();
-        }
-        wanted.into_iter().map(|name| (format!("{directory}/{name}"), name)).collect()
-    }
-
-    /// Whether polkitd can list a directory; else it is passed over.
-    fn enter(&mut self, directory: &str) -> bool {
-        if !self.tree.has_directory(directory).unwrap_or(true) {
-            return false;
-        }
-        let blocked = prefixes(directory).find_map(|above| {
-            let stat = self.stat(above)?;
-            let right = if above == directory { READ } else { ENTER };
-            (!self.daemon.may(right, &stat)).then(|| (above.to_owned(), stat.st_mode & 0o7777))
-        });
-        if self.tree.names(directory).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-            self.closed.push(self.tree.shown(directory));
-        }
-        let Some((above, mode)) = blocked else { return true };
-        let why = format!("polkitd's user cannot read {} (mode {mode:04o})", self.tree.shown(&above));
-        self.pass_over(directory, None, &why);
-        false
-    }
-
-    fn stat(&self, path: &str) -> Option<rustix::fs::Stat> {
-        let opened = self.tree.open_in(path, OFlags::PATH).ok()?;
-        rustix::fs::fstat(&opened).ok()
-    }
-
-    /// The bytes of a file, where polkitd and we can read it.
-    fn read(&mut self, path: &str) -> Option<Vec<u8>> {
-        let Some(stat) = self.stat(path) else {
-            self.pass_over(path, None, "there is nothing at the end of this link");
-            return None;
-        };
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            self.pass_over(path, None, "it is not a regular file");
-            return None;
-        }
-        let closed = prefixes(path).find(|above| {
-            let right = if *above == path { READ } else { ENTER };
-            self.stat(above).is_some_and(|stat| !self.daemon.may(right, &stat))
-        });
-        if let Some(closed) = closed {
-            let mode = self.stat(closed).map_or(0, |stat| stat.st_mode & 0o7777);
-            let why = format!("polkitd's user cannot read {} (mode {mode:04o})", self.tree.shown(closed));
-            self.pass_over(path, None, &why);
-            return None;
-        }
-        let mut bytes = Vec::new();
-        let opened = self.tree.open_in(path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(|errno| {
-            if errno == Errno::ACCESS {
-                self.closed.push(self.tree.shown(path));
-            }
-            errno.to_string()
-        });
-        let read = opened.and_then(|opened| {
-            OpenFile::from(opened).take(SIZE_MAX).read_to_end(&mut bytes).map_err(|error| error.to_string())
-        });
-        if let Err(error) = read {
-            self.pass_over(path, None, &format!("it cannot be read: {error}"));
-            return None;
-        }
-        Some(bytes)
-    }
-
-    fn pass_over(&mut self, path: &str, line: Option<usize>, why: &str) {
-        let file = self.tree.shown(path);
-        self.passed_over.push(PassedOver { file, line, why: why.to_owned() });
-    }
-}
-
-/// `a`, `a/b`, `a/b/c` of `a/b/c`.
-fn prefixes(path: &str) -> impl Iterator<Item = &str> {
-    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-    ends.filter_map(|end| path.get(..end))
 }
