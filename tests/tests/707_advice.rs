@@ -58,7 +58,7 @@ fn follow(bed: &LightBed, change: &str, command: &str) {
         "usermod" => drop(run(name.as_ref())),
         "polkit-policy-gen" => {
             let place = change.rsplit(' ').next().unwrap();
-            let file = if bed.suite() == Suite::Bullseye { "50-local.d/x.pkla" } else { "50-x.rules" };
+            let file = if bed.suite() == Suite::Bullseye { "50-x.pkla" } else { "50-x.rules" };
             bed.write(format!("{place}/{file}"), 0o644, run(program(name).as_os_str()));
         }
         _ => panic!("{command}"),

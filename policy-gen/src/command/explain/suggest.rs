@@ -100,7 +100,7 @@ fn for_target(target: &Spelling) -> String {
 }
 
 fn rules_place(version: Version) -> &'static str {
-    if version < Version::RULES { "/etc/polkit-1/localauthority" } else { "/etc/polkit-1/rules.d" }
+    if version < Version::RULES { "/etc/polkit-1/localauthority/50-local.d" } else { "/etc/polkit-1/rules.d" }
 }
 
 pub(super) fn place(decider: &Decider) -> Option<String> {
