@@ -117,6 +117,20 @@ fn the_group_that_would_do_is_offered() {
 }
 
 #[test]
+fn the_action_that_was_meant_is_offered() {
+    let tree = Tree::new();
+    let offered = |action: &str| {
+        let output = tree.run("polkit:126", &["--json", "--user", "bob", "--action", action]);
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        value["suggestions"].as_array().unwrap().iter().map(|one| text(&one["change"]).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(offered("org.example.urn"), ["ask about org.example.run, which is registered"]);
+    assert!(offered("org.example.something").is_empty());
+    let shown = tree.run("polkit:126", &["--user", "bob", "--action", "org.example.rum"]).stdout;
+    assert!(String::from_utf8_lossy(&shown).contains("Perhaps meant\n  ask about org.example.run"), "{shown:?}");
+}
+
+#[test]
 fn files_that_polkitd_cannot_read_are_passed_over() {
     let tree = Tree::with_rule("return 'yes';");
     let path = tree.0.path().join("etc/polkit-1/rules.d/10-x.rules");

@@ -13,6 +13,8 @@ use crate::word::{Session, Word};
 
 /// As many groups are offered.
 const GROUPS_MAX: usize = 5;
+/// As many letters may an action's name be away from the one that was meant.
+const MISTYPED_MAX: usize = 3;
 
 /// A change that would turn the answer into a yes.
 pub(super) struct Suggestion {
@@ -30,8 +32,10 @@ pub(super) fn suggestions(
     verdict: &Verdict,
 ) -> Result<Vec<Suggestion>, Failure> {
     let mut suggestions = Vec::new();
-    if matches!(verdict.outcome, Outcome::Word(Word::Yes) | Outcome::Unregistered | Outcome::Depends) {
-        return Ok(suggestions);
+    match verdict.outcome {
+        Outcome::Word(Word::Yes) | Outcome::Depends => return Ok(suggestions),
+        Outcome::Unregistered => return Ok(meant(evaluator, &question.action).into_iter().collect()),
+        Outcome::Word(_) => {}
     }
     let user = escape(&question.user);
     let yes = Outcome::Word(Word::Yes);
@@ -86,6 +90,13 @@ pub(super) fn suggestions(
         },
     });
     Ok(suggestions)
+}
+
+/// The registered action whose name is nearest.
+fn meant(evaluator: &Evaluator, action: &str) -> Option<Suggestion> {
+    let near = evaluator.actions().map(|id| (strsim::damerau_levenshtein(id, action), id)).min();
+    let (_, id) = near.filter(|(distance, _)| *distance <= MISTYPED_MAX)?;
+    Some(Suggestion { change: format!("ask about {}, which is registered", escape(id)), command: None, because: None })
 }
 
 /// What `usermod`, which wants an absolute path, is told where it is not the host's.

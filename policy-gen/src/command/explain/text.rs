@@ -65,7 +65,8 @@ pub(super) fn text(
         let command = suggestion.command.as_ref().map_or_else(String::new, |command| format!("\n    {command}"));
         format!("{}{because}{command}", suggestion.change)
     };
-    part("What would make it a yes", suggestions.iter().map(suggestion).collect());
+    let title = if verdict.outcome == Outcome::Unregistered { "Perhaps meant" } else { "What would make it a yes" };
+    part(title, suggestions.iter().map(suggestion).collect());
     out
 }
 
