@@ -116,6 +116,31 @@ fn the_group_that_would_do_is_offered() {
     assert!(rule.ends_with("--result yes --target polkit:126"), "{verdict}");
 }
 
+/// Names and paths come from a tree that somebody else may have made.
+#[test]
+fn what_is_offered_is_one_word_each_to_a_shell() {
+    let tree = Tree::with_rule("if (subject.isInGroup('vm;id')) { return 'yes'; }");
+    tree.write("etc/group", "vm;id:x:3100:\n");
+    tree.write("var/lib/dpkg/status", "Package: polkitd\nStatus: install ok installed\nVersion: 126-2\n");
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("a b");
+    std::os::unix::fs::symlink(tree.0.path(), &root).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+    command.args(["explain", "--json", "--user", "bob", "--action", ACTION, "--target"]);
+    let output = command.arg(format!("root:{}", root.display())).arg("--root").arg(&root).output().unwrap();
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let commands: Vec<&str> =
+        value["suggestions"].as_array().unwrap().iter().filter_map(|one| one["command"].as_str()).collect();
+    let expected = [
+        format!("usermod --prefix '{0}' -aG 'vm;id' bob", root.display()),
+        format!(
+            "polkit-policy-gen generate --user bob --action {ACTION} --result yes --target 'root:{0}'",
+            root.display()
+        ),
+    ];
+    assert_eq!(commands, expected);
+}
+
 #[test]
 fn the_action_that_was_meant_is_offered() {
     let tree = Tree::new();

@@ -6,6 +6,7 @@ mod access;
 pub use access::{access, join_group, read_only};
 
 use super::facts::Facts;
+use crate::emit::quote::shell;
 use crate::target::Version;
 
 /// One step of a fix.
@@ -81,19 +82,8 @@ pub struct Fix {
 
 const NOTHING: &str = "nothing that was not meant to be granted already";
 
-/// A word for a shell.
-#[must_use]
-pub fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=@+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 fn line(words: &[&str]) -> String {
-    words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+    words.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" ")
 }
 
 fn owned(words: &[&str]) -> Vec<String> {
@@ -143,7 +133,7 @@ fn restart_command(facts: &Facts) -> String {
 /// A file is made readable for polkitd.
 #[must_use]
 pub fn make_readable(path: &str, root_equivalent: bool) -> Fix {
-    let shown = quote(path);
+    let shown = shell(path);
     Fix {
         id: "make-readable",
         root_equivalent,
@@ -170,7 +160,7 @@ pub fn open_directory(path: &str, was: &str, facts: &Facts) -> Fix {
     let mut steps =
         vec![Step::Directory { path: path.to_owned(), mode, owner: Some((owner.0.to_owned(), owner.1.to_owned())) }];
     steps.push(Step::RestartPolkitd);
-    let quoted = quote(path);
+    let quoted = shell(path);
     Fix {
         id: "open-directory",
         commands: vec![
@@ -188,7 +178,7 @@ pub fn open_directory(path: &str, was: &str, facts: &Facts) -> Fix {
 /// A file is put where it is read.
 #[must_use]
 pub fn move_file(id: &'static str, from: &str, to: &str, root_equivalent: bool, facts: &Facts) -> Fix {
-    let (shown_from, shown_to) = (quote(from), quote(to));
+    let (shown_from, shown_to) = (shell(from), shell(to));
     let mut fix = Fix {
         id,
         root_equivalent,
@@ -251,7 +241,7 @@ pub fn convert(files: &[String]) -> Fix {
 pub fn unset(id: &'static str, conf: &str, keys: &[&'static str], restart: &[&[&str]], grants: &str) -> Fix {
     let path = format!("/{conf}");
     let pattern = keys.iter().map(|key| format!("-e 's/^ *{key}/# &/'")).collect::<Vec<_>>().join(" ");
-    let mut commands = vec![format!("sed -i {pattern} {}", quote(&path))];
+    let mut commands = vec![format!("sed -i {pattern} {}", shell(&path))];
     commands.extend(restart.iter().map(|words| line(words)));
     let mut steps = vec![Step::Unset { path: path.clone(), keys: keys.to_vec() }];
     steps.extend(restart.iter().map(|words| Step::Run(owned(words))));
@@ -260,6 +250,6 @@ pub fn unset(id: &'static str, conf: &str, keys: &[&'static str], restart: &[&[&
 
 /// Has the lines back that were set aside: their mark is that of `libvirt::conf`.
 fn undo(path: &str, restart: &[&[&str]]) -> Vec<String> {
-    let back = format!("sed -i 's/^# set aside by polkit-policy-gen: //' {}", quote(path));
+    let back = format!("sed -i 's/^# set aside by polkit-policy-gen: //' {}", shell(path));
     std::iter::once(back).chain(restart.iter().map(|words| line(words))).collect()
 }

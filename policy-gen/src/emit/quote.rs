@@ -43,6 +43,17 @@ pub fn toml(text: &str) -> String {
     out
 }
 
+/// `text` as one word for a shell.
+#[must_use]
+pub fn shell(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=@+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 /// `text` as part of a comment line: ASCII, one line.
 #[must_use]
 pub fn comment(text: &str) -> String {

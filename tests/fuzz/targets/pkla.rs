@@ -2,8 +2,7 @@
 #![no_main]
 
 use polkit_policy_gen::convert::emit;
-use polkit_policy_gen::verdict::pkla::{File, Pkla, Reader, Store, Subject, parse};
-use polkit_policy_gen::verdict::pkla::glob;
+use polkit_policy_gen::verdict::pkla::{File, Pkla, Reader, Store, Subject, glob, parse};
 use polkit_policy_gen::word::Session;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -3,8 +3,8 @@
 
 use polkit_config::report::{Report, Source};
 use polkit_policy_gen::emit::{self, Origin, Owner};
-use polkit_policy_gen::target::Format;
 use polkit_policy_gen::policy;
+use polkit_policy_gen::target::Format;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes).into_owned();

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use polkit_config::escape::escape;
 
+use crate::doctor::report::safe;
 use crate::emit::GRANTS;
+use crate::emit::quote::shell;
 use crate::failure::Failure;
 use crate::target::{Spelling, Version};
 use crate::tree::Tree;
@@ -50,10 +52,9 @@ pub(super) fn suggestions(
     let asked: Vec<Question> = others.iter().map(with).collect();
     for (group, verdict) in others.iter().zip(evaluator.verdicts(&asked)?) {
         if verdict.outcome == yes && suggestions.len() < GROUPS_MAX {
-            let group = escape(group);
             suggestions.push(Suggestion {
-                change: format!("make {user} a member of the group {group}"),
-                command: Some(format!("usermod {prefix}-aG {group} {user}")),
+                change: format!("make {user} a member of the group {}", escape(group)),
+                command: Some(safe(&format!("usermod {prefix}-aG {} {}", shell(group), shell(&question.user)))),
                 because: verdict.decided_by.as_ref().and_then(place),
             });
         }
@@ -81,11 +82,12 @@ pub(super) fn suggestions(
         },
         None => Suggestion {
             change: format!("add a rule for {user}, to {}", rules_place(evaluator.target().version)),
-            command: Some(format!(
-                "polkit-policy-gen generate --user {user} --action {} --result yes{}",
-                escape(&question.action),
+            command: Some(safe(&format!(
+                "polkit-policy-gen generate --user {} --action {} --result yes{}",
+                shell(&question.user),
+                shell(&question.action),
                 for_target(target)
-            )),
+            ))),
             because: None,
         },
     });
@@ -102,12 +104,12 @@ fn meant(evaluator: &Evaluator, action: &str) -> Option<Suggestion> {
 /// What `usermod`, which wants an absolute path, is told where it is not the host's.
 fn of_tree(tree: &Tree) -> String {
     let path = std::path::absolute(tree.path()).unwrap_or_else(|_| tree.path().to_owned());
-    if tree.is_host() { String::new() } else { format!("--prefix {} ", escape(&path.display().to_string())) }
+    if tree.is_host() { String::new() } else { format!("--prefix {} ", shell(&path.display().to_string())) }
 }
 
 /// What `generate` is told where it is not for the host.
 fn for_target(target: &Spelling) -> String {
-    if *target == Spelling::Host { String::new() } else { format!(" --target {}", escape(&target.to_string())) }
+    if *target == Spelling::Host { String::new() } else { format!(" --target {}", shell(&target.to_string())) }
 }
 
 fn rules_place(version: Version) -> &'static str {

@@ -4,7 +4,8 @@ use super::Finding;
 use super::broken::{breaks, not_registered, not_reloaded};
 use super::evidence::with_evidence;
 use crate::doctor::facts::{Answer, Facts, GroupRemedy, Real, Subject};
-use crate::doctor::fixes::{Fix, access, manual, programs, quote, read_only};
+use crate::doctor::fixes::{Fix, access, manual, programs, read_only};
+use crate::emit::quote::shell;
 use crate::libvirt::MANAGE;
 use crate::verdict::{Kind, Outcome};
 use crate::word::{Session, Word};
@@ -197,7 +198,7 @@ fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
     );
     let change = manual(
         "change-rule",
-        &[format!("editor {}", quote(&file))],
+        &[format!("editor {}", shell(&file))],
         "what the rule then says; somebody meant it to refuse",
     );
     finding.fix(change).fixes(access(facts))

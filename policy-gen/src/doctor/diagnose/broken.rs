@@ -3,7 +3,8 @@
 use super::Finding;
 use super::evidence::{decided, with_evidence};
 use crate::doctor::facts::{Answer, Facts, Real, Subject};
-use crate::doctor::fixes::{manual, quote, restart_polkitd, set_aside};
+use crate::doctor::fixes::{manual, restart_polkitd, set_aside};
+use crate::emit::quote::shell;
 use crate::verdict::Outcome;
 
 /// A rule that does harm to everybody: it is laid aside.
@@ -16,7 +17,7 @@ pub(super) fn breaks(facts: &Facts, answer: &Answer, code: &'static str, cause: 
     let Some(file) = file else { return finding.fix(restart_polkitd(facts)) };
     let finding = finding.fix(manual(
         "edit-file",
-        &[format!("polkit-policy-gen check {}", quote(&file))],
+        &[format!("polkit-policy-gen check {}", shell(&file))],
         "what the file then says",
     ));
     let mut fix = set_aside(&file, facts);

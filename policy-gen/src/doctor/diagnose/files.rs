@@ -3,6 +3,7 @@
 use super::Finding;
 use crate::doctor::facts::Facts;
 use crate::doctor::fixes::{Fix, access, convert, make_readable, manual, move_file, open_directory, set_aside};
+use crate::emit::quote::shell;
 use crate::target::Version;
 use crate::verdict::PassedOver;
 
@@ -176,7 +177,7 @@ fn is_laid_aside(path: &str) -> bool {
 }
 
 fn edit(path: &str) -> Fix {
-    let commands = [format!("polkit-policy-gen check {}", crate::doctor::fixes::quote(path))];
+    let commands = [format!("polkit-policy-gen check {}", shell(path))];
     manual("edit-file", &commands, "what the file says")
 }
 

@@ -3,7 +3,8 @@
 use super::{Finding, client};
 use crate::doctor::error::Class;
 use crate::doctor::facts::{Daemon, Facts, Socket};
-use crate::doctor::fixes::{Fix, Step, join_group, manual, programs, quote, unset};
+use crate::doctor::fixes::{Fix, Step, join_group, manual, programs, unset};
+use crate::emit::quote::shell;
 use crate::libvirt::MANAGE;
 
 const MONITOR: &str = "org.libvirt.unix.monitor";
@@ -224,7 +225,7 @@ fn join_socket_group(facts: &Facts, group: &str) -> Fix {
     let mut fix = join_group(&subject.user, group, true);
     fix.grants = format!("{} the socket, and with it all of libvirt, which is as good as root", subject.user);
     if let Some(unit) = subject.unit.filter(|_| facts.has_systemd && subject.process.is_some()) {
-        fix.commands.push(format!("systemctl restart {}", quote(&unit)));
+        fix.commands.push(format!("systemctl restart {}", shell(&unit)));
         fix.steps.push(Step::Run(["systemctl", "restart", &unit].map(str::to_owned).to_vec()));
     }
     fix

@@ -1,7 +1,8 @@
 //! What lets somebody do what he asked for: a lesser question, an agent's rule for one unit, a grant, a group.
 
 use super::super::facts::{Answer, Facts, Subject};
-use super::{Fix, Step, line, manual, old_polkitd, owned, quote};
+use super::{Fix, Step, line, manual, old_polkitd, owned};
+use crate::emit::quote::shell;
 use crate::libvirt::MANAGE;
 
 /// All that lets the subject do what it asked for, from the least privilege to the most.
@@ -77,7 +78,7 @@ fn toml(text: &str) -> String {
 
 fn written(path: &str, text: &str) -> Vec<String> {
     let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
-    vec![line(&["mkdir", "-p", directory]), format!("cat > {} <<'END'\n{text}END", quote(path))]
+    vec![line(&["mkdir", "-p", directory]), format!("cat > {} <<'END'\n{text}END", shell(path))]
 }
 
 fn grant_user(facts: &Facts, subject: &Subject, answer: &Answer) -> Fix {
