@@ -37,6 +37,15 @@ pub fn unit(path: &str) -> Option<&str> {
     is_unit_name(name).then_some(name)
 }
 
+/// The part of a path that is its unit's own, and below which everything is the unit's.
+#[must_use]
+pub fn unit_path(path: &str) -> Option<&str> {
+    unit(path)?;
+    let slices = parts(path).take_while(|part| is_slice_name(part)).count();
+    let mut ends = path.match_indices('/').skip(1).map(|(position, _)| position).skip(slices);
+    Some(ends.next().map_or(path, |end| path.get(..end).unwrap_or(path)))
+}
+
 /// The logind session that a process with this path belongs to.
 #[must_use]
 pub fn session(path: &str) -> Option<&str> {

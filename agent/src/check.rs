@@ -33,8 +33,27 @@ fn describe(loaded: &Loaded, config: &Config) -> String {
     lines.extend(config.serve.iter().map(|serve| format!("  {}", serve.what)));
     lines.push("Rules, the first match wins; what none matches is refused:".to_owned());
     lines.extend(config.rules.iter().map(|rule| format!("  {}", line_of(rule))));
+    lines.extend(separations(config));
     lines.extend(notes::of(config).into_iter().map(|note| format!("note: {note}")));
     lines.join("\n")
+}
+
+/// How well each grant to a unit keeps other processes of its user out.
+fn separations(config: &Config) -> Vec<String> {
+    let grants = config.rules.iter().filter(|rule| rule.answer.grants());
+    let mut lines: Vec<String> = grants
+        .filter_map(|rule| Some((rule, rule.unit.as_ref()?)))
+        .flat_map(|(rule, unit)| {
+            let facts = config.host.describe(unit, rule.user.as_ref());
+            let named = std::iter::once(format!("  \"{}\", {unit}:", rule.id));
+            named.chain(facts.into_iter().map(|fact| format!("    {fact}"))).collect::<Vec<_>>()
+        })
+        .collect();
+    if !lines.is_empty() {
+        let head = "A unit separates programs, not attackers: code that runs as the unit's user can get into the unit.";
+        lines.insert(0, head.to_owned());
+    }
+    lines
 }
 
 fn line_of(rule: &Rule) -> String {

@@ -4,6 +4,7 @@
 mod authenticate;
 mod covered;
 mod entry;
+mod fences;
 mod files;
 mod limited;
 mod rules;
@@ -23,7 +24,7 @@ pub use files::Found;
 pub use rules::RUN_FOR_USERS;
 pub use serve::{Serve, What, Who};
 
-use crate::{needs::Needs, paths, rule::Rule};
+use crate::{needs::Needs, paths, rule::Rule, separation::Host};
 
 /// A configuration that was found right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// What they need to know.
     pub needs: Needs,
+    /// What the host said of the units that rules name, and of their users, when the configuration was read.
+    pub host: Host,
 }
 
 /// Which files make the configuration.
@@ -91,12 +94,14 @@ fn read(files: &[Found], report: &mut Report) -> Option<Config> {
             serve.extend(serve::read(entry, report));
         }
         for entry in table.tables("rule", report) {
-            rules.extend(rules::read(entry, file, settings.vendor_rules, report));
+            rules.extend(rules::read(entry, file, &settings, report));
         }
         table.finish(report);
     }
     rules::refuse_doubles(&rules, report);
     covered::warn(&rules, report);
+    let host = fences::look(&rules);
+    fences::refuse(&rules, &host, report);
     serve::warn_of_doubles(&serve, report);
     let own = serve.iter().any(|entry| entry.serve.what == What::OwnSession);
     let uid = rustix::process::geteuid();
@@ -114,6 +119,7 @@ fn read(files: &[Found], report: &mut Report) -> Option<Config> {
         serve: serve.into_iter().map(|entry| entry.serve).collect(),
         needs: Needs::of(&rules),
         rules,
+        host,
     })
 }
 

@@ -27,11 +27,13 @@ use crate::{
     ledger::Ledger,
     log, notes, paths, polkitd,
     process::cgroup_root,
+    reader::Readers,
     recorder::Recorder,
     registry::Registry,
     reload::Reload,
     road::{self, Road},
     status::Status,
+    strangers::Strangers,
     systemd::Systemd,
 };
 
@@ -72,10 +74,13 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     let road = Road {
         config,
         polkitd,
+        readers: Readers::default(),
+        strangers: Strangers::default(),
         recorder: Recorder::for_host(),
         ledger: Ledger::default(),
         news,
         cgroup_root: root,
+        cgroups: cgroups.clone(),
         registering,
     };
     road.ledger.is_under(&road.config.borrow());
@@ -214,6 +219,8 @@ impl Running {
     fn tell_status(&mut self) {
         let mut status = self.registry.status(self.started);
         (status.health, status.polkit_error) = (self.health.polkitd(), self.polkit_error.clone());
+        (status.unfinished, status.last_unfinished) = self.road.readers.unfinished();
+        status.strangers = self.road.strangers.count();
         let (registrations, entries) = (status.registrations, status.served.len());
         let line = match (status.health, &status.polkit_error) {
             (Polkitd::Well, _) => format!("{registrations} processes registered, {entries} entries to serve"),

@@ -3,7 +3,7 @@
 use polkit_dbus::{Identity, IdentityUid, SubjectUid};
 
 use crate::{
-    facts::{Facts, Truth},
+    facts::{Fact, Facts, Truth},
     rule::{Answer, Rule},
 };
 
@@ -20,6 +20,10 @@ pub enum Reason {
     Unbound,
     /// A rule would have granted, but the process is not of the session's user, and the rule names no user.
     OtherUser,
+    /// A rule would have granted to a unit that is delegated, or of which it is not known whether it is.
+    Delegated,
+    /// A rule would have granted, but the subject's user has processes outside of the unit, or it is not known whether it has.
+    SharedUser,
     /// A rule would have granted, and has done so as often as its `at_most` says.
     Limit,
     /// Somebody approved this question.
@@ -58,6 +62,8 @@ impl Reason {
             Self::Unknown => "unknown",
             Self::Unbound => "unbound",
             Self::OtherUser => "other-user",
+            Self::Delegated => "delegated",
+            Self::SharedUser => "shared-user",
             Self::Limit => "limit",
             Self::Approved => "approved",
             Self::QueueFull => "queue-full",
@@ -130,6 +136,12 @@ pub fn decide(rules: &[Rule], facts: &Facts) -> Verdict {
     }
     if rule.answer.grants() && !facts.bound && !rule.unbound {
         return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Unbound };
+    }
+    if rule.answer.grants() && rule.unit.is_some() && !rule.delegated && facts.delegated != Fact::Known(false) {
+        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Delegated };
+    }
+    if rule.answer.grants() && rule.own_user && facts.alone != Fact::Known(true) {
+        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::SharedUser };
     }
     if rule.answer.grants() && facts.spent.contains(&rule.id) {
         return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Limit };

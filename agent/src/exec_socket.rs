@@ -85,7 +85,7 @@ async fn register(stream: &UnixStream, config: Arc<Config>, registry: mpsc::Send
     if uid == 0 {
         return Err("root needs no agent: polkit asks nobody about root".into());
     }
-    let may = waiting::for_user_database(move || may_ask(uid, &config)).await.map_err(|error| failed(&error))?;
+    let may = waiting::for_user_database(uid, move || may_ask(uid, &config)).await.map_err(|error| failed(&error))?;
     if !may {
         return Err("no [[serve]] entry names this user in `exec`".into());
     }

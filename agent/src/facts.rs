@@ -111,6 +111,11 @@ pub struct Facts {
     pub details: Fact<BTreeMap<String, String>>,
     /// The one identity offered is the subject's own real uid: polkitd asks about the process that really is there.
     pub bound: bool,
+    /// The subject's unit is delegated: any process of the unit's user can have itself put into it (AttachProcessesToUnit,
+    /// systemd 252 to 262). False where there is no unit.
+    pub delegated: Fact<bool>,
+    /// No process of the subject's user is outside of the subject's unit. Read only where a rule needs it.
+    pub alone: Fact<bool>,
     /// The agent stands in for a session that the subject is in, and the subject is not of that session's user.
     pub foreign: bool,
     /// The time, unknown where the host's time zone cannot be read.

@@ -1,5 +1,5 @@
-//! From a challenge to the facts that decide it. One of the files with effects: it reads the process, its user and the
-//! files that rules name.
+//! From what was read of a subject to the facts that decide. One of the files with effects: it asks the user database, and reads
+//! the files of logind and the time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,11 +17,13 @@ use polkit_dbus::{Identity, SubjectUid};
 use crate::{
     cgroup,
     decision::{Reason, is_bound},
+    discover::Cgroups,
     facts::{Fact, Facts},
     needs::Needs,
     paths,
-    process::{Held, Seen, named_file},
+    process::{Held, Seen},
     session,
+    slow_facts::SlowFacts,
     when::Moment,
 };
 
@@ -60,30 +62,64 @@ pub struct Described {
 
 const LOCALTIME: &str = "/etc/localtime";
 
-/// Reads everything. May take as long as the user database or the process likes: the caller sets the limit.
-///
-/// # Errors
-/// The [`Reason`] to refuse for.
+/// What the user database says of a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    /// The name of the real uid, escaped.
+    name: Option<String>,
+    groups: Fact<BTreeSet<u32>>,
+}
+
+impl Account {
+    /// Looks a uid up, and its groups where rules need them. May take as long as the user database likes.
+    #[must_use]
+    pub fn look_up(names: &Names, uid: SubjectUid, needs: &Needs) -> Self {
+        let user = names.user_by_uid(uid.get());
+        let groups = if needs.groups { groups(names, &user, uid) } else { Fact::Unknown };
+        Self { name: user.ok().flatten().map(|user| escape(&user.name)), groups }
+    }
+}
+
+/// What keeps other processes of a subject's user out of its unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fence {
+    delegated: Fact<bool>,
+    alone: Fact<bool>,
+}
+
+impl Fence {
+    /// Looks at the unit's cgroup and, where a rule needs it, at all other processes: that takes as long as there are processes.
+    #[must_use]
+    pub fn look(cgroups: &Cgroups, seen: &Seen, needs: &Needs) -> Self {
+        let Fact::Known(path) = &seen.cgroup else { return Self::default() };
+        let Some(unit) = cgroup::unit_path(path) else {
+            return Self { delegated: Fact::Known(false), alone: Fact::Unknown };
+        };
+        let alone = || cgroups.has_all_processes_of(seen.uid, unit).into();
+        Self {
+            delegated: cgroups.is_delegated(unit).into(),
+            alone: if needs.own_user { alone() } else { Fact::Unknown },
+        }
+    }
+}
+
+/// Puts together what was read of a subject, and reads its session from the files of logind.
+#[must_use]
 pub fn gather(
     action: &str,
-    held: &Held,
+    seen: Seen,
     offered: Offered<'_>,
-    needs: &Needs,
-    cgroup_root: &str,
-    names: &Names,
-) -> Result<Gathered, Reason> {
-    let seen = held.look(cgroup_root).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Reason::Gone,
-        _ => Reason::Unreadable,
-    })?;
-    let user = names.user_by_uid(seen.uid.get());
+    account: Account,
+    fence: Fence,
+    slow: SlowFacts,
+) -> Gathered {
     let facts = Facts {
         action: action.to_owned(),
         uid: seen.uid,
         unit: unit_of(&seen),
-        groups: if needs.groups { groups(names, &user, seen.uid) } else { Fact::Unknown },
-        exe: seen.exe.clone(),
-        named_files: needs.exes.iter().map(|path| on_disk(path)).collect(),
+        groups: account.groups,
+        exe: slow.exe,
+        named_files: slow.named_files,
         session: match &seen.cgroup {
             Fact::Known(path) => session::of(path, Path::new(paths::LOGIND)),
             Fact::Unknown => Fact::Unknown,
@@ -93,6 +129,8 @@ pub fn gather(
             Offered::By(identities) => is_bound(identities, seen.uid),
             Offered::TakenForGranted => true,
         },
+        delegated: fence.delegated,
+        alone: fence.alone,
         foreign: false,
         moment: now(),
         spent: BTreeSet::new(),
@@ -100,15 +138,26 @@ pub fn gather(
         queue_full: false,
     };
     let described = Described {
-        user: user.ok().flatten().map(|user| escape(&user.name)),
+        user: account.name,
         unit: match &facts.unit {
             Fact::Known(unit) => unit.clone(),
             Fact::Unknown => None,
         },
-        exe: held.exe_path(),
-        command_line: held.command_line(),
+        exe: slow.exe_path,
+        command_line: slow.command_line,
     };
-    Ok(Gathered { facts, seen, described })
+    Gathered { facts, seen, described }
+}
+
+/// Looks at a process, at what no process can make slow.
+///
+/// # Errors
+/// The [`Reason`] to refuse for.
+pub fn look(held: &Held, cgroup_root: &str) -> Result<Seen, Reason> {
+    held.look(cgroup_root).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Reason::Gone,
+        _ => Reason::Unreadable,
+    })
 }
 
 /// The time of this moment.
@@ -131,10 +180,6 @@ fn unit_of(seen: &Seen) -> Fact<Option<String>> {
         Fact::Known(path) => Fact::Known(cgroup::unit(path).map(str::to_owned)),
         Fact::Unknown => Fact::Unknown,
     }
-}
-
-fn on_disk(path: &Path) -> (std::path::PathBuf, Fact<crate::facts::FileId>) {
-    (path.to_owned(), named_file(path).into())
 }
 
 /// The gids of a user. One without an entry in the user database has unknown groups, not none.

@@ -7,15 +7,15 @@ use std::{
 
 use polkit_config::names::Names;
 use polkit_dbus::{Authority, SubjectPid};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{
     decision::decide,
-    gather::{Offered, gather},
+    gather::{Account, Fence, Offered, gather, look},
     log,
     process::Held,
     road::Road,
-    waiting,
+    slow_facts::SlowFacts,
 };
 
 /// How often polkitd is asked whether it is there. Never two questions at a time: one that is given up is worked off all the same.
@@ -133,18 +133,18 @@ impl Health {
     }
 }
 
-/// As a challenge about the agent itself would go, up to the record, which is not written: nobody asked.
+/// As a challenge about the agent itself would go, up to the record, which is not written: nobody asked. The question to the
+/// user database takes no place of a challenge's, nor waits for one.
 async fn try_road(road: &Road) -> Result<(), String> {
     let config = Arc::clone(&road.config.borrow());
-    let (rules, root) = (Arc::clone(&config), road.cgroup_root.clone());
-    let gathering = waiting::for_user_database(move || {
-        let own = SubjectPid::new(std::process::id()).map_err(|error| error.to_string())?;
-        let held = Held::open(own).map_err(|error| format!("its own process cannot be read: {error}"))?;
-        gather("", &held, Offered::By(&[]), &rules.needs, &root, &Names::Host)
-            .map_err(|reason| reason.word().to_owned())
-    });
-    let gathered = tokio::time::timeout(config.answer_within, gathering).await;
-    let gathered = gathered.map_err(|_| "the user database does not answer")?.map_err(|error| error.to_string())??;
+    let own = SubjectPid::new(std::process::id()).map_err(|error| error.to_string())?;
+    let held = Held::open(own).map_err(|error| format!("its own process cannot be read: {error}"))?;
+    let seen = look(&held, &road.cgroup_root).map_err(|reason| reason.word().to_owned())?;
+    let (rules, uid) = (Arc::clone(&config), seen.uid);
+    let looking_up = spawn_blocking(move || Account::look_up(&Names::Host, uid, &rules.needs));
+    let account = tokio::time::timeout(config.answer_within, looking_up).await;
+    let account = account.map_err(|_| "the user database does not answer")?.map_err(|error| error.to_string())?;
+    let gathered = gather("", seen, Offered::By(&[]), account, Fence::default(), SlowFacts::default());
     // No rule is about an action without a name.
     if decide(&config.rules, &gathered.facts).answer().grants() {
         return Err("a rule allows what nobody asked for".into());

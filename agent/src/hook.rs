@@ -4,24 +4,28 @@
 use std::{
     fs,
     sync::{Arc, Mutex, PoisonError},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use polkit_config::names::{Names, Tree};
 use polkit_dbus::{SubjectPid, SubjectUid};
+use tokio::task::JoinError;
 
 use crate::{
+    cgroup,
     config::{Config, What},
     decision::{Reason, Verdict},
-    facts::Fact,
-    gather::{Offered, gather},
-    hook_wire::{self, Question},
+    facts::{Fact, Facts},
+    gather::{Account, Fence, Offered, gather, look},
+    hook_wire::{self, DAEMON_WITHIN, Question},
     log,
-    process::Held,
+    process::{Held, Seen},
+    reader::Purpose,
     record::{Decision, Outcome, Way},
     recorder::Ending,
     road::Road,
-    rule::Answer,
+    rule::{Answer, Rule},
+    waiting,
 };
 
 /// The users and groups that the hook's road knows: those of /etc, read again when a file is another one. A user database
@@ -32,6 +36,11 @@ pub struct Accounts {
 }
 
 type Stamps = [Option<SystemTime>; 2];
+
+/// From the arrival of a request: after that the journal is not waited for, so that the hook still hears a refusal.
+const RECORDED_WITHIN: Duration = Duration::from_millis(DAEMON_WITHIN - 200);
+/// How long a look at all processes of a user may take.
+const FENCE_WITHIN: Duration = Duration::from_millis(500);
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -55,6 +64,9 @@ impl Accounts {
 
 /// Answers a question. Whatever goes wrong is "nothing": polkit then goes on with its other rules. The end of the record is
 /// to be written when the hook has its answer.
+///
+/// Whether an entry names the subject is decided by what no process can make slow. Nothing else is read of a subject that none
+/// names.
 pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (hook_wire::Answer, Option<Ending>) {
     const NOTHING: (hook_wire::Answer, Option<Ending>) = (hook_wire::Answer::Nothing, None);
     let arrived = Instant::now();
@@ -67,25 +79,16 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
     if !is_user(&names, &config, held.process.uid, &question.user) {
         return NOTHING;
     }
-    let held = Arc::new(held);
-    let (action, subject, rules) = (question.action.clone(), Arc::clone(&held), Arc::clone(&config));
-    let root = road.cgroup_root.clone();
-    // The process decides how long reading its command line takes: not on the thread that serves others.
-    let gathering = tokio::task::spawn_blocking(move || {
-        gather(&action, &subject, Offered::TakenForGranted, &rules.needs, &root, &names)
-    });
-    let Ok(Ok(mut gathered)) = gathering.await else {
-        return NOTHING;
-    };
-    gathered.facts.details = Fact::Known(question.details.clone());
-    let asks = |what: &What| match (what, &gathered.facts.unit) {
-        (What::Unit(pattern), Fact::Known(Some(unit))) => pattern.covers(unit),
-        (What::User(user), _) => user.id == gathered.facts.uid.get(),
-        _ => false,
-    };
-    if !config.serve.iter().any(|serve| serve.by_hook && asks(&serve.what)) {
+    let Ok(seen) = look(&held, &road.cgroup_root) else { return NOTHING };
+    if !config.serve.iter().any(|serve| serve.by_hook && is_about(&serve.what, &seen)) {
+        road.strangers.note(held.process.pid, seen.uid, &question.action, arrived);
         return NOTHING;
     }
+    let slow = road.readers.process(Purpose::Hook, &held, seen.uid, &config.needs.exes).await;
+    let account = Account::look_up(&names, seen.uid, &config.needs);
+    let Ok(fence) = fence(road, &config, &seen).await else { return NOTHING };
+    let mut gathered = gather(&question.action, seen, Offered::TakenForGranted, account, fence, slow);
+    gathered.facts.details = Fact::Known(question.details.clone());
 
     let verdict = road.ledger.decide(&config, &mut gathered.facts, None, arrived);
     let decision = Decision {
@@ -100,22 +103,46 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
         identity: None,
         approver: None,
     };
-    let record = match road.recorder.open(&decision).await {
-        Ok(record) => record,
-        Err(error) => {
-            log::error(&format!("no record, no answer: the journal did not take a decision: {error}"));
-            return NOTHING;
+    let answer = answer(&verdict, &config.rules, &gathered.facts);
+    let left = RECORDED_WITHIN.saturating_sub(arrived.elapsed());
+    let record = match tokio::time::timeout(left, road.recorder.open(&decision)).await {
+        Ok(Ok(record)) => record,
+        failed => {
+            let why = failed.map_or_else(|_| "it took too long".to_owned(), |open| open.err().map_or_else(String::new, |error| error.to_string()));
+            log::error(&format!("no record, no yes: the journal did not take a decision: {why}"));
+            // A refusal stands without a record: else a subject could get out of it by keeping the journal busy.
+            return if answer == hook_wire::Answer::No { (answer, None) } else { NOTHING };
         }
     };
-    let same = held.look(&road.cgroup_root).is_ok_and(|now| now == gathered.seen);
-    let answer = if same { answer(&verdict) } else { hook_wire::Answer::Nothing };
-    let outcome = match answer {
-        hook_wire::Answer::Yes => Outcome::Sent,
-        hook_wire::Answer::No => Outcome::Refused,
-        hook_wire::Answer::Nothing if same => Outcome::Passed,
-        hook_wire::Answer::Nothing => Outcome::Changed,
+    let (answer, outcome) = match answer {
+        hook_wire::Answer::Yes if !road.is_same(Purpose::Hook, &held, &gathered, &config.needs).await => {
+            (hook_wire::Answer::Nothing, Outcome::Changed)
+        }
+        hook_wire::Answer::Yes => (hook_wire::Answer::Yes, Outcome::Sent),
+        // A subject cannot get out of a refusal by a change of what it is.
+        hook_wire::Answer::No => (hook_wire::Answer::No, Outcome::Refused),
+        hook_wire::Answer::Nothing => (hook_wire::Answer::Nothing, Outcome::Passed),
     };
     (answer, Some(Ending { record, outcome, took: arrived.elapsed() }))
+}
+
+/// The unit's cgroup is looked at at once; where a rule needs all processes of the user, on a thread.
+async fn fence(road: &Road, config: &Arc<Config>, seen: &Seen) -> Result<Fence, JoinError> {
+    if !config.needs.own_user {
+        return Ok(Fence::look(&road.cgroups, seen, &config.needs));
+    }
+    let (cgroups, of, config) = (road.cgroups.clone(), seen.clone(), Arc::clone(config));
+    let looking = waiting::for_hook(of.uid.get(), move || Fence::look(&cgroups, &of, &config.needs));
+    tokio::time::timeout(FENCE_WITHIN, looking).await.unwrap_or_else(|_| Ok(Fence::default()))
+}
+
+/// Whether an entry by the hook names a process that looks like this.
+fn is_about(what: &What, seen: &Seen) -> bool {
+    match (what, &seen.cgroup) {
+        (What::Unit(pattern), Fact::Known(path)) => cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)),
+        (What::User(user), _) => user.id == seen.uid.get(),
+        _ => false,
+    }
 }
 
 /// Whether that is the name of this uid: by the files of /etc, or as the user was looked up when the configuration that names
@@ -133,24 +160,32 @@ fn is_user(names: &Names, config: &Config, uid: SubjectUid, user: &str) -> bool 
     }
 }
 
-/// What no rule is about stays with polkit's other rules.
-fn answer(verdict: &Verdict) -> hook_wire::Answer {
-    match verdict.answer() {
-        Answer::Allow => hook_wire::Answer::Yes,
-        Answer::Deny | Answer::Dismiss if matches!(verdict.reason(), Reason::Rule | Reason::Limit) => {
-            hook_wire::Answer::No
-        }
+/// What no rule is about stays with polkit's other rules. A rule that would have allowed, but for something unknown, does not
+/// exempt the subject from a later rule that refuses: a subject can make what is known of it less.
+fn answer(verdict: &Verdict, rules: &[Rule], facts: &Facts) -> hook_wire::Answer {
+    let refuses = |rule: &Rule| matches!(rule.answer, Answer::Deny | Answer::Dismiss) && rule.matches(facts);
+    match (verdict.answer(), verdict.reason()) {
+        (Answer::Allow, _) => hook_wire::Answer::Yes,
+        (Answer::Deny | Answer::Dismiss, Reason::Rule | Reason::Limit) => hook_wire::Answer::No,
+        (Answer::Deny | Answer::Dismiss, _) if rules.iter().any(refuses) => hook_wire::Answer::No,
         // polkitd waits for the hook, and nobody for a person or a password.
-        Answer::Deny | Answer::Dismiss | Answer::Ask | Answer::Authenticate => hook_wire::Answer::Nothing,
+        (Answer::Deny | Answer::Dismiss | Answer::Ask | Answer::Authenticate, _) => hook_wire::Answer::Nothing,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::{config::Serve, needs::Needs, rule::Named};
+    use crate::{
+        config::Serve,
+        decision::{
+            decide,
+            tests::{facts, rule},
+        },
+        needs::Needs,
+        rule::Named,
+        separation::Host,
+    };
 
     #[test]
     fn a_user_is_known_by_the_files_or_by_the_configuration_that_names_him() {
@@ -163,9 +198,21 @@ mod tests {
             serve: vec![serve],
             rules: Vec::new(),
             needs: Needs::default(),
+            host: Host::default(),
         };
         let is = |uid, user| is_user(&names, &config, SubjectUid::new(uid).unwrap(), user);
         assert!(is(33, "www-data") && is(70_000, "of-a-directory") && is(4242, "4242"));
         assert!(!is(34, "www-data") && !is(70_001, "of-a-directory") && !is(70_000, "another") && !is(33, "4242"));
+    }
+
+    #[test]
+    fn a_subject_that_makes_itself_unknown_is_not_exempt_from_a_later_refusal() {
+        let ask = Rule { answer: Answer::Ask, exe: Some("/usr/bin/x".into()), ..rule(Answer::Ask) };
+        let refusal = rule(Answer::Deny);
+        let unknown = Facts { exe: Fact::Unknown, ..facts() };
+        let verdict = decide(&[ask.clone(), refusal.clone()], &unknown);
+        assert_eq!(verdict.reason(), Reason::Unknown);
+        assert_eq!(answer(&verdict, &[ask.clone(), refusal], &unknown), hook_wire::Answer::No);
+        assert_eq!(answer(&verdict, &[ask], &unknown), hook_wire::Answer::Nothing);
     }
 }

@@ -21,10 +21,13 @@ pub mod decision;
 pub mod needs;
 
 pub mod at_most;
+mod budget;
 
 pub mod process;
 pub mod session;
+mod slow_facts;
 
+pub mod discover;
 pub mod gather;
 pub mod questions;
 pub mod stands_for;
@@ -34,6 +37,10 @@ pub mod record;
 pub mod flood;
 pub mod recorder;
 
+pub mod separation;
+
+pub mod host_units;
+
 pub mod config;
 pub mod ledger;
 pub mod notes;
@@ -42,6 +49,9 @@ pub mod reload;
 pub mod hook_wire;
 
 pub mod waiting;
+
+pub mod reader;
+mod strangers;
 
 pub mod authenticate;
 pub mod deadline;
@@ -53,7 +63,6 @@ pub mod hook;
 
 pub mod health;
 
-pub mod discover;
 pub mod proc_events;
 
 pub mod follow;

@@ -8,7 +8,7 @@ use polkit_service_agent::{
     approvals, check,
     cli::{Cli, Command, ConfigFile},
     config::{Config, Origin, load},
-    daemon, decisions, exec, join, paths, show_status, terminal, try_out, waiting,
+    daemon, decisions, exec, join, paths, reader, show_status, terminal, try_out, waiting,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -18,12 +18,12 @@ const CANNOT_REACH: u8 = 3;
 const BROKEN: u8 = 3;
 
 fn main() -> ExitCode {
-    // The agent's own child. It is nothing for people, so the command line does not know of it.
+    // The agent's own children. They are nothing for people, so the command line does not know of them.
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|command| command == join::COMMAND)
-        && let Some(scope) = arguments.next()
-    {
-        return join::run(Path::new(&scope));
+    match (arguments.next(), arguments.next()) {
+        (Some(command), Some(scope)) if command == join::COMMAND => return join::run(Path::new(&scope)),
+        (Some(command), None) if command == reader::COMMAND => return reader::run(),
+        _ => {}
     }
     match Cli::parse().command {
         Command::Run(file) => run(origin(file)),

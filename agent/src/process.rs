@@ -1,4 +1,8 @@
 //! Reading a process. One of the files with effects: it reads `/proc`, and opens pidfds.
+//!
+//! What is read here cannot be made slow by the process or by a file system: `stat`, `status`, `cgroup` and the text of the
+//! link `exe` come from the kernel's own memory, without the lock on the process's address space. What can be made slow is
+//! read in `reader`.
 
 use std::{
     fs::File,
@@ -6,11 +10,10 @@ use std::{
     os::fd::OwnedFd,
 };
 
-use polkit_config::escape::escape_bytes;
 use polkit_dbus::{Process, StartTime, SubjectPid, SubjectUid};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat},
+    fs::{CWD, Mode, OFlags, openat, readlinkat},
     process::{Pid, PidfdFlags, pidfd_open},
 };
 
@@ -23,8 +26,6 @@ use crate::{
 const LONGEST: u64 = 64 * 1024;
 /// What holds most of them whole: a file of `/proc` tells no size, and is made up anew for each piece that is read.
 const USUAL: usize = 4096;
-/// What is kept of a command line, in bytes.
-const COMMAND_LINE: u64 = 1024;
 
 /// One process, held by a pidfd: no other can be taken for it while this exists.
 #[derive(Debug)]
@@ -35,15 +36,17 @@ pub struct Held {
     pub process: Process,
 }
 
-/// What is seen of a process at one moment. Two equal ones are the same program under the same user in the same place.
+/// What is seen of a process at one moment, without a wait. Two equal ones are under the same user in the same place, and run
+/// a program of the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Its real uid.
     pub uid: SubjectUid,
     /// Its path in the unified hierarchy, below the system manager's root.
     pub cgroup: Fact<String>,
-    /// Its program.
-    pub exe: Fact<FileId>,
+    /// The name of its program: the text of the link `exe`. A mount namespace can make any program show any name, so this
+    /// tells that a process became another program, and never which program it is.
+    pub program: Fact<Vec<u8>>,
 }
 
 impl Held {
@@ -95,32 +98,17 @@ impl Held {
         let seen = Seen {
             uid,
             cgroup: path.map_or(Fact::Unknown, |path| Fact::Known(path.to_owned())),
-            exe: file_id(&self.folder, "exe").into(),
+            program: readlinkat(&self.folder, "exe", Vec::new()).map(|path| path.into_bytes()).into(),
         };
         if self.is_alive() { Ok(seen) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
-    /// The path of the program as the kernel shows it, for people: it proves nothing.
-    #[must_use]
-    pub fn exe_path(&self) -> Option<String> {
-        let path = readlinkat(&self.folder, "exe", Vec::new()).ok()?;
-        Some(escape_bytes(path.as_bytes()))
-    }
-
-    /// The command line, escaped and cut, for people. The process can write there what it likes, and can make reading it
-    /// slow.
-    #[must_use]
-    pub fn command_line(&self) -> Option<String> {
-        let mut bytes = Vec::new();
-        let file = open(&self.folder, "cmdline").ok()?;
-        file.take(COMMAND_LINE + 1).read_to_end(&mut bytes).ok()?;
-        let cut = bytes.len() as u64 > COMMAND_LINE;
-        bytes.truncate(usize::try_from(COMMAND_LINE).unwrap_or(usize::MAX));
-        while bytes.last() == Some(&0) {
-            bytes.pop();
-        }
-        let spaced: Vec<u8> = bytes.into_iter().map(|byte| if byte == 0 { b' ' } else { byte }).collect();
-        Some(format!("{}{}", escape_bytes(&spaced), if cut { "…" } else { "" }))
+    /// A second descriptor of the process's folder in `/proc`, for `reader`.
+    ///
+    /// # Errors
+    /// Where there are no descriptors left.
+    pub fn folder(&self) -> io::Result<OwnedFd> {
+        self.folder.try_clone()
     }
 }
 
@@ -134,6 +122,19 @@ pub fn named_file(path: &std::path::Path) -> io::Result<FileId> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
+}
+
+/// The four uids of the process that has this pid now: real, effective, saved and of the file system.
+///
+/// # Errors
+/// [`io::ErrorKind::NotFound`] if there is none.
+pub fn uids_of(pid: SubjectPid) -> io::Result<[u32; 4]> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = openat(CWD, format!("/proc/{pid}"), flags, Mode::empty()).map_err(gone)?;
+    let status = read(&folder, "status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).ok_or(io::ErrorKind::InvalidData)?;
+    let uids: Vec<u32> = line.split_whitespace().filter_map(|uid| uid.parse().ok()).collect();
+    uids.try_into().map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// The system manager's cgroup root, from its own process.
@@ -154,11 +155,6 @@ fn read(folder: &OwnedFd, name: &str) -> io::Result<String> {
     let mut bytes = Vec::with_capacity(USUAL);
     open(folder, name)?.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn file_id(folder: &OwnedFd, name: &str) -> io::Result<FileId> {
-    let stat = statat(folder, name, AtFlags::empty())?;
-    Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
 }
 
 /// A process that ended shows itself as one error or another; callers care for one.

@@ -283,6 +283,10 @@ fn because(reason: Reason) -> &'static str {
             ": polkitd does not vouch for the subject. Name the user in an [[agent]] and run polkit-policy-gen install"
         }
         Reason::OtherUser => ": the process is not of the session's user. A rule that is to cover it names its `user`",
+        Reason::Delegated => {
+            ": the unit is delegated, so any process of its user can join it. `delegated = true` in the rule accepts that"
+        }
+        Reason::SharedUser => ": the user has processes outside of the unit, and the rule requires a user of its own",
         Reason::Limit => ": it has granted to this user as often as its at_most says",
         Reason::Approved => ": somebody approved it",
         Reason::QueueFull => ": too many questions wait for somebody already",

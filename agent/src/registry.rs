@@ -1,8 +1,10 @@
 //! What is registered: kept as the host's processes and the configuration want it.
 
 mod entry;
+mod looking;
 mod members;
 mod room;
+mod scan;
 mod sessions;
 mod state;
 
@@ -13,12 +15,12 @@ use std::{
 };
 
 use polkit_dbus::{Authority, AuthorityError, BackendVersion, SubjectPid};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use self::{
     entry::{Asker, Entry, Stage, Step},
-    members::users_of,
-    room::share_of,
+    looking::PidFiles,
+    scan::{Found, Users},
     sessions::Sessions,
 };
 use crate::{
@@ -26,6 +28,7 @@ use crate::{
     discover::Cgroups,
     follow::Events,
     limits::{Leaks, Pace},
+    log,
     process::Held,
     registration::Registered,
     road::Road,
@@ -33,10 +36,6 @@ use crate::{
     spares::Spares,
 };
 
-/// How often everything is looked at: where the kernel says what happens, for the little that it does not say; where it
-/// does not, for everything.
-const SCAN_WITH_EVENTS: Duration = Duration::from_secs(2);
-const SCAN_WITHOUT: Duration = Duration::from_millis(100);
 /// How long a process is left alone after it could not be registered.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -56,6 +55,14 @@ pub struct Registry {
     full_until: Option<Instant>,
     events: Events,
     next_scan: Instant,
+    /// A look at everything that runs, and whether the next one is to follow at once.
+    looking: Option<JoinHandle<Found>>,
+    again: bool,
+    /// Whether everything was looked at since polkitd is there.
+    has_looked: bool,
+    users: Users,
+    /// The pid files that are being read.
+    reading: Option<JoinHandle<PidFiles>>,
     /// What registering costs the polkitd of the moment.
     costs: Option<Costs>,
     paces: HashMap<What, Pace>,
@@ -90,6 +97,11 @@ impl Registry {
             full_until: None,
             events,
             next_scan: Instant::now(),
+            looking: None,
+            again: false,
+            has_looked: false,
+            users: Users::default(),
+            reading: None,
             costs: None,
             paces: HashMap::new(),
             over: HashMap::new(),
@@ -121,7 +133,7 @@ impl Registry {
     /// Whether everybody who has a place is registered.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.full_until.is_some() || self.entries.values().all(Entry::is_living)
+        self.full_until.is_some() || (self.has_looked && self.entries.values().all(Entry::is_living))
     }
 
     /// Waits for the next thing to happen, and takes note of it. Can be dropped and called again without losing one.
@@ -137,6 +149,18 @@ impl Registry {
                 // Given up.
                 Err(_) => {}
             },
+            found = end_of(&mut self.looking) => {
+                self.looking = None;
+                match found {
+                    Ok(found) => self.found(found),
+                    Err(error) => log::error(&format!("a look at everything did not end: {error}")),
+                }
+            }
+            files = end_of(&mut self.reading) => {
+                self.reading = None;
+                // Read again at the next look.
+                self.take_pid_files(files.unwrap_or_default());
+            }
         }
     }
 
@@ -183,11 +207,14 @@ impl Registry {
         self.costs = None;
         self.retry.clear();
         self.said.clear();
+        // What they find is of no use any more.
+        (self.looking, self.reading, self.has_looked) = (None, None, false);
     }
 
     /// Has the next [`Registry::scan`] look at everything: events were lost, or the configuration is another one.
     pub fn scan_soon(&mut self) {
         self.next_scan = Instant::now();
+        self.again = self.looking.is_some();
     }
 
     /// Looks at one process that the kernel has told of.
@@ -202,38 +229,6 @@ impl Registry {
         let Some(serve) = config.serve.iter().find(|serve| !serve.by_hook && self.covers(serve, &held)) else { return };
         self.events.watch([pid.get()]);
         self.add_within(serve, &config, held);
-    }
-
-    /// Registers whoever is to be served and is not, and gives up who is not to be served any more, if it is time to.
-    pub fn scan(&mut self) {
-        let now = Instant::now();
-        if now < self.next_scan {
-            return;
-        }
-        self.next_scan = now + if self.events.are_had() { SCAN_WITH_EVENTS } else { SCAN_WITHOUT };
-        let config = Arc::clone(&self.road.config.borrow());
-        self.retry.retain(|_, until| *until > now);
-        self.full_until = self.full_until.filter(|until| *until > now);
-        let members = self.members(&config);
-        self.last_scan = now.elapsed();
-        self.events.watch_only(members.values().flatten().map(|pid| pid.get()), users_of(&config));
-        self.give_up_strangers(&config, &members);
-        if !config.serve.iter().any(Serve::registers_processes) {
-            self.spares.give_back();
-        }
-        for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
-            for held in self.candidates(serve, &members) {
-                if !self.add_within(serve, &config, held) {
-                    break;
-                }
-            }
-            if let Some(pace) = self.pace_of(serve) {
-                pace.filled();
-            }
-            let there = members.get(&serve.what).map_or(0, Vec::len);
-            self.over.insert(serve.what.clone(), there.saturating_sub(share_of(serve, &config)));
-        }
-        self.join_waiting();
     }
 
     fn add(&mut self, what: What, held: Held, asker: Option<Asker>) {
@@ -293,5 +288,13 @@ impl Registry {
             }
             other => self.said.once(&format!("{what}: pid {pid} could not be registered: {other}")),
         }
+    }
+}
+
+/// Waits for the end of a task; for ever where there is none. Cancel-safe.
+async fn end_of<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => std::future::pending().await,
     }
 }

@@ -1,6 +1,7 @@
 //! The one road from a challenge to its answer. Everything else is a stage of it, or calls it.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,15 +17,19 @@ use crate::{
     config::Config,
     deadline::Limits,
     decision::{Reason, Verdict, answering_identity},
+    discover::Cgroups,
     facts::ApproverUid,
-    gather::{Described, Gathered, Offered, gather},
+    gather::{Account, Described, Fence, Gathered, Offered, gather, look},
     ledger::Ledger,
     log,
+    needs::Needs,
     process::Held,
+    reader::{Purpose, Readers},
     record::{Decision, Outcome, Way},
     recorder::{Ending, Recorder},
     rule::Answer,
     stands_for::StandsFor,
+    strangers::Strangers,
     waiting,
 };
 
@@ -44,6 +49,10 @@ pub struct Road {
     pub config: watch::Receiver<Arc<Config>>,
     /// Who polkitd is when the question comes.
     pub polkitd: watch::Receiver<Option<Polkitd>>,
+    /// What reads what may never end to be read.
+    pub readers: Readers,
+    /// Subjects of hook requests that no entry names.
+    pub strangers: Strangers,
     /// Where records go.
     pub recorder: Recorder,
     /// What earlier questions left: counts, questions that wait for a person, approvals.
@@ -52,6 +61,8 @@ pub struct Road {
     pub news: mpsc::Sender<News>,
     /// The system manager's cgroup root.
     pub cgroup_root: String,
+    /// The cgroups below it.
+    pub cgroups: Cgroups,
     /// The uid that registered: the agent's own.
     pub registering: AgentUid,
 }
@@ -178,14 +189,30 @@ impl Road {
     ) -> Result<Gathered, Reason> {
         let held = Arc::clone(about.as_ref().map_err(|reason| *reason)?);
         let challenge = challenge.as_ref().map_err(|_| Reason::Malformed)?;
-        let (action, offered) = (challenge.action.clone(), challenge.identities.clone());
-        let (config, root, stands_for) = (Arc::clone(config), self.cgroup_root.clone(), question.stands_for.clone());
-        // The user database and the process decide how long this takes: not on the thread that serves others.
-        let gathering = waiting::for_user_database(move || {
-            gather(&action, &held, Offered::By(&offered), &config.needs, &root, &Names::Host)
-                .and_then(|gathered| stands_for.admit(gathered))
+        let seen = look(&held, &self.cgroup_root)?;
+        // The user database and the process decide how long these take: neither is on the thread that serves others.
+        let (uid, rules) = (seen.uid, Arc::clone(config));
+        let (cgroups, of) = (self.cgroups.clone(), seen.clone());
+        let looking_up = waiting::for_user_database(uid.get(), move || {
+            (Account::look_up(&Names::Host, uid, &rules.needs), Fence::look(&cgroups, &of, &rules.needs))
         });
-        gathering.await.map_err(|_| Reason::Unreadable)?
+        let reading = self.readers.process(Purpose::Challenge, &held, uid, &config.needs.exes);
+        let (looked_up, slow) = tokio::join!(looking_up, reading);
+        let (account, fence) = looked_up.map_err(|_| Reason::Unreadable)?;
+        let offered = Offered::By(&challenge.identities);
+        question.stands_for.admit(gather(&challenge.action, seen, offered, account, fence, slow))
+    }
+
+    /// Whether a process is still what a decision was about: of its program the name, and the file as well where a yes may depend
+    /// on it.
+    pub async fn is_same(&self, purpose: Purpose, held: &Held, gathered: &Gathered, needs: &Needs) -> bool {
+        if needs.program {
+            let now = self.readers.process(purpose, held, gathered.seen.uid, &BTreeSet::new()).await;
+            if now.exe != gathered.facts.exe {
+                return false;
+            }
+        }
+        held.look(&self.cgroup_root).is_ok_and(|now| now == gathered.seen)
     }
 
     /// The verdict. A rule that asks lets the question wait for a person, and the challenge with it if the rule says so, for
@@ -234,8 +261,8 @@ impl Road {
         let (Some(challenge), Some((held, gathered)), Some(identity)) = (challenge, subject, identity) else {
             return Outcome::RefusedByPolkitd("polkitd offered no user as whom to answer".into());
         };
-        let same = || held.look(&self.cgroup_root).is_ok_and(|now| now == gathered.seen);
-        if !same() {
+        let is_same = || self.is_same(Purpose::Challenge, held, gathered, &config.needs);
+        if !is_same().await {
             return Outcome::Changed;
         }
         if verdict.answer() == Answer::Authenticate {
@@ -243,7 +270,7 @@ impl Road {
             let credentials = rule.map_or(&[][..], |rule| &rule.credentials);
             return match authenticate(self.registering, identity, &challenge.cookie, credentials).await {
                 // PAM takes its time.
-                Ok(()) if same() => Outcome::Sent,
+                Ok(()) if is_same().await => Outcome::Sent,
                 Ok(()) => Outcome::Changed,
                 Err(error) => Outcome::NotAuthenticated(error.to_string()),
             };

@@ -116,6 +116,10 @@ pub struct Rule {
     pub details: BTreeMap<String, Glob>,
     /// Grant although polkitd may be asking about a process that is gone: see [`Facts::bound`].
     pub unbound: bool,
+    /// Grant to a unit although processes of its user can have themselves put into it: see [`Facts::delegated`].
+    pub delegated: bool,
+    /// Grant only while no other unit, session or crontab has a process of the subject's user.
+    pub own_user: bool,
     /// When it applies.
     pub when: When,
     /// How often it may grant.

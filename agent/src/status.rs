@@ -26,6 +26,12 @@ pub struct Status {
     pub leaked: u64,
     /// polkitd may have lost so many that nothing more is registered of some entry.
     pub strained: bool,
+    /// Reads of processes and pid files that did not end.
+    pub unfinished: u64,
+    /// What the last of them was about.
+    pub last_unfinished: Option<String>,
+    /// Hook requests about subjects that no entry names.
+    pub strangers: u64,
     /// What is served.
     pub served: Vec<Served>,
     /// How long the last look at everything took, in microseconds.
@@ -91,6 +97,8 @@ impl Status {
             "leaked": self.leaked,
             "strained": self.strained,
             "over_limit": self.served.iter().map(|served| served.over_limit).sum::<usize>(),
+            "unfinished_reads": { "count": self.unfinished, "last": self.last_unfinished },
+            "not_served": self.strangers,
             "served": served,
             "scan_microseconds": u64::try_from(self.scan_microseconds).unwrap_or(u64::MAX),
             "last_error": self.last_error,
@@ -145,6 +153,13 @@ pub fn to_text(status: &Value) -> String {
         let _ = writeln!(out, "  {what} ({}): {} {kind}{over}{age}", field("way"), field("processes"));
     }
     let _ = writeln!(out, "the last look at everything took {} µs", field("scan_microseconds"));
+    if let Some(count) = status.pointer("/unfinished_reads/count").and_then(Value::as_u64).filter(|count| *count > 0) {
+        let last = status.pointer("/unfinished_reads/last").map(text).unwrap_or_default();
+        let _ = writeln!(out, "{count} reads did not end; the last was of {last}");
+    }
+    if let Some(count) = status.get("not_served").and_then(Value::as_u64).filter(|count| *count > 0) {
+        let _ = writeln!(out, "{count} hook requests were about processes that no entry names");
+    }
     if field("leaked") != "0" {
         let _ = writeln!(out, "polkitd may have lost the descriptors of {} registrations", field("leaked"));
     }
@@ -176,6 +191,9 @@ mod tests {
             registrations: 12,
             leaked: 3,
             strained: false,
+            unfinished: 2,
+            last_unfinished: Some("process 7 of uid 33".into()),
+            strangers: 18,
             served: vec![
                 served("apache2.service", Way::Events, 12, 138),
                 served("php*-fpm.service", Way::Hook, 0, 0),
@@ -204,6 +222,8 @@ mod tests {
             apache2.service (events): 12 processes, 138 more have no place, for 60 s now\n  \
             php*-fpm.service (hook): 0 processes, for 60 s now\n  \
             session_user kiosk (rescan): 1 sessions, for 60 s now\nthe last look at everything took 450 µs\n\
+            2 reads did not end; the last was of process 7 of uid 33\n\
+            18 hook requests were about processes that no entry names\n\
             polkitd may have lost the descriptors of 3 registrations\nlast warning: evil\\x1b[2J";
         assert_eq!(to_text(&status().to_json()), expected);
     }

@@ -4,6 +4,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
     process::ExitCode,
+    sync::mpsc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -13,12 +15,14 @@ use polkit_dbus::{SubjectPid, SubjectUid};
 use crate::{
     cli::{Asked, At},
     config::{Config, Origin, load},
+    discover::Cgroups,
     decision::{Verdict, decide},
     facts::{Fact, Facts, FileId, Session},
-    gather::{Offered, gather, local_zone, now},
+    gather::{Account, Fence, Offered, gather, local_zone, look, now},
     notes,
     process::{Held, cgroup_root, named_file},
     rule::{Answer, SessionKey},
+    slow_facts::SlowFacts,
     terminal,
     when::Moment,
 };
@@ -59,8 +63,12 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
     if let Some(pid) = asked.pid {
         let held = SubjectPid::new(pid).ok().and_then(|pid| Held::open(pid).ok());
         let held = held.ok_or(format!("there is no process {pid}"))?;
-        let gathered = gather(&asked.action, &held, Offered::TakenForGranted, &config.needs, &root, &Names::Host);
-        let facts = gathered.map_err(|reason| format!("process {pid}: {}", reason.word()))?.facts;
+        let seen = look(&held, &root).map_err(|reason| format!("process {pid}: {}", reason.word()))?;
+        let account = Account::look_up(&Names::Host, seen.uid, &config.needs);
+        let cgroups = Cgroups::of_host(&root).map_err(|error| format!("the unified cgroup hierarchy: {error}"))?;
+        let fence = Fence::look(&cgroups, &seen, &config.needs);
+        let slow = slow_facts(held, config)?;
+        let facts = gather(&asked.action, seen, Offered::TakenForGranted, account, fence, slow).facts;
         return Ok(Facts { details: details(asked), moment: moment(asked)?, ..facts });
     }
     let uid = user(asked.user.as_deref().unwrap_or_default())?;
@@ -75,12 +83,24 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         session: asked.session.as_deref().map_or(Fact::Unknown, |word| Fact::Known(session(word))),
         details: details(asked),
         bound: true,
+        // The running agent looks at the unit's cgroup, and at the user's other processes.
+        delegated: Fact::Known(false),
+        alone: Fact::Known(true),
         foreign: false,
         moment: moment(asked)?,
         spent: BTreeSet::new(),
         approved: BTreeMap::new(),
         queue_full: false,
     })
+}
+
+/// The slow facts of a process, read on a thread that is not waited for longer than a second.
+fn slow_facts(held: Held, config: &Config) -> Result<SlowFacts, String> {
+    let folder = held.folder().map_err(|error| format!("process {}: {error}", held.process.pid))?;
+    let (named, (facts, read)) = (config.needs.exes.clone(), mpsc::channel());
+    // Nobody hears of what is read too late.
+    std::thread::spawn(move || drop(facts.send(SlowFacts::read(&folder, &named))));
+    Ok(read.recv_timeout(Duration::from_secs(1)).unwrap_or_default())
 }
 
 /// By name, or by number for a user without a name.

@@ -1,24 +1,48 @@
-//! Threads for work that takes as long as the user database, or a hostile process, likes. One that hangs is never had back.
+//! Threads for work that takes as long as the user database likes. A thread that hangs there stays lost.
 
-use tokio::{
-    sync::Semaphore,
-    task::{JoinError, spawn_blocking},
-};
+use std::sync::LazyLock;
 
-/// How many there are in all.
+use tokio::task::{JoinError, spawn_blocking};
+
+use crate::budget::Budget;
+
+/// How many there are in all. Eight are for questions to the user database; the others are for the watchdog's own question to it,
+/// for scans, and for children that join a session.
 pub const THREADS: usize = 16;
 
-/// How many may wait for the user database: the others are left to the hook, whose road does not ask it.
-static FOR_USER_DATABASE: Semaphore = Semaphore::const_new(THREADS / 2);
+/// Places for questions to the user database, by the uid that is asked about.
+static FOR_USER_DATABASE: LazyLock<Budget<u32>> = LazyLock::new(|| Budget::new(THREADS / 2, THREADS / 4));
 
-/// Does work that asks the user database, once there is a thread for it.
+/// Places for the work of hook requests that takes as long as there are processes, by the subject's uid.
+static FOR_HOOK: LazyLock<Budget<u32>> = LazyLock::new(|| Budget::new(THREADS / 8, 1));
+
+/// Does work for a hook request about a subject of that uid, once there is a thread for it.
 ///
 /// # Errors
 /// If the work panics.
-pub async fn for_user_database<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
-    let place = FOR_USER_DATABASE.acquire().await;
+pub async fn for_hook<T: Send + 'static>(uid: u32, work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+    within(&FOR_HOOK, uid, work).await
+}
+
+/// Does work that asks the user database about a uid, once there is a thread for it. Not cancelled by being dropped: the work
+/// keeps its place for as long as it keeps its thread.
+///
+/// # Errors
+/// If the work panics.
+pub async fn for_user_database<T: Send + 'static>(
+    uid: u32,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    within(&FOR_USER_DATABASE, uid, work).await
+}
+
+async fn within<T: Send + 'static>(
+    budget: &Budget<u32>,
+    uid: u32,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    let place = budget.enter(uid).await;
     let done = spawn_blocking(move || {
-        // Kept for as long as the thread is, whether or not anybody still waits for it.
         let _place = place;
         work()
     });

@@ -45,3 +45,8 @@ pub(crate) fn make_dir(dir: &Path) {
 pub fn libvirt_probe() -> &'static Path {
     Path::new(env!("LIBVIRT_PROBE"))
 }
+
+/// A static build of `hostile`: processes as an attacker makes them, see `hostile/hostile.c`.
+pub fn hostile() -> &'static Path {
+    Path::new(env!("HOSTILE"))
+}

@@ -3,6 +3,20 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
+fn the_path_of_a_unit_ends_with_its_name() {
+    for (path, own) in [
+        ("/system.slice/a.service", Some("/system.slice/a.service")),
+        ("/system.slice/a.service/x/y", Some("/system.slice/a.service")),
+        ("/init.scope", Some("/init.scope")),
+        ("/web.slice/web-php.slice/php@1.service/b.service", Some("/web.slice/web-php.slice/php@1.service")),
+        ("/system.slice", None),
+        ("/", None),
+    ] {
+        assert_eq!(unit_path(path), own, "{path}");
+    }
+}
+
+#[test]
 fn the_unified_line_is_found_among_the_old_hierarchies() {
     let text = "12:pids:/\n9:name=systemd:/system.slice/forged.service\n0::/system.slice/apache2.service\n";
     assert_eq!(unified(text), Some("/system.slice/apache2.service"));

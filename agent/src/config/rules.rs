@@ -16,6 +16,7 @@ use super::{
     files::Found,
     limited,
     serve::{checked_unit, named_group, named_user},
+    settings::Settings,
 };
 use crate::{
     action::{ActionPattern, NEVER_NARROWED},
@@ -31,7 +32,7 @@ const LONGEST_ID: usize = 128;
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// Reads one rule. All of its errors are reported; with any of them there is no rule.
-pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &mut Report) -> Option<Entry> {
+pub(super) fn read(mut table: Table, file: &Found, settings: &Settings, report: &mut Report) -> Option<Entry> {
     let at = table.at().clone();
     let before = report.errors();
     let id = table.required_string("id", report).and_then(|id| checked_id(id, report));
@@ -45,6 +46,8 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
     let (when, at_most) = limited::read(&mut table, report);
     let unbound = table.bool("unbound", report);
     let root_equivalent = table.bool("root_equivalent", report);
+    let delegated = table.bool("delegated", report);
+    let own_user = table.bool("require_own_user", report);
     let answer = table.required_string("answer", report).and_then(|word| checked_answer(word, report));
     let hold = table.duration("hold", report).and_then(|hold| checked_hold(hold, answer.as_ref(), report));
     let (credentials, identity) = authenticate::read(&mut table, answer.as_ref(), report);
@@ -67,6 +70,8 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
         exe: exe.map(|exe| exe.value),
         session: session.map(|session| SessionKey::new(&session.value)),
         details,
+        delegated: delegated.is_some_and(|key| key.value),
+        own_user: own_user.map_or(settings.require_own_user, |key| key.value),
         unbound: unbound.as_ref().is_some_and(|unbound| unbound.value),
         when,
         at_most,
@@ -77,7 +82,7 @@ pub(super) fn read(mut table: Table, file: &Found, vendor_rules: bool, report: &
     limited::warn(&rule, &at, report);
     if rule.answer.grants() {
         check_grant(&rule, root_equivalent.is_some_and(|key| key.value), &at, report);
-        if file.vendor && !vendor_rules {
+        if file.vendor && !settings.vendor_rules {
             let problem = Problem::warning(at, format!("`{}` is ignored: a package's files grant nothing", rule.id));
             report.push(problem.help("`vendor_rules = true` under [agent] in agent.toml lets them"));
             return None;

@@ -21,6 +21,8 @@ pub(super) struct Settings {
     pub(super) answer_within: Option<Duration>,
     pub(super) max_registrations: Option<usize>,
     pub(super) vendor_rules: bool,
+    /// Every rule requires a user of its own.
+    pub(super) require_own_user: bool,
 }
 
 pub(super) fn read(tables: &mut [(&Found, Table)], report: &mut Report) -> Settings {
@@ -28,6 +30,7 @@ pub(super) fn read(tables: &mut [(&Found, Table)], report: &mut Report) -> Setti
         answer_within: Some(ANSWER_WITHIN),
         max_registrations: Some(MAX_REGISTRATIONS),
         vendor_rules: false,
+        require_own_user: false,
     };
     let mut seen = HashMap::new();
     for (file, table) in tables {
@@ -47,6 +50,10 @@ pub(super) fn read(tables: &mut [(&Found, Table)], report: &mut Report) -> Setti
                 let problem = Problem::error(vendor.at, "`vendor_rules` counts in agent.toml alone");
                 report.push(problem.help("move it to agent.toml"));
             }
+        }
+        if let Some(own) = agent.bool("require_own_user", report) {
+            once("require_own_user", &own.at, &mut seen, report);
+            settings.require_own_user = own.value;
         }
         agent.finish(report);
     }

@@ -25,6 +25,8 @@ pub(crate) fn rule(answer: Answer) -> Rule {
         user: Some(Named { name: "www-data".into(), id: 33 }),
         group: None,
         exe: None,
+        delegated: false,
+        own_user: false,
         session: None,
         details: BTreeMap::new(),
         unbound: false,
@@ -43,6 +45,8 @@ pub(crate) fn facts() -> Facts {
         unit: Fact::Known(Some("apache2.service".into())),
         groups: Fact::Known([33].into()),
         exe: Fact::Known(FileId { device: 1, inode: 2 }),
+        delegated: Fact::Known(false),
+        alone: Fact::Unknown,
         named_files: BTreeMap::new(),
         session: Fact::Known(Session::None),
         details: Fact::Unknown,
@@ -265,4 +269,32 @@ fn a_process_of_another_user_than_the_session_s_needs_a_rule_that_names_the_user
     assert_eq!(decide(&[of_anybody], &facts()).answer(), Answer::Allow);
     let named = Rule { user: Some(Named { name: "x".into(), id: foreign.uid.get() }), ..rule(Answer::Allow) };
     assert_eq!(decide(&[named], &foreign).answer(), Answer::Allow);
+}
+
+#[test]
+fn a_grant_to_a_unit_that_is_delegated_needs_consent() {
+    let of_unit = |delegated| Rule { unit: UnitPattern::new("apache2.service").ok(), delegated, ..rule(Answer::Allow) };
+    for (fact, consent, reason) in [
+        (Fact::Known(false), false, Reason::Rule),
+        (Fact::Known(true), false, Reason::Delegated),
+        (Fact::Unknown, false, Reason::Delegated),
+        (Fact::Known(true), true, Reason::Rule),
+    ] {
+        let facts = Facts { delegated: fact, ..facts() };
+        assert_eq!(decide(&[of_unit(consent)], &facts).reason(), reason);
+    }
+    let refusal = Rule { answer: Answer::Deny, ..of_unit(false) };
+    assert_eq!(decide(&[refusal], &Facts { delegated: Fact::Known(true), ..facts() }).reason(), Reason::Rule);
+}
+
+#[test]
+fn a_rule_that_requires_a_user_of_its_own_refuses_a_shared_one() {
+    let own = || Rule { own_user: true, ..rule(Answer::Allow) };
+    for (fact, reason) in [
+        (Fact::Known(true), Reason::Rule),
+        (Fact::Known(false), Reason::SharedUser),
+        (Fact::Unknown, Reason::SharedUser),
+    ] {
+        assert_eq!(decide(&[own()], &Facts { alone: fact, ..facts() }).reason(), reason);
+    }
 }

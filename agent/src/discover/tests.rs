@@ -13,6 +13,10 @@ fn tree(cgroups: &[(&str, &str)]) -> (tempfile::TempDir, Cgroups) {
     (top, cgroups)
 }
 
+fn pid_file(path: &Path) -> io::Result<Held> {
+    PidFile::read(path)?.hold()
+}
+
 fn pids(cgroups: &Cgroups, unit: &str) -> Vec<u32> {
     let mut pids: Vec<u32> =
         cgroups.processes_of(&UnitPattern::new(unit).unwrap()).into_iter().map(SubjectPid::get).collect();
@@ -47,6 +51,43 @@ fn a_unit_in_a_slice_of_its_own_is_found() {
     let (_top, cgroups) = tree(&[("web.slice/web-php.slice/php@1.service", "40\n0\n")]);
     assert_eq!(pids(&cgroups, "php@1.service"), [40]);
     assert_eq!(pids(&cgroups, "php@*.service"), [40]);
+}
+
+#[test]
+fn processes_of_no_user_are_those_outside_of_every_users_slice() {
+    let (_top, cgroups) = tree(&[
+        ("", "1\n"),
+        ("system.slice/cron.service", "20\n"),
+        ("system.slice/user-1001.slice/x.service", "21\n"),
+        ("user.slice", "30\n"),
+        ("user.slice/user-1001.slice/user@1001.service/system.slice/x.service", "31\n"),
+        ("user.slice/user-1001.slice/session-1.scope", "32\n"),
+    ]);
+    let mut pids: Vec<u32> = cgroups.processes_of_no_user().into_iter().map(SubjectPid::get).collect();
+    pids.sort_unstable();
+    assert_eq!(pids, [1, 20, 30]);
+}
+
+#[test]
+fn cgroups_without_end_are_not_walked_to_their_end() {
+    let top = tempfile::tempdir().unwrap();
+    let mut deep = top.path().join("system.slice/a.service");
+    for level in 0..100 {
+        fs::create_dir_all(&deep).unwrap();
+        fs::write(deep.join("cgroup.procs"), format!("{}\n", level + 1)).unwrap();
+        deep.push("x");
+    }
+    let cgroups = Cgroups { top: top.path().to_owned() };
+    let found = pids(&cgroups, "a.service");
+    assert!(found.len() > 20 && found.len() < DEEPEST, "{}", found.len());
+}
+
+#[test]
+fn the_report_of_a_pid_file_is_read_as_it_was_written() {
+    let file = PidFile { pid: SubjectPid::new(42).unwrap(), owners: [0, 33] };
+    assert_eq!(PidFile::from_json(&file.to_json()), Some(file));
+    assert_eq!(PidFile::from_json(&serde_json::json!({ "pid": 0, "owners": [0, 0] })), None);
+    assert_eq!(PidFile::from_json(&serde_json::json!({ "pid": 1, "owners": [0] })), None);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Whom the entries are about, at this moment.
 
-use std::{collections::HashMap, io, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    sync::Arc,
+};
 
 use polkit_dbus::SubjectPid;
 
@@ -8,56 +12,17 @@ use super::{Registry, entry::Stage};
 use crate::{
     cgroup,
     config::{Config, Serve, What},
-    discover::{pid_file, processes_of_user},
     facts::Fact,
     process::{Held, Seen},
 };
 
 /// The processes of each entry.
-pub(super) type Members = HashMap<What, Vec<SubjectPid>>;
+pub(super) type Members = HashMap<What, HashSet<SubjectPid>>;
 
 impl Registry {
     /// Whether an entry is about a process.
     pub(super) fn covers(&self, serve: &Serve, held: &Held) -> bool {
         held.look(&self.road.cgroup_root).is_ok_and(|seen| is_about(&serve.what, &seen) == Some(true))
-    }
-
-    /// The processes of each unit and user that is to be served, read once for a scan.
-    pub(super) fn members(&self, config: &Config) -> Members {
-        let mut members = Members::new();
-        for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
-            let pids = match &serve.what {
-                What::Unit(pattern) => self.cgroups.processes_of(pattern),
-                What::User(user) => processes_of_user(user.id, &self.road.cgroup_root),
-                What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => continue,
-            };
-            members.insert(serve.what.clone(), pids);
-        }
-        members
-    }
-
-    /// Processes of an entry that are not registered and not known to fail.
-    pub(super) fn candidates(&mut self, serve: &Serve, members: &Members) -> Vec<Held> {
-        let fresh = |pid: &SubjectPid| !self.entries.contains_key(pid) && !self.retry.contains_key(pid);
-        match &serve.what {
-            What::Unit(_) | What::User(_) => {
-                let pids = members.get(&serve.what).into_iter().flatten().filter(|pid| fresh(pid));
-                // A process that ended in between is none.
-                pids.filter_map(|pid| Held::open(*pid).ok()).collect()
-            }
-            What::PidFile(path) => match pid_file(path) {
-                Ok(held) if fresh(&held.process.pid) => vec![held],
-                Ok(_) => Vec::new(),
-                Err(error) => {
-                    if error.kind() != io::ErrorKind::NotFound {
-                        self.said.once(&format!("{}: not served: {error}", path.display()));
-                    }
-                    Vec::new()
-                }
-            },
-            // Sessions are looked for elsewhere.
-            What::SessionUser(_) | What::OwnSession | What::Exec(_) => Vec::new(),
-        }
     }
 
     /// A process that left its unit, or an entry that left the configuration, is not served any more. The registration of one
@@ -84,7 +49,7 @@ impl Registry {
 }
 
 /// Whether an entry is about a process that looks like this, as far as that is known.
-fn is_about(what: &What, seen: &Seen) -> Option<bool> {
+pub(super) fn is_about(what: &What, seen: &Seen) -> Option<bool> {
     match (what, &seen.cgroup) {
         (What::Unit(pattern), Fact::Known(path)) => Some(cgroup::unit(path).is_some_and(|unit| pattern.covers(unit))),
         (What::User(user), Fact::Known(path)) => Some(seen.uid.get() == user.id && cgroup::owner(path).is_none()),

@@ -1,14 +1,19 @@
 //! For whom there is room: places, paces, and what polkitd can be asked to bear.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::{Registry, SCAN_WITHOUT, entry::Asker};
+use super::{Registry, entry::Asker};
 use crate::{
     config::{Config, Serve, What},
     limits::{Pace, Strain},
     process::Held,
 };
 
+/// How often everything is looked at where the kernel does not say what happens.
+pub(super) const SCAN_WITHOUT: Duration = Duration::from_millis(100);
 /// The registrations that one user may have by `exec`.
 const EXEC_PER_USER: usize = 16;
 
@@ -111,7 +116,7 @@ impl Registry {
         self.entries.values().filter(|entry| entry.what == *what).count() + self.sessions.count(what)
     }
 
-    fn say_over(&mut self, what: &What, share: usize) {
+    pub(super) fn say_over(&mut self, what: &What, share: usize) {
         self.said.once(&format!(
             "{what}: more than {share} processes; those above are not served, and polkit will say that they have no agent. \
              Serve it by the hook, which has no such limit (way = \"hook\", and [[hook]] of polkit-policy-gen), or raise `max`"

@@ -50,6 +50,9 @@ impl Registry {
             // What the registry does not know, the main loop adds.
             health: Polkitd::Absent,
             polkit_error: None,
+            unfinished: 0,
+            last_unfinished: None,
+            strangers: 0,
             uptime: started.elapsed().as_secs(),
             registrations: self.len(),
             leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.all()),

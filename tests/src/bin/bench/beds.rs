@@ -104,6 +104,11 @@ impl<'bed> Agent<'bed> {
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
+
+    /// What it wrote to standard error.
+    pub fn said(&self) -> String {
+        self.process.stderr()
+    }
 }
 
 /// Writes the configuration, and starts the agent's unit.

@@ -12,6 +12,7 @@ mod doctor;
 mod events;
 mod grants;
 mod hook;
+mod hostile;
 mod machine;
 mod size;
 mod table;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 9] = ["light", "full", "events", "rescan", "grants", "acl", "verdicts", "doctor", "size"];
+const PARTS: [&str; 10] = ["light", "full", "events", "rescan", "hostile", "grants", "acl", "verdicts", "doctor", "size"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -49,6 +50,10 @@ fn main() -> ExitCode {
             "full" => checks::in_a_full_bed(&trixie, &mut table),
             "events" => events::of_the_kernel(&forky, &mut table),
             "rescan" => events::by_rescanning(&forky, &mut table),
+            "hostile" => {
+                hostile::beside_many(&trixie, &mut table);
+                hostile::beside_endless(&trixie, &mut table);
+            }
             "grants" => {
                 grants::in_a_check(&trixie, &mut table);
                 grants::in_a_check(&forky, &mut table);

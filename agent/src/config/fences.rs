@@ -1,0 +1,51 @@
+//! Grants to units that other processes of the unit's user can get into.
+
+use polkit_config::report::{Problem, Report};
+
+use super::entry::Entry;
+use crate::{
+    host_units,
+    rule::{Named, Rule},
+    separation::Host,
+};
+
+/// Asks the host about the units that grants name and about their users. Asks nothing where no grant names a unit.
+pub(super) fn look(entries: &[Entry]) -> Host {
+    let grants: Vec<&Rule> = entries.iter().map(|entry| &entry.rule).filter(|rule| rule.answer.grants()).collect();
+    if !grants.iter().any(|rule| rule.unit.is_some() || rule.own_user) {
+        return Host::default();
+    }
+    let units: Vec<String> = grants.iter().filter_map(|rule| Some(rule.unit.as_ref()?.to_string())).collect();
+    let users: Vec<Named> = grants.iter().filter_map(|rule| rule.user.clone()).collect();
+    host_units::look(&units, &users)
+}
+
+/// Refuses a grant to a delegated unit without consent, and one that requires a user of its own where others use the user.
+pub(super) fn refuse(entries: &[Entry], host: &Host, report: &mut Report) {
+    for Entry { rule, at, .. } in entries.iter().filter(|entry| entry.rule.answer.grants()) {
+        let mut refuse = |message: String, help: &str| report.push(Problem::error(at.clone(), message).help(help));
+        if let (Some(pattern), false) = (&rule.unit, rule.delegated)
+            && let Some(unit) = host.delegated(pattern).next()
+        {
+            let message = format!("`{}` is delegated: any process of its user can have itself put into it", unit.name);
+            refuse(message, "take Delegate= away from the unit, or accept that with `delegated = true`");
+        }
+        if !rule.own_user {
+            continue;
+        }
+        let own = "`require_own_user` needs both `unit` and `user`";
+        let (Some(pattern), Some(user)) = (&rule.unit, &rule.user) else {
+            refuse(format!("`{}` names no user of its own", rule.id), own);
+            continue;
+        };
+        if host.units.is_none() {
+            let help = "the system manager must be running: it knows which units use the user";
+            refuse(format!("whether `{}` has `{}` to itself cannot be told", pattern, user.name), help);
+        }
+        let others = host.others(pattern, user);
+        if !others.is_empty() {
+            let message = format!("`{}` is also used by {}", user.name, others.join(", "));
+            refuse(message, "give the unit a user of its own (User= or DynamicUser=), or leave `require_own_user` out");
+        }
+    }
+}

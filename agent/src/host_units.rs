@@ -1,0 +1,121 @@
+//! What the host says of units and users. One of the files with effects: it runs systemctl(1), and reads the files of logind, of
+//! cron and of the kernel. It runs when a configuration is read, never when a request is answered.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+    process::{Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use nix::unistd::User;
+
+use crate::{
+    paths,
+    rule::Named,
+    separation::{Host, Unit},
+};
+
+/// systemd runs here: sd_booted(3).
+const BOOTED: &str = "/run/systemd/system";
+/// How long the system manager may take.
+const WITHIN: Duration = Duration::from_secs(10);
+/// The longest answer, in bytes: a unit has about a hundred.
+const LONGEST: u64 = 4 << 20;
+const PROPERTIES: &str = "--property=Id,User,UID,Delegate,ActiveState,DynamicUser";
+/// What cannot be logged in with.
+const NO_SHELLS: [&str; 4] = ["nologin", "false", "sync", ""];
+
+/// Asks about all loaded services and these units, and about these users.
+#[must_use]
+pub fn look(units: &[String], users: &[Named]) -> Host {
+    Host {
+        units: Path::new(BOOTED).exists().then(|| shown(units).ok()).flatten().map(|text| parse(&text)),
+        people: users.iter().flat_map(people).collect(),
+        ptrace_scope: fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope")
+            .ok()
+            .and_then(|scope| scope.trim().parse().ok()),
+    }
+}
+
+fn shown(units: &[String]) -> io::Result<String> {
+    let mut command = Command::new("systemctl");
+    command.args(["show", PROPERTIES, "--no-pager", "--", "*.service"]).args(units);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = output.take(LONGEST).read_to_string(&mut text);
+        // What comes too late is not waited for.
+        let _ = sender.send(read.map(|_| text));
+    });
+    let text = receiver.recv_timeout(WITHIN);
+    // It has ended, or takes too long.
+    let _ = child.kill();
+    let _ = child.wait();
+    text.map_err(|_| io::ErrorKind::TimedOut)?
+}
+
+/// Units in the text of `systemctl show`: lines of `KEY=VALUE`, and an empty line between two units.
+fn parse(text: &str) -> Vec<Unit> {
+    let unit = |block: &str| {
+        let value = |key: &str| block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let set = |key: &str| value(key).filter(|value| !value.is_empty());
+        Some(Unit {
+            name: set("Id")?.to_owned(),
+            user: set("User").map(str::to_owned),
+            // Not set is the highest number, or words.
+            uid: set("UID").and_then(|uid| uid.parse().ok()).filter(|uid| *uid != u32::MAX),
+            is_delegated: value("Delegate") == Some("yes"),
+            is_active: value("ActiveState") == Some("active"),
+        })
+    };
+    text.split("\n\n").filter_map(unit).collect()
+}
+
+/// What a user has besides units.
+fn people(user: &Named) -> Vec<(String, &'static str)> {
+    let name = &user.name;
+    let account = User::from_name(name).ok().flatten();
+    let shell = account.and_then(|account| account.shell.file_name()?.to_str().map(str::to_owned)).unwrap_or_default();
+    let has = |is: bool, what: &'static str| is.then(|| (name.clone(), what));
+    let exists = |folder: &str, file: &str| Path::new(folder).join(file).exists();
+    let crontab = ["/var/spool/cron/crontabs", "/var/spool/cron"].iter().any(|folder| Path::new(folder).join(name).is_file());
+    let manager = exists(paths::LOGIND, &format!("users/{}", user.id)) || exists("/var/lib/systemd/linger", name);
+    [
+        has(!NO_SHELLS.contains(&shell.as_str()), "logins (it has a shell)"),
+        has(crontab, "a crontab"),
+        has(manager, "a session or a manager of its own"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_blocks_of_systemctl_are_units() {
+        let text = "Id=pool.service\nUser=www-data\nUID=33\nDelegate=no\nActiveState=active\n\n\
+                    Id=ci.service\nUser=ci\nUID=4294967295\nDelegate=yes\nActiveState=inactive\n\n\
+                    Id=root.service\nUser=\nUID=[not set]\nDelegate=no\n\nUser=nobody\n";
+        let units = parse(text);
+        let names: Vec<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
+        assert_eq!(names, ["pool.service", "ci.service", "root.service"]);
+        assert_eq!((units[0].uid, units[1].uid, units[2].uid), (Some(33), None, None));
+        assert_eq!((units[0].is_delegated, units[1].is_delegated), (false, true));
+        assert_eq!(units[2].user, None);
+    }
+
+    #[test]
+    fn an_answer_that_is_none_has_no_units() {
+        for text in ["", "\n\n\n", "no such unit", "Id=\n"] {
+            assert_eq!(parse(text), [], "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! How well a grant to a unit keeps other processes of the unit's user out. Pure: what the host says is given.
+//!
+//! A unit separates programs, not attackers. A process of the same user gets into a unit that is delegated by one call
+//! (AttachProcessesToUnit), and into any other one by ptrace, by the unit's sockets and by the files that the unit runs.
+
+use polkit_config::escape::escape;
+
+use crate::{glob::UnitPattern, rule::Named};
+
+/// One unit, as the system manager has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unit {
+    /// Its name.
+    pub name: String,
+    /// `User=` as written; none for root's.
+    pub user: Option<String>,
+    /// The uid that it runs as, if it runs.
+    pub uid: Option<u32>,
+    /// `Delegate=`: processes of its user can have themselves put into it.
+    pub is_delegated: bool,
+    /// Whether it is a service: the other kinds run no programs of their own.
+    pub is_active: bool,
+}
+
+/// What the host says of units and users. A part that could not be read is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Host {
+    /// The units that the system manager has loaded, and those that rules name; none where it does not answer.
+    pub units: Option<Vec<Unit>>,
+    /// Users who can log in, or who have a session, a manager of their own, or a crontab, with what they have.
+    pub people: Vec<(String, &'static str)>,
+    /// `kernel.yama.ptrace_scope`; none on a kernel without Yama.
+    pub ptrace_scope: Option<u8>,
+}
+
+impl Host {
+    /// The delegated units that a pattern covers.
+    pub fn delegated<'a>(&'a self, pattern: &'a UnitPattern) -> impl Iterator<Item = &'a Unit> {
+        let units = self.units.iter().flatten();
+        units.filter(move |unit| unit.is_delegated && pattern.covers(&unit.name))
+    }
+
+    /// What else uses a user than the units of a pattern: other units, and what people have. Each has a few words.
+    #[must_use]
+    pub fn others(&self, pattern: &UnitPattern, user: &Named) -> Vec<String> {
+        let is_of = |unit: &Unit| unit.uid == Some(user.id) || unit.user.as_deref() == Some(user.name.as_str());
+        let units = self.units.iter().flatten().filter(|unit| is_of(unit) && !pattern.covers(&unit.name));
+        let units = units.map(|unit| escape(&unit.name));
+        let people = self.people.iter().filter(|(name, _)| *name == user.name).map(|(_, has)| (*has).to_owned());
+        units.chain(people).collect()
+    }
+
+    /// The lines of `check` for a grant to a unit.
+    #[must_use]
+    pub fn describe(&self, pattern: &UnitPattern, user: Option<&Named>) -> Vec<String> {
+        let mut lines = vec![match (user, &self.units) {
+            (None, _) => "the rule names no user: every user who has a process in the unit is covered".to_owned(),
+            (Some(_), None) => "the system manager does not answer: other units of the same user are unknown".to_owned(),
+            (Some(user), Some(_)) => match self.others(pattern, user).as_slice() {
+                [] => format!("no other unit, login or crontab uses {}", escape(&user.name)),
+                others => format!("{} is also used by {}", escape(&user.name), others.join(", ")),
+            },
+        }];
+        let delegated: Vec<String> = self.delegated(pattern).map(|unit| escape(&unit.name)).collect();
+        if !delegated.is_empty() {
+            lines.push(format!("delegated, so any process of its user can join it: {}", delegated.join(", ")));
+        }
+        lines.push(match self.ptrace_scope {
+            None | Some(0) => "processes of one user can attach to each other (ptrace; no Yama)".to_owned(),
+            Some(scope) => format!("processes of one user cannot attach to each other (kernel.yama.ptrace_scope = {scope})"),
+        });
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host() -> Host {
+        let unit = |name: &str, user: &str, uid, is_delegated| Unit {
+            name: name.into(),
+            user: Some(user.into()),
+            uid,
+            is_delegated,
+            is_active: uid.is_some(),
+        };
+        Host {
+            units: Some(vec![
+                unit("pool.service", "www-data", Some(33), false),
+                unit("apache2.service", "www-data", None, false),
+                unit("ci.service", "ci", Some(990), true),
+            ]),
+            people: vec![("ci".into(), "a crontab")],
+            ptrace_scope: None,
+        }
+    }
+
+    fn named(name: &str, id: u32) -> Named {
+        Named { name: name.into(), id }
+    }
+
+    #[test]
+    fn what_else_uses_the_user_of_a_unit_is_named() {
+        let pool = UnitPattern::new("pool.service").unwrap();
+        assert_eq!(host().others(&pool, &named("www-data", 33)), ["apache2.service"]);
+        assert_eq!(host().others(&UnitPattern::new("ci.service").unwrap(), &named("ci", 990)), ["a crontab"]);
+        assert_eq!(host().others(&pool, &named("alone", 991)), [""; 0]);
+    }
+
+    #[test]
+    fn a_delegated_unit_is_found_by_its_pattern() {
+        let names = |pattern: &str| {
+            let pattern = UnitPattern::new(pattern).unwrap();
+            host().delegated(&pattern).map(|unit| unit.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("ci.service"), ["ci.service"]);
+        assert_eq!(names("c*.service"), ["ci.service"]);
+        assert_eq!(names("pool.service"), [""; 0]);
+    }
+
+    #[test]
+    fn check_says_how_strong_the_separation_is() {
+        let ci = UnitPattern::new("ci.service").unwrap();
+        let lines = host().describe(&ci, Some(&named("ci", 990)));
+        assert_eq!(
+            lines,
+            [
+                "ci is also used by a crontab",
+                "delegated, so any process of its user can join it: ci.service",
+                "processes of one user can attach to each other (ptrace; no Yama)"
+            ]
+        );
+        let unknown = Host { ptrace_scope: Some(1), ..Host::default() };
+        let lines = unknown.describe(&ci, Some(&named("ci", 990)));
+        assert!(lines.first().is_some_and(|line| line.contains("does not answer")), "{lines:?}");
+        assert!(lines.last().is_some_and(|line| line.contains("ptrace_scope = 1")), "{lines:?}");
+    }
+}

@@ -1,0 +1,162 @@
+//! What is read of a process that the process, or the file system that its program is on, can make slow: the read may never
+//! end. Only the child of `reader` calls what reads here; the rest is the text in which the child reports it.
+//!
+//! A user makes `cmdline` endless by a FUSE file system in a user namespace, which holds the lock on the address space (seen on
+//! Linux 6.18). A program on a network file system that stands still makes `stat` of `/proc/PID/exe` endless.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{self, Read},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use polkit_config::escape::escape_bytes;
+use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat, statat};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    facts::{Fact, FileId},
+    process::named_file,
+};
+
+/// What is kept of a command line, in bytes.
+const COMMAND_LINE: u64 = 1024;
+
+/// What was read. What could not be read is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SlowFacts {
+    /// The program.
+    pub exe: Fact<FileId>,
+    /// The program's path as the kernel shows it, escaped, for people: it proves nothing.
+    pub exe_path: Option<String>,
+    /// The command line, escaped and cut, for people. The process can write there what it likes.
+    pub command_line: Option<String>,
+    /// The files that rules name in `exe`, as they are on disk now.
+    pub named_files: BTreeMap<PathBuf, Fact<FileId>>,
+}
+
+impl SlowFacts {
+    /// Reads all of it, of the process whose folder in `/proc` this is. May never return.
+    #[must_use]
+    pub fn read(folder: &OwnedFd, named: &BTreeSet<PathBuf>) -> Self {
+        Self {
+            exe: exe(folder).into(),
+            exe_path: exe_path(folder),
+            command_line: command_line(folder),
+            named_files: named.iter().map(|path| (path.clone(), named_file(path).into())).collect(),
+        }
+    }
+
+    /// The report of the child.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let named = self.named_files.iter().map(|(path, id)| (path.to_string_lossy().into_owned(), file_to_json(id)));
+        json!({
+            "exe": file_to_json(&self.exe),
+            "exe_path": self.exe_path,
+            "command_line": self.command_line,
+            "named_files": named.collect::<Map<_, _>>(),
+        })
+    }
+
+    /// Reads the report of the child. What is not there, or is no such fact, is unknown.
+    #[must_use]
+    pub fn from_json(report: &Value) -> Self {
+        let text = |key: &str| report.get(key).and_then(Value::as_str).map(str::to_owned);
+        let named = report.get("named_files").and_then(Value::as_object).into_iter().flatten();
+        Self {
+            exe: report.get("exe").map_or(Fact::Unknown, file_from_json),
+            exe_path: text("exe_path"),
+            command_line: text("command_line"),
+            named_files: named.map(|(path, id)| (PathBuf::from(path), file_from_json(id))).collect(),
+        }
+    }
+}
+
+fn file_to_json(id: &Fact<FileId>) -> Value {
+    match id {
+        Fact::Known(FileId { device, inode }) => json!([device, inode]),
+        Fact::Unknown => Value::Null,
+    }
+}
+
+fn file_from_json(value: &Value) -> Fact<FileId> {
+    let number = |position: usize| value.get(position).and_then(Value::as_u64);
+    match (number(0), number(1)) {
+        (Some(device), Some(inode)) => Fact::Known(FileId { device, inode }),
+        _ => Fact::Unknown,
+    }
+}
+
+fn exe(folder: &OwnedFd) -> io::Result<FileId> {
+    let stat = statat(folder, "exe", AtFlags::empty())?;
+    Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
+}
+
+fn exe_path(folder: &OwnedFd) -> Option<String> {
+    let path = readlinkat(folder, "exe", Vec::new()).ok()?;
+    Some(escape_bytes(path.as_bytes()))
+}
+
+fn command_line(folder: &OwnedFd) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = openat(folder, Path::new("cmdline"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    File::from(file).take(COMMAND_LINE + 1).read_to_end(&mut bytes).ok()?;
+    let cut = bytes.len() as u64 > COMMAND_LINE;
+    bytes.truncate(usize::try_from(COMMAND_LINE).unwrap_or(usize::MAX));
+    while bytes.last() == Some(&0) {
+        bytes.pop();
+    }
+    let spaced: Vec<u8> = bytes.into_iter().map(|byte| if byte == 0 { b' ' } else { byte }).collect();
+    Some(format!("{}{}", escape_bytes(&spaced), if cut { "…" } else { "" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+
+    use polkit_dbus::SubjectPid;
+
+    use super::*;
+    use crate::process::Held;
+
+    fn read(pid: u32, named: &[&str]) -> SlowFacts {
+        let held = Held::open(SubjectPid::new(pid).unwrap()).unwrap();
+        SlowFacts::read(&held.folder().unwrap(), &named.iter().map(PathBuf::from).collect())
+    }
+
+    #[test]
+    fn a_process_is_read_whole_and_reported_as_it_was_read() {
+        let facts = read(std::process::id(), &["/bin/sh", "/nonexistent"]);
+        assert!(matches!(facts.exe, Fact::Known(_)) && facts.exe_path.is_some() && facts.command_line.is_some());
+        assert_eq!(facts.named_files.get(Path::new("/nonexistent")), Some(&Fact::Unknown));
+        assert_eq!(SlowFacts::from_json(&facts.to_json()), facts);
+    }
+
+    #[test]
+    fn a_report_without_facts_makes_them_unknown() {
+        for report in [json!({}), json!([]), json!({"exe": [1], "named_files": 7}), json!({"exe": {"device": 1}})] {
+            assert_eq!(SlowFacts::from_json(&report), SlowFacts::default(), "{report}");
+        }
+    }
+
+    #[test]
+    fn a_command_line_comes_escaped_and_cut() {
+        let long = format!("evil\n\x1b[2J{}", "x".repeat(5000));
+        let mut child = std::process::Command::new("sleep").arg0(&long).arg("60").spawn().unwrap();
+        // The name is there once exec is done.
+        let line = loop {
+            let line = read(child.id(), &[]).command_line.unwrap();
+            if line.starts_with("evil") {
+                break line;
+            }
+            std::thread::yield_now();
+        };
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(line.starts_with("evil\\x0a\\x1b[2Jxxx"), "{line}");
+        assert!(line.ends_with("x…") && line.len() < 1200, "{}", line.len());
+    }
+}
