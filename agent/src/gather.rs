@@ -20,8 +20,8 @@ use crate::{
     facts::{Fact, Facts},
     needs::Needs,
     paths,
-    process::{Held, Seen, named_file},
-    session,
+    process::{Held, Seen},
+    program, root_control, session,
     when::Moment,
 };
 
@@ -52,8 +52,10 @@ pub struct Described {
     pub user: Option<String>,
     /// The unit.
     pub unit: Option<String>,
-    /// The program's path, as the kernel shows it.
+    /// The program's path, where it is a fact: see [`program::of`].
     pub exe: Option<String>,
+    /// The program's path, where the process only claims it.
+    pub exe_claimed: Option<String>,
     /// The command line, as the process shows it.
     pub command_line: Option<String>,
 }
@@ -77,12 +79,15 @@ pub fn gather(
         _ => Reason::Unreadable,
     })?;
     let user = names.user_by_uid(seen.uid.get());
+    let program = program::of(held, &seen.exe);
     let facts = Facts {
         action: action.to_owned(),
         uid: seen.uid,
         unit: unit_of(&seen),
         groups: if needs.groups { groups(names, &user, seen.uid) } else { Fact::Unknown },
         exe: seen.exe.clone(),
+        content: program.content,
+        login: held.login_uid(),
         named_files: needs.exes.iter().map(|path| on_disk(path)).collect(),
         session: match &seen.cgroup {
             Fact::Known(path) => session::of(path, Path::new(paths::LOGIND)),
@@ -105,7 +110,8 @@ pub fn gather(
             Fact::Known(unit) => unit.clone(),
             Fact::Unknown => None,
         },
-        exe: held.exe_path(),
+        exe: program.path,
+        exe_claimed: program.claimed,
         command_line: held.command_line(),
     };
     Ok(Gathered { facts, seen, described })
@@ -134,7 +140,7 @@ fn unit_of(seen: &Seen) -> Fact<Option<String>> {
 }
 
 fn on_disk(path: &Path) -> (std::path::PathBuf, Fact<crate::facts::FileId>) {
-    (path.to_owned(), named_file(path).into())
+    (path.to_owned(), root_control::program(path).into())
 }
 
 /// The gids of a user. One without an entry in the user database has unknown groups, not none.

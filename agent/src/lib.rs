@@ -23,7 +23,10 @@ pub mod needs;
 pub mod at_most;
 
 pub mod process;
+pub mod root_control;
 pub mod session;
+
+pub mod program;
 
 pub mod gather;
 pub mod questions;
@@ -42,6 +45,8 @@ pub mod reload;
 pub mod hook_wire;
 
 pub mod waiting;
+
+pub mod approver;
 
 pub mod authenticate;
 pub mod deadline;

@@ -1,9 +1,11 @@
 //! Reading a process. One of the files with effects: it reads `/proc`, and opens pidfds.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io::{self, Read},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::ffi::OsStringExt},
+    path::PathBuf,
 };
 
 use polkit_config::escape::escape_bytes;
@@ -16,7 +18,7 @@ use rustix::{
 
 use crate::{
     cgroup,
-    facts::{Fact, FileId},
+    facts::{Content, Fact, FileId, LoginUid},
 };
 
 /// The longest text of `/proc` that is read: a `status` or `cgroup` has a few kilobytes.
@@ -100,11 +102,31 @@ impl Held {
         if self.is_alive() { Ok(seen) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
-    /// The path of the program as the kernel shows it, for people: it proves nothing.
+    /// The path of the program as the kernel shows it: the process can have chosen it.
     #[must_use]
-    pub fn exe_path(&self) -> Option<String> {
+    pub fn exe_path(&self) -> Option<PathBuf> {
         let path = readlinkat(&self.folder, "exe", Vec::new()).ok()?;
-        Some(escape_bytes(path.as_bytes()))
+        Some(OsString::from_vec(path.into_bytes()).into())
+    }
+
+    /// The file of the program, and the state of its content.
+    ///
+    /// # Errors
+    /// Where `/proc` does not show it.
+    pub fn content(&self) -> io::Result<(FileId, Content)> {
+        let stat = statat(&self.folder, "exe", AtFlags::empty())?;
+        let content = Content {
+            size: stat.st_size.cast_unsigned(),
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        };
+        Ok((FileId { device: stat.st_dev, inode: stat.st_ino }, content))
+    }
+
+    /// The user as whom somebody logged in of whose login the process came. None where there is none, or the kernel does not say.
+    #[must_use]
+    pub fn login_uid(&self) -> Option<LoginUid> {
+        LoginUid::parse(&read(&self.folder, "loginuid").ok()?)
     }
 
     /// The command line, escaped and cut, for people. The process can write there what it likes, and can make reading it
@@ -122,18 +144,6 @@ impl Held {
         let spaced: Vec<u8> = bytes.into_iter().map(|byte| if byte == 0 { b' ' } else { byte }).collect();
         Some(format!("{}{}", escape_bytes(&spaced), if cut { "…" } else { "" }))
     }
-}
-
-/// The file that a rule's `exe` names, if it is root's alone: a file that others may write is nobody's program.
-///
-/// # Errors
-/// [`io::ErrorKind::InvalidInput`] for a file that others than root may write.
-pub fn named_file(path: &std::path::Path) -> io::Result<FileId> {
-    let stat = rustix::fs::stat(path)?;
-    if stat.st_uid != 0 || stat.st_mode & 0o022 != 0 {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
 }
 
 /// The system manager's cgroup root, from its own process.

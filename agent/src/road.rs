@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     deadline::Limits,
     decision::{Reason, Verdict, answering_identity},
-    facts::ApproverUid,
+    facts::Approver,
     gather::{Described, Gathered, Offered, gather},
     ledger::Ledger,
     log,
@@ -257,7 +257,7 @@ impl Road {
 }
 
 /// Who approved what is allowed.
-fn approver(verdict: &Verdict, read: Option<&Gathered>) -> Option<ApproverUid> {
+fn approver(verdict: &Verdict, read: Option<&Gathered>) -> Option<Approver> {
     if verdict.reason() != Reason::Approved {
         return None;
     }

@@ -17,7 +17,8 @@ use crate::{
     facts::{Fact, Facts, FileId, Session},
     gather::{Offered, gather, local_zone, now},
     notes,
-    process::{Held, cgroup_root, named_file},
+    process::{Held, cgroup_root},
+    root_control,
     rule::{Answer, SessionKey},
     terminal,
     when::Moment,
@@ -71,8 +72,10 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         unit: asked.unit.clone().map_or(Fact::Unknown, |unit| Fact::Known(Some(unit))),
         groups: groups(uid, &asked.group)?,
         exe,
-        named_files: config.needs.exes.iter().map(|path| (path.clone(), named_file(path).into())).collect(),
-        session: asked.session.as_deref().map_or(Fact::Unknown, |word| Fact::Known(session(word))),
+        content: Fact::Unknown,
+        login: None,
+        named_files: config.needs.exes.iter().map(|path| (path.clone(), root_control::program(path).into())).collect(),
+        session: session(asked.session.as_deref(), asked.seat.as_deref()),
         details: details(asked),
         bound: true,
         foreign: false,
@@ -135,13 +138,20 @@ fn file(path: &Path) -> std::io::Result<FileId> {
     Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
 }
 
-fn session(word: &str) -> Session {
-    let of = |class: &str, active| Session::Of { class: class.to_owned(), active };
-    match SessionKey::new(word) {
-        SessionKey::None => Session::None,
-        SessionKey::Active => of("user", true),
-        SessionKey::Inactive => of("user", false),
-        SessionKey::Class(class) => of(&class, true),
+/// Only what the two options say: a session is not active at its seat unless the word is `active`.
+fn session(word: Option<&str>, seat: Option<&str>) -> Fact<Session> {
+    let of = |class: &str, seat: Option<&str>, active, remote| {
+        Fact::Known(Session::Of { class: class.to_owned(), seat: seat.map(str::to_owned), active, remote })
+    };
+    let local = seat.or(Some("seat0"));
+    match (word.map(SessionKey::new), seat) {
+        (None, None) => Fact::Unknown,
+        (None, Some(_)) => of("user", seat, false, false),
+        (Some(SessionKey::None), _) => Fact::Known(Session::None),
+        (Some(SessionKey::Active), _) => of("user", local, true, false),
+        (Some(SessionKey::Inactive | SessionKey::Local), _) => of("user", local, false, false),
+        (Some(SessionKey::Remote), _) => of("user", seat, false, true),
+        (Some(SessionKey::Class(class)), _) => of(&class, seat, false, false),
     }
 }
 
