@@ -379,7 +379,7 @@ _polkit__service__agent() {
             return 0
             ;;
         polkit__service__agent__subcmd__test)
-            opts="-h --config --action --pid --user --unit --group --exe --session --detail --way --at --json --help"
+            opts="-h --config --action --pid --user --unit --group --exe --session --seat --detail --way --at --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,6 +414,10 @@ _polkit__service__agent() {
                     return 0
                     ;;
                 --session)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seat)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -61,7 +61,8 @@ complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcomman
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l unit -d 'The subject\'s unit' -r
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l group -d 'A group of the subject\'s user; may be given more than once' -r
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l exe -d 'The subject\'s program' -r -F
-complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l session -d 'The subject\'s session: none, active, inactive, or a class' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l session -d 'The subject\'s session: none, active, inactive, local, remote, or a class' -r
+complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l seat -d 'The seat of the subject\'s session' -r
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l detail -d 'A detail of the action, which only the hook is told; may be given more than once' -r
 complete -c polkit-service-agent -n "__fish_polkit_service_agent_using_subcommand test" -l way -d 'How the question comes' -r -f -a "challenge\t''
 hook\t''"

@@ -60,15 +60,23 @@ fn failed(why: &NoAnswer) -> ExitCode {
     }
 }
 
+/// What the process says of itself: nobody vouches for it.
+fn claim(question: &Value, key: &str) -> Option<String> {
+    question.get("claims")?.get(key).and_then(plain)
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if text.chars().any(polkit_config::escape::is_hostile) => Some(escape(text)),
+        Value::String(text) => Some(text.clone()),
+        Value::Null => None,
+        other => Some(other.to_string()),
+    }
+}
+
 /// What the agent sends is escaped already, and is so once more where that changes something: this is a terminal.
 fn to_text(question: &Value) -> String {
-    let text = |key: &str| match question.get(key) {
-        Some(Value::String(text)) => {
-            Some(if text.chars().any(polkit_config::escape::is_hostile) { escape(text) } else { text.clone() })
-        }
-        None | Some(Value::Null) => None,
-        Some(other) => Some(other.to_string()),
-    };
+    let text = |key: &str| question.get(key).and_then(plain);
     let shown = |key: &str| text(key).unwrap_or_else(|| "?".into());
     let user = text("user").unwrap_or_else(|| format!("uid {}", shown("uid")));
     let place =
@@ -81,15 +89,18 @@ fn to_text(question: &Value) -> String {
             shown("times"),
             shown("age")
         ),
-        format!("    pid {}, program {}", shown("pid"), shown("exe")),
+        match (text("exe"), claim(question, "exe")) {
+            (Some(exe), _) => format!("    pid {}, program {exe}", shown("pid")),
+            (None, Some(exe)) => format!("    pid {}, program unknown: it claims to be {exe}", shown("pid")),
+            (None, None) => format!("    pid {}, program unknown", shown("pid")),
+        },
     ];
     lines.extend(text("approver").map(|uid| {
         let often =
             if question.get("once") == Some(&Value::Bool(true)) { "one answer" } else { "any number of answers" };
         format!("    approved by uid {uid}, for {often} within {} s", shown("left"))
     }));
-    // Nobody vouches for it.
-    lines.extend(text("command_line").map(|words| format!("    in the process's own words: {words}")));
+    lines.extend(text("command_line").map(|words| format!("    it claims to run: {words}")));
     lines.join("\n")
 }
 
@@ -100,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_subject_chose_is_escaped_and_called_its_own_words() {
+    fn what_the_subject_chose_is_escaped_and_called_a_claim() {
         let text = to_text(&json!({
             "id": "ab12", "action": "org.example.x", "user": "www-data", "uid": 33, "unit": "pool.service", "rule": "r",
             "pid": 7, "exe": "/usr/bin/php", "command_line": "php \u{202e}\u{1b}[2J\u{200b}", "age": 3, "times": 2,
@@ -108,8 +119,16 @@ mod tests {
         assert_eq!(
             text,
             "ab12  org.example.x for www-data in pool.service\n    rule \"r\", asked 2 times, the first time 3 s ago\n    \
-             pid 7, program /usr/bin/php\n    in the process's own words: php \\u{202e}\\x1b[2J\\u{200b}"
+             pid 7, program /usr/bin/php\n    it claims to run: php \\u{202e}\\x1b[2J\\u{200b}"
         );
+    }
+
+    #[test]
+    fn a_path_that_is_no_fact_is_called_a_claim() {
+        let of = |claims: Value| to_text(&json!({"pid": 7, "exe": null, "claims": claims}));
+        let claimed = of(json!({"exe": "/usr/bin/virsh\u{1b}[2J"}));
+        assert!(claimed.ends_with("pid 7, program unknown: it claims to be /usr/bin/virsh\\x1b[2J"), "{claimed}");
+        assert!(of(json!({})).ends_with("pid 7, program unknown"));
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub async fn authenticate(
         return Err(NotAuthenticated::OtherIdentity { identity, own });
     }
     let credentials = credentials.to_vec();
-    let preparing = waiting::for_user_database(move || prepare(own, &credentials));
+    let preparing = waiting::for_user_database(own.get(), move || prepare(own, &credentials));
     let (user, secrets) = preparing.await.map_err(|_| NotAuthenticated::Broken)??;
     Ok(Helper::of_host().authenticate(&user, cookie, &secrets).await?)
 }

@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, watch};
 use zbus::{DBusError, fdo, message::Header, object_server::SignalEmitter};
 
 use crate::{
-    facts::ApproverUid,
+    approver::{self, Stranger},
+    facts::{Approver, LoginUid},
     questions::{Approval, Refusal, Waiting},
     record::Entry,
     road::{News, Road},
@@ -54,7 +55,7 @@ impl Agent1 {
 
     /// The questions that wait, as a JSON list: see `pending --json` in the manual. Command lines are for root alone.
     async fn list_pending(&self, #[zbus(header)] header: Header<'_>) -> fdo::Result<String> {
-        let asks_root = self.caller(&header).await?.get() == 0;
+        let asks_root = self.caller(&header).await? == 0;
         let now = Instant::now();
         let waiting = self.road.ledger.waiting(now);
         Ok(Value::from_iter(waiting.iter().map(|(id, question)| to_json(id, question, asks_root, now))).to_string())
@@ -63,7 +64,7 @@ impl Agent1 {
     /// Approves a question: for one answer, or as often as it is asked within so many seconds, where that is not 0.
     async fn approve(&self, #[zbus(header)] header: Header<'_>, id: &str, seconds: u64) -> Result<(), Error> {
         let length = (seconds > 0).then(|| Duration::from_secs(seconds));
-        let approver = self.caller(&header).await?;
+        let approver = self.approver(&header).await?;
         let question = self.road.ledger.answerable(id, approver, length.unwrap_or_default(), Instant::now())?;
         self.record(&Entry::word(id, true, &question, approver, length)).await?;
         // A reload may have come in between.
@@ -76,7 +77,7 @@ impl Agent1 {
 
     /// Takes a question away, or what was approved of it: what it was about is refused from then on.
     async fn deny(&self, #[zbus(header)] header: Header<'_>, id: &str) -> Result<(), Error> {
-        let approver = self.caller(&header).await?;
+        let approver = self.approver(&header).await?;
         let question = self.road.ledger.deniable(id, approver, Instant::now())?;
         // It counts without a record, too: it gives nothing away.
         self.road.ledger.deny(id);
@@ -85,7 +86,7 @@ impl Agent1 {
 
     /// What is approved, as a JSON list: see `pending --approved --json` in the manual.
     async fn list_approved(&self, #[zbus(header)] header: Header<'_>) -> fdo::Result<String> {
-        let asks_root = self.caller(&header).await?.get() == 0;
+        let asks_root = self.caller(&header).await? == 0;
         let now = Instant::now();
         let approvals = self.road.ledger.approvals(now);
         Ok(Value::from_iter(approvals.iter().map(|approval| approval_to_json(approval, asks_root, now))).to_string())
@@ -138,12 +139,18 @@ impl Agent1 {
 
 impl Agent1 {
     /// Whose word it is. The bus knows that by the connection's unique name, which no other connection ever gets.
-    async fn caller(&self, header: &Header<'_>) -> zbus::Result<ApproverUid> {
+    async fn approver(&self, header: &Header<'_>) -> Result<Approver, Error> {
+        let sender = header.sender().ok_or(Error::ZBus(zbus::Error::MissingField))?;
+        Ok(approver::identify(&self.connection, sender.as_str()).await?)
+    }
+
+    /// The uid of a caller who only asks to be shown something.
+    async fn caller(&self, header: &Header<'_>) -> zbus::Result<u32> {
         const BUS: &str = "org.freedesktop.DBus";
         let sender = header.sender().ok_or(zbus::Error::MissingField)?;
         let path = "/org/freedesktop/DBus";
         let uid = self.connection.call_method(Some(BUS), path, Some(BUS), "GetConnectionUnixUser", &sender).await?;
-        Ok(ApproverUid::new(uid.body().deserialize()?))
+        Ok(uid.body().deserialize()?)
     }
 
     async fn record(&self, word: &Entry) -> Result<(), Error> {
@@ -158,10 +165,17 @@ impl From<Refusal> for Error {
     }
 }
 
+impl From<Stranger> for Error {
+    fn from(stranger: Stranger) -> Self {
+        Self::Refused(stranger.to_string())
+    }
+}
+
 fn approval_to_json(approval: &Approval, with_command_line: bool, now: Instant) -> Value {
     let mut json = to_json(&approval.id, &approval.question, with_command_line, now);
     if let Some(keys) = json.as_object_mut() {
-        keys.insert("approver".into(), approval.approver.get().into());
+        keys.insert("approver".into(), approval.approver.uid.get().into());
+        keys.insert("approver_login".into(), approval.approver.login.map(LoginUid::get).into());
         keys.insert("once".into(), approval.once.into());
         keys.insert("left".into(), approval.until.saturating_duration_since(now).as_secs().into());
     }
@@ -170,6 +184,7 @@ fn approval_to_json(approval: &Approval, with_command_line: bool, now: Instant) 
 
 fn to_json(id: &str, question: &Waiting, with_command_line: bool, now: Instant) -> Value {
     let described = &question.described;
+    let command_line = described.command_line.as_ref().filter(|_| with_command_line);
     json!({
         "id": id,
         "rule": question.rule(),
@@ -179,8 +194,10 @@ fn to_json(id: &str, question: &Waiting, with_command_line: bool, now: Instant) 
         "unit": described.unit,
         "session": question.session(),
         "pid": question.pid.get(),
+        "login_uid": question.login().map(LoginUid::get),
         "exe": described.exe,
-        "command_line": described.command_line.as_ref().filter(|_| with_command_line),
+        "command_line": command_line,
+        "claims": { "exe": described.exe_claimed, "command_line": command_line },
         "age": now.duration_since(question.first).as_secs(),
         "times": question.times,
     })

@@ -83,7 +83,8 @@ Example:
     polkit-service-agent approve 5f0c19aa --for 10m
 
 An approval is for that rule, action, user, unit or session and program. It ends with a reload or restart of the agent.
-Exit codes: 0 done; 1 refused: nobody approves a question of his own; 2 usage; 3 the agent does not answer.")]
+Exit codes: 0 done; 1 refused: nobody approves a question of his own, or --for a program that root alone does not control;
+2 usage; 3 the agent does not answer.")]
     Approve {
         /// As `pending` shows it.
         #[arg(value_name = "ID")]
@@ -165,7 +166,7 @@ pub struct Asked {
     #[arg(long, value_name = "ID")]
     pub action: String,
     /// Ask about this process.
-    #[arg(long, value_name = "N", conflicts_with_all = ["user", "unit", "group", "exe", "session"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["user", "unit", "group", "exe", "session", "seat"])]
     pub pid: Option<u32>,
     /// The subject's real user.
     #[arg(long, value_name = "U", required_unless_present = "pid")]
@@ -179,9 +180,12 @@ pub struct Asked {
     /// The subject's program.
     #[arg(long, value_name = "P")]
     pub exe: Option<PathBuf>,
-    /// The subject's session: none, active, inactive, or a class.
+    /// The subject's session: none, active, inactive, local, remote, or a class.
     #[arg(long, value_name = "S")]
     pub session: Option<String>,
+    /// The seat of the subject's session.
+    #[arg(long, value_name = "SEAT")]
+    pub seat: Option<String>,
     /// A detail of the action, which only the hook is told; may be given more than once.
     #[arg(long, value_name = "K=V", value_parser = key_value)]
     pub detail: Vec<(String, String)>,

@@ -110,6 +110,7 @@ fn to_json(decided: &Decided) -> Value {
         "unit": decision.get("UNIT"),
         "session": decision.get("SESSION"),
         "exe": decision.get("EXE"),
+        "exe_claimed": decision.get("EXE_CLAIMED"),
         "command_line": decision.get("COMMAND_LINE"),
         "identity": decision.get("IDENTITY"),
         "outcome": decided.ended(),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     cgroup,
     glob::UnitPattern,
-     process::{Held, uids_of},
+    process::{Held, uids_of},
 };
 
 /// The unified hierarchy, as this process sees it.
@@ -218,7 +218,8 @@ impl PidFile {
     /// Reads the report of a child.
     #[must_use]
     pub fn from_json(report: &Value) -> Option<Self> {
-        let number = |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
+        let number =
+            |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
         let owners = report.get("owners");
         let owner = |position: usize| number(owners.and_then(|owners| owners.get(position)));
         Some(Self { pid: SubjectPid::new(number(report.get("pid"))?).ok()?, owners: [owner(0)?, owner(1)?] })

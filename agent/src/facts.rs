@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::Metadata,
+    os::unix::fs::MetadataExt,
     path::PathBuf,
 };
 
@@ -57,6 +59,44 @@ pub struct FileId {
     pub inode: u64,
 }
 
+impl FileId {
+    /// That of a file's state.
+    #[must_use]
+    pub fn of(state: &Metadata) -> Self {
+        Self { device: state.dev(), inode: state.ino() }
+    }
+}
+
+/// The state of a file's content: what else an approval binds, since a file can be rewritten and stay the same inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Content {
+    /// In bytes.
+    pub size: u64,
+    /// When the content was changed, in seconds and nanoseconds. The owner of the file can set it.
+    pub modified: (i64, u64),
+    /// When the file was changed in whatever way, in seconds and nanoseconds. The kernel alone sets it.
+    pub changed: (i64, u64),
+}
+
+/// The user as whom somebody logged in, which stays with all of that login's processes, through sudo and su as well
+/// (`/proc/PID/loginuid`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LoginUid(u32);
+
+impl LoginUid {
+    /// As `/proc` shows it: none for a process that came of no login, such as a service.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|uid| *uid != u32::MAX).map(Self)
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
 /// The session that polkit would count a process to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Session {
@@ -66,8 +106,12 @@ pub enum Session {
     Of {
         /// logind's class: `user`, `greeter`, `background`, …
         class: String,
-        /// In the foreground of its seat.
+        /// The seat, where it has one: polkit calls such a session local.
+        seat: Option<String>,
+        /// In the foreground of its seat. Never true without a seat, although logind calls such a session active.
         active: bool,
+        /// Somebody logged in from another host.
+        remote: bool,
     },
 }
 
@@ -89,6 +133,15 @@ impl ApproverUid {
     }
 }
 
+/// Somebody who approved a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Approver {
+    /// The uid, on which the bus and the kernel agree.
+    pub uid: ApproverUid,
+    /// The user as whom that person logged in.
+    pub login: Option<LoginUid>,
+}
+
 /// Everything that a decision may rest on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -102,6 +155,10 @@ pub struct Facts {
     pub groups: Fact<BTreeSet<u32>>,
     /// The program.
     pub exe: Fact<FileId>,
+    /// The state of the program's file.
+    pub content: Fact<Content>,
+    /// The user as whom somebody logged in of whose login the subject came. None for a service, and where the kernel does not say.
+    pub login: Option<LoginUid>,
     /// The files that rules name in `exe`, as they are on disk now.
     pub named_files: BTreeMap<PathBuf, Fact<FileId>>,
     /// The logind session.
@@ -123,7 +180,7 @@ pub struct Facts {
     /// The rules that have granted to this uid as often as their `at_most` says.
     pub spent: BTreeSet<String>,
     /// The rules that somebody approved this very question for, and who did.
-    pub approved: BTreeMap<String, ApproverUid>,
+    pub approved: BTreeMap<String, Approver>,
     /// No further question of this uid may wait for a person.
     pub queue_full: bool,
 }

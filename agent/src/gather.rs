@@ -18,7 +18,7 @@ use crate::{
     cgroup,
     decision::{Reason, is_bound},
     discover::Cgroups,
-    facts::{Fact, Facts},
+    facts::{Fact, Facts, LoginUid},
     needs::Needs,
     paths,
     process::{Held, Seen},
@@ -54,8 +54,10 @@ pub struct Described {
     pub user: Option<String>,
     /// The unit.
     pub unit: Option<String>,
-    /// The program's path, as the kernel shows it.
+    /// The program's path, where it is a fact: see [`program::of`].
     pub exe: Option<String>,
+    /// The program's path, where the process only claims it.
+    pub exe_claimed: Option<String>,
     /// The command line, as the process shows it.
     pub command_line: Option<String>,
 }
@@ -109,17 +111,21 @@ pub fn gather(
     action: &str,
     seen: Seen,
     offered: Offered<'_>,
+    login: Option<LoginUid>,
     account: Account,
     fence: Fence,
     slow: SlowFacts,
 ) -> Gathered {
+    let SlowFacts { program, command_line, named_files } = slow;
     let facts = Facts {
         action: action.to_owned(),
         uid: seen.uid,
         unit: unit_of(&seen),
         groups: account.groups,
-        exe: slow.exe,
-        named_files: slow.named_files,
+        exe: program.exe,
+        content: program.content,
+        login,
+        named_files,
         session: match &seen.cgroup {
             Fact::Known(path) => session::of(path, Path::new(paths::LOGIND)),
             Fact::Unknown => Fact::Unknown,
@@ -143,8 +149,9 @@ pub fn gather(
             Fact::Known(unit) => unit.clone(),
             Fact::Unknown => None,
         },
-        exe: slow.exe_path,
-        command_line: slow.command_line,
+        exe: program.path,
+        exe_claimed: program.claimed,
+        command_line,
     };
     Gathered { facts, seen, described }
 }

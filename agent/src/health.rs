@@ -144,7 +144,7 @@ async fn try_road(road: &Road) -> Result<(), String> {
     let looking_up = spawn_blocking(move || Account::look_up(&Names::Host, uid, &rules.needs));
     let account = tokio::time::timeout(config.answer_within, looking_up).await;
     let account = account.map_err(|_| "the user database does not answer")?.map_err(|error| error.to_string())?;
-    let gathered = gather("", seen, Offered::By(&[]), account, Fence::default(), SlowFacts::default());
+    let gathered = gather("", seen, Offered::By(&[]), None, account, Fence::default(), SlowFacts::default());
     // No rule is about an action without a name.
     if decide(&config.rules, &gathered.facts).answer().grants() {
         return Err("a rule allows what nobody asked for".into());

@@ -87,7 +87,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
     let slow = road.readers.process(Purpose::Hook, &held, seen.uid, &config.needs.exes).await;
     let account = Account::look_up(&names, seen.uid, &config.needs);
     let Ok(fence) = fence(road, &config, &seen).await else { return NOTHING };
-    let mut gathered = gather(&question.action, seen, Offered::TakenForGranted, account, fence, slow);
+    let mut gathered = gather(&question.action, seen, Offered::TakenForGranted, held.login_uid(), account, fence, slow);
     gathered.facts.details = Fact::Known(question.details.clone());
 
     let verdict = road.ledger.decide(&config, &mut gathered.facts, None, arrived);
@@ -108,7 +108,10 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
     let record = match tokio::time::timeout(left, road.recorder.open(&decision)).await {
         Ok(Ok(record)) => record,
         failed => {
-            let why = failed.map_or_else(|_| "it took too long".to_owned(), |open| open.err().map_or_else(String::new, |error| error.to_string()));
+            let why = failed.map_or_else(
+                |_| "it took too long".to_owned(),
+                |open| open.err().map_or_else(String::new, |error| error.to_string()),
+            );
             log::error(&format!("no record, no yes: the journal did not take a decision: {why}"));
             // A refusal stands without a record: else a subject could get out of it by keeping the journal busy.
             return if answer == hook_wire::Answer::No { (answer, None) } else { NOTHING };

@@ -83,7 +83,8 @@ fn people(user: &Named) -> Vec<(String, &'static str)> {
     let shell = account.and_then(|account| account.shell.file_name()?.to_str().map(str::to_owned)).unwrap_or_default();
     let has = |is: bool, what: &'static str| is.then(|| (name.clone(), what));
     let exists = |folder: &str, file: &str| Path::new(folder).join(file).exists();
-    let crontab = ["/var/spool/cron/crontabs", "/var/spool/cron"].iter().any(|folder| Path::new(folder).join(name).is_file());
+    let crontab =
+        ["/var/spool/cron/crontabs", "/var/spool/cron"].iter().any(|folder| Path::new(folder).join(name).is_file());
     let manager = exists(paths::LOGIND, &format!("users/{}", user.id)) || exists("/var/lib/systemd/linger", name);
     [
         has(!NO_SHELLS.contains(&shell.as_str()), "logins (it has a shell)"),

@@ -14,7 +14,7 @@ use crate::{
     at_most::Spent,
     config::Config,
     decision::{Verdict, decide},
-    facts::{ApproverUid, Facts},
+    facts::{Approver, Facts},
     gather::Gathered,
     questions::{Approval, Binding, Questions, Refusal, Waiting},
     record::random_hex,
@@ -96,18 +96,12 @@ impl Ledger {
     ///
     /// # Errors
     /// The [`Refusal`].
-    pub fn answerable(
-        &self,
-        id: &str,
-        approver: ApproverUid,
-        length: Duration,
-        now: Instant,
-    ) -> Result<Waiting, Refusal> {
+    pub fn answerable(&self, id: &str, approver: Approver, length: Duration, now: Instant) -> Result<Waiting, Refusal> {
         self.state().questions.answerable(id, approver, length, now)
     }
 
     /// See [`Questions::approve`].
-    pub fn approve(&self, id: &str, approver: ApproverUid, length: Option<Duration>, now: Instant) -> bool {
+    pub fn approve(&self, id: &str, approver: Approver, length: Option<Duration>, now: Instant) -> bool {
         self.state().questions.approve(id, approver, length, now)
     }
 
@@ -115,7 +109,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The [`Refusal`].
-    pub fn deniable(&self, id: &str, approver: ApproverUid, now: Instant) -> Result<Waiting, Refusal> {
+    pub fn deniable(&self, id: &str, approver: Approver, now: Instant) -> Result<Waiting, Refusal> {
         self.state().questions.deniable(id, approver, now)
     }
 

@@ -24,6 +24,8 @@ pub mod at_most;
 mod budget;
 
 pub mod process;
+mod program;
+pub mod root_control;
 pub mod session;
 mod slow_facts;
 
@@ -52,6 +54,8 @@ pub mod waiting;
 
 pub mod reader;
 mod strangers;
+
+pub mod approver;
 
 pub mod authenticate;
 pub mod deadline;

@@ -3,12 +3,29 @@
 use crate::{
     action::ROOT_EQUIVALENT,
     config::Config,
-    rule::{Answer, Rule},
+    rule::{Answer, Rule, SessionKey},
 };
 
-/// One line for every grant of an action that is as good as root.
+/// One line for every grant of an action that is as good as root, and for every rule that says `session = "active"`.
 #[must_use]
 pub fn of(config: &Config) -> Vec<String> {
+    [as_good_as_root(config), active(config)].concat()
+}
+
+/// The word once covered every session that logind calls active, and so every one without a seat.
+fn active(config: &Config) -> Vec<String> {
+    let rules = config.rules.iter().filter(|rule| rule.session == Some(SessionKey::Active));
+    let line = |rule: &Rule| {
+        format!(
+            "rule \"{}\" ({}) is about sessions in the foreground of a seat: a session without a seat, as ssh makes it, is not \
+             `active`. `session = \"remote\"` or a class covers such a session",
+            rule.id, rule.origin
+        )
+    };
+    rules.map(line).collect()
+}
+
+fn as_good_as_root(config: &Config) -> Vec<String> {
     let grants = config.rules.iter().filter(|rule| rule.answer.grants());
     let lines = grants.flat_map(|rule| {
         let given =

@@ -19,7 +19,7 @@ use rustix::{
 
 use crate::{
     cgroup,
-    facts::{Fact, FileId},
+    facts::{Fact, LoginUid},
 };
 
 /// The longest text of `/proc` that is read: a `status` or `cgroup` has a few kilobytes.
@@ -110,18 +110,12 @@ impl Held {
     pub fn folder(&self) -> io::Result<OwnedFd> {
         self.folder.try_clone()
     }
-}
 
-/// The file that a rule's `exe` names, if it is root's alone: a file that others may write is nobody's program.
-///
-/// # Errors
-/// [`io::ErrorKind::InvalidInput`] for a file that others than root may write.
-pub fn named_file(path: &std::path::Path) -> io::Result<FileId> {
-    let stat = rustix::fs::stat(path)?;
-    if stat.st_uid != 0 || stat.st_mode & 0o022 != 0 {
-        return Err(io::ErrorKind::InvalidInput.into());
+    /// The user as whom somebody logged in of whose login the process came. None where there is none, or the kernel does not say.
+    #[must_use]
+    pub fn login_uid(&self) -> Option<LoginUid> {
+        LoginUid::parse(&read(&self.folder, "loginuid").ok()?)
     }
-    Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
 }
 
 /// The four uids of the process that has this pid now: real, effective, saved and of the file system.

@@ -10,7 +10,7 @@ use polkit_dbus::{SubjectPid, SubjectUid};
 use tokio::sync::watch;
 
 use crate::{
-    facts::{ApproverUid, Fact, Facts, FileId},
+    facts::{Approver, Content, Fact, Facts, FileId, LoginUid},
     gather::Described,
     rule::{Answer, Rule},
 };
@@ -32,13 +32,18 @@ pub struct Binding {
     unit: Option<String>,
     session: Option<String>,
     exe: FileId,
+    content: Content,
+    login: Option<LoginUid>,
 }
 
 impl Binding {
     /// That of a rule and a question. None where the subject's unit or program is unknown: nobody can approve what cannot be told.
     #[must_use]
     pub fn new(rule: &str, facts: &Facts, session: Option<&str>) -> Option<Self> {
-        let (Fact::Known(unit), Fact::Known(exe)) = (&facts.unit, &facts.exe) else { return None };
+        let (Fact::Known(unit), Fact::Known(exe), Fact::Known(content)) = (&facts.unit, &facts.exe, &facts.content)
+        else {
+            return None;
+        };
         Some(Self {
             rule: rule.to_owned(),
             action: facts.action.clone(),
@@ -46,6 +51,8 @@ impl Binding {
             unit: unit.clone(),
             session: session.map(str::to_owned),
             exe: *exe,
+            content: *content,
+            login: facts.login,
         })
     }
 }
@@ -84,6 +91,20 @@ impl Waiting {
         self.binding.uid
     }
 
+    /// The user as whom somebody logged in of whose login that process came.
+    #[must_use]
+    pub fn login(&self) -> Option<LoginUid> {
+        self.binding.login
+    }
+
+    /// Why that approver has no say in it: it is a question of the approver's own.
+    fn refuses(&self, approver: Approver) -> Option<Refusal> {
+        if approver.uid.get() == self.uid().get() {
+            return Some(Refusal::Own);
+        }
+        (self.login().is_some() && self.login() == approver.login).then_some(Refusal::SameLogin)
+    }
+
     /// The session that is served, where it is one.
     #[must_use]
     pub fn session(&self) -> Option<&str> {
@@ -100,6 +121,17 @@ pub enum Refusal {
     /// The approver's uid is the subject's.
     #[error("nobody approves a question of his own: another member of polkit-approvers, or root, must")]
     Own,
+    /// The approver has another uid, and logged in as the same user.
+    #[error(
+        "nobody approves a question of his own: whoever asks logged in as the same user. Another member of polkit-approvers must"
+    )]
+    SameLogin,
+    /// An approval for a length of time, for a program that can be another one in a moment.
+    #[error(
+        "root alone does not control this program, and an approval for a length of time would be for whatever is put in its \
+         place. Approve it for one answer, without `--for`"
+    )]
+    Writable,
     /// Longer than [`LONGEST`].
     #[error("an approval holds for an hour at most")]
     TooLong,
@@ -128,7 +160,7 @@ pub struct Approval {
     /// The question.
     pub question: Waiting,
     /// Who approved it.
-    pub approver: ApproverUid,
+    pub approver: Approver,
     /// When it ends.
     pub until: Instant,
     /// For one answer alone.
@@ -144,7 +176,7 @@ impl Questions {
         facts: &Facts,
         session: Option<&str>,
         now: Instant,
-    ) -> BTreeMap<String, ApproverUid> {
+    ) -> BTreeMap<String, Approver> {
         if self.approved.is_empty() {
             return BTreeMap::new();
         }
@@ -217,14 +249,17 @@ impl Questions {
     pub fn answerable(
         &mut self,
         id: &str,
-        approver: ApproverUid,
+        approver: Approver,
         length: Duration,
         now: Instant,
     ) -> Result<Waiting, Refusal> {
         self.forget(now);
         let question = &self.waiting.get(id).ok_or(Refusal::Unknown)?.question;
-        if approver.get() == question.uid().get() {
-            return Err(Refusal::Own);
+        if let Some(refusal) = question.refuses(approver) {
+            return Err(refusal);
+        }
+        if !length.is_zero() && question.described.exe.is_none() {
+            return Err(Refusal::Writable);
         }
         if length > LONGEST {
             return Err(Refusal::TooLong);
@@ -234,7 +269,7 @@ impl Questions {
 
     /// Approves a question: for one answer within [`LONGEST`], or as often as it is asked for a length of time. Says whether it
     /// still waited.
-    pub fn approve(&mut self, id: &str, approver: ApproverUid, length: Option<Duration>, now: Instant) -> bool {
+    pub fn approve(&mut self, id: &str, approver: Approver, length: Option<Duration>, now: Instant) -> bool {
         let Some(Waited { question, .. }) = self.waiting.remove(id) else { return false };
         let until = now + length.unwrap_or(LONGEST);
         let approval = Approval { id: id.to_owned(), question, approver, until, once: length.is_none() };
@@ -246,11 +281,10 @@ impl Questions {
     ///
     /// # Errors
     /// The [`Refusal`].
-    pub fn deniable(&mut self, id: &str, approver: ApproverUid, now: Instant) -> Result<Waiting, Refusal> {
+    pub fn deniable(&mut self, id: &str, approver: Approver, now: Instant) -> Result<Waiting, Refusal> {
         self.forget(now);
         match self.approved.values().find(|approval| approval.id == id) {
-            Some(approval) if approver.get() == approval.question.uid().get() => Err(Refusal::Own),
-            Some(approval) => Ok(approval.question.clone()),
+            Some(approval) => approval.question.refuses(approver).map_or_else(|| Ok(approval.question.clone()), Err),
             None => self.answerable(id, approver, Duration::ZERO, now),
         }
     }

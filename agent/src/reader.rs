@@ -102,8 +102,11 @@ impl Readers {
         let _place = budget.enter(uid).await;
         let request = if named.is_empty() { json!({}) } else { json!({ "named_files": named }) };
         let Ok(folder) = held.folder() else { return SlowFacts::default() };
-        let key = Key { of: format!("{requests} of uid {uid}"), what: format!("process {} of uid {uid}", held.process.pid) };
-        self.read(key, &request, Some(folder)).await.map_or_else(|_| SlowFacts::default(), |it| SlowFacts::from_json(&it))
+        let key =
+            Key { of: format!("{requests} of uid {uid}"), what: format!("process {} of uid {uid}", held.process.pid) };
+        self.read(key, &request, Some(folder))
+            .await
+            .map_or_else(|_| SlowFacts::default(), |it| SlowFacts::from_json(&it))
     }
 
     /// Reads a pid file, in half a second at most. The file may be a user's own, on a file system of that user.

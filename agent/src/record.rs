@@ -7,7 +7,7 @@ use polkit_dbus::{CallerPid, IdentityUid, Process, SubjectUid};
 
 use crate::{
     decision::{Reason, Verdict},
-    facts::ApproverUid,
+    facts::{Approver, LoginUid},
     gather::Described,
     questions::Waiting,
     rule::Answer,
@@ -88,7 +88,7 @@ pub struct Decision<'a> {
     /// As whom an answer is to be given.
     pub identity: Option<IdentityUid>,
     /// Who approved it.
-    pub approver: Option<ApproverUid>,
+    pub approver: Option<Approver>,
 }
 
 impl Decision<'_> {
@@ -175,10 +175,11 @@ impl Entry {
         entry.add("USER", described.user.as_deref().unwrap_or_default());
         entry.add("UNIT", described.unit.as_deref().unwrap_or_default());
         entry.add("EXE", described.exe.as_deref().unwrap_or_default());
+        entry.add("EXE_CLAIMED", described.exe_claimed.as_deref().unwrap_or_default());
         entry.push("COMMAND_LINE", cut(described.command_line.as_deref().unwrap_or_default(), LONGEST_COMMAND_LINE));
         entry.add("CALLER_PID", &decision.caller.map(|pid| pid.to_string()).unwrap_or_default());
         entry.add("IDENTITY", &decision.identity.map(|uid| format!("unix-user:{uid}")).unwrap_or_default());
-        entry.add("APPROVER", &decision.approver.map(|uid| uid.get().to_string()).unwrap_or_default());
+        entry.add_approver(decision.approver);
         entry.message = sentence(decision);
         entry
     }
@@ -201,7 +202,7 @@ impl Entry {
 
     /// The entry of somebody's word on a question that waits. `length` is how long an approval holds; without it, for one answer.
     #[must_use]
-    pub fn word(id: &str, approved: bool, question: &Waiting, approver: ApproverUid, length: Option<Duration>) -> Self {
+    pub fn word(id: &str, approved: bool, question: &Waiting, approver: Approver, length: Option<Duration>) -> Self {
         let word = if approved { "approval" } else { "denial" };
         let mut entry = Self { priority: 5, ..Self::default() };
         entry.add("RECORD", id);
@@ -214,10 +215,12 @@ impl Entry {
         entry.add("USER", question.described.user.as_deref().unwrap_or_default());
         entry.add("UNIT", question.described.unit.as_deref().unwrap_or_default());
         entry.add("EXE", question.described.exe.as_deref().unwrap_or_default());
-        entry.add("APPROVER", &approver.get().to_string());
+        entry.add("EXE_CLAIMED", question.described.exe_claimed.as_deref().unwrap_or_default());
+        entry.add_approver(Some(approver));
         entry.add("SECONDS", &length.map(|length| length.as_secs().to_string()).unwrap_or_default());
         let verb = if approved { "approved" } else { "denied" };
-        let message = format!("uid {} {verb} {} for uid {}", approver.get(), escape(question.action()), question.uid());
+        let message =
+            format!("uid {} {verb} {} for uid {}", approver.uid.get(), escape(question.action()), question.uid());
         entry.message = cut(&message, LONGEST);
         entry
     }
@@ -228,6 +231,12 @@ impl Entry {
         self.add("REPEATED", &times.to_string());
         self.message = cut(&format!("{times} times within a second: {}", self.message), LONGEST);
         self
+    }
+
+    fn add_approver(&mut self, approver: Option<Approver>) {
+        let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+        self.add("APPROVER", &number(approver.map(|approver| approver.uid.get())));
+        self.add("APPROVER_LOGIN", &number(approver.and_then(|approver| approver.login).map(LoginUid::get)));
     }
 
     fn add(&mut self, key: &'static str, value: &str) {

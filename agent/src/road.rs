@@ -18,7 +18,7 @@ use crate::{
     deadline::Limits,
     decision::{Reason, Verdict, answering_identity},
     discover::Cgroups,
-    facts::ApproverUid,
+    facts::Approver,
     gather::{Account, Described, Fence, Gathered, Offered, gather, look},
     ledger::Ledger,
     log,
@@ -200,15 +200,15 @@ impl Road {
         let (looked_up, slow) = tokio::join!(looking_up, reading);
         let (account, fence) = looked_up.map_err(|_| Reason::Unreadable)?;
         let offered = Offered::By(&challenge.identities);
-        question.stands_for.admit(gather(&challenge.action, seen, offered, account, fence, slow))
+        question.stands_for.admit(gather(&challenge.action, seen, offered, held.login_uid(), account, fence, slow))
     }
 
     /// Whether a process is still what a decision was about: of its program the name, and the file as well where a yes may depend
     /// on it.
     pub async fn is_same(&self, purpose: Purpose, held: &Held, gathered: &Gathered, needs: &Needs) -> bool {
         if needs.program {
-            let now = self.readers.process(purpose, held, gathered.seen.uid, &BTreeSet::new()).await;
-            if now.exe != gathered.facts.exe {
+            let now = self.readers.process(purpose, held, gathered.seen.uid, &BTreeSet::new()).await.program;
+            if (&now.exe, &now.content) != (&gathered.facts.exe, &gathered.facts.content) {
                 return false;
             }
         }
@@ -284,7 +284,7 @@ impl Road {
 }
 
 /// Who approved what is allowed.
-fn approver(verdict: &Verdict, read: Option<&Gathered>) -> Option<ApproverUid> {
+fn approver(verdict: &Verdict, read: Option<&Gathered>) -> Option<Approver> {
     if verdict.reason() != Reason::Approved {
         return None;
     }

@@ -76,10 +76,14 @@ pub struct Named {
 pub enum SessionKey {
     /// In no session.
     None,
-    /// In a session that is active.
+    /// In a session in the foreground of its seat: what polkit's `allow_active` asks for.
     Active,
-    /// In a session that is not active.
+    /// In a session at a seat whose foreground another session has: what polkit's `allow_inactive` asks for.
     Inactive,
+    /// In a session at a seat, in the foreground or not.
+    Local,
+    /// In a session of somebody who logged in from another host.
+    Remote,
     /// In a session of that class.
     Class(String),
 }
@@ -112,6 +116,8 @@ pub struct Rule {
     pub exe: Option<PathBuf>,
     /// The subject's session.
     pub session: Option<SessionKey>,
+    /// The seat of the subject's session.
+    pub seat: Option<Glob>,
     /// The action's details, each of which must be there and be covered.
     pub details: BTreeMap<String, Glob>,
     /// Grant although polkitd may be asking about a process that is gone: see [`Facts::bound`].
@@ -156,13 +162,16 @@ impl Rule {
             Some(Fact::Unknown) | None => Truth::Unknown,
         };
         let session = |session: &SessionKey| facts.session.is(|of| session.fits(of));
+        let seat = |wanted: &Glob| {
+            facts.session.is(|of| matches!(of, Session::Of { seat: Some(seat), .. } if wanted.covers(seat)))
+        };
         let detail = |(key, wanted): (&String, &Glob)| {
             facts.details.is(|details| details.get(key).is_some_and(|value| wanted.covers(value)))
         };
         let when =
             || if self.when.is_always() { Truth::True } else { facts.moment.is(|moment| self.when.holds(moment)) };
         // What costs least comes first: of a thousand rules most are about others.
-        let keys: [&dyn Fn() -> Truth; 8] = [
+        let keys: [&dyn Fn() -> Truth; 9] = [
             &|| self.user.as_ref().map_or(Truth::True, user),
             &|| self.unit.as_ref().map_or(Truth::True, unit),
             &action,
@@ -170,6 +179,7 @@ impl Rule {
             &|| self.group.as_ref().map_or(Truth::True, group),
             &|| self.exe.as_ref().map_or(Truth::True, exe),
             &|| self.session.as_ref().map_or(Truth::True, session),
+            &|| self.seat.as_ref().map_or(Truth::True, seat),
             &|| self.details.iter().map(detail).min().unwrap_or(Truth::True),
         ];
         let mut least = Truth::True;
@@ -188,22 +198,32 @@ fn known(holds: bool) -> Truth {
 }
 
 impl SessionKey {
-    /// The word of the configuration. Every word but three is a class: logind may learn new ones.
+    /// The word of the configuration. Every word but five is a class: logind may learn new ones.
     #[must_use]
     pub fn new(word: &str) -> Self {
         match word {
             "none" => Self::None,
             "active" => Self::Active,
             "inactive" => Self::Inactive,
+            "local" => Self::Local,
+            "remote" => Self::Remote,
             class => Self::Class(class.to_owned()),
         }
+    }
+
+    /// Whether every session that `other` covers is covered.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        self == other || (*self == Self::Local && matches!(other, Self::Active | Self::Inactive))
     }
 
     fn fits(&self, session: &Session) -> bool {
         match (self, session) {
             (Self::None, Session::None) => true,
             (Self::Active, Session::Of { active, .. }) => *active,
-            (Self::Inactive, Session::Of { active, .. }) => !active,
+            (Self::Inactive, Session::Of { active, seat, .. }) => seat.is_some() && !active,
+            (Self::Local, Session::Of { seat, .. }) => seat.is_some(),
+            (Self::Remote, Session::Of { remote, .. }) => *remote,
             (Self::Class(wanted), Session::Of { class, .. }) => wanted == class,
             (Self::None, Session::Of { .. }) | (_, Session::None) => false,
         }

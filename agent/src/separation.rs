@@ -55,7 +55,9 @@ impl Host {
     pub fn describe(&self, pattern: &UnitPattern, user: Option<&Named>) -> Vec<String> {
         let mut lines = vec![match (user, &self.units) {
             (None, _) => "the rule names no user: every user who has a process in the unit is covered".to_owned(),
-            (Some(_), None) => "the system manager does not answer: other units of the same user are unknown".to_owned(),
+            (Some(_), None) => {
+                "the system manager does not answer: other units of the same user are unknown".to_owned()
+            }
             (Some(user), Some(_)) => match self.others(pattern, user).as_slice() {
                 [] => format!("no other unit, login or crontab uses {}", escape(&user.name)),
                 others => format!("{} is also used by {}", escape(&user.name), others.join(", ")),
@@ -67,7 +69,9 @@ impl Host {
         }
         lines.push(match self.ptrace_scope {
             None | Some(0) => "processes of one user can attach to each other (ptrace; no Yama)".to_owned(),
-            Some(scope) => format!("processes of one user cannot attach to each other (kernel.yama.ptrace_scope = {scope})"),
+            Some(scope) => {
+                format!("processes of one user cannot attach to each other (kernel.yama.ptrace_scope = {scope})")
+            }
         });
         lines
     }

@@ -123,9 +123,13 @@ fn is_id(id: &str) -> bool {
 
 fn read(file: &Path) -> io::Result<Session> {
     let text = fs::read_to_string(file)?;
-    let class = value(&text, "CLASS").ok_or(io::ErrorKind::InvalidData)?;
-    let active = value(&text, "ACTIVE").ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Session::Of { class: class.to_owned(), active: active == "1" })
+    let of = |key| value(&text, key).ok_or(io::ErrorKind::InvalidData);
+    let (class, state, active, remote) = (of("CLASS")?, of("STATE")?, of("ACTIVE")?, of("REMOTE")?);
+    let seat = value(&text, "SEAT").map(str::to_owned);
+    // polkit: local is `sd_session_get_seat`, active is the state of the session's user (`sd_uid_get_state`), and
+    // `allow_active` wants both. Where all of this holds, polkit's holds.
+    let active = seat.is_some() && active == "1" && state == "active";
+    Ok(Session::Of { class: class.to_owned(), seat, active, remote: remote == "1" })
 }
 
 fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
@@ -141,9 +145,17 @@ mod tests {
         for folder in ["sessions", "users"] {
             fs::create_dir(host.path().join(folder)).unwrap();
         }
-        fs::write(host.path().join("sessions/7"), "UID=1000\nACTIVE=1\nSTATE=active\nCLASS=user\n").unwrap();
-        fs::write(host.path().join("sessions/8"), "ACTIVE=0\nCLASS=background\n").unwrap();
+        fs::write(
+            host.path().join("sessions/7"),
+            "UID=1000\nACTIVE=1\nSTATE=active\nREMOTE=0\nSEAT=seat0\nCLASS=user\n",
+        )
+        .unwrap();
+        fs::write(host.path().join("sessions/8"), "ACTIVE=0\nSTATE=online\nREMOTE=0\nSEAT=seat0\nCLASS=background\n")
+            .unwrap();
         fs::write(host.path().join("sessions/9"), "garbage").unwrap();
+        fs::write(host.path().join("sessions/ssh"), "ACTIVE=1\nSTATE=active\nREMOTE=1\nCLASS=user\n").unwrap();
+        let closing = "ACTIVE=1\nSTATE=closing\nREMOTE=0\nSEAT=seat1\nCLASS=user\n";
+        fs::write(host.path().join("sessions/closing"), closing).unwrap();
         fs::write(host.path().join("users/1000"), "STATE=active\nDISPLAY=7\n").unwrap();
         fs::write(host.path().join("users/1001"), "STATE=lingering\nDISPLAY=\n").unwrap();
         host
@@ -153,6 +165,10 @@ mod tests {
         of(path, host().path())
     }
 
+    fn at(class: &str, seat: Option<&str>, active: bool, remote: bool) -> Fact<Session> {
+        Fact::Known(Session::Of { class: class.into(), seat: seat.map(str::to_owned), active, remote })
+    }
+
     #[test]
     fn a_service_has_no_session() {
         assert_eq!(session("/system.slice/apache2.service"), Fact::Known(Session::None));
@@ -160,15 +176,25 @@ mod tests {
 
     #[test]
     fn a_session_scope_is_its_session() {
-        let active = Fact::Known(Session::Of { class: "user".into(), active: true });
-        assert_eq!(session("/user.slice/user-1000.slice/session-7.scope"), active);
-        let background = Fact::Known(Session::Of { class: "background".into(), active: false });
+        assert_eq!(session("/user.slice/user-1000.slice/session-7.scope"), at("user", Some("seat0"), true, false));
+        let background = at("background", Some("seat0"), false, false);
         assert_eq!(session("/user.slice/user-1000.slice/session-8.scope"), background);
     }
 
     #[test]
+    fn a_session_without_a_seat_is_not_active_whatever_logind_calls_it() {
+        assert_eq!(session("/user.slice/user-1000.slice/session-ssh.scope"), at("user", None, false, true));
+    }
+
+    #[test]
+    fn a_session_that_is_closing_is_not_active() {
+        let closing = at("user", Some("seat1"), false, false);
+        assert_eq!(session("/user.slice/user-1000.slice/session-closing.scope"), closing);
+    }
+
+    #[test]
     fn a_users_own_service_counts_to_his_display_session() {
-        let active = Fact::Known(Session::Of { class: "user".into(), active: true });
+        let active = at("user", Some("seat0"), true, false);
         assert_eq!(session("/user.slice/user-1000.slice/user@1000.service/app.slice/x.service"), active);
         assert_eq!(session("/user.slice/user-1001.slice/user@1001.service"), Fact::Known(Session::None));
         assert_eq!(session("/user.slice/user-1002.slice/user@1002.service"), Fact::Known(Session::None));

@@ -7,18 +7,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{self, Read},
+    io::Read,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
 use polkit_config::escape::escape_bytes;
-use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat, statat};
+use rustix::fs::{Mode, OFlags, openat};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    facts::{Fact, FileId},
-    process::named_file,
+    facts::{Content, Fact, FileId},
+    program::{self, Program},
+    root_control,
 };
 
 /// What is kept of a command line, in bytes.
@@ -28,9 +29,7 @@ const COMMAND_LINE: u64 = 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SlowFacts {
     /// The program.
-    pub exe: Fact<FileId>,
-    /// The program's path as the kernel shows it, escaped, for people: it proves nothing.
-    pub exe_path: Option<String>,
+    pub program: Program,
     /// The command line, escaped and cut, for people. The process can write there what it likes.
     pub command_line: Option<String>,
     /// The files that rules name in `exe`, as they are on disk now.
@@ -42,10 +41,9 @@ impl SlowFacts {
     #[must_use]
     pub fn read(folder: &OwnedFd, named: &BTreeSet<PathBuf>) -> Self {
         Self {
-            exe: exe(folder).into(),
-            exe_path: exe_path(folder),
+            program: program::of(folder),
             command_line: command_line(folder),
-            named_files: named.iter().map(|path| (path.clone(), named_file(path).into())).collect(),
+            named_files: named.iter().map(|path| (path.clone(), root_control::program(path).into())).collect(),
         }
     }
 
@@ -54,8 +52,10 @@ impl SlowFacts {
     pub fn to_json(&self) -> Value {
         let named = self.named_files.iter().map(|(path, id)| (path.to_string_lossy().into_owned(), file_to_json(id)));
         json!({
-            "exe": file_to_json(&self.exe),
-            "exe_path": self.exe_path,
+            "exe": file_to_json(&self.program.exe),
+            "content": content_to_json(&self.program.content),
+            "path": self.program.path,
+            "claimed": self.program.claimed,
             "command_line": self.command_line,
             "named_files": named.collect::<Map<_, _>>(),
         })
@@ -67,8 +67,12 @@ impl SlowFacts {
         let text = |key: &str| report.get(key).and_then(Value::as_str).map(str::to_owned);
         let named = report.get("named_files").and_then(Value::as_object).into_iter().flatten();
         Self {
-            exe: report.get("exe").map_or(Fact::Unknown, file_from_json),
-            exe_path: text("exe_path"),
+            program: Program {
+                exe: report.get("exe").map_or(Fact::Unknown, file_from_json),
+                content: report.get("content").map_or(Fact::Unknown, content_from_json),
+                path: text("path"),
+                claimed: text("claimed"),
+            },
             command_line: text("command_line"),
             named_files: named.map(|(path, id)| (PathBuf::from(path), file_from_json(id))).collect(),
         }
@@ -90,14 +94,20 @@ fn file_from_json(value: &Value) -> Fact<FileId> {
     }
 }
 
-fn exe(folder: &OwnedFd) -> io::Result<FileId> {
-    let stat = statat(folder, "exe", AtFlags::empty())?;
-    Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
+fn content_to_json(content: &Fact<Content>) -> Value {
+    match content {
+        Fact::Known(Content { size, modified, changed }) => json!([size, modified.0, modified.1, changed.0, changed.1]),
+        Fact::Unknown => Value::Null,
+    }
 }
 
-fn exe_path(folder: &OwnedFd) -> Option<String> {
-    let path = readlinkat(folder, "exe", Vec::new()).ok()?;
-    Some(escape_bytes(path.as_bytes()))
+fn content_from_json(value: &Value) -> Fact<Content> {
+    let time =
+        |position: usize| Some((value.get(position)?.as_i64()?, value.get(position.saturating_add(1))?.as_u64()?));
+    match (value.get(0).and_then(Value::as_u64), time(1), time(3)) {
+        (Some(size), Some(modified), Some(changed)) => Fact::Known(Content { size, modified, changed }),
+        _ => Fact::Unknown,
+    }
 }
 
 fn command_line(folder: &OwnedFd) -> Option<String> {
@@ -130,7 +140,7 @@ mod tests {
     #[test]
     fn a_process_is_read_whole_and_reported_as_it_was_read() {
         let facts = read(std::process::id(), &["/bin/sh", "/nonexistent"]);
-        assert!(matches!(facts.exe, Fact::Known(_)) && facts.exe_path.is_some() && facts.command_line.is_some());
+        assert!(matches!(facts.program.content, Fact::Known(_)) && facts.command_line.is_some());
         assert_eq!(facts.named_files.get(Path::new("/nonexistent")), Some(&Fact::Unknown));
         assert_eq!(SlowFacts::from_json(&facts.to_json()), facts);
     }

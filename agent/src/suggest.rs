@@ -9,7 +9,7 @@ use crate::{
     config::RUN_FOR_USERS,
     glob::UnitPattern,
     journal::Decided,
-    process::named_file,
+    root_control,
 };
 
 /// What makes two refusals one suggestion.
@@ -77,7 +77,8 @@ fn one(kind: &Kind, times: u64, names: &Names, taken: &mut BTreeSet<String>) -> 
     let id = id(kind, user.as_deref().unwrap_or_default(), taken);
     let unit = kind.unit.as_deref().filter(|unit| UnitPattern::new(unit).is_some() && !unit.contains('*'));
     // What was escaped for the record is another path.
-    let exe = kind.exe.as_deref().filter(|exe| !exe.contains(['\\', '…']) && named_file(exe.as_ref()).is_ok());
+    let exe =
+        kind.exe.as_deref().filter(|exe| !exe.contains(['\\', '…']) && root_control::program(exe.as_ref()).is_ok());
     let keys = [
         ("id", Some(id.as_str())),
         ("action", Some(&kind.action)),

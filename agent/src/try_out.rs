@@ -15,12 +15,13 @@ use polkit_dbus::{SubjectPid, SubjectUid};
 use crate::{
     cli::{Asked, At},
     config::{Config, Origin, load},
-    discover::Cgroups,
     decision::{Verdict, decide},
+    discover::Cgroups,
     facts::{Fact, Facts, FileId, Session},
     gather::{Account, Fence, Offered, gather, local_zone, look, now},
     notes,
-    process::{Held, cgroup_root, named_file},
+    process::{Held, cgroup_root},
+    root_control,
     rule::{Answer, SessionKey},
     slow_facts::SlowFacts,
     terminal,
@@ -67,8 +68,8 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         let account = Account::look_up(&Names::Host, seen.uid, &config.needs);
         let cgroups = Cgroups::of_host(&root).map_err(|error| format!("the unified cgroup hierarchy: {error}"))?;
         let fence = Fence::look(&cgroups, &seen, &config.needs);
-        let slow = slow_facts(held, config)?;
-        let facts = gather(&asked.action, seen, Offered::TakenForGranted, account, fence, slow).facts;
+        let slow = slow_facts(&held, config)?;
+        let facts = gather(&asked.action, seen, Offered::TakenForGranted, held.login_uid(), account, fence, slow).facts;
         return Ok(Facts { details: details(asked), moment: moment(asked)?, ..facts });
     }
     let uid = user(asked.user.as_deref().unwrap_or_default())?;
@@ -79,8 +80,10 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         unit: asked.unit.clone().map_or(Fact::Unknown, |unit| Fact::Known(Some(unit))),
         groups: groups(uid, &asked.group)?,
         exe,
-        named_files: config.needs.exes.iter().map(|path| (path.clone(), named_file(path).into())).collect(),
-        session: asked.session.as_deref().map_or(Fact::Unknown, |word| Fact::Known(session(word))),
+        content: Fact::Unknown,
+        login: None,
+        named_files: config.needs.exes.iter().map(|path| (path.clone(), root_control::program(path).into())).collect(),
+        session: session(asked.session.as_deref(), asked.seat.as_deref()),
         details: details(asked),
         bound: true,
         // The running agent looks at the unit's cgroup, and at the user's other processes.
@@ -95,7 +98,7 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
 }
 
 /// The slow facts of a process, read on a thread that is not waited for longer than a second.
-fn slow_facts(held: Held, config: &Config) -> Result<SlowFacts, String> {
+fn slow_facts(held: &Held, config: &Config) -> Result<SlowFacts, String> {
     let folder = held.folder().map_err(|error| format!("process {}: {error}", held.process.pid))?;
     let (named, (facts, read)) = (config.needs.exes.clone(), mpsc::channel());
     // Nobody hears of what is read too late.
@@ -155,13 +158,20 @@ fn file(path: &Path) -> std::io::Result<FileId> {
     Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
 }
 
-fn session(word: &str) -> Session {
-    let of = |class: &str, active| Session::Of { class: class.to_owned(), active };
-    match SessionKey::new(word) {
-        SessionKey::None => Session::None,
-        SessionKey::Active => of("user", true),
-        SessionKey::Inactive => of("user", false),
-        SessionKey::Class(class) => of(&class, true),
+/// Only what the two options say: a session is not active at its seat unless the word is `active`.
+fn session(word: Option<&str>, seat: Option<&str>) -> Fact<Session> {
+    let of = |class: &str, seat: Option<&str>, active, remote| {
+        Fact::Known(Session::Of { class: class.to_owned(), seat: seat.map(str::to_owned), active, remote })
+    };
+    let local = seat.or(Some("seat0"));
+    match (word.map(SessionKey::new), seat) {
+        (None, None) => Fact::Unknown,
+        (None, Some(_)) => of("user", seat, false, false),
+        (Some(SessionKey::None), _) => Fact::Known(Session::None),
+        (Some(SessionKey::Active), _) => of("user", local, true, false),
+        (Some(SessionKey::Inactive | SessionKey::Local), _) => of("user", local, false, false),
+        (Some(SessionKey::Remote), _) => of("user", seat, false, true),
+        (Some(SessionKey::Class(class)), _) => of(&class, seat, false, false),
     }
 }
 

@@ -8,7 +8,7 @@ use polkit_dbus::{CallerPid, IdentityUid, Process, StartTime, SubjectPid, Subjec
 use polkit_service_agent::{
     cli::Cli,
     decision::{Reason, Verdict},
-    facts::ApproverUid,
+    facts::{Approver, ApproverUid, LoginUid},
     gather::Described,
     record::{Decision, Entry, Outcome, RecordId, Way},
     status::{Served, Status, Way as ServedBy},
@@ -62,7 +62,7 @@ fn the_manual_names_no_option_that_there_is_not() {
 fn the_manual_names_every_field_of_a_record() {
     let page = page();
     let fact = || Some("x".to_owned());
-    let described = Described { user: fact(), unit: fact(), exe: fact(), command_line: fact() };
+    let described = Described { user: fact(), unit: fact(), exe: fact(), exe_claimed: fact(), command_line: fact() };
     let verdict = Verdict::refuse(Reason::NoRule);
     let subject =
         Process { pid: SubjectPid::new(7).unwrap(), start_time: StartTime(8), uid: SubjectUid::new(33).unwrap() };
@@ -76,7 +76,7 @@ fn the_manual_names_every_field_of_a_record() {
         described: &described,
         caller: Some(CallerPid::new(9).unwrap()),
         identity: Some(IdentityUid::new(33).unwrap()),
-        approver: Some(ApproverUid::new(1000)),
+        approver: Some(Approver { uid: ApproverUid::new(1000), login: LoginUid::parse("1001") }),
     };
     let id = RecordId::random().unwrap();
     let refused = Outcome::RefusedByPolkitd("why".into());

@@ -55,6 +55,48 @@ pub fn read_trusted_by(path: &Path, owner: u32) -> Result<Source, Problem> {
     read(&name, file)
 }
 
+/// What stands at the end of a path that root alone controls: a regular file that nobody but root may write, in directories and
+/// by links as [`read_trusted`] demands them. The file is not opened.
+///
+/// Nothing behind a directory of another user is looked at.
+///
+/// # Errors
+/// [`Unfit`], with the problem that [`read_trusted`] would have.
+pub fn reached_by_root_alone(path: &Path) -> Result<Metadata, Unfit> {
+    let name = path.to_string_lossy();
+    let reached = walk(path, 0, &name)?;
+    if !reached.is_file() {
+        return Err(Unfit::Writable(problem(&name, "is not a regular file")));
+    }
+    if reached.uid() != 0 || reached.mode() & WRITABLE != 0 {
+        return Err(Unfit::Writable(untrusted(&name, "this file", path, &reached)));
+    }
+    Ok(reached)
+}
+
+/// Why root alone does not control what stands at a path.
+#[derive(Clone, Debug)]
+pub enum Unfit {
+    /// There is nothing, or it cannot be looked at.
+    Unreadable(Problem),
+    /// Another user may write it or a directory on the way, or it is no regular file.
+    Writable(Problem),
+}
+
+impl From<Problem> for Unfit {
+    fn from(problem: Problem) -> Self {
+        Self::Unreadable(problem)
+    }
+}
+
+impl From<Unfit> for Problem {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Unreadable(problem) | Unfit::Writable(problem) => problem,
+        }
+    }
+}
+
 /// Reads a file whoever may write it, or standard input for `-`.
 ///
 /// # Errors
@@ -134,7 +176,7 @@ fn owned(meta: &Metadata, owner: u32) -> bool {
 
 /// Follows `path` one component at a time, so that no link on the way escapes the checks, and
 /// returns what is at its end.
-fn walk(path: &Path, owner: u32, name: &str) -> Result<Metadata, Problem> {
+fn walk(path: &Path, owner: u32, name: &str) -> Result<Metadata, Unfit> {
     let absolute = std::path::absolute(path)
         .map_err(|error| problem(name, format!("cannot find the current directory: {error}")))?;
     let mut rest: VecDeque<OsString> = components(&absolute);
@@ -153,17 +195,17 @@ fn walk(path: &Path, owner: u32, name: &str) -> Result<Metadata, Problem> {
         let others_write = inside.mode() & WRITABLE != 0;
         let sticky = inside.mode() & STICKY != 0 && !rest.is_empty();
         if !owned(&inside, owner) || (others_write && !sticky) {
-            return Err(untrusted(name, "the directory", &directory, &inside));
+            return Err(Unfit::Writable(untrusted(name, "the directory", &directory, &inside)));
         }
         let entry = directory.join(&component);
         let meta = lstat(&entry, name)?;
         if others_write && !owned(&meta, owner) {
-            return Err(untrusted(name, "the entry", &entry, &meta));
+            return Err(Unfit::Writable(untrusted(name, "the entry", &entry, &meta)));
         }
         if meta.file_type().is_symlink() {
             links += 1;
             if links > LINKS_MAX {
-                return Err(looped(name));
+                return Err(looped(name).into());
             }
             let target = std::fs::read_link(&entry)
                 .map_err(|error| problem(name, format!("cannot read the link {}: {error}", shown(&entry))))?;
@@ -176,7 +218,7 @@ fn walk(path: &Path, owner: u32, name: &str) -> Result<Metadata, Problem> {
             directory = entry;
         }
     }
-    Err(problem(name, "is not a regular file"))
+    Err(Unfit::Writable(problem(name, "is not a regular file")))
 }
 
 fn components(path: &Path) -> VecDeque<OsString> {

@@ -31,6 +31,7 @@ pub fn launch(kind: &str, root: &str, dir: &str, cgroup: &Path, parent: &str) ->
         return Err("the test has ended already".to_owned());
     }
     join(cgroup)?;
+    forget_login();
     let own = std::env::current_exe().map_err(|error| format!("own path: {error}"))?;
     let mut unshare = Command::new("unshare");
     unshare.args(["--mount", "--uts", "--ipc", "--propagation=private", "--fork", "--kill-child"]);
@@ -72,6 +73,7 @@ pub fn enter(cgroup: &Path, pid1: &OsStr, command: &[OsString]) -> Result<(), St
     // Another exec may have made it just now.
     fs::create_dir_all(cgroup).map_err(|error| format!("making {}: {error}", cgroup.display()))?;
     join(cgroup)?;
+    forget_login();
     let error = Command::new("/usr/bin/nsenter")
         .arg("--target")
         .arg(pid1)
@@ -81,6 +83,11 @@ pub fn enter(cgroup: &Path, pid1: &OsStr, command: &[OsString]) -> Result<(), St
         .envs([("PATH", PATH), ("LANG", "C.UTF-8"), ("TERM", "dumb")])
         .exec();
     Err(format!("becoming nsenter: {error}"))
+}
+
+/// Whoever runs the tests has logged in, and a bed's processes are of no login. (A kernel that forbids this has no tests of logins.)
+fn forget_login() {
+    let _ = fs::write("/proc/self/loginuid", u32::MAX.to_string());
 }
 
 /// Moves the running process. This comes before the namespaces: a process outside of the root of its cgroup namespace reads

@@ -18,12 +18,13 @@
 //!
 //! A bed is an overlay of a root filesystem in namespaces and a cgroup of its own, and is gone when it is dropped.
 //! The modules in the order in which data flows: [`paths`], [`suite`], [`roots`], [`skip`], `cgroup`, `tree`,
-//! `launch`, [`output`], [`bed`], [`light`], [`full`], [`polkit`], [`stand_in`], [`product`], [`faults`]; [`init`] is what runs inside
+//! `launch`, [`output`], [`bed`], [`light`], [`full`], [`polkit`], [`stand_in`], [`product`], [`broker`], [`faults`]; [`init`] is what runs inside
 //! as PID 1.
 
 #![warn(missing_docs)]
 
 pub mod bed;
+pub mod broker;
 mod cgroup;
 pub mod faults;
 pub mod full;

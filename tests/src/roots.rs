@@ -183,7 +183,7 @@ fn remove_tree(tree: &Path) -> Result<(), String> {
 }
 
 /// The archive that this machine's own apt sources name, or what `BEDS_ARCHIVE` says.
-fn archive() -> Result<String, String> {
+pub(crate) fn archive() -> Result<String, String> {
     if let Ok(archive) = std::env::var("BEDS_ARCHIVE") {
         return Ok(archive);
     }

@@ -34,7 +34,7 @@ fn hostile_names_and_command_lines_of_4_mb_stay_on_one_line_escaped(root: &Root)
     assert!(said.chars().all(harmless), "{said:?}");
     assert!(said.lines().all(|line| line.starts_with("polkit-service-agent: ") && line.len() < 4096), "{said}");
     let decision = agent.decisions(PROBE).pop().unwrap();
-    assert_eq!(decision.get("EXE"), "/tmp/a\\x0a\\x1b[2J\\u{202e}\" record=\"x", "{said}");
+    assert_eq!(decision.get("EXE_CLAIMED"), "/tmp/a\\x0a\\x1b[2J\\u{202e}\" record=\"x", "{said}");
     assert!(decision.get("COMMAND_LINE").ends_with('…'), "{said}");
     assert_ne!(decision.get("RECORD"), "x");
 }
@@ -91,7 +91,7 @@ fn a_program_mounted_over_the_named_one_is_refused(root: &Root) {
     assert_eq!(ask(&bed, forger.pid(), MANAGE), Verdict::No);
     let decision = agent.decision(MANAGE);
     assert_eq!(decision.verdict(), ("deny", "", "no-rule"));
-    assert_eq!(decision.get("EXE"), "/usr/local/bin/panel", "its path proves nothing");
+    assert_eq!(decision.get("EXE_CLAIMED"), "/usr/local/bin/panel", "its path proves nothing");
 
     let honest = bed.spawn_as("www-data", ["/usr/local/bin/panel", "1000"]);
     bed.move_to_cgroup(honest.pid(), POOL_CGROUP);

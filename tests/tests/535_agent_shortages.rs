@@ -12,6 +12,7 @@ use zbus::Variant;
 
 on_each_suite_with_rules! {
     a_process_with_another_agent_is_said_and_served_once_that_one_is_gone
+    another_agent_of_the_same_user_keeps_ours_away_and_can_grant_nothing
     an_agent_without_descriptors_refuses_and_goes_on_when_it_has_some
     an_agent_without_memory_allows_nothing_that_no_rule_allows
 }
@@ -25,11 +26,12 @@ fn register(peer: &Peer, bed: &Bed, pid: u32) {
         ("uid", Variant::from(i32::try_from(WWW_DATA).expect("a small uid"))),
     ]);
     let body = (("unix-process", details), "C", "/other/agent");
-    let polkit = "org.freedesktop.PolicyKit1";
-    let path = "/org/freedesktop/PolicyKit1/Authority";
-    let interface = "org.freedesktop.PolicyKit1.Authority";
-    let _ = peer.call(polkit, path, interface, "RegisterAuthenticationAgent", &body).expect("registered");
+    let _ = peer.call(POLKIT, PATH, INTERFACE, "RegisterAuthenticationAgent", &body).expect("registered");
 }
+
+const POLKIT: &str = "org.freedesktop.PolicyKit1";
+const PATH: &str = "/org/freedesktop/PolicyKit1/Authority";
+const INTERFACE: &str = "org.freedesktop.PolicyKit1.Authority";
 
 fn a_process_with_another_agent_is_said_and_served_once_that_one_is_gone(root: &Root) {
     let bed = light(root);
@@ -44,6 +46,29 @@ fn a_process_with_another_agent_is_said_and_served_once_that_one_is_gone(root: &
     drop(other);
     until(|| ask(&bed, first.pid(), MANAGE) == Verdict::Yes);
     assert_eq!(agent.said().matches("has another agent").count(), 1, "{}", agent.said());
+}
+
+/// polkit lets any process register for another of its own user. Who does so keeps that process from its service; a yes, polkitd takes
+/// from root alone, and for anybody else PAM must authenticate the user.
+fn another_agent_of_the_same_user_keeps_ours_away_and_can_grant_nothing(root: &Root) {
+    let bed = light(root);
+    let (first, second) = (process_in(&bed, "www-data", POOL_CGROUP), process_in(&bed, "www-data", POOL_CGROUP));
+    let rival = Peer::of(&bed, "www-data");
+    register(&rival, &bed, first.pid());
+    let agent = Agent::start(&bed, POOL);
+    until_served(&bed, second.pid());
+    let said = format!("pid {} has another agent, which was there first", first.pid());
+    until(|| agent.said().contains(&said));
+    let identity = || ("unix-user", HashMap::from([("uid", Variant::from(WWW_DATA))]));
+    let yes = (WWW_DATA, "a cookie", identity());
+    let refused = rival.call(POLKIT, PATH, INTERFACE, "AuthenticationAgentResponse2", &yes).expect_err("refused");
+    assert!(refused.to_string().contains("Only uid 0 may invoke this method"), "{refused}");
+    let old = ("a cookie", identity());
+    let refused = rival.call(POLKIT, PATH, INTERFACE, "AuthenticationAgentResponse", &old).expect_err("refused");
+    assert!(refused.to_string().contains("Only uid 0 may invoke this method"), "{refused}");
+    assert_eq!(ask(&bed, second.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
+    drop(rival);
+    until(|| ask(&bed, first.pid(), MANAGE) == Verdict::Yes);
 }
 
 fn an_agent_without_descriptors_refuses_and_goes_on_when_it_has_some(root: &Root) {

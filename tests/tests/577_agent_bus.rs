@@ -86,6 +86,6 @@ fn what_a_subject_writes_does_not_reach_a_terminal(root: &Root) {
     until_served(&bed, process.pid());
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
     let shown = run(&bed, "root", &["pending"]).success();
-    assert!(shown.stdout.contains("in the process's own words: a\\x1b[2J\\u{202e}b\\x0ac"), "{shown}");
+    assert!(shown.stdout.contains("it claims to run: a\\x1b[2J\\u{202e}b\\x0ac"), "{shown}");
     assert!(!shown.stdout.chars().any(|c| c != '\n' && polkit_config::escape::is_hostile(c)), "{shown}");
 }

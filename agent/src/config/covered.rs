@@ -29,9 +29,15 @@ fn covers(earlier: &Rule, later: &Rule) -> bool {
         && wider(earlier.user.as_ref().map(|user| user.id), later.user.as_ref().map(|user| user.id))
         && wider(earlier.group.as_ref().map(|group| group.id), later.group.as_ref().map(|group| group.id))
         && wider(earlier.exe.as_ref(), later.exe.as_ref())
-        && wider(earlier.session.as_ref(), later.session.as_ref())
+        && sessions(earlier, later)
+        && wider(earlier.seat.as_ref(), later.seat.as_ref())
         && (earlier.when.is_always() || earlier.when == later.when)
         && earlier.details.iter().all(|(key, value)| later.details.get(key) == Some(value))
+}
+
+fn sessions(earlier: &Rule, later: &Rule) -> bool {
+    let Some(earlier) = &earlier.session else { return true };
+    later.session.as_ref().is_some_and(|later| earlier.includes(later))
 }
 
 /// A key that is not there is wider than any value.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use polkit_config::{
+    file::Unfit,
     report::{Location, Problem, Report},
     table::{Spanned, Table},
 };
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     action::{ActionPattern, NEVER_NARROWED},
     glob::Glob,
-    process::named_file,
+    root_control::program,
     rule::{Answer, Rule, SessionKey},
 };
 
@@ -42,6 +43,7 @@ pub(super) fn read(mut table: Table, file: &Found, settings: &Settings, report: 
     let group = table.string("group", report).and_then(|name| named_group(&name, report));
     let exe = table.path("exe", report);
     let session = table.string("session", report);
+    let seat = table.string("seat", report).and_then(|seat| checked_seat(seat, report));
     let details = details(&mut table, report);
     let (when, at_most) = limited::read(&mut table, report);
     let unbound = table.bool("unbound", report);
@@ -69,6 +71,7 @@ pub(super) fn read(mut table: Table, file: &Found, settings: &Settings, report: 
         group,
         exe: exe.map(|exe| exe.value),
         session: session.map(|session| SessionKey::new(&session.value)),
+        seat,
         details,
         delegated: delegated.is_some_and(|key| key.value),
         own_user: own_user.map_or(settings.require_own_user, |key| key.value),
@@ -117,6 +120,18 @@ pub(super) fn refuse_what_needs_root(entries: &[Entry], report: &mut Report) {
                     session by `session_user`";
         report.push(Problem::error(entry.at.clone(), message).help(help));
     }
+}
+
+/// logind's own rule for the names of seats, with `*` for any part.
+fn checked_seat(seat: Spanned<String>, report: &mut Report) -> Option<Glob> {
+    let plain = seat.value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*'));
+    if plain && (seat.value.starts_with("seat") || seat.value.starts_with('*')) {
+        return Some(Glob::new(&seat.value));
+    }
+    let problem = Problem::error(seat.at, format!("`{}` cannot be the name of a seat", seat.value));
+    report
+        .push(problem.help("a name that `loginctl list-seats` shows, such as `\"seat0\"`, or `\"*\"` for every seat"));
+    None
 }
 
 fn checked_id(id: Spanned<String>, report: &mut Report) -> Option<Spanned<String>> {
@@ -171,16 +186,18 @@ fn checked_hold(hold: Spanned<Duration>, answer: Option<&Spanned<Answer>>, repor
     fits.then_some(hold.value)
 }
 
+/// Who may write a program, or a directory on the way to it, chooses what a rule with that `exe` is about.
 fn check_exe(exe: &Spanned<std::path::PathBuf>, report: &mut Report) {
     let shown = exe.value.display();
-    match named_file(&exe.value) {
+    match program(&exe.value) {
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
-            let problem = Problem::error(exe.at.clone(), format!("others than root may write `{shown}`"));
-            report.push(problem.help("a program that a rule trusts belongs to root, mode 0755 or less"));
+        Err(Unfit::Writable(why)) => {
+            let message = format!("`{shown}` is not controlled by root alone: {}", why.message);
+            let help = why.help.unwrap_or_else(|| "name a program that root installed".into());
+            report.push(Problem::error(exe.at.clone(), message).help(help));
         }
-        Err(error) => {
-            let problem = Problem::warning(exe.at.clone(), format!("`{shown}` cannot be read now: {error}"));
+        Err(Unfit::Unreadable(why)) => {
+            let problem = Problem::warning(exe.at.clone(), format!("`{shown}` cannot be read now: {}", why.message));
             report.push(problem.help("the agent's unit sees nothing below /home, /root, /run/user and /tmp"));
         }
     }
@@ -199,8 +216,10 @@ fn check_grant(rule: &Rule, root_equivalent: bool, at: &Location, report: &mut R
     if rule.actions.iter().any(ActionPattern::covers_everything) {
         refuse("a grant of every action is a grant of root".into(), "name the actions");
     }
-    if rule.unit.is_none() && rule.user.is_none() && rule.group.is_none() && rule.session.is_none() {
-        let help = "add one of `unit`, `user`, `group` and `session`; `exe` narrows and is no fence";
+    let whom =
+        [rule.unit.is_some(), rule.user.is_some(), rule.group.is_some(), rule.session.is_some(), rule.seat.is_some()];
+    if !whom.contains(&true) {
+        let help = "add one of `unit`, `user`, `group`, `session` and `seat`; `exe` narrows and is no fence";
         refuse("this grants to everybody who is served".into(), help);
     }
     let wide = NEVER_NARROWED.into_iter().find(|action| rule.actions.iter().any(|pattern| pattern.covers(action)));

@@ -182,7 +182,7 @@ fn all_errors_of_a_file_are_told_at_once() {
 fn a_grant_to_everybody_is_refused() {
     refused!(
         RULE.replace("user = \"daemon\"\n", ""),
-        "agent.toml:1:1: this grants to everybody who is served (add one of `unit`, `user`, `group` and `session`; \
+        "agent.toml:1:1: this grants to everybody who is served (add one of `unit`, `user`, `group`, `session` and `seat`; \
          `exe` narrows and is no fence)",
     );
     refused!(
@@ -245,7 +245,21 @@ fn a_program_that_others_may_write_is_refused() {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o777)).unwrap();
     let text = RULE.replace("answer", &format!("exe = \"{}\"\nanswer", program.display()));
     let Some(lines) = said(text) else { return };
-    assert!(lines[0].contains("others than root may write"), "{lines:?}");
+    assert!(lines[0].contains("is not controlled by root alone") && lines[0].contains("mode 0777"), "{lines:?}");
+}
+
+#[test]
+fn a_seat_has_the_name_of_a_seat() {
+    let with = |seat: &str| RULE.replace("answer", &format!("seat = \"{seat}\"\nanswer"));
+    refused!(
+        with("desk"),
+        "agent.toml:5:8: `desk` cannot be the name of a seat (a name that `loginctl list-seats` shows, such as `\"seat0\"`, \
+         or `\"*\"` for every seat)",
+    );
+    for seat in ["seat0", "seat-usb_1", "seat*", "*"] {
+        let Some((_folder, loaded)) = loaded(with(seat)) else { return };
+        assert!(loaded.config.is_some(), "{seat}: {:?}", loaded.report.lines());
+    }
 }
 
 #[test]

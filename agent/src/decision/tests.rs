@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     action::ActionPattern,
-    facts::{ApproverUid, Fact, FileId, Session},
-    glob::UnitPattern,
+    facts::{Approver, ApproverUid, Content, Fact, FileId, Session},
+    glob::{Glob, UnitPattern},
     rule::{Named, SessionKey},
     when::{Moment, When},
 };
@@ -28,6 +28,7 @@ pub(crate) fn rule(answer: Answer) -> Rule {
         delegated: false,
         own_user: false,
         session: None,
+        seat: None,
         details: BTreeMap::new(),
         unbound: false,
         when: When::default(),
@@ -47,6 +48,8 @@ pub(crate) fn facts() -> Facts {
         exe: Fact::Known(FileId { device: 1, inode: 2 }),
         delegated: Fact::Known(false),
         alone: Fact::Unknown,
+        content: Fact::Known(Content { size: 3, modified: (4, 5), changed: (6, 7) }),
+        login: None,
         named_files: BTreeMap::new(),
         session: Fact::Known(Session::None),
         details: Fact::Unknown,
@@ -108,7 +111,8 @@ fn a_spent_limit_refuses_and_no_later_rule_is_asked() {
 fn a_rule_that_asks_allows_what_was_approved_for_it() {
     let ask = || [rule(Answer::Ask)];
     assert_eq!(decide(&ask(), &facts()).answer(), Answer::Ask);
-    let approved = |id: &str| Facts { approved: [(id.to_owned(), ApproverUid::new(1000))].into(), ..facts() };
+    let approver = Approver { uid: ApproverUid::new(1000), login: None };
+    let approved = |id: &str| Facts { approved: [(id.to_owned(), approver)].into(), ..facts() };
     let verdict = decide(&ask(), &approved("r"));
     assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Allow, Some("r"), Reason::Approved));
     assert_eq!(decide(&ask(), &approved("another")).answer(), Answer::Ask);
@@ -167,9 +171,42 @@ fn exe_compares_the_file_and_not_its_name() {
     assert_eq!(answer(with_exe(), &facts()), Answer::Deny);
 }
 
+fn in_session(seat: Option<&str>, active: bool, remote: bool) -> Facts {
+    let session = Session::Of { class: "user".into(), seat: seat.map(str::to_owned), active, remote };
+    Facts { session: Fact::Known(session), ..facts() }
+}
+
+#[test]
+fn a_session_without_a_seat_is_neither_active_nor_inactive_nor_local() {
+    let with = |word: &str| Rule { session: Some(SessionKey::new(word)), ..rule(Answer::Allow) };
+    for remote in [true, false] {
+        let seatless = in_session(None, false, remote);
+        for word in ["none", "active", "inactive", "local"] {
+            assert_eq!(answer(with(word), &seatless), Answer::Deny, "{word}");
+        }
+        assert_eq!(answer(with("user"), &seatless), Answer::Allow);
+        assert_eq!(answer(with("remote"), &seatless) == Answer::Allow, remote);
+    }
+    for active in [true, false] {
+        assert_eq!(answer(with("local"), &in_session(Some("seat0"), active, false)), Answer::Allow);
+        assert_eq!(answer(with("remote"), &in_session(Some("seat0"), active, false)), Answer::Deny);
+    }
+}
+
+#[test]
+fn seat_is_the_seat_of_the_session() {
+    let at = |pattern: &str| Rule { seat: Some(Glob::new(pattern)), ..rule(Answer::Allow) };
+    let (first, second) = (in_session(Some("seat0"), false, false), in_session(Some("seat-usb"), true, false));
+    assert_eq!([answer(at("seat0"), &first), answer(at("seat0"), &second)], [Answer::Allow, Answer::Deny]);
+    assert_eq!([answer(at("*"), &first), answer(at("*"), &second)], [Answer::Allow; 2]);
+    for without in [in_session(None, false, false), facts(), Facts { session: Fact::Unknown, ..facts() }] {
+        assert_eq!(answer(at("*"), &without), Answer::Deny);
+    }
+}
+
 #[test]
 fn session_tells_none_active_inactive_and_class_apart() {
-    let in_session = |active| Facts { session: Fact::Known(Session::Of { class: "user".into(), active }), ..facts() };
+    let in_session = |active| in_session(Some("seat0"), active, false);
     let with = |word: &str| Rule { session: Some(SessionKey::new(word)), ..rule(Answer::Allow) };
     assert_eq!(answer(with("none"), &facts()), Answer::Allow);
     assert_eq!(answer(with("none"), &in_session(true)), Answer::Deny);

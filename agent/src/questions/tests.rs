@@ -1,17 +1,26 @@
 use super::*;
-use crate::decision::tests as model;
+use crate::{decision::tests as model, facts::ApproverUid};
 
-fn approver(uid: u32) -> ApproverUid {
-    ApproverUid::new(uid)
+fn approver(uid: u32) -> Approver {
+    Approver { uid: ApproverUid::new(uid), login: None }
+}
+
+fn logged_in(uid: u32, login: &str) -> Approver {
+    Approver { login: LoginUid::parse(login), ..approver(uid) }
 }
 
 fn facts(uid: u32, action: &str) -> Facts {
     Facts { uid: SubjectUid::new(uid).unwrap(), action: action.into(), ..model::facts() }
 }
 
+/// A program that root alone controls.
+fn of_root() -> Described {
+    Described { exe: Some("/usr/bin/php".into()), ..Described::default() }
+}
+
 fn question(facts: &Facts, now: Instant) -> Waiting {
     let binding = Binding::new("r", facts, None).unwrap();
-    Waiting { binding, pid: SubjectPid::new(7).unwrap(), described: Described::default(), first: now, times: 1 }
+    Waiting { binding, pid: SubjectPid::new(7).unwrap(), described: of_root(), first: now, times: 1 }
 }
 
 fn rules() -> [Rule; 1] {
@@ -38,6 +47,8 @@ fn an_approval_is_for_that_question_and_no_other() {
         Facts { unit: Fact::Unknown, ..asked.clone() },
         Facts { exe: Fact::Known(FileId { device: 1, inode: 3 }), ..asked.clone() },
         Facts { exe: Fact::Unknown, ..asked.clone() },
+        Facts { content: Fact::Unknown, ..asked.clone() },
+        Facts { login: LoginUid::parse("1000"), ..asked.clone() },
     ];
     for other in others {
         assert!(!is_approved(&questions, &other, now), "{other:?}");
@@ -115,14 +126,57 @@ fn nobody_approves_his_own_question_or_for_long_or_twice() {
     let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
     let _ = questions.wait("a".into(), question(&asked, now), now);
     let hour = |uid| (approver(uid), LONGEST);
-    let mut may =
-        |id: &str, (uid, length): (ApproverUid, Duration)| questions.answerable(id, uid, length, now).map(drop);
+    let mut may = |id: &str, (uid, length): (Approver, Duration)| questions.answerable(id, uid, length, now).map(drop);
     assert_eq!(may("a", hour(33)), Err(Refusal::Own));
     assert_eq!(may("a", (approver(0), LONGEST + Duration::from_secs(1))), Err(Refusal::TooLong));
     assert_eq!(may("b", hour(0)), Err(Refusal::Unknown));
     assert_eq!(may("a", hour(0)), Ok(()));
     questions.approve("a", approver(0), None, now);
     assert_eq!(questions.answerable("a", approver(0), LONGEST, now).map(drop), Err(Refusal::Unknown));
+}
+
+#[test]
+fn an_approval_is_for_the_program_s_content() {
+    let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
+    let _ = questions.wait("a".into(), question(&asked, now), now);
+    questions.approve("a", approver(0), Some(LONGEST), now);
+    let written = Content { size: 3, modified: (4, 5), changed: (6, 7) };
+    assert!(is_approved(&questions, &Facts { content: Fact::Known(written), ..asked.clone() }, now));
+    let others = [
+        Content { size: 4, ..written },
+        Content { modified: (4, 6), ..written },
+        Content { changed: (7, 7), ..written },
+    ];
+    for other in others {
+        let rewritten = Facts { content: Fact::Known(other), ..asked.clone() };
+        assert!(!is_approved(&questions, &rewritten, now), "{other:?}");
+    }
+}
+
+#[test]
+fn nobody_approves_as_another_user_what_the_same_login_asks() {
+    let (mut questions, now) = (Questions::default(), Instant::now());
+    let asked = Facts { login: LoginUid::parse("1000\n"), ..facts(1000, "org.example.x") };
+    let _ = questions.wait("a".into(), question(&asked, now), now);
+    let mut may = |approver| questions.answerable("a", approver, Duration::ZERO, now).map(drop);
+    assert_eq!(may(logged_in(0, "1000")), Err(Refusal::SameLogin), "by sudo");
+    assert_eq!(may(logged_in(0, "1001")), Ok(()));
+    assert_eq!(may(logged_in(0, "4294967295")), Ok(()), "of no login: the uids differ");
+    questions.approve("a", approver(0), Some(LONGEST), now);
+    assert_eq!(questions.deniable("a", logged_in(0, "1000"), now).map(drop), Err(Refusal::SameLogin));
+    // Of no login neither: there is nothing to compare.
+    let _ = questions.wait("b".into(), question(&facts(33, "org.example.x"), now), now);
+    assert_eq!(questions.answerable("b", logged_in(0, "4294967295"), Duration::ZERO, now).map(drop), Ok(()));
+}
+
+#[test]
+fn a_program_that_root_alone_does_not_control_is_approved_for_one_answer_alone() {
+    let (mut questions, now, asked) = (Questions::default(), Instant::now(), facts(33, "org.example.x"));
+    let claimed = Described { exe_claimed: Some("/usr/bin/php".into()), ..Described::default() };
+    let _ = questions.wait("a".into(), Waiting { described: claimed, ..question(&asked, now) }, now);
+    let mut may = |length| questions.answerable("a", approver(0), length, now).map(drop);
+    assert_eq!(may(Duration::from_secs(1)), Err(Refusal::Writable));
+    assert_eq!(may(Duration::ZERO), Ok(()));
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn a_decision_says_who_what_and_why() {
         user: Some("www-data".into()),
         unit: Some("apache2.service".into()),
         exe: Some("/usr/sbin/apache2".into()),
+        exe_claimed: None,
         command_line: Some("apache2 -k start".into()),
     };
     let entry = entry("org.libvirt.unix.manage", &described);
@@ -45,6 +46,13 @@ fn a_decision_says_who_what_and_why() {
          reason=\"unbound\" subject_pid=\"4242\" subject_start=\"99\" subject_uid=\"33\" user=\"www-data\" \
          unit=\"apache2.service\" exe=\"/usr/sbin/apache2\" command_line=\"apache2 -k start\""
     );
+}
+
+#[test]
+fn a_path_that_is_no_fact_has_another_field() {
+    let claimed = Described { exe_claimed: Some("/usr/bin/virsh".into()), ..Described::default() };
+    let shown = entry("org.example.x", &claimed).to_string();
+    assert!(shown.contains(" exe_claimed=\"/usr/bin/virsh\"") && !shown.contains(" exe=\""), "{shown}");
 }
 
 #[test]
@@ -64,10 +72,11 @@ fn a_value_is_cut_at_a_characters_boundary_and_marked() {
 proptest! {
     #[test]
     fn no_text_makes_a_second_line_or_an_entry_over_four_kilobytes(
-        action in ".{0,500}", exe in ".{0,500}", line in "(?s).{0,1100}",
+        action in ".{0,500}", exe in ".{0,500}", is_fact in any::<bool>(), line in "(?s).{0,1100}",
     ) {
         let described = Described {
-            exe: Some(escape(&exe)),
+            exe: is_fact.then(|| escape(&exe)),
+            exe_claimed: (!is_fact).then(|| escape(&exe)),
             command_line: Some(escape(&line)),
             unit: Some("u".repeat(255)),
             user: Some(escape(&line)),

@@ -55,6 +55,14 @@ fn what_is_as_good_as_root_is_called_so() {
 }
 
 #[test]
+fn a_claimed_program_is_not_suggested() {
+    let fact = suggested(&[refused(&[("EXE", "/usr/bin/env")])]);
+    assert_eq!(rules(&fact)[0].get("exe").and_then(toml::Value::as_str), Some("/usr/bin/env"));
+    let claimed = suggested(&[refused(&[("EXE_CLAIMED", "/usr/bin/env")])]);
+    assert!(!claimed.contains("/usr/bin/env") && rules(&claimed)[0].get("exe").is_none(), "{claimed}");
+}
+
+#[test]
 fn hostile_values_stay_data() {
     let hostile = [
         ("UNIT", "x\"\nanswer = \"allow\".service"),

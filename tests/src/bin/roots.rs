@@ -4,8 +4,8 @@
 
 use std::process::ExitCode;
 
-use polkit_tests::Suite;
 use polkit_tests::roots::{Outcome, build};
+use polkit_tests::{Suite, broker};
 
 fn main() -> ExitCode {
     let mut suites = Vec::new();
@@ -22,6 +22,12 @@ fn main() -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for (suite, outcome) in build(&suites) {
         match outcome {
+            // The tests that want it fetch it otherwise, and are skipped without it.
+            Outcome::Ready if suite.has_rules() => {
+                if let Err(reason) = broker::fetch(suite) {
+                    eprintln!("roots: {suite}: no dbus-broker: {reason}");
+                }
+            }
             Outcome::Ready => {}
             Outcome::NotRun(reason) => eprintln!("roots: {suite}: NOT RUN, the archive does not serve it: {reason}"),
             Outcome::Failed(reason) => {

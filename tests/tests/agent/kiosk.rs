@@ -57,6 +57,15 @@ impl Session {
         Self::running(bed, user, unit, &["sleep", "1000"])
     }
 
+    /// Logs a user in without a seat, as ssh does.
+    pub fn without_a_seat(bed: &Bed, user: &str, unit: &str) -> Self {
+        let user = format!("--property=User={user}");
+        let run = ["systemd-run", "--quiet", &format!("--unit={unit}"), "--property=PAMName=login", &user];
+        let environment = ["--setenv=XDG_SESSION_TYPE=tty", "--setenv=XDG_SESSION_CLASS=user", "--"];
+        let _ = bed.exec(run.iter().chain(&environment).chain(&["sleep", "1000"])).success();
+        Self::of_running(bed, unit)
+    }
+
     /// Logs a user in who runs a program.
     pub fn running(bed: &Bed, user: &str, unit: &str, argv: &[&str]) -> Self {
         let user = format!("--property=User={user}");

@@ -61,7 +61,14 @@ pub fn beside_many(root: &Root, table: &mut Table) {
         let way = format!("light bed, {}, no process events", root.suite());
         table.compare(&format!("a check beside {MANY} processes {what}, against without"), &way, "µs", pair, FAIR);
         let share = busy.get(busy.len() / 2).copied().unwrap_or_default();
-        table.tell(&format!("the agent's part of a processor beside {MANY} processes {what}"), &way, "%", share, None, MOST);
+        table.tell(
+            &format!("the agent's part of a processor beside {MANY} processes {what}"),
+            &way,
+            "%",
+            share,
+            None,
+            MOST,
+        );
     }
 }
 

@@ -23,7 +23,8 @@ use std::process::ExitCode;
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 10] = ["light", "full", "events", "rescan", "hostile", "grants", "acl", "verdicts", "doctor", "size"];
+const PARTS: [&str; 10] =
+    ["light", "full", "events", "rescan", "hostile", "grants", "acl", "verdicts", "doctor", "size"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();

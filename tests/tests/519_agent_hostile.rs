@@ -258,8 +258,9 @@ fn polkitd_by_itself_waits_for_an_endless_command_line(root: &Root) {
     let other = bed.spawn_as("bob", ["sleep", "1000"]);
     let ask_about = |pid: u32, uid: u32| format!("{pid},{},{uid}", bed.start_time(pid).expect("it runs"));
     let bob = ask_about(other.pid(), 3002);
-    let check = |subject: &str| ["timeout", "--signal=KILL", "3", "pkcheck", "--action-id", PROBE, "--process", subject]
-        .map(str::to_owned);
+    let check = |subject: &str| {
+        ["timeout", "--signal=KILL", "3", "pkcheck", "--action-id", PROBE, "--process", subject].map(str::to_owned)
+    };
     assert_eq!(bed.exec_as("bob", check(&bob)).code(), Some(2));
     let (process, pid) = endless(&bed, "mallory");
     let _agent = refusing_agent(&bed, "mallory", (pid, bed.start_time(pid).expect("it runs")));
