@@ -7,6 +7,7 @@ mod entry;
 mod files;
 mod limited;
 mod rules;
+mod run_for_users;
 mod serve;
 mod settings;
 
@@ -20,7 +21,7 @@ use polkit_config::{
 };
 
 pub use files::Found;
-pub use rules::RUN_FOR_USERS;
+pub use run_for_users::is_run_for_users;
 pub use serve::{Serve, What, Who};
 
 use crate::{needs::Needs, paths, rule::Rule};
