@@ -58,6 +58,7 @@ const RULES: &str = "etc/polkit-1/rules.d/45-polkit-policy-gen.rules";
 
 /// Every command, on that tree.
 fn commands(dir: &str, path: &str) -> Vec<Vec<String>> {
+    let target = format!("root:{dir}");
     let all: [&[&str]; 10] = [
         &["remove", "--root", dir],
         &["remove", "--root", dir, "--dry-run"],
@@ -67,7 +68,7 @@ fn commands(dir: &str, path: &str) -> Vec<Vec<String>> {
         &["convert", "--root", dir],
         &["check", "--root", dir],
         &["actions", "--root", dir],
-        &["generate", path, "--target", &format!("root:{dir}")],
+        &["generate", path, "--target", &target],
         &["explain", "--root", dir, "--user", "bob", "--action", "org.example.x"],
     ];
     all.iter().map(|arguments| arguments.iter().map(|word| (*word).to_owned()).collect()).collect()

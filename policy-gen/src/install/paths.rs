@@ -44,8 +44,8 @@ pub fn is_configuration(path: &str) -> bool {
 /// Whether this is a directory that is made for one of the files: theirs, or one above.
 #[must_use]
 pub fn is_directory(path: &str) -> bool {
-    let directories = files().map(|(directory, _)| directory).chain([DIRECTORY]);
-    !path.is_empty() && directories.into_iter().any(|known| is_above(path, known))
+    let mut directories = files().map(|(directory, _)| directory).chain([DIRECTORY]);
+    !path.is_empty() && directories.any(|known| is_above(path, known))
 }
 
 fn is_above(path: &str, directory: &str) -> bool {
