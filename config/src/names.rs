@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 use std::fmt;
-
 use std::path::{Path, PathBuf};
 
 use nix::unistd;
