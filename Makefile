@@ -1,4 +1,6 @@
 # make test     everything that CI checks
+# make fuzz     every fuzz target: its seeds, and SECONDS of mutations of them (10)
+# make deny     versions, licences and sources of the crates that are built in
 # make demo     the main job, end to end, in a bed
 # make bench    figures against baselines, as a table
 # make soak     real services, faults and a storm of forks, a thousand times over; a steady load for an hour: four hours
@@ -32,7 +34,7 @@ CARGO = cargo
 INSTALL = install
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 # What the beds are made with, what a linker needs, and the engine that runs rules.
-PACKAGES = duktape-dev gcc libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
+PACKAGES = duktape-dev gcc g++ libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
 # Where cargo puts the programs that the tests are run with.
 PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/debug
 
@@ -58,6 +60,8 @@ install:
 	chmod 0644 '$(DESTDIR)$(UNITDIR)/polkit-service-agent.service'
 	$(INSTALL) -d '$(DESTDIR)$(SYSUSERSDIR)'
 	$(INSTALL) -m 0644 agent/dist/polkit-service-agent.sysusers '$(DESTDIR)$(SYSUSERSDIR)/polkit-service-agent.conf'
+	[ ! -e $(BUILT)/polkit-policy-gen-js ] || $(INSTALL) -m 0644 policy-gen/dist/polkit-policy-gen-js.sysusers \
+		'$(DESTDIR)$(SYSUSERSDIR)/polkit-policy-gen-js.conf'
 	$(INSTALL) -d '$(DESTDIR)$(CATALOGDIR)'
 	$(INSTALL) -m 0644 agent/dist/polkit-service-agent.catalog '$(DESTDIR)$(CATALOGDIR)'
 	$(INSTALL) -d '$(DESTDIR)$(DBUSPOLICYDIR)'
@@ -93,6 +97,17 @@ test: packages
 	$(SUDO) env "PATH=$$PATH" $(CARGO) test --workspace --locked --no-fail-fast
 	$(SUDO) $(PROGRAMS)/skips
 
+SECONDS = 10
+fuzz: packages
+	@./tests/fuzz.sh '$(SUDO)' '$(CARGO)' '$(SECONDS)'
+
+# Built once, without optimization: what it looks at is small.
+DENY = $(or $(CARGO_TARGET_DIR),target)/tools
+deny:
+	[ -x $(DENY)/bin/cargo-deny ] || CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 \
+		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 $(CARGO) install --locked --quiet --root $(DENY) cargo-deny@0.20.2
+	$(DENY)/bin/cargo-deny --locked check bans licenses sources
+
 demo: packages
 	@./tests/demo.sh '$(SUDO)' '$(CARGO)'
 
@@ -104,4 +119,4 @@ soak: packages
 bench: packages
 	@./tests/bench.sh '$(SUDO)' '$(CARGO)'
 
-.PHONY: all build install packages test demo bench soak
+.PHONY: all build install packages test fuzz deny demo bench soak

@@ -8,6 +8,7 @@ mod fences;
 mod files;
 mod limited;
 mod rules;
+mod run_for_users;
 mod serve;
 mod settings;
 
@@ -21,7 +22,7 @@ use polkit_config::{
 };
 
 pub use files::Found;
-pub use rules::RUN_FOR_USERS;
+pub use run_for_users::is_run_for_users;
 pub use serve::{Serve, What, Who};
 
 use crate::{needs::Needs, paths, rule::Rule, separation::Host};

@@ -5,12 +5,14 @@
 //! ([`cgroup`] to [`decision`]); what reads the host stands in [`process`], [`session`] and [`gather`], and what writes a
 //! record in [`recorder`].
 
+/// What a cgroup path says about a process, shared with polkit-policy-gen.
+pub use polkit_config::cgroup;
+
 pub mod log;
 pub mod paths;
 pub mod terminal;
 
 pub mod action;
-pub mod cgroup;
 pub mod when;
 
 pub mod facts;

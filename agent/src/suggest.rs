@@ -6,7 +6,7 @@ use polkit_config::names::Names;
 
 use crate::{
     action::{ActionPattern, NEVER_NARROWED, ROOT_EQUIVALENT},
-    config::RUN_FOR_USERS,
+    config::is_run_for_users,
     glob::UnitPattern,
     journal::Decided,
     root_control,
@@ -117,7 +117,7 @@ fn advice(kind: &Kind, user: Option<&str>) -> Option<String> {
         "limit" => Some(format!("The rule \"{rule}\" allows it, as often as its `at_most` says")),
         reason => Some(format!("No rule would have helped: the reason was \"{reason}\", see polkit-service-agent(8)")),
     };
-    let run_for_users = || kind.unit.as_deref().is_some_and(|unit| RUN_FOR_USERS.contains(&unit));
+    let run_for_users = || kind.unit.as_deref().is_some_and(is_run_for_users);
     for_reason
         .or_else(|| user.is_none().then(|| "The uid has no name on this host, and a rule needs one".to_owned()))
         .or_else(|| {

@@ -1,25 +1,20 @@
 //! Opening a file that decides over privilege: only what root alone can have written is read.
 
-use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::escape::{escape, escape_bytes};
-use crate::report::{Location, Problem, Source};
+use crate::escape::escape_bytes;
+use crate::report::{Problem, Source};
+pub use crate::trust::Unfit;
+use crate::trust::{Trust, looped, problem};
 
 /// The most that is read of a file, in bytes.
 pub const SIZE_MAX: u64 = 1 << 20;
-/// As many symbolic links as Linux follows in one path.
-const LINKS_MAX: usize = 40;
-/// Write permission for the group or for others.
-const WRITABLE: u32 = 0o022;
-const STICKY: u32 = 0o1000;
 
 /// Reads a file that nobody but root can have written.
 ///
@@ -45,10 +40,12 @@ pub fn read_trusted_by(path: &Path, owner: u32) -> Result<Source, Problem> {
     let name = path.to_string_lossy();
     let file = open(path, &name)?;
     let opened = regular(&file, &name)?;
-    if !owned(&opened, owner) || opened.mode() & WRITABLE != 0 {
-        return Err(untrusted(&name, "this file", path, &opened));
+    let trust = Trust::of_host(owner, &name);
+    if !trust.controls(&opened) {
+        return Err(trust.untrusted("this file", path, &opened));
     }
-    let reached = walk(path, owner, &name)?;
+    let missing = || problem(&name, "was removed while it was being read").help("try again");
+    let reached = trust.walk(&absolute(path, &name)?)?.ok_or_else(missing)?;
     if (reached.dev(), reached.ino()) != (opened.dev(), opened.ino()) {
         return Err(problem(&name, "was replaced while it was being read").help("try again"));
     }
@@ -64,37 +61,16 @@ pub fn read_trusted_by(path: &Path, owner: u32) -> Result<Source, Problem> {
 /// [`Unfit`], with the problem that [`read_trusted`] would have.
 pub fn reached_by_root_alone(path: &Path) -> Result<Metadata, Unfit> {
     let name = path.to_string_lossy();
-    let reached = walk(path, 0, &name)?;
+    let trust = Trust::of_host(0, &name);
+    let missing = || problem(&name, "cannot open this file: No such file or directory");
+    let reached = trust.follow(&absolute(path, &name)?)?.ok_or_else(missing)?;
     if !reached.is_file() {
         return Err(Unfit::Writable(problem(&name, "is not a regular file")));
     }
-    if reached.uid() != 0 || reached.mode() & WRITABLE != 0 {
-        return Err(Unfit::Writable(untrusted(&name, "this file", path, &reached)));
+    if !trust.controls(&reached) {
+        return Err(Unfit::Writable(trust.untrusted("this file", path, &reached)));
     }
     Ok(reached)
-}
-
-/// Why root alone does not control what stands at a path.
-#[derive(Clone, Debug)]
-pub enum Unfit {
-    /// There is nothing, or it cannot be looked at.
-    Unreadable(Problem),
-    /// Another user may write it or a directory on the way, or it is no regular file.
-    Writable(Problem),
-}
-
-impl From<Problem> for Unfit {
-    fn from(problem: Problem) -> Self {
-        Self::Unreadable(problem)
-    }
-}
-
-impl From<Unfit> for Problem {
-    fn from(unfit: Unfit) -> Self {
-        match unfit {
-            Unfit::Unreadable(problem) | Unfit::Writable(problem) => problem,
-        }
-    }
 }
 
 /// Reads a file whoever may write it, or standard input for `-`.
@@ -112,13 +88,31 @@ pub fn read_plain(path: &Path) -> Result<Source, Problem> {
 }
 
 /// Whether this file says that there shall be none of its name: it is empty, or a symbolic link
-/// to `/dev/null`. Such a file is not to be read.
+/// to `/dev/null`. Such a file is not to be read. Says nothing of who wrote it.
 #[must_use]
 pub fn is_mask(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|meta| {
         let null = || std::fs::canonicalize(path).is_ok_and(|real| real == Path::new("/dev/null"));
         (meta.is_file() && meta.len() == 0) || (meta.file_type().is_char_device() && null())
     })
+}
+
+/// As [`is_mask`], for a mask that root alone, or `owner`, can have made: it hides a file that may refuse something.
+///
+/// # Errors
+/// A mask that others may have made.
+pub fn is_trusted_mask(path: &Path, owner: u32) -> Result<bool, Problem> {
+    if !is_mask(path) {
+        return Ok(false);
+    }
+    let name = path.to_string_lossy();
+    let trust = Trust::of_host(owner, &name);
+    let path = absolute(path, &name)?;
+    match trust.walk(&path)? {
+        // Everybody may write to /dev/null; the link to it is an entry of a directory that was looked at.
+        Some(meta) if meta.is_file() && !trust.controls(&meta) => Err(trust.untrusted("this mask", &path, &meta)),
+        _ => Ok(true),
+    }
 }
 
 /// The `*.toml` files of a directory, hidden ones left out, by name. A directory that does not
@@ -147,8 +141,18 @@ pub fn fragments(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
     }
 }
 
-fn problem(name: &str, message: impl Into<String>) -> Problem {
-    Problem::error(Location { source: name.into(), span: None }, message)
+/// As [`fragments`], of a directory that root alone may write: others could take a file away that refuses something.
+///
+/// # Errors
+/// As [`fragments`], and a directory that others may write.
+pub fn trusted_fragments(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let name = directory.to_string_lossy();
+    Trust::of_host(0, &name).all(&absolute(directory, &name)?)?;
+    fragments(directory)
+}
+
+fn absolute(path: &Path, name: &str) -> Result<PathBuf, Problem> {
+    std::path::absolute(path).map_err(|error| problem(name, format!("cannot find the current directory: {error}")))
 }
 
 /// Never waits, whatever lies there: a FIFO opens at once and is refused as not regular.
@@ -161,84 +165,9 @@ fn open(path: &Path, name: &str) -> Result<File, Problem> {
     })
 }
 
-fn looped(name: &str) -> Problem {
-    problem(name, "the symbolic links of this path lead round in a circle").help("see where they lead with `namei -l`")
-}
-
 fn regular(file: &File, name: &str) -> Result<Metadata, Problem> {
     let meta = file.metadata().map_err(|error| problem(name, format!("cannot stat this file: {error}")))?;
     if meta.is_file() { Ok(meta) } else { Err(problem(name, "is not a regular file")) }
-}
-
-fn owned(meta: &Metadata, owner: u32) -> bool {
-    meta.uid() == 0 || meta.uid() == owner
-}
-
-/// Follows `path` one component at a time, so that no link on the way escapes the checks, and
-/// returns what is at its end.
-fn walk(path: &Path, owner: u32, name: &str) -> Result<Metadata, Unfit> {
-    let absolute = std::path::absolute(path)
-        .map_err(|error| problem(name, format!("cannot find the current directory: {error}")))?;
-    let mut rest: VecDeque<OsString> = components(&absolute);
-    let mut directory = PathBuf::from("/");
-    let mut links = 0;
-    while let Some(component) = rest.pop_front() {
-        if component == "/" {
-            directory = PathBuf::from("/");
-            continue;
-        }
-        if component == ".." {
-            directory.pop();
-            continue;
-        }
-        let inside = lstat(&directory, name)?;
-        let others_write = inside.mode() & WRITABLE != 0;
-        let sticky = inside.mode() & STICKY != 0 && !rest.is_empty();
-        if !owned(&inside, owner) || (others_write && !sticky) {
-            return Err(Unfit::Writable(untrusted(name, "the directory", &directory, &inside)));
-        }
-        let entry = directory.join(&component);
-        let meta = lstat(&entry, name)?;
-        if others_write && !owned(&meta, owner) {
-            return Err(Unfit::Writable(untrusted(name, "the entry", &entry, &meta)));
-        }
-        if meta.file_type().is_symlink() {
-            links += 1;
-            if links > LINKS_MAX {
-                return Err(looped(name).into());
-            }
-            let target = std::fs::read_link(&entry)
-                .map_err(|error| problem(name, format!("cannot read the link {}: {error}", shown(&entry))))?;
-            for component in components(&target).into_iter().rev() {
-                rest.push_front(component);
-            }
-        } else if rest.is_empty() {
-            return Ok(meta);
-        } else {
-            directory = entry;
-        }
-    }
-    Err(Unfit::Writable(problem(name, "is not a regular file")))
-}
-
-fn components(path: &Path) -> VecDeque<OsString> {
-    let kept = path.components().filter(|component| *component != Component::CurDir);
-    kept.map(|component| component.as_os_str().to_owned()).collect()
-}
-
-fn lstat(path: &Path, name: &str) -> Result<Metadata, Problem> {
-    std::fs::symlink_metadata(path).map_err(|error| problem(name, format!("cannot stat {}: {error}", shown(path))))
-}
-
-fn shown(path: &Path) -> String {
-    escape(&path.to_string_lossy())
-}
-
-fn untrusted(name: &str, what: &str, path: &Path, meta: &Metadata) -> Problem {
-    let path = shown(path);
-    let (uid, mode) = (meta.uid(), meta.mode() & 0o7777);
-    let message = format!("{what} {path} may be written by others than root (owner {uid}, mode {mode:04o})");
-    problem(name, message).help(format!("see who wrote it; then `chown root:root {path}; chmod go-w {path}`"))
 }
 
 fn read(name: &str, reader: impl Read) -> Result<Source, Problem> {
@@ -247,6 +176,14 @@ fn read(name: &str, reader: impl Read) -> Result<Source, Problem> {
         .take(SIZE_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| problem(name, format!("cannot read this file: {error}")))?;
+    from_bytes(name, bytes)
+}
+
+/// A source of what was read elsewhere, as strict as if it was read here.
+///
+/// # Errors
+/// What is larger than [`SIZE_MAX`], and what is not UTF-8.
+pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Source, Problem> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > SIZE_MAX) {
         return Err(problem(name, "is larger than 1 MiB, which no configuration is"));
     }

@@ -155,3 +155,34 @@ fn masks_and_fragments_are_told_from_the_rest() {
     assert!(fragments(&place.path("absent")).unwrap().is_empty());
     assert!(fragments(&place.path("10.toml")).is_err());
 }
+
+#[test]
+fn a_mask_that_others_may_have_made_is_refused() {
+    let place = place();
+    let (empty, full) = (place.write("20.toml", "", 0o600), place.write("10.toml", "x", 0o600));
+    let null = place.path("30.toml");
+    symlink("/dev/null", &null).unwrap();
+    let masks = |path: &Path| is_trusted_mask(path, place.uid).map_err(|problem| problem.to_string());
+    assert_eq!((masks(&empty), masks(&null), masks(&full)), (Ok(true), Ok(true), Ok(false)));
+    chmod(&empty, 0o664);
+    assert!(masks(&empty).unwrap_err().contains("this mask"));
+    chmod(&empty, 0o600);
+    chmod(place.dir.path(), 0o775);
+    for mask in [&empty, &null] {
+        assert!(masks(mask).unwrap_err().contains("the directory"), "{}", mask.display());
+    }
+}
+
+#[test]
+fn a_directory_from_which_others_may_take_a_fragment_is_refused() {
+    let place = place();
+    // The directory must be root's.
+    if place.uid != 0 {
+        return;
+    }
+    let fragment = place.write("10.toml", "x", 0o600);
+    assert_eq!(trusted_fragments(place.dir.path()).unwrap(), [fragment]);
+    assert!(trusted_fragments(&place.path("absent")).unwrap().is_empty());
+    chmod(place.dir.path(), 0o775);
+    assert!(trusted_fragments(place.dir.path()).is_err() && trusted_fragments(&place.path("absent")).is_err());
+}

@@ -2,12 +2,12 @@
 
 use std::ffi::CString;
 use std::fmt;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
+use crate::bounded::{self, TREE_MAX};
 use crate::escape::visible;
 
 /// The longest name of a user or group that is accepted, in bytes (Linux: LOGIN_NAME_MAX).
@@ -251,12 +251,15 @@ impl Tree {
 fn read_in_root(root: &Path, path: &str) -> Result<String, LookupError> {
     let shown: PathBuf = root.join(path);
     let error = |cause: &dyn fmt::Display| LookupError::new(format!("read {}", shown.display()), cause);
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let directory = rustix::fs::open(root, flags | OFlags::DIRECTORY, Mode::empty()).map_err(|errno| error(&errno))?;
     match rustix::fs::openat2(directory, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
         Ok(opened) => {
-            let mut bytes = Vec::new();
-            std::fs::File::from(opened).read_to_end(&mut bytes).map_err(|cause| error(&cause))?;
+            let opened = std::fs::File::from(opened);
+            if !opened.metadata().is_ok_and(|meta| meta.is_file()) {
+                return Err(error(&"it is not a regular file"));
+            }
+            let bytes = bounded::read_to_end(opened, TREE_MAX).map_err(|cause| error(&cause))?;
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         }
         Err(rustix::io::Errno::NOENT) => Ok(String::new()),

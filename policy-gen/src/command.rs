@@ -11,19 +11,17 @@ pub mod install;
 pub mod libvirt;
 pub mod remove;
 pub mod restart;
+mod sources;
 
-use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::Path;
 
 use polkit_config::escape::escape;
-use polkit_config::file::{fragments, is_mask, read_plain, read_trusted};
 use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
 use crate::check::{Shipped, Surroundings};
 use crate::cli::Place;
-use crate::emit::{self, File, Origin, Owner};
+use crate::emit::{self, File, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Conflict, Plan};
 use crate::install::run::Wanted;
@@ -34,6 +32,7 @@ use crate::policy::{self, Policy};
 use crate::target::Format;
 use crate::target::{self, Target};
 use crate::tree::Tree;
+use sources::{default_sources, explicit};
 
 /// Nothing to do, or done.
 pub const DONE: u8 = 0;
@@ -41,10 +40,6 @@ pub const DONE: u8 = 0;
 pub const WOULD_CHANGE: u8 = 4;
 /// Done, and polkitd does not answer as it should.
 pub const NOT_AS_EXPECTED: u8 = 1;
-
-const DIRECTORY: &str = "etc/polkit-policy-gen";
-/// The place of policy.toml among the fragments.
-const MAIN_SORTS_AS: &str = "50-policy.toml";
 
 /// A policy with its files, for one tree.
 #[derive(Debug)]
@@ -78,7 +73,7 @@ impl Ready {
 /// # Errors
 /// All that is wrong with it, at once.
 pub async fn ready(place: &Place) -> Result<Ready, Failure> {
-    let tree = Tree::open(place.root.as_deref())?;
+    let tree = Tree::open_trusted(place.root.as_deref())?;
     let target = match &place.target.target {
         Some(target::Spelling::Host) | None => target::default_for(place.root.as_deref()),
         Some(spelling) => spelling.clone(),
@@ -121,6 +116,11 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
             edits = wanted.edits;
         }
     }
+    // By these was decided what to write, and for which polkit.
+    for path in ["etc/passwd", "etc/group", "var/lib/dpkg/status"] {
+        let _ = tree.vet(path);
+    }
+    tree.trusted()?;
     tell(&report)?;
     let members = policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone()));
     let members = members.collect();
@@ -131,52 +131,6 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
 fn look_for_libvirt(tree: &Tree, format: Format) -> Result<(Vec<daemons::Found>, Vec<shipped::Shipped>), Failure> {
     let unreadable = |error| Failure::Unreachable(format!("cannot look for libvirt in {}: {error}", tree.shown("")));
     Ok((daemons::of_tree(tree).map_err(unreadable)?, shipped::groups(tree, format).map_err(unreadable)?))
-}
-
-/// Reads a policy file that was named.
-fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, Origin) {
-    let name = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
-    let origin = Origin::Files(name);
-    match read_plain(path) {
-        Ok(source) => (vec![source], origin),
-        Err(problem) => {
-            report.push(problem);
-            (Vec::new(), origin)
-        }
-    }
-}
-
-/// `policy.toml` and the fragments of the tree. On the host they decide who is allowed what, so
-/// nobody but root may be able to write them.
-fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<Source>, Origin), Failure> {
-    let directory = tree.path().join(DIRECTORY);
-    let main = directory.join("policy.toml");
-    let mut paths = if main.try_exists().unwrap_or(true) { vec![main.clone()] } else { Vec::new() };
-    match fragments(&directory.join("policy.d")) {
-        Ok(found) => paths.extend(found),
-        Err(problem) => report.push(problem),
-    }
-    // By name, among which policy.toml has the place of 50-policy.toml: the first grant that answers counts.
-    paths.sort_by_key(|path| {
-        if *path == main { Some(OsString::from(MAIN_SORTS_AS)) } else { path.file_name().map(OsString::from) }
-    });
-    if paths.is_empty() && !report.has_errors() {
-        return Err(Failure::Usage(format!("there is no {}: name a policy file", main.display())));
-    }
-    paths.retain(|path| !is_mask(path));
-    let mut sources = Vec::new();
-    for path in paths {
-        match if tree.is_host() { read_trusted(&path) } else { read_plain(&path) } {
-            Ok(source) => sources.push(source),
-            Err(problem) => report.push(problem),
-        }
-    }
-    let names = sources.iter().map(|source| {
-        let inside = Path::new(source.name()).strip_prefix(tree.path());
-        inside.map_or_else(|_| source.name().to_owned(), |inside| format!("/{}", inside.display()))
-    });
-    let origin = Origin::Files(names.collect::<Vec<_>>().join(", "));
-    Ok((sources, origin))
 }
 
 /// Shows the problems of a policy on standard error.

@@ -200,6 +200,36 @@ fn what_a_process_has_around_it_is_neither_believed_nor_waited_for() {
 }
 
 #[test]
+fn a_service_of_a_users_own_manager_is_not_the_systems() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let bed = healthy_full(&root, |builder| builder);
+    sh(&bed, "systemctl start user@3001.service");
+    let started = [
+        "env",
+        "XDG_RUNTIME_DIR=/run/user/3001",
+        "systemd-run",
+        "--user",
+        "--slice=system.slice",
+        "--unit=apache2.service",
+        "sleep",
+        "1000",
+    ];
+    let _ = bed.exec_as("alice", started).success();
+    let _ = bed.exec(["systemd-run", "--unit=web.service", "--property=User=alice", "sleep", "1000"]).success();
+    let pid = |command: &str| {
+        let shown = bed.exec(["sh", "-c", command]).success();
+        shown.text().to_owned()
+    };
+    let of_user = pid(
+        "cat /sys/fs/cgroup/user.slice/user-3001.slice/user@3001.service/system.slice/apache2.service/cgroup.procs",
+    );
+    let of_system = pid("systemctl show --property=MainPID --value web.service");
+    let advice = |pid: &str| ask(&bed, &["--pid", pid, "--action", MANAGE]).all();
+    assert!(advice(&of_system).contains("web.service"), "{}", advice(&of_system));
+    assert!(!advice(&of_user).contains("apache2"), "{}", advice(&of_user));
+}
+
+#[test]
 fn without_rights_it_says_what_it_could_not_see() {
     for suite in [Suite::Bookworm, Suite::Forky] {
         let Some(root) = require(suite) else { continue };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use polkit_config::{
-    file::{fragments, is_mask, read_trusted, read_trusted_by},
+    file::{is_trusted_mask, read_trusted, read_trusted_by, trusted_fragments},
     report::{Problem, Report, Source},
     table,
 };
@@ -40,16 +40,22 @@ impl Found {
     }
 
     /// Whether it only says that there shall be no file of its name. `agent.toml` has nothing to mask: an empty one is a
-    /// configuration that refuses everything, and so is a fragment.
+    /// configuration that refuses everything, and so is a fragment. A mask that others than root may have made is none: it is
+    /// refused when it is read.
     #[must_use]
     pub fn masks(&self) -> bool {
-        is_mask(&self.path)
+        is_trusted_mask(&self.path, self.owner()).is_ok_and(|masks| masks)
+    }
+
+    fn owner(&self) -> u32 {
+        if self.given { geteuid().as_raw() } else { 0 }
     }
 
     /// # Errors
     /// What makes the file unreadable or not to be trusted.
     pub(super) fn read(&self) -> Result<Source, Problem> {
-        if self.given { read_trusted_by(&self.path, geteuid().as_raw()) } else { read_trusted(&self.path) }
+        is_trusted_mask(&self.path, self.owner())?;
+        read_trusted_by(&self.path, self.owner())
     }
 }
 
@@ -58,7 +64,7 @@ impl Found {
 pub(super) fn of_host(etc: &Path, vendor: &Path, report: &mut Report) -> Vec<Found> {
     let mut by_name: BTreeMap<(OsString, bool), Found> = BTreeMap::new();
     for (folder, vendor) in [(vendor, true), (etc, false)] {
-        let listed = fragments(&folder.join("agent.d")).unwrap_or_else(|problem| {
+        let listed = trusted_fragments(&folder.join("agent.d")).unwrap_or_else(|problem| {
             report.push(problem);
             Vec::new()
         });

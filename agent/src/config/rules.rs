@@ -16,6 +16,7 @@ use super::{
     entry::Entry,
     files::Found,
     limited,
+    run_for_users::runs_for_users,
     serve::{checked_unit, named_group, named_user},
     settings::Settings,
 };
@@ -26,8 +27,6 @@ use crate::{
     rule::{Answer, Rule, SessionKey},
 };
 
-/// Units that run whatever users tell them to: being in one says nothing about the program.
-pub const RUN_FOR_USERS: [&str; 3] = ["cron.service", "crond.service", "atd.service"];
 const MANAGE_UNITS: &str = "org.freedesktop.systemd1.manage-units";
 const LONGEST_ID: usize = 128;
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
@@ -238,9 +237,9 @@ fn check_grant(rule: &Rule, root_equivalent: bool, at: &Location, report: &mut R
         );
     }
     match &rule.unit {
-        Some(unit) if RUN_FOR_USERS.iter().any(|known| unit.covers(known)) => {
-            let help =
-                "every user with a crontab is in that unit; grant to a `user`, or run the job as a unit of its own";
+        Some(unit) if runs_for_users(unit) => {
+            let help = "the unit runs what users tell it: jobs, logins, mail filters, activated programs; \
+                        grant to a `user`, or run the program as a unit of its own";
             refuse(format!("a grant to `{unit}` is a grant to whoever has it run something"), help);
         }
         Some(unit) if rule.user.is_none() => {

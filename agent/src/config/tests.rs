@@ -229,7 +229,7 @@ fn units_of_a_pattern_that_may_be_started_are_any_unit() {
 #[test]
 fn a_unit_that_runs_for_anybody_gets_no_grant_and_a_unit_alone_a_warning() {
     let with = |unit: &str| RULE.replace("user = \"daemon\"", &format!("unit = \"{unit}\""));
-    for unit in ["cron.service", "crond.service", "atd.service"] {
+    for unit in ["cron.service", "sshd.service", "exim4.service", "user@1000.service", "cron-*.service", "*.service"] {
         let Some((_folder, loaded)) = loaded(with(unit)) else { return };
         assert!(loaded.config.is_none(), "{unit}");
     }
@@ -337,6 +337,26 @@ fn fragments_are_merged_in_the_order_of_their_names() {
     let config = read(&found, &mut report).unwrap();
     let ids: Vec<&str> = config.rules.iter().map(|rule| rule.id.as_str()).collect();
     assert_eq!(ids, ["early", "vendor", "main", "late"]);
+}
+
+#[test]
+fn a_mask_of_others_hides_no_refusal_of_the_vendor() {
+    let vendor = named("vendor", "deny");
+    let files = [("etc/agent.d/20-x.toml", ""), ("usr/agent.d/20-x.toml", vendor.as_str())];
+    let Some((folder, found, mut report)) = host(&files) else { return };
+    assert!(read(&found, &mut report).is_some() && !report.has_errors());
+    let directory = folder.path().join("etc/agent.d");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o775)).unwrap();
+    let mut report = Report::new();
+    let _ = files::of_host(&folder.path().join("etc"), &folder.path().join("usr"), &mut report);
+    assert!(report.has_errors(), "others may add and remove masks");
+    // And where the directory is root's, but the mask is not.
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(directory.join("20-x.toml"), fs::Permissions::from_mode(0o666)).unwrap();
+    let mut report = Report::new();
+    let found = files::of_host(&folder.path().join("etc"), &folder.path().join("usr"), &mut report);
+    let _ = read(&found, &mut report);
+    assert!(report.has_errors());
 }
 
 #[test]

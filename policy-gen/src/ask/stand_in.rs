@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use polkit_config::bounded::kernel_text;
 use polkit_config::escape::escape;
 use polkit_config::names::User;
 use polkit_dbus::{Process, StartTime, Subject, SubjectPid, SubjectUid};
@@ -43,7 +44,7 @@ impl StandIn {
             std::thread::sleep(Duration::from_millis(2));
         }
         let pid = stand_in.child.id();
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        let stat = kernel_text(format!("/proc/{pid}/stat"));
         // Field 22, counted from the last parenthesis, after which field 3 begins: the name may hold anything.
         let started = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok());
         let subject = || {
@@ -56,7 +57,7 @@ impl StandIn {
 
     /// Whether it is the last program of the three, and the user's.
     fn is_ready(&self, uid: u32) -> bool {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let status = kernel_text(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let uids = vec![uid.to_string(); 4].join("\t");
         field("Name:") == Some("sleep") && field("Uid:") == Some(&uids)

@@ -1,8 +1,9 @@
 //! `check`
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
+use polkit_config::bounded::{TREE_MAX, read_regular, read_to_end};
 use polkit_config::names::{LookupError, Names};
 use polkit_config::report::{Level, Problem, Report, Source};
 use serde_json::{Value, json};
@@ -112,14 +113,21 @@ fn key(file: &File) -> (String, String) {
 
 fn read(path: &Path) -> Result<File, Failure> {
     let unreadable = |error| Failure::Unreachable(format!("cannot read {}: {error}", path.display()));
-    Ok(File::new(&path.display().to_string(), std::fs::read(path).map_err(unreadable)?))
+    Ok(File::new(&path.display().to_string(), read_regular(path, TREE_MAX).map_err(unreadable)?))
+}
+
+/// A file of a tree, by the path that is shown of it; its links lead nowhere else.
+fn read_in(tree: &Tree, shown: &str) -> Result<File, Failure> {
+    let path = Path::new(shown).strip_prefix(tree.path()).unwrap_or(Path::new(shown));
+    let bytes = tree.read_bytes(&path.to_string_lossy());
+    let bytes = bytes.map_err(|error| Failure::Unreachable(format!("cannot read {shown}: {error}")))?;
+    Ok(File::new(shown, bytes.unwrap_or_default()))
 }
 
 /// What is on standard input, of that kind, or of the one that it looks like.
 fn standard_input(kind: Option<Kind>) -> Result<File, Failure> {
     let unreadable = |error| Failure::Unreachable(format!("cannot read standard input: {error}"));
-    let mut bytes = Vec::new();
-    let _ = std::io::stdin().read_to_end(&mut bytes).map_err(unreadable)?;
+    let bytes = read_to_end(std::io::stdin().lock(), TREE_MAX).map_err(unreadable)?;
     let mut file = File::new(STANDARD_INPUT, bytes);
     file.kind = kind.or_else(|| Some(Kind::of_content(file.source.text())));
     Ok(file)
@@ -173,7 +181,7 @@ fn installed(
     files.extend(found.rules.into_iter().map(|rules| File::new(&rules.path, rules.bytes)));
     let pkla = found.pkla.iter().flat_map(|pkla| &pkla.stores).flat_map(|store| &store.files);
     for file in pkla {
-        files.push(read(Path::new(&file.path))?);
+        files.push(read_in(&tree, &file.path)?);
     }
     for over in found.passed_over {
         let there = files.iter().position(|file| file.source.name() == over.file);
@@ -182,7 +190,7 @@ fn installed(
         }
         // A pkla file that is dropped as a whole is still to be looked at.
         if over.line.is_some() && over.file.ends_with(".pkla") {
-            files.push(read(Path::new(&over.file))?);
+            files.push(read_in(&tree, &over.file)?);
             continue;
         }
         let code = if over.why.starts_with("polkitd's user cannot read") { &codes::PG041 } else { &codes::PG040 };

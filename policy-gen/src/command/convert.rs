@@ -17,7 +17,7 @@ use crate::verdict::files;
 /// # Errors
 /// What cannot be kept or read, and where there is nothing to convert.
 pub async fn run(options: &Convert) -> Result<u8, Failure> {
-    let tree = Tree::open(options.root.as_deref())?;
+    let tree = Tree::open_trusted(options.root.as_deref())?;
     let target = target::resolve(&target::default_for(options.root.as_deref())).await?;
     let names = if tree.is_host() {
         Names::Host
@@ -25,6 +25,7 @@ pub async fn run(options: &Convert) -> Result<u8, Failure> {
         Names::of_root(tree.path()).map_err(|error| Failure::Unreachable(error.to_string()))?
     };
     let found = files::pkla(&tree, &names, target)?;
+    tree.trusted()?;
     if let Some(closed) = found.closed_to_us.first() {
         return Err(Failure::Unreachable(format!("cannot read {closed}: only root may")));
     }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
-use super::{DONE, explicit, option_problem, tell};
+use super::sources::explicit;
+use super::{DONE, option_problem, tell};
 use crate::check::{self, Shipped, Surroundings};
 use crate::cli::Generate;
 use crate::emit::{self, File, Origin, Owner};
@@ -123,7 +124,7 @@ pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure
             )));
         }
     };
-    let host = Tree::open(None)?;
+    let host = Tree::open_for_output()?;
     let mut changes = Vec::new();
     for (file, target) in files.iter().zip(targets) {
         let absolute = std::path::absolute(&target)

@@ -39,7 +39,7 @@ pub fn run(options: &Libvirt) -> Result<u8, Failure> {
     let absolute = std::path::absolute(output).map_err(|error| refused(&error))?;
     let path = absolute.to_string_lossy().trim_start_matches('/').to_owned();
     let to = NewFile { bytes: text.into_bytes(), mode: 0o644, owner: None };
-    Prepared::new(&Tree::open(None)?, &[Change { path, to: Some(to) }])?.commit()?.keep();
+    Prepared::new(&Tree::open_for_output()?, &[Change { path, to: Some(to) }])?.commit()?.keep();
     say_aside(&format!("next: polkit-policy-gen install {} --dry-run", output.display()));
     Ok(DONE)
 }

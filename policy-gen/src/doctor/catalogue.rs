@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use polkit_config::bounded::open_regular;
+
 use super::error::{Class, Wording};
 
 const DIRECTORY: &str = "/usr/share/locale";
@@ -38,7 +40,7 @@ pub fn wordings() -> Vec<Wording> {
 }
 
 fn of_file(path: &Path, texts: &[(Class, &str)]) -> io::Result<Vec<Wording>> {
-    let Some(catalogue) = Catalogue::open(File::open(path)?)? else { return Ok(Vec::new()) };
+    let Some(catalogue) = Catalogue::open(open_regular(path)?)? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for (class, text) in texts {
         if let Some(translation) = catalogue.find(text)? {

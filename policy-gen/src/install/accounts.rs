@@ -1,5 +1,8 @@
 //! The member lists of `etc/group` and `etc/gshadow`, as text. Everything else in the files stays as it is.
 
+/// The files that hold the memberships of a tree.
+pub const FILES: [&str; 2] = ["etc/group", "etc/gshadow"];
+
 /// Whether `user` stands in the list of `group`.
 #[must_use]
 pub fn is_listed(text: &str, group: &str, user: &str) -> bool {

@@ -7,16 +7,13 @@ use std::process::Command;
 use polkit_config::escape::escape_bytes;
 use polkit_config::names::Names;
 
-use super::accounts::{edit, has_group, is_listed};
+use super::accounts::{FILES, edit, has_group, is_listed};
 use super::plan::{Change, MemberChange, NewFile};
 use crate::failure::Failure;
 use crate::tree::Tree;
 
 /// Where the tools are; the caller's PATH is not asked.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// The files that hold the memberships of a tree.
-pub const FILES: [&str; 2] = ["etc/group", "etc/gshadow"];
-
 /// Whether `user` is a member of `group` now: listed in `etc/group`, or by its primary group.
 ///
 /// # Errors
@@ -66,6 +63,10 @@ pub fn change_host(tree: &Tree, names: &Names, change: &MemberChange) -> Result<
 /// # Errors
 /// [`Failure::Refused`] with what it said.
 pub fn create_in_tree(tree: &Tree, change: &MemberChange) -> Result<(), Failure> {
+    // What systemd-sysusers reads and replaces.
+    for path in ["etc", "etc/passwd", "etc/shadow", FILES[0], FILES[1]] {
+        tree.vet(path).map_err(|error| Failure::Refused(format!("{error}. Nothing was changed.")))?;
+    }
     let root = format!("--root={}", tree.path().display());
     let inline = format!("m {} {}", change.user, change.group);
     run_first(&[&["systemd-sysusers", &root, "--inline", &inline]])

@@ -1,18 +1,24 @@
 //! What was installed: `/var/lib/polkit-policy-gen/state.json`. `remove` works from it alone.
+//!
+//! Root alone may read it: it has the text of rules from directories that are closed to others.
 
+mod valid;
+
+use polkit_config::escape::escape;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use super::paths::{DIRECTORY, NAME, PENDING};
 use crate::failure::Failure;
 use crate::libvirt::conf::KeyRecord;
 use crate::tree::{Contents, Tree};
 
-/// The directory of the record, below the root.
-pub const DIRECTORY: &str = "var/lib/polkit-policy-gen";
-/// The record in it.
-pub const NAME: &str = "state.json";
-/// The record of an installation that runs, or was cut short.
-pub const PENDING: &str = "pending.json";
+/// The mode of that directory.
+pub const DIRECTORY_MODE: u32 = 0o700;
+/// The mode of the records.
+pub const MODE: u32 = 0o600;
+/// The largest record that is read, in bytes.
+const SIZE_MAX: usize = 48 << 20;
 
 /// Everything that is ours in a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,24 +121,28 @@ impl Record {
                 Failure::Unreachable(format!("cannot read the record of what was installed, {shown}: {error}"))
             })?;
             if let Some(contents) = contents {
-                return Self::parse(&contents.bytes, &shown);
+                return Self::parse(&contents.bytes, &|uid| tree.may_own(uid)).map_err(|why| {
+                    Failure::Refused(format!(
+                        "the record of what was installed, {shown}, is damaged ({}): nothing was changed. \
+                         Put it back from a backup, or move it away together with the files that it names",
+                        escape(&why)
+                    ))
+                });
             }
         }
         Ok(Self::default())
     }
 
-    fn parse(bytes: &[u8], shown: &str) -> Result<Self, Failure> {
-        let damaged = |why: &str| {
-            Failure::Refused(format!(
-                "the record of what was installed, {shown}, is damaged ({why}): nothing was changed. \
-                 Put it back from a backup, or move it away together with the files that it names"
-            ))
-        };
-        let record: Self = serde_json::from_slice(bytes).map_err(|error| damaged(&error.to_string()))?;
-        let intact = |file: &FileRecord| digest(Some(file.text.as_bytes())) == file.sha256;
-        if !record.files.iter().all(intact) {
-            return Err(damaged("a text does not have its sha256"));
+    /// Reads a record, and accepts only what we write. `may_own` says which users a file that is put back may belong to.
+    ///
+    /// # Errors
+    /// What is wrong with it, for a sentence.
+    pub fn parse(bytes: &[u8], may_own: &dyn Fn(u32) -> bool) -> Result<Self, String> {
+        if bytes.len() > SIZE_MAX {
+            return Err("it is larger than 48 MiB".to_owned());
         }
+        let record: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        valid::check(&record, may_own)?;
         Ok(record)
     }
 

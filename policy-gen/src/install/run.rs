@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use polkit_config::names::Names;
-use rustix::fs::{AtFlags, FlockOperation};
+use rustix::fs::{AtFlags, FlockOperation, Mode};
 
+use super::accounts::FILES as ACCOUNTS;
 use super::directories::{make_directories, prepare_directories, remove_directories};
-use super::members::{FILES as ACCOUNTS, change_host, create_in_tree, is_member, tree_changes};
+use super::members::{change_host, create_in_tree, is_member, tree_changes};
+use super::paths::may_be_written;
 use super::plan::{Change, Current, MemberChange, NewFile, Plan, plan};
-use super::record::{DIRECTORY, NAME, PENDING, Record};
+use super::record::{DIRECTORY, DIRECTORY_MODE, MODE, NAME, PENDING, Record};
 use super::write::{Prepared, sweep};
 use crate::emit::File;
 use crate::failure::Failure;
@@ -90,6 +92,7 @@ pub fn plan_now(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
     let mut plan = plan(files, members, &record, &current, &is);
     plan.edit(edits, &record, &current).map_err(|error| Failure::Refused(format!("{error}. Nothing was changed.")))?;
+    tree.trusted()?;
     Ok(plan)
 }
 
@@ -105,6 +108,8 @@ pub fn lock(tree: &Tree) -> Result<Lock<'_>, Failure> {
     let mut lock = Lock { tree, made: Vec::new(), directory: None };
     make_directories(tree, DIRECTORY, &mut lock.made).map_err(|error| refused(&error))?;
     let directory = tree.directory(DIRECTORY).map_err(|error| refused(&error))?;
+    // One that an earlier version made is open to read. Where it is another user's, that shows when it is written to.
+    let _ = rustix::fs::fchmod(&directory, Mode::from_raw_mode(DIRECTORY_MODE));
     rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| refused(&"another polkit-policy-gen is at work there"))?;
     lock.directory = Some(directory);
@@ -158,6 +163,12 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     }
     let mut changes = plan.changes.clone();
     changes.extend(tree_changes(tree, in_tree)?);
+    if let Some(other) = changes.iter().find(|change| !may_be_written(&change.path)) {
+        let shown = tree.shown(&other.path);
+        return Err(Failure::Refused(format!(
+            "refusing to write {shown}: it is no file of ours. Nothing was changed."
+        )));
+    }
     // The last to become visible: with it the work is done.
     changes.push(record_change(NAME, done));
     // What fails from here on drops `prepared` or what became of it, and then `intent`: all is as before.
@@ -180,7 +191,7 @@ fn has_accounts(tree: &Tree) -> bool {
 }
 
 fn record_change(name: &str, record: &Record) -> Change {
-    let to = NewFile { bytes: record.to_text().into_bytes(), mode: 0o644, owner: None };
+    let to = NewFile { bytes: record.to_text().into_bytes(), mode: MODE, owner: None };
     Change { path: format!("{DIRECTORY}/{name}"), to: (!record.is_empty()).then_some(to) }
 }
 

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use polkit_config::bounded::kernel_text;
 use polkit_config::escape::escape_bytes;
 
 use super::plan::Change;
@@ -148,7 +149,7 @@ fn is_active(unit: &str) -> bool {
 
 /// Whether the process that the daemon's pid file names is there: for hosts without systemd.
 fn has_process(name: &str) -> bool {
-    let pid = ["/run", "/var/run"].iter().find_map(|run| std::fs::read_to_string(format!("{run}/{name}.pid")).ok());
+    let pid = ["/run", "/var/run"].iter().find_map(|run| kernel_text(format!("{run}/{name}.pid")).ok());
     pid.and_then(|pid| pid.trim().parse::<u32>().ok()).is_some_and(|pid| Path::new(&format!("/proc/{pid}")).exists())
 }
 

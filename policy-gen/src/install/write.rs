@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::plan::{Change, NewFile};
 use crate::failure::Failure;
-use crate::tree::{Tree, split};
+use crate::tree::{MODE_MAX, Tree, split};
 
 /// Changes of which nothing is visible yet. Dropping it takes the temporary files away.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl Item {
         if rustix::process::geteuid().is_root() {
             rustix::fs::fchown(&file, Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)))?;
         }
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(to.mode))?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(to.mode & MODE_MAX))?;
         file.sync_all()
     }
 

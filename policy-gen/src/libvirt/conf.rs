@@ -70,6 +70,15 @@ pub struct KeyRecord {
     pub now: String,
 }
 
+impl KeyRecord {
+    /// Whether its lines set nothing but its key.
+    #[must_use]
+    pub fn is_of_its_key(&self) -> bool {
+        let only = |text: &str| entries(text).is_ok_and(|found| found.iter().all(|entry| entry.name == self.key));
+        only(&self.now) && self.was.as_deref().is_none_or(only)
+    }
+}
+
 /// A text after changes, and what stood against them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Edited {

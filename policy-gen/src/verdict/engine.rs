@@ -5,13 +5,15 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use polkit_config::names::Names;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::files::Rules;
-use super::wire::{Ask, Load, Loaded, Message, PROTOCOL, Told};
+use super::wire::{Ask, Load, Loaded, Message, PROTOCOL, Told, USER};
 
 /// The program, where it is installed. `make build LIBEXECDIR=…` says where that will be.
 const PROGRAM: &str = concat!(env!("PSA_LIBEXECDIR"), "/polkit-policy-gen-js");
@@ -176,6 +178,16 @@ fn find() -> Result<PathBuf, String> {
     places.find(|path| path.is_file()).ok_or_else(|| format!("{PROGRAM} is not installed"))
 }
 
+/// The uid and gid of the engine's own user, by the host's files: no other database is asked for a user of the system.
+fn own_user() -> Vec<String> {
+    static FOUND: OnceLock<Option<(u32, u32)>> = OnceLock::new();
+    if !rustix::process::geteuid().is_root() {
+        return Vec::new();
+    }
+    let find = || Names::of_root(Path::new("/")).ok()?.user(USER).ok()?.map(|user| (user.uid, user.gid));
+    FOUND.get_or_init(find).iter().flat_map(|(uid, gid)| [uid.to_string(), gid.to_string()]).collect()
+}
+
 #[derive(Debug)]
 struct Worker {
     child: Child,
@@ -187,7 +199,13 @@ impl Worker {
     fn start(program: &Path) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("starting {}: {error}", program.display());
         let mut command = Command::new(program);
-        command.arg(PROTOCOL).env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .arg(PROTOCOL)
+            .args(own_user())
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::null()).spawn().map_err(|error| failed(&error))?;
         match (child.stdin.take(), child.stdout.take()) {
             (Some(input), Some(output)) => Ok(Self { child, input, output: BufReader::with_capacity(1 << 16, output) }),

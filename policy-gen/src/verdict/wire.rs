@@ -5,9 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The engine's one argument: which form of this conversation is meant, so that two programs of different versions do not
-/// misunderstand each other, and nobody takes the engine for a command.
-pub const PROTOCOL: &str = "3";
+/// The engine's first argument: which form of this conversation is meant, so that two programs of different versions do not
+/// misunderstand each other, and nobody takes the engine for a command. The uid and gid of [`USER`] follow, where there is one.
+pub const PROTOCOL: &str = "4";
+/// The user that the engine becomes if it is started by root, where the host has that user.
+pub const USER: &str = "polkit-policy-gen";
 
 /// What the engine is sent.
 #[derive(Debug, Serialize, Deserialize)]

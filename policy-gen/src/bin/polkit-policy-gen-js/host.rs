@@ -115,6 +115,11 @@ pub fn answer(what: i32, text: &[u8], number: i32, line: i32) -> Answer {
 impl Notes {
     fn spawn(&mut self, line: &str, count: i32) -> Answer {
         let argv: Vec<&str> = line.split_terminator('\0').collect();
+        #[cfg(debug_assertions)]
+        if argv == [crate::attempts::NAME] {
+            self.kept = crate::attempts::all();
+            return Answer::Kept(self.kept.as_ptr(), self.kept.len());
+        }
         // A word with a NUL in it would be cut there, and look like two here: nobody knows what it comes to.
         let known = (usize::try_from(count) == Ok(argv.len()))
             .then(|| self.programs.iter().find(|program| program.argv == argv))

@@ -3,11 +3,16 @@
 //! It is not a command for people: polkit-policy-gen starts it, and speaks with it over its standard input and output (see
 //! `verdict::wire` in the library). It has no privileges, opens no file, and asks nobody anything.
 
+#[cfg(debug_assertions)]
+mod attempts;
 mod confine;
 mod duktape;
 mod given;
 mod host;
+mod landlock;
 mod plain;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+mod syscalls;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::ExitCode;
@@ -29,7 +34,9 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() != Some(PROTOCOL) {
         return fail("polkit-policy-gen-js is started by polkit-policy-gen (of the same version), not by hand");
     }
-    if let Err(error) = confine::confine() {
+    let numbers: Vec<u32> = std::env::args().skip(2).filter_map(|number| number.parse().ok()).collect();
+    let user = numbers.first().copied().zip(numbers.get(1).copied());
+    if let Err(error) = confine::confine(user) {
         return fail(&format!("cannot give up what a rule must not have: {error}"));
     }
     let Some(mut engine) = Engine::new() else { return fail("the engine does not start") };

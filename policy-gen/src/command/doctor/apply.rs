@@ -34,7 +34,7 @@ const MODE: u32 = 0o644;
 /// # Errors
 /// A file that it would change cannot be read.
 pub fn diff(fix: &Fix) -> Result<String, Failure> {
-    let tree = Tree::open(None)?;
+    let tree = Tree::open_trusted(None)?;
     let mut out = String::new();
     for step in &fix.steps {
         match step {
@@ -54,7 +54,7 @@ pub fn diff(fix: &Fix) -> Result<String, Failure> {
 /// # Errors
 /// [`Failure::Refused`] with the step that failed.
 pub async fn apply(fix: &Fix) -> Result<(), Failure> {
-    let tree = Tree::open(None)?;
+    let tree = Tree::open_trusted(None)?;
     if fix.steps.contains(&Step::Install) {
         installed_as_it_stands().await?;
     }
@@ -146,8 +146,10 @@ fn edited(tree: &Tree, path: &str, keys: &[&'static str]) -> Result<(String, Str
 }
 
 fn directory(tree: &Tree, path: &str, mode: u32, owner: Option<&(String, String)>) -> Result<(), Failure> {
-    let opened =
-        tree.open_in(below(path), OFlags::RDONLY | OFlags::DIRECTORY).map_err(|error| refused(path, &error))?;
+    // What is to be put right may be the directory itself; nobody may lead elsewhere.
+    tree.vet(split(below(path)).0).map_err(|error| refused(path, &error))?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    let opened = tree.open_in(below(path), flags).map_err(|error| refused(path, &error))?;
     if let Some((user, group)) = owner {
         let lookup = |error: polkit_config::names::LookupError| Failure::Unreachable(error.to_string());
         let uid = Names::Host.user(user).map_err(lookup)?.map(|user| rustix::fs::Uid::from_raw(user.uid));

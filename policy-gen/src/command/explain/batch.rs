@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader, StdoutLock, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
+use polkit_config::bounded::open_regular;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
@@ -20,6 +21,9 @@ const NO_REQUEST: u8 = 2;
 const AT_ONCE: usize = 128;
 /// As many bytes are read at once: what a pipe holds.
 const BUFFER: usize = 64 << 10;
+
+/// The longest line, in bytes.
+const LINE_MAX: usize = 1 << 20;
 
 /// Answers all lines, in order.
 ///
@@ -63,7 +67,7 @@ impl Lines {
     fn open(path: &Path) -> io::Result<Self> {
         let input = match path.as_os_str() == "-" {
             true => File::from(io::stdin().as_fd().try_clone_to_owned()?),
-            false => File::open(path)?,
+            false => open_regular(path)?,
         };
         Ok(Self { input: BufReader::with_capacity(BUFFER, input), begun: Vec::new() })
     }
@@ -89,6 +93,9 @@ impl Lines {
             let end = there.iter().position(|byte| *byte == b'\n');
             let (line, _) = there.split_at(end.map_or(there.len(), |end| end + 1));
             self.begun.extend_from_slice(line);
+            if self.begun.len() > LINE_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 1 MiB"));
+            }
             let (length, ended) = (line.len(), line.is_empty());
             self.input.consume(length);
             if end.is_some() || ended {

@@ -1,14 +1,11 @@
 //! Where a client of libvirt connects if it names no connection itself: by the environment of a process, and by the
 //! configuration of clients. As `virConnectOpen` of libvirt 7 to 12 has it.
 
-use std::fs::OpenOptions;
-use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rustix::fs::OFlags;
+use polkit_config::bounded::{kernel_text, read_regular};
 
 use crate::doctor::facts::{Client, Preset};
 use crate::libvirt::conf::{self, Value};
@@ -32,8 +29,8 @@ pub(super) fn of_process(pid: u32, uid: u32) -> Option<Client> {
 
 fn read(pid: u32, uid: u32) -> Client {
     // Another user's can be read by root alone.
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let variables: Vec<(String, String)> = environment.split(|byte| *byte == 0).filter_map(variable).collect();
+    let environment = kernel_text(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let variables: Vec<(String, String)> = environment.split('\0').filter_map(variable).collect();
     let value = |name: &str| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let by_variable = VARIABLES.iter().find_map(|name| {
         let uri = value(name).filter(|uri| !uri.is_empty())?;
@@ -50,9 +47,8 @@ fn read(pid: u32, uid: u32) -> Client {
     Client { pid, preset: by_variable.or_else(by_file), runtime_directory: value(RUNTIME) }
 }
 
-fn variable(entry: &[u8]) -> Option<(String, String)> {
-    let text = String::from_utf8_lossy(entry);
-    text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()))
+fn variable(entry: &str) -> Option<(String, String)> {
+    entry.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()))
 }
 
 /// Root's clients read the host's, others their own alone.
@@ -67,12 +63,5 @@ fn configuration(uid: u32, config_home: Option<String>, home: Option<String>) ->
 
 /// The user owns it, and may have put anything there: what is no file is not read, nor a file without an end.
 fn content(path: &str) -> Option<String> {
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut text = String::new();
-    file.take(LENGTH_MAX).read_to_string(&mut text).ok()?;
-    Some(text)
+    String::from_utf8(read_regular(Path::new(path), LENGTH_MAX).ok()?).ok()
 }

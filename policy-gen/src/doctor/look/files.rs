@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use polkit_config::bounded::kernel_text;
 use polkit_config::names::Names;
 
 use super::run::run;
@@ -118,7 +119,7 @@ pub(super) fn container() -> Option<String> {
     let found = ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
         .into_iter()
         .find(|path| Path::new(path).exists())?;
-    let kind = std::fs::read_to_string(found).unwrap_or_default();
+    let kind = kernel_text(found).unwrap_or_default();
     let kind = kind.lines().next().filter(|kind| found.starts_with("/run/systemd") && !kind.is_empty());
     Some(kind.map_or_else(|| found.to_owned(), |kind| format!("{found}: {kind}")))
 }
@@ -129,8 +130,8 @@ pub(super) fn hidepid(names: &Names, facts: &mut Facts) {
     if *uid == Some(0) {
         return;
     }
-    let own = || std::fs::read_to_string("/proc/self/mountinfo").ok();
-    let theirs = pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok());
+    let own = || kernel_text("/proc/self/mountinfo").ok();
+    let theirs = pid.and_then(|pid| kernel_text(format!("/proc/{pid}/mountinfo")).ok());
     let Some(text) = theirs.filter(|text| !text.is_empty()).or_else(own) else { return };
     let mounts = text.lines().filter(|line| line.split(' ').nth(4) == Some("/proc"));
     let Some(options) = mounts.filter_map(|line| line.rsplit(' ').next()).next_back() else { return };

@@ -4,6 +4,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::Duration;
 
+use polkit_config::bounded::kernel_text;
 use polkit_config::names::Names;
 
 use super::run::run;
@@ -30,7 +31,7 @@ pub(super) fn look(tree: &Tree, facts: &mut Facts) {
     };
     let names: Vec<&str> = found.iter().map(|found| found.daemon.name).collect();
     let states = if facts.has_systemd { states(&names) } else { Vec::new() };
-    let listening = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let listening = kernel_text("/proc/net/unix").unwrap_or_default();
     for found in &found {
         let name = found.daemon.name;
         let state =
@@ -90,8 +91,8 @@ fn states(names: &[&str]) -> Vec<(String, UnitState)> {
 
 /// The process that the pid file names.
 fn pid(name: &str) -> Option<u32> {
-    let pid: u32 = std::fs::read_to_string(format!("/run/{name}.pid")).ok()?.trim().parse().ok()?;
-    let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    let pid: u32 = kernel_text(format!("/run/{name}.pid")).ok()?.trim().parse().ok()?;
+    let comm = kernel_text(format!("/proc/{pid}/comm")).ok()?;
     (comm.trim_end() == name).then_some(pid)
 }
 

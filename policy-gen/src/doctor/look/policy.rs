@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use polkit_config::bounded::kernel_text;
 use polkit_config::names::Names;
 use polkit_dbus::{
     Authority, AuthorityError, Interaction, Process, StartTime, Subject as Wire, SubjectPid, SubjectUid,
@@ -254,7 +255,7 @@ async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) 
 }
 
 fn wire(pid: u32, uid: u32) -> Option<Wire> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = kernel_text(format!("/proc/{pid}/stat")).ok()?;
     // Field 22, counted from the last parenthesis: the name may hold anything.
     let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
     let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(uid).ok()?);

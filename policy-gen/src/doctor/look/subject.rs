@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
+use polkit_config::bounded::kernel_text;
+use polkit_config::cgroup;
 use polkit_config::escape::escape;
 use polkit_config::names::{Names, User};
 
@@ -102,7 +104,7 @@ fn caller(names: &Names) -> Option<Subject> {
 }
 
 fn of_process(pid: u32, names: &Names, by: String) -> Option<Subject> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let status = kernel_text(format!("/proc/{pid}/status")).ok()?;
     let numbers = |key: &str| -> Vec<u32> {
         let line = status.lines().find_map(|line| line.strip_prefix(key));
         line.unwrap_or_default().split_whitespace().filter_map(|word| word.parse().ok()).collect()
@@ -111,18 +113,18 @@ fn of_process(pid: u32, names: &Names, by: String) -> Option<Subject> {
     // The effective group, then the others.
     let mut gids: Vec<u32> = numbers("Gid:").get(1).copied().into_iter().collect();
     gids.extend(numbers("Groups:"));
-    let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    let cgroup = cgroup.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
+    let text = kernel_text(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let managed = managed(&text);
     let found = user(names, uid);
     let process = Process {
         pid,
         groups: named(names, &gids),
-        session: session(cgroup),
+        session: session(managed),
         exe: fs::read_link(format!("/proc/{pid}/exe")).ok().map(|exe| exe.to_string_lossy().into_owned()),
         namespaces: namespaces(pid),
         client: Client::default(),
     };
-    let unit = cgroup.split('/').rfind(|part| part.ends_with(".service")).map(str::to_owned);
+    let unit = service(managed).map(str::to_owned);
     Some(Subject { process: Some(process), unit, ..of_user(&found, names, &by) })
 }
 
@@ -137,11 +139,22 @@ fn namespaces(pid: u32) -> Vec<String> {
     ["pid", "net", "user"].into_iter().filter(|kind| differ(kind)).map(str::to_owned).collect()
 }
 
+/// The path of a process as the system manager sees it, from the text of its `cgroup`; nothing where it is in no unit of that.
+fn managed(text: &str) -> &str {
+    let first = kernel_text("/proc/1/cgroup").unwrap_or_default();
+    let root = cgroup::unified(&first).map_or("", cgroup::root_of);
+    cgroup::unified(text).and_then(|path| cgroup::below(path, root)).unwrap_or_default()
+}
+
+/// The service of the system manager that a path is in. What a user's own manager runs is that user's to name: it is no service.
+fn service(managed: &str) -> Option<&str> {
+    cgroup::unit(managed).filter(|unit| unit.ends_with(".service") && !unit.starts_with("user@"))
+}
+
 /// The session of a process in this cgroup, by what logind wrote of it.
-fn session(cgroup: &str) -> Session {
-    let scope = cgroup.split('/').find_map(|part| part.strip_prefix("session-")?.strip_suffix(".scope"));
-    let Some(id) = scope.filter(|id| !id.contains('/') && *id != "..") else { return Session::None };
-    let text = fs::read_to_string(format!("/run/systemd/sessions/{id}")).unwrap_or_default();
+fn session(managed: &str) -> Session {
+    let Some(id) = cgroup::session(managed) else { return Session::None };
+    let text = kernel_text(format!("/run/systemd/sessions/{id}")).unwrap_or_default();
     let has = |line: &str| text.lines().any(|known| known == line);
     match () {
         () if text.is_empty() => Session::None,
@@ -187,7 +200,24 @@ fn pids(cgroup: &str) -> Vec<u32> {
     if cgroup.split('/').any(|part| part == "..") {
         return Vec::new();
     }
-    let text = CGROUPS.iter().find_map(|top| fs::read_to_string(format!("{top}{cgroup}/cgroup.procs")).ok());
+    let text = CGROUPS.iter().find_map(|top| kernel_text(format!("{top}{cgroup}/cgroup.procs")).ok());
     let text = text.unwrap_or_default();
     text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != 0).take(PROCESSES_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_a_user_names_as_one_of_the_system_is_none() {
+        assert_eq!(service("/system.slice/apache2.service"), Some("apache2.service"));
+        assert_eq!(service("/system.slice/apache2.service/system.slice/ssh.service"), Some("apache2.service"));
+        let users = "/user.slice/user-1001.slice/user@1001.service";
+        for below in ["", "/app.slice/apache2.service", "/system.slice/apache2.service", "/apache2.service"] {
+            assert_eq!(service(&format!("{users}{below}")), None, "{below}");
+        }
+        assert_eq!(service("/user.slice/user-1001.slice/session-3.scope"), None);
+        assert_eq!(service(""), None);
+    }
 }

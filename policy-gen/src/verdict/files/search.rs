@@ -1,8 +1,9 @@
 //! Looking through polkit's directories with the eyes of polkitd's user: what it cannot read is passed over, with the reason.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 
+use polkit_config::bounded::{TREE_MAX, read_to_end};
 use polkit_config::names::Names;
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
@@ -10,9 +11,6 @@ use rustix::io::Errno;
 use crate::failure::Failure;
 use crate::target::{Target, Version};
 use crate::tree::Tree;
-
-/// The largest file that is read, in bytes. polkitd has no limit.
-const SIZE_MAX: u64 = 64 << 20;
 
 /// A file that lies where polkit's files lie, and is not read, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +139,10 @@ impl<'a> Search<'a> {
 
     /// The bytes of a file, where polkitd and we can read it.
     pub(super) fn read(&mut self, path: &str) -> Option<Vec<u8>> {
+        if let Err(error) = self.tree.vet(path) {
+            self.pass_over(path, None, &error.to_string());
+            return None;
+        }
         let Some(stat) = self.stat(path) else {
             self.pass_over(path, None, "there is nothing at the end of this link");
             return None;
@@ -159,21 +161,15 @@ impl<'a> Search<'a> {
             self.pass_over(path, None, &why);
             return None;
         }
-        let mut bytes = Vec::new();
         let opened = self.tree.open_in(path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(|errno| {
             if errno == Errno::ACCESS {
                 self.closed.push(self.tree.shown(path));
             }
             errno.to_string()
         });
-        let read = opened.and_then(|opened| {
-            File::from(opened).take(SIZE_MAX).read_to_end(&mut bytes).map_err(|error| error.to_string())
-        });
-        if let Err(error) = read {
-            self.pass_over(path, None, &format!("it cannot be read: {error}"));
-            return None;
-        }
-        Some(bytes)
+        let read =
+            opened.and_then(|opened| read_to_end(File::from(opened), TREE_MAX).map_err(|error| error.to_string()));
+        read.map_err(|error| self.pass_over(path, None, &format!("it cannot be read: {error}"))).ok()
     }
 
     pub(super) fn pass_over(&mut self, path: &str, line: Option<usize>, why: &str) {

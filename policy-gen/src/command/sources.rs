@@ -1,0 +1,123 @@
+//! Where a policy is read: the file that was named, or those of a tree.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use polkit_config::bounded::kernel_text;
+use polkit_config::file::{from_bytes, is_trusted_mask, read_plain, read_trusted, read_trusted_by, trusted_fragments};
+use polkit_config::report::{Problem, Report, Source};
+
+use crate::emit::Origin;
+use crate::failure::Failure;
+use crate::tree::Tree;
+
+const DIRECTORY: &str = "etc/polkit-policy-gen";
+const MAIN: &str = "etc/polkit-policy-gen/policy.toml";
+const FRAGMENTS: &str = "etc/polkit-policy-gen/policy.d";
+/// The place of policy.toml among the fragments.
+const MAIN_SORTS_AS: &str = "50-policy.toml";
+/// The login uid of a process that nobody logged in for.
+const NOBODY_LOGGED_IN: u32 = u32::MAX;
+
+/// Reads a policy file that was named. Root reads files of root and of the user who logged in and became root.
+pub(super) fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, Origin) {
+    let is_input = path.as_os_str() == "-";
+    let name = if is_input { "standard input".to_owned() } else { path.display().to_string() };
+    let origin = Origin::Files(name);
+    let read = if is_input || !rustix::process::geteuid().is_root() {
+        read_plain(path)
+    } else {
+        read_trusted_by(path, invoker()).map_err(|problem| {
+            let input = "to use the file as it is, read it, and then name `-` and pass it as standard input";
+            let help = problem.help.as_ref().map_or_else(|| input.to_owned(), |help| format!("{help}; {input}"));
+            problem.help(help)
+        })
+    };
+    match read {
+        Ok(source) => (vec![source], origin),
+        Err(problem) => {
+            report.push(problem);
+            (Vec::new(), origin)
+        }
+    }
+}
+
+/// The user who became root to run this, by the kernel's login uid or else by sudo; root where there is none.
+fn invoker() -> u32 {
+    let login = kernel_text("/proc/self/loginuid").ok().and_then(|text| text.trim().parse().ok());
+    let by_sudo = || std::env::var("SUDO_UID").ok()?.parse().ok();
+    login.filter(|uid| *uid != NOBODY_LOGGED_IN).or_else(by_sudo).unwrap_or(0)
+}
+
+/// `policy.toml` and the fragments of the tree. They decide who is allowed what, so on the host nobody but root may be able
+/// to write them, and in another tree nobody else if the caller is root.
+///
+/// # Errors
+/// There is no policy, or the tree cannot be read.
+pub(super) fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<Source>, Origin), Failure> {
+    let mut paths = if is_there(tree, MAIN) { vec![MAIN.to_owned()] } else { Vec::new() };
+    match fragments(tree) {
+        Ok(found) => paths.extend(found),
+        Err(problem) => report.push(problem),
+    }
+    // By name, among which policy.toml has the place of 50-policy.toml: the first grant that answers counts.
+    paths.sort_by_key(|path| {
+        if path == MAIN { Some(OsString::from(MAIN_SORTS_AS)) } else { Path::new(path).file_name().map(OsString::from) }
+    });
+    if paths.is_empty() && !report.has_errors() {
+        return Err(Failure::Usage(format!("there is no {}: name a policy file", tree.shown(MAIN))));
+    }
+    let (mut sources, mut names) = (Vec::new(), Vec::new());
+    for path in paths {
+        let read = if tree.is_host() { of_host(&path) } else { of_tree(tree, &path) };
+        match read {
+            Ok(Some(source)) => {
+                names.push(format!("/{path}"));
+                sources.push(source);
+            }
+            Ok(None) => {}
+            Err(problem) => report.push(problem),
+        }
+    }
+    Ok((sources, Origin::Files(names.join(", "))))
+}
+
+/// Whether there is a file, a link or something that cannot be told.
+fn is_there(tree: &Tree, path: &str) -> bool {
+    tree.link(path).is_some() || !matches!(tree.file_mode(path), Ok(None))
+}
+
+/// The fragments, below the root.
+fn fragments(tree: &Tree) -> Result<Vec<String>, Problem> {
+    if tree.is_host() {
+        let found = trusted_fragments(&Path::new("/").join(FRAGMENTS))?;
+        let names = found.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+        return Ok(names.map(|name| format!("{FRAGMENTS}/{name}")).collect());
+    }
+    let names = tree.names(FRAGMENTS).map_err(|error| unreadable(tree, FRAGMENTS, &error))?;
+    let is_fragment = |name: &String| name.ends_with(".toml") && !name.starts_with('.');
+    Ok(names.into_iter().filter(is_fragment).map(|name| format!("{FRAGMENTS}/{name}")).collect())
+}
+
+/// A file of the host; `None` for a mask.
+fn of_host(path: &str) -> Result<Option<Source>, Problem> {
+    let path: PathBuf = Path::new("/").join(path);
+    if is_trusted_mask(&path, 0)? { Ok(None) } else { read_trusted(&path).map(Some) }
+}
+
+/// A file of another tree, whose links lead where they lead if the tree is `/`; `None` for a mask.
+fn of_tree(tree: &Tree, path: &str) -> Result<Option<Source>, Problem> {
+    let failed = |error: &std::io::Error| unreadable(tree, path, error);
+    if tree.link(path).is_some_and(|target| target == Path::new("/dev/null")) {
+        // The directory of the link is what others must not be able to write.
+        tree.vet(DIRECTORY).and_then(|()| tree.vet(FRAGMENTS)).map_err(|error| failed(&error))?;
+        return Ok(None);
+    }
+    let bytes = tree.read_bytes(path).map_err(|error| failed(&error))?;
+    let bytes = bytes.ok_or_else(|| failed(&std::io::ErrorKind::NotFound.into()))?;
+    if bytes.is_empty() { Ok(None) } else { from_bytes(&tree.shown(path), bytes).map(Some) }
+}
+
+fn unreadable(tree: &Tree, path: &str, error: &std::io::Error) -> Problem {
+    Problem::error(Source::new(&tree.shown(path), "").whole(), format!("cannot read this: {error}"))
+}

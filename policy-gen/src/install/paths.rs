@@ -1,0 +1,101 @@
+//! Every path below a root that the commands write: nothing else is ever written, whatever a record says. Pure.
+
+use std::path::Path;
+
+use super::accounts::FILES as ACCOUNTS;
+use crate::emit::{AGENT, GRANTS, HOOK, PKLA, SYSUSERS};
+use crate::libvirt::daemons::{DAEMONS, DROP_IN};
+
+/// The directory of the record, below the root.
+pub const DIRECTORY: &str = "var/lib/polkit-policy-gen";
+/// The record in it.
+pub const NAME: &str = "state.json";
+/// The record of an installation that runs, or was cut short.
+pub const PENDING: &str = "pending.json";
+/// Where rules go, each with every name.
+const RULES: [&str; 2] = ["etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d"];
+/// Where pkla files go.
+const PKLA_DIRECTORIES: [&str; 2] =
+    ["etc/polkit-1/localauthority/45-polkit-policy-gen.d", "var/lib/polkit-1/localauthority/45-polkit-policy-gen.d"];
+/// Where memberships go.
+const SYSUSERS_DIRECTORIES: [&str; 2] = ["etc/sysusers.d", "usr/lib/sysusers.d"];
+
+/// The directories and names of files that are ours as a whole.
+fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rules = RULES.into_iter().flat_map(|directory| [HOOK, GRANTS, AGENT].map(|name| (directory, name)));
+    let pkla = PKLA_DIRECTORIES.into_iter().map(|directory| (directory, PKLA));
+    let members = SYSUSERS_DIRECTORIES.into_iter().map(|directory| (directory, SYSUSERS));
+    let drop_ins = DAEMONS.iter().map(|daemon| (daemon.drop_ins, DROP_IN));
+    rules.chain(pkla).chain(members).chain(drop_ins)
+}
+
+/// Whether a file of this path is ours as a whole.
+#[must_use]
+pub fn is_file(path: &str) -> bool {
+    files().any(|(directory, name)| path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) == Some(name))
+}
+
+/// Whether this is a configuration in which keys may be ours.
+#[must_use]
+pub fn is_configuration(path: &str) -> bool {
+    DAEMONS.iter().any(|daemon| daemon.conf == path)
+}
+
+/// Whether this is a directory that is made for one of the files: theirs, or one above.
+#[must_use]
+pub fn is_directory(path: &str) -> bool {
+    let mut directories = files().map(|(directory, _)| directory).chain([DIRECTORY]);
+    !path.is_empty() && directories.any(|known| is_above(path, known))
+}
+
+fn is_above(path: &str, directory: &str) -> bool {
+    // By text: `Path` passes over `.` and double slashes, and a record has none.
+    directory.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a command may write a file of this path below a root.
+#[must_use]
+pub fn may_be_written(path: &str) -> bool {
+    let own = [NAME, PENDING].iter().any(|name| Path::new(path) == Path::new(DIRECTORY).join(name));
+    own || is_file(path) || is_configuration(path) || ACCOUNTS.contains(&path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_paths_that_are_ever_written_are_accepted() {
+        for path in [
+            "etc/polkit-1/rules.d/45-polkit-policy-gen.rules",
+            "var/lib/polkit-1/localauthority/45-polkit-policy-gen.d/polkit-policy-gen.pkla",
+            "etc/systemd/system/libvirtd.socket.d/50-polkit-policy-gen.conf",
+        ] {
+            assert!(is_file(path) && may_be_written(path) && !is_configuration(path), "{path}");
+        }
+        assert!(is_configuration("etc/libvirt/virtqemud.conf") && may_be_written("etc/group"));
+        for path in [
+            "bin/sh",
+            "",
+            "/etc/polkit-1/rules.d/45-polkit-policy-gen.rules",
+            "etc/polkit-1/rules.d/../rules.d/45-polkit-policy-gen.rules",
+            "etc/polkit-1/rules.d//45-polkit-policy-gen.rules",
+            "etc/polkit-1/rules.d/50-other.rules",
+            "etc/shadow",
+            "etc/libvirt/qemu.conf",
+        ] {
+            assert!(!is_file(path) && !is_configuration(path) && !may_be_written(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_directories_on_the_way_to_them_are_accepted() {
+        for path in ["etc", "etc/polkit-1", "etc/systemd/system/virtqemud.socket.d", "var/lib/polkit-policy-gen", "usr"]
+        {
+            assert!(is_directory(path), "{path}");
+        }
+        for path in ["", "/", "home", "etc/cron.d", "et", "etc/", "var/lib/polkit-policy-gen/x", "../etc"] {
+            assert!(!is_directory(path), "{path}");
+        }
+    }
+}

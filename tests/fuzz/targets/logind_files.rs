@@ -1,0 +1,25 @@
+//! What logind writes of sessions and users, below /run/systemd.
+#![no_main]
+
+use std::{fs, path::PathBuf, sync::LazyLock};
+
+use polkit_service_agent::session;
+
+/// Such a directory, in memory.
+static RUN: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = PathBuf::from(format!("/dev/shm/logind-files-{}", std::process::id()));
+    for name in ["sessions", "users"] {
+        fs::create_dir_all(folder.join(name)).expect("a folder");
+    }
+    folder
+});
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    for name in ["sessions/1", "users/1000"] {
+        fs::write(RUN.join(name), bytes).expect("a file");
+    }
+    for path in ["/user.slice/user-1000.slice/session-1.scope", "/user.slice/user-1000.slice/user@1000.service"] {
+        let _ = (session::of(path, &RUN), session::id_of(path, &RUN));
+    }
+    let _ = (session::login("1", &RUN), session::of_user(1000, &RUN));
+});
