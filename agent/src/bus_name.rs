@@ -150,7 +150,7 @@ impl Agent1 {
         let sender = header.sender().ok_or(zbus::Error::MissingField)?;
         let path = "/org/freedesktop/DBus";
         let uid = self.connection.call_method(Some(BUS), path, Some(BUS), "GetConnectionUnixUser", &sender).await?;
-        Ok(uid.body().deserialize()?)
+        uid.body().deserialize()
     }
 
     async fn record(&self, word: &Entry) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use std::{
 use nix::unistd::User;
 
 use crate::{
+    facts::Fact,
     paths,
     rule::Named,
     separation::{Host, Unit},
@@ -34,9 +35,16 @@ pub fn look(units: &[String], users: &[Named]) -> Host {
     Host {
         units: Path::new(BOOTED).exists().then(|| shown(units).ok()).flatten().map(|text| parse(&text)),
         people: users.iter().flat_map(people).collect(),
-        ptrace_scope: fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope")
-            .ok()
-            .and_then(|scope| scope.trim().parse().ok()),
+        ptrace_scope: ptrace_scope(),
+    }
+}
+
+/// The agent's own unit does not see /proc/sys: what it does not see is unknown, and not absent.
+fn ptrace_scope() -> Fact<Option<u8>> {
+    match fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope") {
+        Ok(scope) => scope.trim().parse().map(Some).into(),
+        Err(_) if Path::new("/proc/sys/kernel").exists() => Fact::Known(None),
+        Err(_) => Fact::Unknown,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use polkit_config::escape::escape;
 
-use crate::{glob::UnitPattern, rule::Named};
+use crate::{facts::Fact, glob::UnitPattern, rule::Named};
 
 /// One unit, as the system manager has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,7 +30,7 @@ pub struct Host {
     /// Users who can log in, or who have a session, a manager of their own, or a crontab, with what they have.
     pub people: Vec<(String, &'static str)>,
     /// `kernel.yama.ptrace_scope`; none on a kernel without Yama.
-    pub ptrace_scope: Option<u8>,
+    pub ptrace_scope: Fact<Option<u8>>,
 }
 
 impl Host {
@@ -68,8 +68,11 @@ impl Host {
             lines.push(format!("delegated, so any process of its user can join it: {}", delegated.join(", ")));
         }
         lines.push(match self.ptrace_scope {
-            None | Some(0) => "processes of one user can attach to each other (ptrace; no Yama)".to_owned(),
-            Some(scope) => {
+            Fact::Unknown => "whether processes of one user can attach to each other (ptrace) is unknown".to_owned(),
+            Fact::Known(None | Some(0)) => {
+                "processes of one user can attach to each other (ptrace; no Yama)".to_owned()
+            }
+            Fact::Known(Some(scope)) => {
                 format!("processes of one user cannot attach to each other (kernel.yama.ptrace_scope = {scope})")
             }
         });
@@ -96,7 +99,7 @@ mod tests {
                 unit("ci.service", "ci", Some(990), true),
             ]),
             people: vec![("ci".into(), "a crontab")],
-            ptrace_scope: None,
+            ptrace_scope: Fact::Known(None),
         }
     }
 
@@ -135,7 +138,7 @@ mod tests {
                 "processes of one user can attach to each other (ptrace; no Yama)"
             ]
         );
-        let unknown = Host { ptrace_scope: Some(1), ..Host::default() };
+        let unknown = Host { ptrace_scope: Fact::Known(Some(1)), ..Host::default() };
         let lines = unknown.describe(&ci, Some(&named("ci", 990)));
         assert!(lines.first().is_some_and(|line| line.contains("does not answer")), "{lines:?}");
         assert!(lines.last().is_some_and(|line| line.contains("ptrace_scope = 1")), "{lines:?}");

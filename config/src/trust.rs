@@ -128,7 +128,7 @@ impl<'a> Trust<'a> {
     fn end(&self, path: &Path, excused: u32) -> Result<Option<Metadata>, Problem> {
         let reached = self.walk(path)?;
         match &reached {
-            Some(meta) if !self.controls(meta) && !(self.owns(meta) && meta.mode() & excused != 0) => {
+            Some(meta) if !(self.controls(meta) || self.owns(meta) && meta.mode() & excused != 0) => {
                 let what = if meta.is_dir() { "the directory" } else { "the file" };
                 Err(self.untrusted(what, &self.root.join(path.strip_prefix("/").unwrap_or(path)), meta))
             }

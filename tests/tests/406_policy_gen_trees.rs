@@ -4,7 +4,7 @@
 mod policy_gen;
 
 use policy_gen::{GRANT, POLICY, bed, policy_gen as run};
-use polkit_tests::{Root, Suite, on_each_suite_with_rules, require};
+use polkit_tests::{Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     a_record_of_a_user_makes_root_write_no_set_user_id_program

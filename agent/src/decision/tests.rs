@@ -310,7 +310,7 @@ fn a_process_of_another_user_than_the_session_s_needs_a_rule_that_names_the_user
 
 #[test]
 fn a_grant_to_a_unit_that_is_delegated_needs_consent() {
-    let of_unit = |delegated| Rule { unit: UnitPattern::new("apache2.service").ok(), delegated, ..rule(Answer::Allow) };
+    let of_unit = |delegated| Rule { unit: UnitPattern::new("apache2.service"), delegated, ..rule(Answer::Allow) };
     for (fact, consent, reason) in [
         (Fact::Known(false), false, Reason::Rule),
         (Fact::Known(true), false, Reason::Delegated),

@@ -119,5 +119,5 @@ fn of_tree(tree: &Tree, path: &str) -> Result<Option<Source>, Problem> {
 }
 
 fn unreadable(tree: &Tree, path: &str, error: &std::io::Error) -> Problem {
-    Problem::error(Source::new(&tree.shown(path), "").whole(), format!("cannot read this: {error}"))
+    Problem::error(Source::new(tree.shown(path).as_str(), "").whole(), format!("cannot read this: {error}"))
 }

@@ -147,7 +147,8 @@ fn agent_rule(facts: &Facts, subject: &Subject, answer: &Answer) -> Option<Fix> 
         root_equivalent: is_root_equivalent(&answer.action),
         commands,
         grants: format!(
-            "processes of {} of the user {} {}, and no other process of that user; each decision is recorded",
+            "processes of {} of the user {} {}; each decision is recorded. This separates programs, not attackers: code that \
+             runs as that user can get into the unit. A user of the unit's own (User= or DynamicUser=) keeps others out",
             unit, subject.user, answer.action
         ),
         undo: vec![
