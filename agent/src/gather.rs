@@ -54,7 +54,7 @@ pub struct Described {
     pub user: Option<String>,
     /// The unit.
     pub unit: Option<String>,
-    /// The program's path, where it is a fact: see [`program::of`].
+    /// The program's path, where it is a fact: see `program`.
     pub exe: Option<String>,
     /// The program's path, where the process only claims it.
     pub exe_claimed: Option<String>,

@@ -3,7 +3,7 @@
 //! Every directory is opened with RESOLVE_IN_ROOT (openat2, Linux 5.6): a symbolic link in the tree
 //! leads to what it would lead to if the tree were `/`, and never out of it.
 //!
-//! Root works only on a tree that root alone controls: see [`guard`].
+//! Root works only on a tree that root alone controls: see `guard`.
 
 mod guard;
 
