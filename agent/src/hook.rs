@@ -9,7 +9,6 @@ use std::{
 
 use polkit_config::names::{Names, Tree};
 use polkit_dbus::{SubjectPid, SubjectUid};
-use tokio::task::JoinError;
 
 use crate::{
     cgroup,
@@ -86,7 +85,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
     }
     let slow = road.readers.process(Purpose::Hook, &held, seen.uid, &config.needs.exes).await;
     let account = Account::look_up(&names, seen.uid, &config.needs);
-    let Ok(fence) = fence(road, &config, &seen).await else { return NOTHING };
+    let fence = fence(road, &config, &seen).await;
     let mut gathered = gather(&question.action, seen, Offered::TakenForGranted, held.login_uid(), account, fence, slow);
     gathered.facts.details = Fact::Known(question.details.clone());
 
@@ -129,14 +128,15 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
     (answer, Some(Ending { record, outcome, took: arrived.elapsed() }))
 }
 
-/// The unit's cgroup is looked at at once; where a rule needs all processes of the user, on a thread.
-async fn fence(road: &Road, config: &Arc<Config>, seen: &Seen) -> Result<Fence, JoinError> {
+/// Looks at the unit's cgroup at once; where a rule needs all processes of the user, on a thread. A look that takes too long or
+/// fails leaves the facts unknown, which satisfies no grant.
+async fn fence(road: &Road, config: &Arc<Config>, seen: &Seen) -> Fence {
     if !config.needs.own_user {
-        return Ok(Fence::look(&road.cgroups, seen, &config.needs));
+        return Fence::look(&road.cgroups, seen, &config.needs);
     }
     let (cgroups, of, config) = (road.cgroups.clone(), seen.clone(), Arc::clone(config));
     let looking = waiting::for_hook(of.uid.get(), move || Fence::look(&cgroups, &of, &config.needs));
-    tokio::time::timeout(FENCE_WITHIN, looking).await.unwrap_or_else(|_| Ok(Fence::default()))
+    tokio::time::timeout(FENCE_WITHIN, looking).await.map_or_else(|_| Fence::default(), Result::unwrap_or_default)
 }
 
 /// Whether an entry by the hook names a process that looks like this.

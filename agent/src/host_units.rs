@@ -2,6 +2,7 @@
 //! cron and of the kernel. It runs when a configuration is read, never when a request is answered.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, Read},
     path::Path,
@@ -13,8 +14,11 @@ use std::{
 use nix::unistd::User;
 
 use crate::{
+    discover::Cgroups,
     facts::Fact,
+    glob::UnitPattern,
     paths,
+    process::{cgroup_root, uids_of},
     rule::Named,
     separation::{Host, Unit},
 };
@@ -25,16 +29,17 @@ const BOOTED: &str = "/run/systemd/system";
 const WITHIN: Duration = Duration::from_secs(10);
 /// The longest answer, in bytes: a unit has about a hundred.
 const LONGEST: u64 = 4 << 20;
-const PROPERTIES: &str = "--property=Id,User,UID,Delegate,ActiveState,DynamicUser";
+const PROPERTIES: &str = "--property=Id,User,UID,Delegate,PAMName";
 /// What cannot be logged in with.
 const NO_SHELLS: [&str; 4] = ["nologin", "false", "sync", ""];
 
 /// Asks about all loaded services and these units, and about these users.
 #[must_use]
-pub fn look(units: &[String], users: &[Named]) -> Host {
+pub fn look(units: &[&UnitPattern], users: &[Named]) -> Host {
     Host {
         units: Path::new(BOOTED).exists().then(|| shown(units).ok()).flatten().map(|text| parse(&text)),
         people: users.iter().flat_map(people).collect(),
+        uids: units.iter().filter_map(|unit| Some((unit.to_string(), uids(unit)?))).collect(),
         ptrace_scope: ptrace_scope(),
     }
 }
@@ -48,9 +53,16 @@ fn ptrace_scope() -> Fact<Option<u8>> {
     }
 }
 
-fn shown(units: &[String]) -> io::Result<String> {
+/// The real uids, without root's, of the processes that are in these units now.
+fn uids(units: &UnitPattern) -> Option<Vec<u32>> {
+    let pids = Cgroups::of_host(&cgroup_root().ok()?).ok()?.processes_of(units);
+    let real = pids.into_iter().filter_map(|pid| uids_of(pid).ok()?.first().copied());
+    Some(real.filter(|uid| *uid != 0).collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+fn shown(units: &[&UnitPattern]) -> io::Result<String> {
     let mut command = Command::new("systemctl");
-    command.args(["show", PROPERTIES, "--no-pager", "--", "*.service"]).args(units);
+    command.args(["show", PROPERTIES, "--no-pager", "--", "*.service"]).args(units.iter().map(ToString::to_string));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let (sender, receiver) = mpsc::channel();
@@ -78,7 +90,7 @@ fn parse(text: &str) -> Vec<Unit> {
             // Not set is the highest number, or words.
             uid: set("UID").and_then(|uid| uid.parse().ok()).filter(|uid| *uid != u32::MAX),
             is_delegated: value("Delegate") == Some("yes"),
-            is_active: value("ActiveState") == Some("active"),
+            opens_sessions: set("PAMName").is_some(),
         })
     };
     text.split("\n\n").filter_map(unit).collect()
@@ -110,14 +122,15 @@ mod tests {
 
     #[test]
     fn the_blocks_of_systemctl_are_units() {
-        let text = "Id=pool.service\nUser=www-data\nUID=33\nDelegate=no\nActiveState=active\n\n\
-                    Id=ci.service\nUser=ci\nUID=4294967295\nDelegate=yes\nActiveState=inactive\n\n\
+        let text = "Id=pool.service\nUser=www-data\nUID=33\nDelegate=no\nPAMName=\n\n\
+                    Id=ci.service\nUser=ci\nUID=4294967295\nDelegate=yes\nPAMName=login\n\n\
                     Id=root.service\nUser=\nUID=[not set]\nDelegate=no\n\nUser=nobody\n";
         let units = parse(text);
         let names: Vec<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
         assert_eq!(names, ["pool.service", "ci.service", "root.service"]);
         assert_eq!((units[0].uid, units[1].uid, units[2].uid), (Some(33), None, None));
         assert_eq!((units[0].is_delegated, units[1].is_delegated), (false, true));
+        assert_eq!((units[0].opens_sessions, units[1].opens_sessions), (false, true));
         assert_eq!(units[2].user, None);
     }
 

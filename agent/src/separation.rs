@@ -18,8 +18,8 @@ pub struct Unit {
     pub uid: Option<u32>,
     /// `Delegate=`: processes of its user can have themselves put into it.
     pub is_delegated: bool,
-    /// Whether it is a service: the other kinds run no programs of their own.
-    pub is_active: bool,
+    /// `PAMName=`: it opens a login session for its user, as a getty or user@.service does.
+    pub opens_sessions: bool,
 }
 
 /// What the host says of units and users. A part that could not be read is missing.
@@ -29,6 +29,8 @@ pub struct Host {
     pub units: Option<Vec<Unit>>,
     /// Users who can log in, or who have a session, a manager of their own, or a crontab, with what they have.
     pub people: Vec<(String, &'static str)>,
+    /// For each unit or pattern of a grant: the users, root excepted, whose processes are in the units now, as uids.
+    pub uids: Vec<(String, Vec<u32>)>,
     /// `kernel.yama.ptrace_scope`; none on a kernel without Yama.
     pub ptrace_scope: Fact<Option<u8>>,
 }
@@ -38,6 +40,12 @@ impl Host {
     pub fn delegated<'a>(&'a self, pattern: &'a UnitPattern) -> impl Iterator<Item = &'a Unit> {
         let units = self.units.iter().flatten();
         units.filter(move |unit| unit.is_delegated && pattern.covers(&unit.name))
+    }
+
+    /// The units that a pattern covers and that open login sessions: what they run is for their users to say.
+    pub fn session_units<'a>(&'a self, pattern: &'a UnitPattern) -> impl Iterator<Item = &'a Unit> {
+        let units = self.units.iter().flatten();
+        units.filter(move |unit| unit.opens_sessions && pattern.covers(&unit.name))
     }
 
     /// What else uses a user than the units of a pattern: other units, and what people have. Each has a few words.
@@ -67,6 +75,11 @@ impl Host {
         if !delegated.is_empty() {
             lines.push(format!("delegated, so any process of its user can join it: {}", delegated.join(", ")));
         }
+        let name = pattern.to_string();
+        if let Some((_, uids)) = self.uids.iter().find(|(of, uids)| *of == name && uids.len() > 1) {
+            let uids: Vec<String> = uids.iter().map(u32::to_string).collect();
+            lines.push(format!("runs programs of several users now (uids {})", uids.join(", ")));
+        }
         lines.push(match self.ptrace_scope {
             Fact::Unknown => "whether processes of one user can attach to each other (ptrace) is unknown".to_owned(),
             Fact::Known(None | Some(0)) => {
@@ -90,7 +103,7 @@ mod tests {
             user: Some(user.into()),
             uid,
             is_delegated,
-            is_active: uid.is_some(),
+            opens_sessions: false,
         };
         Host {
             units: Some(vec![
@@ -99,6 +112,7 @@ mod tests {
                 unit("ci.service", "ci", Some(990), true),
             ]),
             people: vec![("ci".into(), "a crontab")],
+            uids: vec![("ci.service".into(), vec![990, 991]), ("pool.service".into(), vec![33])],
             ptrace_scope: Fact::Known(None),
         }
     }
@@ -135,6 +149,7 @@ mod tests {
             [
                 "ci is also used by a crontab",
                 "delegated, so any process of its user can join it: ci.service",
+                "runs programs of several users now (uids 990, 991)",
                 "processes of one user can attach to each other (ptrace; no Yama)"
             ]
         );

@@ -28,28 +28,32 @@ pub const SIZE_MAX: u64 = 1 << 20;
 /// What cannot be read or trusted, what is larger than [`SIZE_MAX`], what is not UTF-8: a
 /// [`Problem`] that says what to do about it.
 pub fn read_trusted(path: &Path) -> Result<Source, Problem> {
-    read_trusted_by(path, 0)
+    read_by(path, &Trust::of_host(0, &path.to_string_lossy()))
 }
 
-/// Reads a file that nobody but root and `owner` can have written: whatever [`read_trusted`] demands to be root's may be
-/// that user's.
+/// Reads a file that a person names, and that only root and `owner` can have written: what [`read_trusted`] demands to be
+/// root's may be that user's, and the file may lie in a directory with the sticky bit, as /tmp.
 ///
 /// # Errors
 /// As [`read_trusted`].
 pub fn read_trusted_by(path: &Path, owner: u32) -> Result<Source, Problem> {
     let name = path.to_string_lossy();
-    let file = open(path, &name)?;
-    let opened = regular(&file, &name)?;
-    let trust = Trust::of_host(owner, &name);
+    read_by(path, &Trust { sticky: true, ..Trust::of_host(owner, &name) })
+}
+
+fn read_by(path: &Path, trust: &Trust) -> Result<Source, Problem> {
+    let name = trust.name;
+    let file = open(path, name)?;
+    let opened = regular(&file, name)?;
     if !trust.controls(&opened) {
         return Err(trust.untrusted("this file", path, &opened));
     }
-    let missing = || problem(&name, "was removed while it was being read").help("try again");
-    let reached = trust.walk(&absolute(path, &name)?)?.ok_or_else(missing)?;
+    let missing = || problem(name, "was removed while it was being read").help("try again");
+    let reached = trust.walk(&absolute(path, name)?)?.ok_or_else(missing)?;
     if (reached.dev(), reached.ino()) != (opened.dev(), opened.ino()) {
-        return Err(problem(&name, "was replaced while it was being read").help("try again"));
+        return Err(problem(name, "was replaced while it was being read").help("try again"));
     }
-    read(&name, file)
+    read(name, file)
 }
 
 /// What stands at the end of a path that root alone controls: a regular file that nobody but root may write, in directories and

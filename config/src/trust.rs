@@ -22,6 +22,9 @@ pub struct Trust<'a> {
     pub root: &'a Path,
     /// A user besides root whose files are trusted; 0 for none.
     pub owner: u32,
+    /// Whether a file may lie in a directory with the sticky bit, as /tmp. Only a file with one link may: a hard link could be
+    /// another user's, to any file of root's.
+    pub sticky: bool,
     /// What the problems are about.
     pub name: &'a str,
 }
@@ -30,7 +33,7 @@ impl<'a> Trust<'a> {
     /// Trusts root, and `owner`, on the whole host.
     #[must_use]
     pub fn of_host(owner: u32, name: &'a str) -> Self {
-        Self { root: Path::new("/"), owner, name }
+        Self { root: Path::new("/"), owner, sticky: false, name }
     }
 
     /// Whether this belongs to root or to the other trusted user.
@@ -49,8 +52,7 @@ impl<'a> Trust<'a> {
     /// end: `None` if there is no such file, but root alone could make it.
     ///
     /// Every directory on the way, through all links, must be root's and not writable by others. A directory with the sticky
-    /// bit may be on the way if root owns the next component; a file may not lie in it: it could be a hard link that others made
-    /// of a file of root's.
+    /// bit may be on the way if root owns the next component; a file may lie in it only as [`Trust::sticky`] says.
     ///
     /// # Errors
     /// A directory or an entry that others may replace, and what cannot be inspected.
@@ -77,12 +79,13 @@ impl<'a> Trust<'a> {
                 }
                 continue;
             }
-            let Some(inside) = self.lstat(&directory)? else { return Ok(None) };
+            let Some(inside) = self.stat(&directory)? else { return Ok(None) };
             let others_write = inside.mode() & WRITABLE != 0;
             let entry = directory.join(&component);
             let found = self.lstat(&entry)?;
             let on_the_way = found.as_ref().is_some_and(|found| found.is_dir() || !rest.is_empty());
-            let sticky = inside.mode() & STICKY != 0 && on_the_way;
+            let single = self.sticky && found.as_ref().is_some_and(|found| found.nlink() == 1);
+            let sticky = inside.mode() & STICKY != 0 && (on_the_way || single);
             if !self.owns(&inside) || (others_write && !sticky) {
                 return Err(Unfit::Writable(self.untrusted("the directory", &directory, &inside)));
             }
@@ -90,7 +93,9 @@ impl<'a> Trust<'a> {
             if others_write && !self.owns(&meta) {
                 return Err(Unfit::Writable(self.untrusted("the entry", &entry, &meta)));
             }
-            if meta.file_type().is_symlink() {
+            if is_magic(&meta) {
+                directory = entry;
+            } else if meta.file_type().is_symlink() {
                 links += 1;
                 if links > LINKS_MAX {
                     return Err(looped(self.name).into());
@@ -106,7 +111,7 @@ impl<'a> Trust<'a> {
                 directory = entry;
             }
         }
-        Ok(self.lstat(&directory)?)
+        Ok(self.stat(&directory)?)
     }
 
     /// Follows `path` as [`Trust::walk`] does, and demands that what is at its end can be written by root alone, too.
@@ -145,8 +150,17 @@ impl<'a> Trust<'a> {
     }
 
     fn lstat(&self, path: &Path) -> Result<Option<Metadata>, Problem> {
+        self.existing(path, std::fs::symlink_metadata(path))
+    }
+
+    /// Of a directory that was reached, of the root, which may be named by a link, and of what a link of /proc leads to.
+    fn stat(&self, path: &Path) -> Result<Option<Metadata>, Problem> {
+        self.existing(path, std::fs::metadata(path))
+    }
+
+    fn existing(&self, path: &Path, found: std::io::Result<Metadata>) -> Result<Option<Metadata>, Problem> {
         use std::io::ErrorKind::{NotADirectory, NotFound};
-        match std::fs::symlink_metadata(path) {
+        match found {
             Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
             found => found.map(Some).map_err(|error| self.problem(format!("cannot stat {}: {error}", shown(path)))),
         }
@@ -186,6 +200,12 @@ pub(crate) fn problem(name: &str, message: impl Into<String>) -> Problem {
 
 pub(crate) fn looped(name: &str) -> Problem {
     problem(name, "the symbolic links of this path lead round in a circle").help("see where they lead with `namei -l`")
+}
+
+/// Whether this is a link of /proc, as /proc/PID/root: the kernel leads it somewhere, and its text is only a description. The link
+/// of every other file system is as long as its text.
+fn is_magic(meta: &Metadata) -> bool {
+    meta.file_type().is_symlink() && meta.len() == 0
 }
 
 fn components(path: &Path) -> VecDeque<OsString> {

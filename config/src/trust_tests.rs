@@ -20,7 +20,7 @@ fn chmod(path: &Path, mode: u32) {
 #[test]
 fn links_and_dots_stay_below_the_root() {
     let dir = tree();
-    let trust = Trust { root: dir.path(), owner: owner(), name: "tree" };
+    let trust = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
     symlink("/etc/file", dir.path().join("absolute")).unwrap();
     symlink("../../../../etc/file", dir.path().join("etc/above")).unwrap();
     for path in ["etc/file", "/etc/file", "absolute", "etc/above", "../../etc/file"] {
@@ -34,7 +34,7 @@ fn links_and_dots_stay_below_the_root() {
 #[test]
 fn what_others_may_write_is_named_with_owner_and_mode() {
     let dir = tree();
-    let trust = Trust { root: dir.path(), owner: owner(), name: "tree" };
+    let trust = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
     chmod(&dir.path().join("etc/open"), 0o777);
     for path in ["etc/open", "etc/open/absent"] {
         let problem = trust.all(Path::new(path)).unwrap_err();
@@ -53,7 +53,45 @@ fn what_others_may_write_is_named_with_owner_and_mode() {
 fn a_file_of_another_user_is_not_controlled() {
     let dir = tree();
     // Nobody's own files are of neither root nor this number.
-    let trust = Trust { root: dir.path(), owner: owner(), name: "tree" };
+    let trust = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
     let other = Trust { owner: 4_000_000_000, ..trust };
     assert_eq!(other.all(Path::new("etc/file")).is_err(), owner() != 0);
+}
+
+#[test]
+fn a_file_with_one_link_may_lie_in_a_directory_with_the_sticky_bit_where_that_is_said() {
+    let dir = tree();
+    let strict = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
+    let lenient = Trust { sticky: true, ..strict };
+    chmod(&dir.path().join("etc"), 0o1777);
+    assert!(strict.all(Path::new("etc/file")).is_err());
+    assert!(lenient.all(Path::new("etc/file")).unwrap().is_some());
+    std::fs::hard_link(dir.path().join("etc/file"), dir.path().join("another")).unwrap();
+    assert!(lenient.all(Path::new("etc/file")).is_err());
+    std::fs::remove_file(dir.path().join("another")).unwrap();
+    chmod(&dir.path().join("etc"), 0o777);
+    assert!(lenient.all(Path::new("etc/file")).is_err());
+}
+
+#[test]
+fn the_root_itself_may_be_a_link() {
+    let dir = tree();
+    let link = dir.path().join("link");
+    symlink(dir.path(), &link).unwrap();
+    let trust = Trust { root: &link, owner: owner(), sticky: false, name: "tree" };
+    assert!(trust.all(Path::new("")).unwrap().unwrap().is_dir());
+    assert!(trust.all(Path::new("etc/file")).unwrap().unwrap().is_file());
+}
+
+#[test]
+fn a_link_of_proc_leads_where_the_kernel_leads_it() {
+    let dir = tree();
+    let opened = std::fs::File::open(dir.path()).unwrap();
+    let trust = Trust::of_host(owner(), "proc");
+    let path = format!("/proc/self/fd/{}/etc/file", std::os::fd::AsRawFd::as_raw_fd(&opened));
+    // Below /tmp only because the way to it is not looked at.
+    let reached = trust.all(Path::new(&path)).unwrap().unwrap();
+    assert_eq!(reached.ino(), std::fs::metadata(dir.path().join("etc/file")).unwrap().ino());
+    chmod(&dir.path().join("etc"), 0o777);
+    assert!(trust.all(Path::new(&path)).is_err());
 }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use guard::Guard;
 use polkit_config::bounded::{self, TREE_MAX};
+use polkit_config::report::Problem;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
@@ -88,6 +89,14 @@ impl Tree {
     /// [`Failure::Refused`] with the first thing that others may write, and who.
     pub fn trusted(&self) -> Result<(), Failure> {
         self.guard.result()
+    }
+
+    /// Who besides root may change the file at `path`, with what to do. `None` in the tree of a user who looks at it: there the
+    /// user's own rights count.
+    #[must_use]
+    pub fn others(&self, path: &str) -> Option<Problem> {
+        let is_roots = self.is_host() || rustix::process::geteuid().is_root();
+        is_roots.then(|| self.guard.others(path)).flatten()
     }
 
     /// Whether it is the host's.

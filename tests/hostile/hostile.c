@@ -199,11 +199,11 @@ static void endless_command_line(unsigned seconds)
 	snprintf(text, sizeof text, "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("hang", "/mnt", "fuse", MS_NOSUID | MS_NODEV, text))
 		fail("mount");
-	alarm(seconds + 1);
-	if (fork() == 0) {
-		alarm(seconds);
+	/* Killed, the process ends only after its server: so the server is its parent, and takes it along. */
+	alarm(seconds);
+	if (fork() != 0)
 		serve(fuse, ENDLESS_READ, reading[1]);
-	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(fuse);
 	first = open("/mnt/a", O_RDONLY);
 	second = open("/mnt/a", O_RDONLY);
@@ -242,6 +242,8 @@ static void stalled_program(const char *user, unsigned seconds)
 	child = fork();
 	if (child == 0) {
 		char length[16];
+		/* Else the file system would outlive its server, and this process wait for an answer until the machine is started again. */
+		close(fuse);
 		snprintf(length, sizeof length, "%u", seconds);
 		execl("/srv/share/program", "program", length, NULL);
 		fail("/srv/share/program");

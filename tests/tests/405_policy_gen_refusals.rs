@@ -52,17 +52,17 @@ fn what_cannot_be_written_is_named_and_nothing_changes() {
         ),
         (format!("mount -t tmpfs -o size=4k,mode=750 none {rules_d}"), rules_d, "No space left on device"),
         (
-            "mount -t tmpfs -o size=4k none /etc/sysusers.d && fallocate -l 4096 /etc/sysusers.d/full".into(),
+            "mount -t tmpfs -o size=4k,mode=755 none /etc/sysusers.d && fallocate -l 4096 /etc/sysusers.d/full".into(),
             "/etc/sysusers.d",
             "No space",
         ),
         (
-            "mount -t tmpfs -o ro none /var/lib/polkit-policy-gen".into(),
+            "mount -t tmpfs -o ro,mode=755 none /var/lib/polkit-policy-gen".into(),
             "/var/lib/polkit-policy-gen",
             "Read-only file system",
         ),
         (
-            "mount -t tmpfs -o size=4k none /var/lib/polkit-policy-gen".into(),
+            "mount -t tmpfs -o size=4k,mode=755 none /var/lib/polkit-policy-gen".into(),
             "/var/lib/polkit-policy-gen",
             "No space left on device",
         ),

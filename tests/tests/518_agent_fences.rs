@@ -13,6 +13,7 @@ on_each_suite_with_rules! {
     a_grant_to_a_delegated_unit_needs_consent
     a_process_that_joins_a_delegated_unit_is_refused_without_consent
     a_user_with_a_process_elsewhere_is_refused_where_a_rule_requires_its_own
+    a_grant_to_a_unit_that_opens_sessions_is_warned_about
 }
 
 const UID: u32 = 3003;
@@ -88,6 +89,17 @@ fn a_grant_to_a_delegated_unit_needs_consent(root: &Root) {
     assert!(accepted.stdout.contains("delegated, so any process of its user can join it: ci.service"), "{accepted}");
     start_agent(&bed);
     assert_eq!(verdict(&bed, main_pid(&bed, "ci")), Verdict::Yes, "{}", journal(&bed));
+}
+
+/// The name of such a unit need not be known: systemd tells.
+fn a_grant_to_a_unit_that_opens_sessions_is_warned_about(root: &Root) {
+    let bed = bed(root, CI, "PAMName=login");
+    let warned = bed.exec(["polkit-service-agent", "check"]).success();
+    assert!(warned.stderr.contains("`ci.service` opens login sessions (PAMName=)"), "{warned}");
+    bed.write("/etc/systemd/system/ci.service", 0o644, "[Service]\nUser=ci\nExecStart=sleep 10000\n");
+    let _ = bed.exec(["systemctl", "daemon-reload"]).success();
+    let silent = bed.exec(["polkit-service-agent", "check"]).success();
+    assert!(!silent.stderr.contains("PAMName="), "{silent}");
 }
 
 /// The unit is delegated when the agent runs already. One call puts a process of the same user into it.

@@ -37,10 +37,16 @@ fn install(bed: &Bed) {
 /// A process whose command line never ends to be read, and its pid.
 fn endless(bed: &Bed, user: &str) -> (Process, u32) {
     let mut process = bed.spawn_as(user, ["hostile", "cmdline", SECONDS]);
-    let line = process.line();
-    let pid = line.split(' ').next().and_then(|pid| pid.parse().ok()).expect("a pid");
+    let pid = told_pid(&mut process);
     until_endless(bed, pid);
     (process, pid)
+}
+
+/// The pid in the first line that `hostile` prints.
+fn told_pid(process: &mut Process) -> u32 {
+    let line = process.line();
+    let pid = line.split(' ').next().and_then(|pid| pid.parse().ok());
+    pid.unwrap_or_else(|| panic!("`{line}` is no pid: {}", process.stderr()))
 }
 
 /// The read of the command line does not end. What waits can be killed.
@@ -114,8 +120,9 @@ fn bad_service(bed: &FullBed, arguments: &str) -> u32 {
     let unit = format!("[Service]\nUser=www-data\n{program}\nStandardOutput=truncate:/run/bad\n");
     bed.write("/etc/systemd/system/bad.service", 0o644, unit);
     let _ = bed.exec(["systemctl", "daemon-reload"]).success();
+    let _ = bed.exec(["rm", "-f", "/run/bad"]).success();
     let _ = bed.exec(["systemctl", "start", "bad.service"]).success();
-    until(|| bed.read("/run/bad").contains('\n'));
+    until(|| bed.exec(["grep", "-q", "^[0-9]", "/run/bad"]).code() == Some(0));
     bed.read("/run/bad").split(' ').next().and_then(|pid| pid.parse().ok()).expect("a pid")
 }
 
@@ -174,8 +181,7 @@ fn a_program_on_a_file_system_that_stands_still_keeps_nobody_waiting(root: &Root
     install(&bed);
     let _ = bed.exec(["useradd", "--uid=3001", "mallory"]).success();
     let mut server = bed.spawn_as("root", ["hostile", "exe", "mallory", SECONDS]);
-    let line = server.line();
-    let pid = line.split(' ').next().unwrap_or_default().to_owned();
+    let pid = told_pid(&mut server);
     let exe = format!("/proc/{pid}/exe");
     until(|| bed.exec(["readlink", exe.as_str()]).stdout.contains("/srv/share/program"));
     let victim = process_in(&bed, "www-data", POOL_CGROUP);
@@ -183,13 +189,16 @@ fn a_program_on_a_file_system_that_stands_still_keeps_nobody_waiting(root: &Root
     let agent = Agent::start(&bed, &config);
     until_served(&bed, victim.pid());
     bed.write("/run/stall", 0o644, "");
-    until(|| bed.exec(["timeout", "--signal=KILL", "0.3", "stat", "-L", exe.as_str()]).code() != Some(0));
+    // What the server has taken and does not answer cannot be killed either.
+    let stuck = bed.spawn_as("root", ["stat", "-L", exe.as_str()]);
+    until(|| bed.read(format!("/proc/{}/wchan", stuck.pid())).contains("request_wait_answer"));
     let newcomer = process_in(&bed, "www-data", POOL_CGROUP);
     until_served(&bed, newcomer.pid());
     assert_eq!(ask(&bed, newcomer.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
     assert_eq!(bed.exec(["timeout", "10", "polkit-service-agent", "status"]).code(), Some(0));
     bed.remove("/run/stall");
     server.kill();
+    stuck.kill();
 }
 
 fn a_pid_file_on_a_file_system_that_stands_still_keeps_nobody_waiting(root: &Root) {
@@ -197,7 +206,7 @@ fn a_pid_file_on_a_file_system_that_stands_still_keeps_nobody_waiting(root: &Roo
     install(&bed);
     let _ = bed.exec(["useradd", "--uid=3001", "mallory"]).success();
     let mut server = bed.spawn_as("root", ["hostile", "exe", "mallory", SECONDS]);
-    let _pid = server.line();
+    let _pid = told_pid(&mut server);
     bed.write("/run/stall", 0o644, "");
     let agent = Agent::start(&bed, &format!("[[serve]]\npid_file = \"/srv/share/x.pid\"\n{POOL}"));
     until(|| agent.said().contains("reading the file /srv/share/x.pid did not end"));
@@ -215,7 +224,7 @@ fn a_look_at_everything_opens_no_more_processes_than_may_be_registered(root: &Ro
     let mut crowd = bed.spawn_as("www-data", ["sh", "-c", "read go; exec hostile forks 600 60"]);
     bed.move_to_cgroup(crowd.pid(), POOL_CGROUP);
     crowd.say("");
-    let _pid = crowd.line();
+    let _pid = told_pid(&mut crowd);
     let agent = Agent::start(&bed, &format!("[agent]\nmax_registrations = 8\n{POOL}"));
     until(|| agent.said().contains("more than 8 processes"));
     let status = bed.exec(["polkit-service-agent", "status", "--json"]).success();

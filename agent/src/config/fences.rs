@@ -4,6 +4,7 @@ use polkit_config::report::{Problem, Report};
 
 use super::entry::Entry;
 use crate::{
+    glob::UnitPattern,
     host_units,
     rule::{Named, Rule},
     separation::Host,
@@ -15,7 +16,7 @@ pub(super) fn look(entries: &[Entry]) -> Host {
     if !grants.iter().any(|rule| rule.unit.is_some() || rule.own_user) {
         return Host::default();
     }
-    let units: Vec<String> = grants.iter().filter_map(|rule| Some(rule.unit.as_ref()?.to_string())).collect();
+    let units: Vec<&UnitPattern> = grants.iter().filter_map(|rule| rule.unit.as_ref()).collect();
     let users: Vec<Named> = grants.iter().filter_map(|rule| rule.user.clone()).collect();
     host_units::look(&units, &users)
 }
@@ -23,29 +24,37 @@ pub(super) fn look(entries: &[Entry]) -> Host {
 /// Refuses a grant to a delegated unit without consent, and one that requires a user of its own where others use the user.
 pub(super) fn refuse(entries: &[Entry], host: &Host, report: &mut Report) {
     for Entry { rule, at, .. } in entries.iter().filter(|entry| entry.rule.answer.grants()) {
-        let mut refuse = |message: String, help: &str| report.push(Problem::error(at.clone(), message).help(help));
+        let refusal = |message: String, help: &str| Problem::error(at.clone(), message).help(help);
         if let (Some(pattern), false) = (&rule.unit, rule.delegated)
             && let Some(unit) = host.delegated(pattern).next()
         {
             let message = format!("`{}` is delegated: any process of its user can have itself put into it", unit.name);
-            refuse(message, "take Delegate= away from the unit, or accept that with `delegated = true`");
+            report.push(refusal(message, "take Delegate= away from the unit, or accept that with `delegated = true`"));
+        }
+        if let Some(pattern) = &rule.unit
+            && let Some(unit) = host.session_units(pattern).next()
+        {
+            let message = format!("`{}` opens login sessions (PAMName=): it runs what its users say", unit.name);
+            let help = "grant to a `user` or a `session`, or run the program as a unit of its own";
+            report.push(Problem::warning(at.clone(), message).help(help));
         }
         if !rule.own_user {
             continue;
         }
         let own = "`require_own_user` needs both `unit` and `user`";
         let (Some(pattern), Some(user)) = (&rule.unit, &rule.user) else {
-            refuse(format!("`{}` names no user of its own", rule.id), own);
+            report.push(refusal(format!("`{}` names no user of its own", rule.id), own));
             continue;
         };
         if host.units.is_none() {
             let help = "the system manager must be running: it knows which units use the user";
-            refuse(format!("whether `{}` has `{}` to itself cannot be told", pattern, user.name), help);
+            report.push(refusal(format!("whether `{}` has `{}` to itself cannot be told", pattern, user.name), help));
         }
         let others = host.others(pattern, user);
         if !others.is_empty() {
             let message = format!("`{}` is also used by {}", user.name, others.join(", "));
-            refuse(message, "give the unit a user of its own (User= or DynamicUser=), or leave `require_own_user` out");
+            let help = "give the unit a user of its own (User= or DynamicUser=), or leave `require_own_user` out";
+            report.push(refusal(message, help));
         }
     }
 }

@@ -183,6 +183,14 @@ fn installed(
     for file in pkla {
         files.push(read_in(&tree, &file.path)?);
     }
+    for (file, read) in files.iter().enumerate() {
+        let path = Path::new(read.source.name());
+        let path = path.strip_prefix(tree.path()).unwrap_or(path);
+        if let Some(problem) = tree.others(&path.to_string_lossy()) {
+            let help = problem.help.map_or_else(String::new, |help| format!(": {help}"));
+            findings.push(Finding::of_file(&codes::PG042, file, format!("{}{help}", problem.message)));
+        }
+    }
     for over in found.passed_over {
         let there = files.iter().position(|file| file.source.name() == over.file);
         if there.is_some() {

@@ -92,6 +92,23 @@ fn the_fixes_go_from_the_least_privilege_to_the_most() {
 }
 
 #[test]
+fn a_user_of_its_own_is_proposed_for_a_unit_that_systemd_starts_as_the_subject_s_user() {
+    let with = |user: &str| {
+        let facts = changed(|facts| {
+            let subject = facts.subject.as_mut().unwrap();
+            (subject.unit, subject.unit_user) = (Some("web-app.service".to_owned()), Some(user.to_owned()));
+        });
+        diagnose(&facts).into_iter().flat_map(|finding| finding.fixes).find(|fix| fix.id == "own-user")
+    };
+    assert_eq!(with("root"), None);
+    let fix = with("www-data").unwrap();
+    assert!(fix.manual && fix.steps.is_empty() && !fix.undo.is_empty());
+    let typed = fix.commands.join("\n");
+    assert!(typed.contains("useradd --system --no-create-home --shell /usr/sbin/nologin web-app\n"), "{typed}");
+    assert!(typed.contains("web-app.service.d/50-own-user.conf") && typed.contains("User=web-app\n"), "{typed}");
+}
+
+#[test]
 fn an_allowed_user_and_a_served_unit_are_no_findings() {
     assert_eq!(codes(&changed(|facts| facts.answer = Some(answer(Word::Yes, Kind::Rule, "/etc/x.rules")))), [""; 0]);
     let served = changed(|facts| {

@@ -113,6 +113,8 @@ pub struct Subject {
     pub process: Option<Process>,
     /// The unit that was named, or that the process is in.
     pub unit: Option<String>,
+    /// `User=` of that unit, if it is set: systemd starts the unit's processes as this user.
+    pub unit_user: Option<String>,
     /// How we came to this user, for a sentence.
     pub by: String,
     /// Other users that the unit's processes have.

@@ -66,8 +66,14 @@ impl Drop for Lock<'_> {
 /// Reads what is there and plans.
 ///
 /// # Errors
-/// What cannot be read.
+/// What cannot be read, and first of all what root must not work on.
 pub fn plan_now(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
+    let plan = read_and_plan(site, wanted);
+    site.tree.trusted()?;
+    plan
+}
+
+fn read_and_plan(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
     let Wanted { files, members, edits } = wanted;
     let tree = site.tree;
     let record = Record::read(tree)?;
@@ -92,7 +98,6 @@ pub fn plan_now(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
     let mut plan = plan(files, members, &record, &current, &is);
     plan.edit(edits, &record, &current).map_err(|error| Failure::Refused(format!("{error}. Nothing was changed.")))?;
-    tree.trusted()?;
     Ok(plan)
 }
 

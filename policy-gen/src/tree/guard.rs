@@ -72,7 +72,12 @@ impl Guard {
     /// Who else may write there.
     pub(super) fn vet(&self, path: &str) -> io::Result<()> {
         let is_polkits = POLKIT.iter().any(|directory| Path::new(path).starts_with(directory));
-        let trust = |polkitd| Trust { root: &self.root, owner: if is_polkits { polkitd } else { 0 }, name: path };
+        let trust = |polkitd| Trust {
+            root: &self.root,
+            owner: if is_polkits { polkitd } else { 0 },
+            sticky: false,
+            name: path,
+        };
         let vetted = match self.kind {
             Kind::Nothing => return Ok(()),
             Kind::Root { polkitd } => trust(polkitd).all(Path::new(path)),
@@ -83,6 +88,13 @@ impl Guard {
             let _ = self.refusal.set(text.clone());
             io::Error::other(text)
         })
+    }
+
+    /// Who besides root, and polkitd's user in polkit's directories, may change what is at `path`, for any caller.
+    pub(super) fn others(&self, path: &str) -> Option<Problem> {
+        let is_polkits = POLKIT.iter().any(|directory| Path::new(path).starts_with(directory));
+        let owner = if is_polkits { polkitd(&self.root) } else { 0 };
+        Trust { root: &self.root, owner, sticky: false, name: path }.all(Path::new(path)).err()
     }
 
     /// Whether a file may be given to this user.
@@ -120,7 +132,7 @@ pub(super) fn top(path: &Path) -> Result<(), Failure> {
     }
     let name = path.to_string_lossy();
     // In a user namespace the host's own directories show as those of the overflow user. There root is not the host's.
-    let trust = Trust { root: Path::new("/"), owner: outside().unwrap_or(0), name: &name };
+    let trust = Trust::of_host(outside().unwrap_or(0), &name);
     let refused = |problem: Problem| Failure::Refused(format!("{}\n{HELP}", sentence(&problem)));
     trust.all(path).map(drop).map_err(refused)
 }

@@ -5,6 +5,9 @@ use super::{Fix, Step, line, manual, old_polkitd, owned};
 use crate::emit::quote::shell;
 use crate::libvirt::MANAGE;
 
+/// The longest name that useradd(8) takes.
+const USER_NAME_MAX: usize = 32;
+
 /// All that lets the subject do what it asked for, from the least privilege to the most.
 #[must_use]
 pub fn access(facts: &Facts) -> Vec<Fix> {
@@ -13,7 +16,9 @@ pub fn access(facts: &Facts) -> Vec<Fix> {
     if answer.action == MANAGE {
         fixes.push(read_only());
     }
-    fixes.extend(agent_rule(facts, subject, answer));
+    let rule = agent_rule(facts, subject, answer);
+    fixes.extend(rule.is_some().then(|| own_user(subject)).flatten());
+    fixes.extend(rule);
     if answer.grant_comes_first {
         fixes.push(grant_user(facts, subject, answer));
     }
@@ -107,6 +112,35 @@ fn grant_user(facts: &Facts, subject: &Subject, answer: &Answer) -> Fix {
     }
     old_polkitd(&mut fix, facts);
     fix
+}
+
+/// A user of the unit's own, where a drop-in is enough: systemd starts the unit as the subject's user. What a daemon such as
+/// Apache or PHP-FPM changes to by itself is in its own configuration.
+fn own_user(subject: &Subject) -> Option<Fix> {
+    let unit = subject.unit.as_deref()?;
+    if subject.unit_user.as_deref() != Some(subject.user.as_str()) {
+        return None;
+    }
+    let name: String = slug(unit.trim_end_matches(".service")).to_lowercase().chars().take(USER_NAME_MAX).collect();
+    if name == subject.user || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+        return None;
+    }
+    let path = format!("/etc/systemd/system/{unit}.d/50-own-user.conf");
+    let mut commands = vec![line(&["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", &name])];
+    commands.extend(written(&path, &format!("[Service]\nUser={name}\nGroup={name}\n")));
+    commands.push(line(&["chown", "-R", &format!("{name}:{name}"), "THE-UNIT-S-FILES"]));
+    commands.push(format!("systemctl daemon-reload && {}", line(&["systemctl", "restart", unit])));
+    let grants = format!(
+        "nothing; it takes {unit} apart from everything else that runs as {}. Then grant to the user {name}",
+        subject.user
+    );
+    Some(Fix {
+        undo: vec![
+            line(&["rm", &path]),
+            format!("systemctl daemon-reload && {}", line(&["systemctl", "restart", unit])),
+        ],
+        ..manual("own-user", &commands, &grants)
+    })
 }
 
 fn agent_rule(facts: &Facts, subject: &Subject, answer: &Answer) -> Option<Fix> {

@@ -61,6 +61,7 @@ pub(super) fn find(
             Password::Usable => Some(true),
             Password::Unknown(_) => None,
         };
+        subject.unit_user = subject.unit.as_deref().and_then(unit_user);
         if let Some(process) = &mut subject.process {
             match client::of_process(process.pid, subject.uid) {
                 Some(client) => process.client = client,
@@ -194,6 +195,13 @@ fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Fail
     let found = found.ok_or_else(|| Failure::Unreachable(format!("there is no user `{}`", escape(name))))?;
     facts.unseen.push(format!("the processes of {}: it has none now", escape(&unit)));
     Ok(Subject { unit: Some(unit.clone()), ..of_user(&found, names, &format!("the user of {}", escape(&unit))) })
+}
+
+/// `User=` of a unit.
+fn unit_user(unit: &str) -> Option<String> {
+    let shown = run(&["systemctl", "show", "--property=User", "--value", "--", unit], SYSTEMCTL);
+    let text = shown.filter(|(done, _)| *done).map(|(_, text)| text.trim().to_owned());
+    text.filter(|user| !user.is_empty())
 }
 
 fn pids(cgroup: &str) -> Vec<u32> {
