@@ -16,7 +16,7 @@ use crate::{
 
 /// The group whose members approve, besides root.
 pub const GROUP: &str = "polkit-approvers";
-/// How long all of it may take. Whoever approves waits meanwhile, and nobody else does.
+/// How long all of it may take. Only the approver waits meanwhile.
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// Why the word of a caller does not count.

@@ -387,3 +387,25 @@ fn what_changes_between_diff_and_install_is_planned_anew() {
     assert!(!rules.exists());
     assert!(run(&["install", &path, "--root", dir]).status.success());
 }
+
+#[test]
+fn check_reports_rules_that_users_other_than_root_may_change() {
+    if !is_root() {
+        return;
+    }
+    let root = tree();
+    let rules = root.path().join("etc/polkit-1/rules.d");
+    std::fs::write(rules.join("10-x.rules"), "polkit.addRule(function () { return null; });\n").unwrap();
+    let check = || run(&["check", "--target", "polkit:126", "--root", root.path().to_str().unwrap()]);
+    assert!(!String::from_utf8_lossy(&check().stdout).contains("PG042"), "{:?}", check());
+    for (path, mode, safe) in [(rules.join("10-x.rules"), 0o664, 0o644), (rules.clone(), 0o777, 0o755)] {
+        chmod(&path, mode);
+        let reported = check();
+        let said = String::from_utf8_lossy(&reported.stdout).into_owned();
+        assert_eq!(reported.status.code(), Some(1), "{reported:?}");
+        assert!(said.contains("error: PG042") && said.contains(&format!("mode {mode:04o}")), "{said}");
+        chmod(&path, safe);
+    }
+    chown(rules.join("10-x.rules"), Some(ALICE), None).unwrap();
+    assert!(String::from_utf8_lossy(&check().stdout).contains("owner 3001"), "{:?}", check());
+}

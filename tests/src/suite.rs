@@ -26,6 +26,8 @@ const BASE: &[&str] = &[
     "util-linux",
     "cron",
     "curl",
+    "openssh-client",
+    "openssh-server",
     "ca-certificates",
 ];
 const LIBVIRT: &[&str] = &["libvirt-daemon-system", "libvirt-clients", "libvirt-daemon-driver-qemu"];

@@ -91,6 +91,14 @@ fn a_user_whom_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line(r
     assert_eq!(named, TIMES, "{}", own(&bed));
     let status = bed.exec(["polkit-service-agent", "status"]).success();
     assert!(status.stdout.contains("18 hook requests were about processes that no entry names"), "{status}");
+    // A new agent has no memory of the attack, and fares as the old one.
+    let _ = bed.exec(["systemctl", "restart", "polkit-service-agent"]).success();
+    for _ in 0..TIMES {
+        assert_eq!(Polkit::of(&bed).check(&about, MANAGE), Verdict::NobodyToAsk);
+    }
+    assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", own(&bed));
+    let restarts = bed.exec(["systemctl", "show", "--property=NRestarts", "--value", "polkit-service-agent"]).success();
+    assert_eq!(restarts.text(), "0");
     process.kill();
 }
 

@@ -4,12 +4,13 @@ mod agent;
 
 use agent::by_hand::CONFIG_FILE;
 use agent::kiosk::{GUEST, KIOSK, Session, ask, bed, is_refused, log, until_served};
-use agent::start_agent;
+use agent::{start_agent, until};
 use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{FullBed, Polkit, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     a_session_without_a_seat_is_not_active
+    a_session_of_sshd_is_remote_and_not_active
     active_asks_for_what_polkit_s_allow_active_asks_for
     a_configuration_that_says_active_gets_a_note
 }
@@ -38,6 +39,30 @@ fn a_session_without_a_seat_is_not_active(root: &Root) {
     let seated = Session::of(&bed, "kiosk", "seated-login");
     until_served(&bed, seated.pid, KIOSK);
     assert_eq!(ask(&bed, seated.pid, KIOSK), Verdict::Yes, "{}", log(&bed));
+}
+
+fn a_session_of_sshd_is_remote_and_not_active(root: &Root) {
+    const PREPARE: &str = "mkdir -p /run/sshd; ssh-keygen -A; ssh-keygen -q -t ed25519 -N '' -f /root/key
+        install -d -o kiosk -m 0700 ~kiosk/.ssh; install -o kiosk -m 0600 /root/key.pub ~kiosk/.ssh/authorized_keys
+        systemd-run --quiet --unit=test-sshd -- /usr/sbin/sshd -D -o ListenAddress=127.0.0.1 -o UsePAM=yes";
+    const SSH: [&str; 7] = ["ssh", "-q", "-o", "StrictHostKeyChecking=no", "-i", "/root/key", "kiosk@127.0.0.1"];
+    let bed = bed(root, ACTIVE, true);
+    let _ = bed.exec(["sh", "-ec", PREPARE]).success();
+    until(|| bed.exec(SSH.iter().chain(&["true"])).code() == Some(0));
+    start_agent(&bed);
+    let mut login = bed.spawn_as("root", SSH.iter().chain(&["echo $$; exec sleep 1000"]));
+    let pid = login.line().parse().expect("a pid");
+    let cgroup = bed.read(format!("/proc/{pid}/cgroup"));
+    let id = cgroup.trim().rsplit("session-").next().unwrap_or_default().trim_end_matches(".scope");
+    let state = bed.read(format!("/run/systemd/sessions/{id}"));
+    assert!(state.contains("ACTIVE=1") && state.contains("REMOTE=1") && !state.contains("SEAT="), "{cgroup} {state}");
+    until_served(&bed, pid, KIOSK);
+    assert_eq!(ask(&bed, pid, KIOSK), Verdict::No, "{}", log(&bed));
+    bed.write(CONFIG_FILE, 0o644, ACTIVE.replace("\"active\"", "\"remote\""));
+    let _ = bed.exec(["systemctl", "reload", "polkit-service-agent"]).success();
+    until(|| log(&bed).contains("the new configuration is in force"));
+    assert_eq!(ask(&bed, pid, KIOSK), Verdict::Yes, "{}", log(&bed));
+    login.kill();
 }
 
 const SEATED: &str = "org.example.psa.seated";

@@ -16,7 +16,7 @@ const MAIN: &str = "etc/polkit-policy-gen/policy.toml";
 const FRAGMENTS: &str = "etc/polkit-policy-gen/policy.d";
 /// The place of policy.toml among the fragments.
 const MAIN_SORTS_AS: &str = "50-policy.toml";
-/// The login uid of a process that nobody logged in for.
+/// The login uid of a process outside of every login.
 const NOBODY_LOGGED_IN: u32 = u32::MAX;
 
 /// Reads a policy file that was named. Root reads files of root and of the user who logged in and became root.
@@ -49,8 +49,8 @@ fn invoker() -> u32 {
     login.filter(|uid| *uid != NOBODY_LOGGED_IN).or_else(by_sudo).unwrap_or(0)
 }
 
-/// `policy.toml` and the fragments of the tree. They decide who is allowed what, so on the host nobody but root may be able
-/// to write them, and in another tree nobody else if the caller is root.
+/// `policy.toml` and the fragments of the tree. They decide who is allowed what, so on the host only root may be able to write
+/// them, and so in another tree if the caller is root.
 ///
 /// # Errors
 /// There is no policy, or the tree cannot be read.

@@ -2,7 +2,7 @@
 //!
 //! Root alone controls a file or directory that root owns and that only root may write. A directory with the sticky bit, as /tmp,
 //! may be on the way if the next component is root's. Below polkit's own directories polkitd's user counts as root: up to 0.122
-//! its packages give rules.d to that user. Whoever is not root works with the rights that he has, and is not kept from anything.
+//! its packages give rules.d to that user. A caller other than root works with the caller's own rights, without any of these demands.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ impl Guard {
         Self { kind: Kind::Root { polkitd }, ..guard }
     }
 
-    /// Demands that nobody can lead root elsewhere, if the caller is root.
+    /// Demands that no other user can lead root elsewhere, if the caller is root.
     pub(super) fn of_output(&self) -> Self {
         let is_root = rustix::process::geteuid().is_root();
         let kind = if is_root { Kind::Output { polkitd: polkitd(&self.root) } } else { Kind::Nothing };

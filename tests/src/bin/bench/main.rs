@@ -54,6 +54,7 @@ fn main() -> ExitCode {
             "hostile" => {
                 hostile::beside_many(&trixie, &mut table);
                 hostile::beside_endless(&trixie, &mut table);
+                hostile::beside_a_flood(&trixie, &mut table);
             }
             "grants" => {
                 grants::in_a_check(&trixie, &mut table);
