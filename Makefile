@@ -91,11 +91,13 @@ test: packages
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	@$(MAKE) --no-print-directory deny
 	$(CARGO) build --workspace --locked
 	$(SUDO) $(PROGRAMS)/roots
 	$(SUDO) $(PROGRAMS)/skips --clear
 	$(SUDO) env "PATH=$$PATH" $(CARGO) test --workspace --locked --no-fail-fast
 	$(SUDO) $(PROGRAMS)/skips
+	@$(MAKE) --no-print-directory fuzz
 
 SECONDS = 10
 fuzz: packages

@@ -12,7 +12,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
 flags="$flags -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing"
 # With --target the flags are not those of build scripts.
-RUSTFLAGS=$flags CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
+RUSTFLAGS=$flags CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
 	$cargo build --manifest-path tests/fuzz/Cargo.toml --locked --target "$host" --target-dir "$built"
 programs=$built/$host/debug
 targets=$(sed -n 's/^name = "\([a-z_]*\)"$/\1/p' tests/fuzz/Cargo.toml)
