@@ -5,10 +5,16 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Parser;
 use polkit_service_agent::{
-    approvals, check,
-    cli::{Cli, Command, ConfigFile},
+    base::{blocking, paths, terminal},
+    cli::{
+        approve,
+        args::{Cli, Command, ConfigFile},
+        check, decisions, exec, status, test,
+    },
     config::{Config, Origin, load},
-    daemon, decisions, exec, join, paths, reader, show_status, terminal, try_out, waiting,
+    daemon,
+    register::session_helper,
+    subject::reader,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -21,22 +27,24 @@ fn main() -> ExitCode {
     // The agent's own children. They are nothing for people, so the command line does not know of them.
     let mut arguments = std::env::args_os().skip(1);
     match (arguments.next(), arguments.next()) {
-        (Some(command), Some(scope)) if command == join::COMMAND => return join::run(Path::new(&scope)),
+        (Some(command), Some(scope)) if command == session_helper::COMMAND => {
+            return session_helper::run(Path::new(&scope));
+        }
         (Some(command), None) if command == reader::COMMAND => return reader::run(),
         _ => {}
     }
     match Cli::parse().command {
         Command::Run(file) => run(origin(file)),
         Command::Exec { command } => exec::run(Path::new(paths::EXEC_SOCKET), &command),
-        Command::Status { json } => ask(show_status::run(json)),
-        Command::Pending { approved, json } => ask(approvals::pending(approved, json)),
-        Command::Approve { id, length } => ask(approvals::approve(&id, length)),
-        Command::Deny { id } => ask(approvals::deny(&id)),
+        Command::Status { json } => ask(status::run(json)),
+        Command::Pending { approved, json } => ask(approve::pending(approved, json)),
+        Command::Approve { id, length } => ask(approve::approve(&id, length)),
+        Command::Deny { id } => ask(approve::deny(&id)),
         Command::Decisions(shown) => decisions::run(&shown),
         Command::Check(file) => check::run(&origin(file)),
         Command::Test(asked) => {
             let file = ConfigFile { config: asked.config.config.clone() };
-            try_out::run(&origin(file), &asked)
+            test::run(&origin(file), &asked)
         }
     }
 }
@@ -73,7 +81,7 @@ fn run(origin: Origin) -> ExitCode {
 
 fn serve(origin: Origin, config: Config) -> Result<(), String> {
     let runtime = runtime()?;
-    let ended = runtime.block_on(daemon::run(origin, config));
+    let ended = runtime.block_on(daemon::run::run(origin, config));
     // A thread that hangs in the user database is not waited for.
     runtime.shutdown_background();
     ended
@@ -81,6 +89,6 @@ fn serve(origin: Origin, config: Config) -> Result<(), String> {
 
 fn runtime() -> Result<Runtime, String> {
     let mut runtime = Builder::new_current_thread();
-    let runtime = runtime.enable_all().max_blocking_threads(waiting::THREADS).build();
+    let runtime = runtime.enable_all().max_blocking_threads(blocking::THREADS).build();
     runtime.map_err(|error| format!("the runtime could not be started: {error}"))
 }

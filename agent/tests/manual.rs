@@ -6,12 +6,14 @@ use std::{collections::BTreeSet, fs, path::Path};
 use clap::CommandFactory;
 use polkit_dbus::{CallerPid, IdentityUid, Process, StartTime, SubjectPid, SubjectUid};
 use polkit_service_agent::{
-    cli::Cli,
-    decision::{Reason, Verdict},
-    facts::{Approver, ApproverUid, LoginUid},
-    gather::Described,
-    record::{Decision, Entry, Outcome, RecordId, Way},
-    status::{Served, Status, Way as ServedBy},
+    audit::record::{Decision, Entry, Outcome, RecordId, Way},
+    cli::args::Cli,
+    register::status::{Served, Status, Way as ServedBy},
+    rules::{
+        facts::{Approver, ApproverUid, LoginUid},
+        verdict::{Reason, Verdict},
+    },
+    subject::snapshot::Described,
 };
 
 fn page() -> String {

@@ -11,7 +11,7 @@ use clap_complete::{Shell, generate};
 type Program = (&'static str, &'static str, fn() -> clap::Command, [&'static str; 2]);
 
 const PROGRAMS: [Program; 2] = [
-    ("agent", "polkit-service-agent", polkit_service_agent::cli::Cli::command, ["test", "--action"]),
+    ("agent", "polkit-service-agent", polkit_service_agent::cli::args::Cli::command, ["test", "--action"]),
     ("policy-gen", "polkit-policy-gen", polkit_policy_gen::cli::Cli::command, ["install", "--dry-run"]),
 ];
 

@@ -9,9 +9,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use zbus::fdo::ConnectionCredentials;
 
 use crate::{
-    facts::{Approver, ApproverUid},
-    process::Held,
-    waiting,
+    base::blocking,
+    rules::facts::{Approver, ApproverUid},
+    subject::process::Held,
 };
 
 /// The group whose members approve, besides root.
@@ -59,7 +59,7 @@ pub async fn identify(connection: &Connection, sender: &str) -> Result<Approver,
     let identified = async {
         let credentials = credentials(connection, sender).await?;
         let uid = credentials.unix_user_id().unwrap_or(u32::MAX);
-        let examined = waiting::for_user_database(uid, move || examine(&credentials, &Names::Host));
+        let examined = blocking::for_user_database(uid, move || examine(&credentials, &Names::Host));
         examined.await.map_err(|error| Stranger::Unsaid(error.to_string()))?
     };
     tokio::time::timeout(WITHIN, identified).await.unwrap_or(Err(Stranger::TooSlow))

@@ -13,24 +13,27 @@ use polkit_dbus::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    authenticate::authenticate,
+    answer::{deadline::Limits, pam::authenticate, state::Ledger},
+    audit::{
+        journal_writer::{Ending, Recorder},
+        record::{Decision, Outcome, Way},
+        unserved::Strangers,
+    },
+    base::{blocking, log},
     config::Config,
-    deadline::Limits,
-    decision::{Reason, Verdict, answering_identity},
-    discover::Cgroups,
-    facts::Approver,
-    gather::{Account, Described, Fence, Gathered, Offered, gather, look},
-    ledger::Ledger,
-    log,
-    needs::Needs,
-    process::Held,
-    reader::{Purpose, Readers},
-    record::{Decision, Outcome, Way},
-    recorder::{Ending, Recorder},
-    rule::Answer,
-    stands_for::StandsFor,
-    strangers::Strangers,
-    waiting,
+    rules::{
+        facts::Approver,
+        requirements::Needs,
+        rule::Answer,
+        verdict::{Reason, Verdict, answering_identity},
+    },
+    subject::{
+        cgroups::Cgroups,
+        process::Held,
+        reader::{Purpose, Readers},
+        scope::StandsFor,
+        snapshot::{Account, Described, Fence, Gathered, Offered, gather, look},
+    },
 };
 
 /// The polkitd of the moment.
@@ -193,7 +196,7 @@ impl Road {
         // The user database and the process decide how long these take: neither is on the thread that serves others.
         let (uid, rules) = (seen.uid, Arc::clone(config));
         let (cgroups, of) = (self.cgroups.clone(), seen.clone());
-        let looking_up = waiting::for_user_database(uid.get(), move || {
+        let looking_up = blocking::for_user_database(uid.get(), move || {
             (Account::look_up(&Names::Host, uid, &rules.needs), Fence::look(&cgroups, &of, &rules.needs))
         });
         let reading = self.readers.process(Purpose::Challenge, &held, uid, &config.needs.exes);

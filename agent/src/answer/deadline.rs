@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::{decision::Reason, record::Outcome};
+use crate::{audit::record::Outcome, rules::verdict::Reason};
 
 /// What is left for the record and the answer when a person is waited for.
 const FOR_THE_ANSWER: Duration = Duration::from_millis(200);

@@ -11,20 +11,26 @@ use polkit_config::names::{Names, Tree};
 use polkit_dbus::{SubjectPid, SubjectUid};
 
 use crate::{
-    cgroup,
+    answer::{
+        challenge::Road,
+        hook_protocol::{self, DAEMON_WITHIN, Question},
+    },
+    audit::{
+        journal_writer::Ending,
+        record::{Decision, Outcome, Way},
+    },
+    base::{blocking, cgroup, log},
     config::{Config, What},
-    decision::{Reason, Verdict},
-    facts::{Fact, Facts},
-    gather::{Account, Fence, Offered, gather, look},
-    hook_wire::{self, DAEMON_WITHIN, Question},
-    log,
-    process::{Held, Seen},
-    reader::Purpose,
-    record::{Decision, Outcome, Way},
-    recorder::Ending,
-    road::Road,
-    rule::{Answer, Rule},
-    waiting,
+    rules::{
+        facts::{Fact, Facts},
+        rule::{Answer, Rule},
+        verdict::{Reason, Verdict},
+    },
+    subject::{
+        process::{Held, Seen},
+        reader::Purpose,
+        snapshot::{Account, Fence, Offered, gather, look},
+    },
 };
 
 /// The users and groups that the hook's road knows: those of /etc, read again when a file is another one. A user database
@@ -66,8 +72,8 @@ impl Accounts {
 ///
 /// Whether an entry names the subject is decided by what no process can make slow. Nothing else is read of a subject that none
 /// names.
-pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (hook_wire::Answer, Option<Ending>) {
-    const NOTHING: (hook_wire::Answer, Option<Ending>) = (hook_wire::Answer::Nothing, None);
+pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (hook_protocol::Answer, Option<Ending>) {
+    const NOTHING: (hook_protocol::Answer, Option<Ending>) = (hook_protocol::Answer::Nothing, None);
     let arrived = Instant::now();
     let config = Arc::clone(&road.config.borrow());
     let Some(names) = accounts.now() else { return NOTHING };
@@ -113,17 +119,17 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
             );
             log::error(&format!("no record, no yes: the journal did not take a decision: {why}"));
             // A refusal stands without a record: else a subject could get out of it by keeping the journal busy.
-            return if answer == hook_wire::Answer::No { (answer, None) } else { NOTHING };
+            return if answer == hook_protocol::Answer::No { (answer, None) } else { NOTHING };
         }
     };
     let (answer, outcome) = match answer {
-        hook_wire::Answer::Yes if !road.is_same(Purpose::Hook, &held, &gathered, &config.needs).await => {
-            (hook_wire::Answer::Nothing, Outcome::Changed)
+        hook_protocol::Answer::Yes if !road.is_same(Purpose::Hook, &held, &gathered, &config.needs).await => {
+            (hook_protocol::Answer::Nothing, Outcome::Changed)
         }
-        hook_wire::Answer::Yes => (hook_wire::Answer::Yes, Outcome::Sent),
+        hook_protocol::Answer::Yes => (hook_protocol::Answer::Yes, Outcome::Sent),
         // A subject cannot get out of a refusal by a change of what it is.
-        hook_wire::Answer::No => (hook_wire::Answer::No, Outcome::Refused),
-        hook_wire::Answer::Nothing => (hook_wire::Answer::Nothing, Outcome::Passed),
+        hook_protocol::Answer::No => (hook_protocol::Answer::No, Outcome::Refused),
+        hook_protocol::Answer::Nothing => (hook_protocol::Answer::Nothing, Outcome::Passed),
     };
     (answer, Some(Ending { record, outcome, took: arrived.elapsed() }))
 }
@@ -135,7 +141,7 @@ async fn fence(road: &Road, config: &Arc<Config>, seen: &Seen) -> Fence {
         return Fence::look(&road.cgroups, seen, &config.needs);
     }
     let (cgroups, of, config) = (road.cgroups.clone(), seen.clone(), Arc::clone(config));
-    let looking = waiting::for_hook(of.uid.get(), move || Fence::look(&cgroups, &of, &config.needs));
+    let looking = blocking::for_hook(of.uid.get(), move || Fence::look(&cgroups, &of, &config.needs));
     tokio::time::timeout(FENCE_WITHIN, looking).await.map_or_else(|_| Fence::default(), Result::unwrap_or_default)
 }
 
@@ -165,14 +171,14 @@ fn is_user(names: &Names, config: &Config, uid: SubjectUid, user: &str) -> bool 
 
 /// What no rule is about stays with polkit's other rules. A rule that would have allowed, but for something unknown, does not
 /// exempt the subject from a later rule that refuses: a subject can make what is known of it less.
-fn answer(verdict: &Verdict, rules: &[Rule], facts: &Facts) -> hook_wire::Answer {
+fn answer(verdict: &Verdict, rules: &[Rule], facts: &Facts) -> hook_protocol::Answer {
     let refuses = |rule: &Rule| matches!(rule.answer, Answer::Deny | Answer::Dismiss) && rule.matches(facts);
     match (verdict.answer(), verdict.reason()) {
-        (Answer::Allow, _) => hook_wire::Answer::Yes,
-        (Answer::Deny | Answer::Dismiss, Reason::Rule | Reason::Limit) => hook_wire::Answer::No,
-        (Answer::Deny | Answer::Dismiss, _) if rules.iter().any(refuses) => hook_wire::Answer::No,
+        (Answer::Allow, _) => hook_protocol::Answer::Yes,
+        (Answer::Deny | Answer::Dismiss, Reason::Rule | Reason::Limit) => hook_protocol::Answer::No,
+        (Answer::Deny | Answer::Dismiss, _) if rules.iter().any(refuses) => hook_protocol::Answer::No,
         // polkitd waits for the hook, and nobody for a person or a password.
-        (Answer::Deny | Answer::Dismiss | Answer::Ask | Answer::Authenticate, _) => hook_wire::Answer::Nothing,
+        (Answer::Deny | Answer::Dismiss | Answer::Ask | Answer::Authenticate, _) => hook_protocol::Answer::Nothing,
     }
 }
 
@@ -181,13 +187,15 @@ mod tests {
     use super::*;
     use crate::{
         config::Serve,
-        decision::{
-            decide,
-            tests::{facts, rule},
+        rules::{
+            requirements::Needs,
+            rule::Named,
+            separation::Host,
+            verdict::{
+                decide,
+                tests::{facts, rule},
+            },
         },
-        needs::Needs,
-        rule::Named,
-        separation::Host,
     };
 
     #[test]
@@ -215,7 +223,7 @@ mod tests {
         let unknown = Facts { exe: Fact::Unknown, ..facts() };
         let verdict = decide(&[ask.clone(), refusal.clone()], &unknown);
         assert_eq!(verdict.reason(), Reason::Unknown);
-        assert_eq!(answer(&verdict, &[ask.clone(), refusal], &unknown), hook_wire::Answer::No);
-        assert_eq!(answer(&verdict, &[ask], &unknown), hook_wire::Answer::Nothing);
+        assert_eq!(answer(&verdict, &[ask.clone(), refusal], &unknown), hook_protocol::Answer::No);
+        assert_eq!(answer(&verdict, &[ask], &unknown), hook_protocol::Answer::Nothing);
     }
 }

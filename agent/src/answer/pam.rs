@@ -11,7 +11,7 @@ use polkit_config::names::{LookupError, Names};
 use polkit_dbus::{AgentUid, BadSecret, Cookie, Helper, HelperError, IdentityUid, Secret, Zeroizing};
 use thiserror::Error;
 
-use crate::waiting;
+use crate::base::blocking;
 
 /// Where the service manager puts credentials (systemd.exec(5)).
 const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
@@ -74,7 +74,7 @@ pub async fn authenticate(
         return Err(NotAuthenticated::OtherIdentity { identity, own });
     }
     let credentials = credentials.to_vec();
-    let preparing = waiting::for_user_database(own.get(), move || prepare(own, &credentials));
+    let preparing = blocking::for_user_database(own.get(), move || prepare(own, &credentials));
     let (user, secrets) = preparing.await.map_err(|_| NotAuthenticated::Broken)??;
     Ok(Helper::of_host().authenticate(&user, cookie, &secrets).await?)
 }

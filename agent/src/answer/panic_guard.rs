@@ -6,12 +6,13 @@ use futures_util::FutureExt;
 use polkit_dbus::Reply;
 
 use crate::{
-    decision::{Reason, Verdict},
-    gather::Described,
-    log,
-    record::{Decision, Outcome, Way},
-    recorder::{Ending, Recorder},
-    stands_for::StandsFor,
+    audit::{
+        journal_writer::{Ending, Recorder},
+        record::{Decision, Outcome, Way},
+    },
+    base::log,
+    rules::verdict::{Reason, Verdict},
+    subject::{scope::StandsFor, snapshot::Described},
 };
 
 /// Lets a question travel. Where that panics it is refused, and there is a record of it: a yes that was on its way is undone by
@@ -56,7 +57,7 @@ mod tests {
     use polkit_dbus::SubjectPid;
 
     use super::*;
-    use crate::process::Held;
+    use crate::subject::process::Held;
 
     #[tokio::test]
     async fn a_panic_on_the_road_is_a_refusal_on_record() {

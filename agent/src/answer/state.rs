@@ -11,13 +11,17 @@ use polkit_dbus::SubjectPid;
 use tokio::sync::watch;
 
 use crate::{
-    at_most::Spent,
+    audit::{
+        approval_queue::{Approval, Binding, Questions, Refusal, Waiting},
+        record::random_hex,
+    },
     config::Config,
-    decision::{Verdict, decide},
-    facts::{Approver, Facts},
-    gather::Gathered,
-    questions::{Approval, Binding, Questions, Refusal, Waiting},
-    record::random_hex,
+    rules::{
+        facts::{Approver, Facts},
+        rate::Spent,
+        verdict::{Verdict, decide},
+    },
+    subject::snapshot::Gathered,
 };
 
 /// Bytes of a question's id: enough that nobody approves another by a slip.

@@ -10,9 +10,11 @@ use polkit_dbus::{SubjectPid, SubjectUid};
 use tokio::sync::watch;
 
 use crate::{
-    facts::{Approver, Content, Fact, Facts, FileId, LoginUid},
-    gather::Described,
-    rule::{Answer, Rule},
+    rules::{
+        facts::{Approver, Content, Fact, Facts, FileId, LoginUid},
+        rule::{Answer, Rule},
+    },
+    subject::snapshot::Described,
 };
 
 /// Questions that wait at the same time, in all and of one user: nobody crowds out another.

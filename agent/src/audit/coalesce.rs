@@ -7,7 +7,7 @@ use std::{
 
 use polkit_dbus::SubjectUid;
 
-use crate::record::Entry;
+use crate::audit::record::Entry;
 
 /// Refusals of one uid that are recorded one by one in a second.
 const ONE_BY_ONE: u32 = 10;

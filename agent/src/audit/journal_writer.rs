@@ -13,9 +13,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::net::UnixDatagram;
 
 use crate::{
-    flood::{Counted, Flood},
-    log,
-    record::{Decision, Entry, Outcome, RecordId},
+    audit::{
+        coalesce::{Counted, Flood},
+        record::{Decision, Entry, Outcome, RecordId},
+    },
+    base::log,
 };
 
 /// journald's own socket. It is looked at, and not asked through a library: `sd_journal_send` reports success where there

@@ -6,11 +6,13 @@ use polkit_config::escape::escape;
 use polkit_dbus::{CallerPid, IdentityUid, Process, SubjectUid};
 
 use crate::{
-    decision::{Reason, Verdict},
-    facts::{Approver, LoginUid},
-    gather::Described,
-    questions::Waiting,
-    rule::Answer,
+    audit::approval_queue::Waiting,
+    rules::{
+        facts::{Approver, LoginUid},
+        rule::Answer,
+        verdict::{Reason, Verdict},
+    },
+    subject::snapshot::Described,
 };
 
 /// What the two entries of one decision share. Random: it says nothing, and nobody can foresee it.

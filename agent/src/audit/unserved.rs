@@ -9,7 +9,7 @@ use std::{
 
 use polkit_dbus::{SubjectPid, SubjectUid};
 
-use crate::log;
+use crate::base::log;
 
 /// Requests of one uid that are named one by one in a minute; the others are counted.
 const ONE_BY_ONE: u64 = 30;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::budget::Budget;
+use crate::base::budget::Budget;
 
 /// How many there are in all. Eight are for questions to the user database; the others are for the watchdog's own question to it,
 /// for scans, and for children that join a session.

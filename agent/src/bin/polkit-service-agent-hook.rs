@@ -12,8 +12,8 @@ use std::{
 };
 
 use polkit_service_agent::{
-    hook_wire::{Answer, HOOK_WITHIN, LONGEST},
-    paths,
+    answer::hook_protocol::{Answer, HOOK_WITHIN, LONGEST},
+    base::paths,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},

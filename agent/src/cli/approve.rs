@@ -6,8 +6,8 @@ use polkit_config::escape::escape;
 use serde_json::Value;
 
 use crate::{
-    ask_agent::{self, NoAnswer},
-    terminal,
+    base::terminal,
+    cli::client::{self, NoAnswer},
 };
 
 /// The agent cannot be reached.
@@ -15,7 +15,7 @@ const CANNOT_REACH: u8 = 3;
 
 /// Shows the questions that wait, or what is approved.
 pub async fn pending(approved: bool, json: bool) -> ExitCode {
-    let answer = match ask_agent::text(if approved { "ListApproved" } else { "ListPending" }).await {
+    let answer = match client::text(if approved { "ListApproved" } else { "ListPending" }).await {
         Ok(answer) => answer,
         Err(why) => return failed(&why),
     };
@@ -37,12 +37,12 @@ pub async fn pending(approved: bool, json: bool) -> ExitCode {
 pub async fn approve(id: &str, length: Option<Duration>) -> ExitCode {
     // Whole seconds: a part of one counts as one.
     let seconds = length.map_or(0, |length| length.as_secs() + u64::from(length.subsec_nanos() > 0));
-    done(ask_agent::call("Approve", &(id, seconds)).await.map(drop))
+    done(client::call("Approve", &(id, seconds)).await.map(drop))
 }
 
 /// Takes a question away.
 pub async fn deny(id: &str) -> ExitCode {
-    done(ask_agent::call("Deny", &id).await.map(drop))
+    done(client::call("Deny", &id).await.map(drop))
 }
 
 fn done(answer: Result<(), NoAnswer>) -> ExitCode {

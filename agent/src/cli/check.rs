@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use crate::{
-    config::{Config, Loaded, Origin, load},
-    notes,
-    rule::Rule,
-    terminal,
+    base::terminal,
+    config::{Config, Loaded, Origin, advisories, load},
+    rules::rule::Rule,
 };
 
 /// Reads the configuration and tells what there is to tell.
@@ -34,7 +33,7 @@ fn describe(loaded: &Loaded, config: &Config) -> String {
     lines.push("Rules, the first match wins; what none matches is refused:".to_owned());
     lines.extend(config.rules.iter().map(|rule| format!("  {}", line_of(rule))));
     lines.extend(separations(config));
-    lines.extend(notes::of(config).into_iter().map(|note| format!("note: {note}")));
+    lines.extend(advisories::of(config).into_iter().map(|note| format!("note: {note}")));
     lines.join("\n")
 }
 

@@ -3,7 +3,7 @@
 use polkit_dbus::Connection;
 use zbus::{message::Message, zvariant::DynamicType};
 
-use crate::bus_name::{NAME, PATH};
+use crate::ipc::bus::{NAME, PATH};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

@@ -12,12 +12,14 @@ use polkit_config::names::Names;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::Shown,
+    base::terminal,
+    cli::{
+        args::Shown,
+        journal_reader::{self, Decided, Joined, Span},
+        suggest::suggest,
+    },
     config::{Origin, load},
-    gather::local_zone,
-    journal::{self, Decided, Joined, Span},
-    suggest::suggest,
-    terminal,
+    subject::snapshot::local_zone,
 };
 
 /// The journal cannot be read.
@@ -42,9 +44,9 @@ pub fn run(shown: &Shown) -> ExitCode {
 }
 
 fn past(span: &Span, shown: &Shown) -> io::Result<ExitCode> {
-    let (mut child, lines) = journal::read(span)?;
+    let (mut child, lines) = journal_reader::read(span)?;
     let mut joined = Joined::default();
-    let mut decisions: Vec<Decided> = journal::entries(lines).filter_map(|entry| joined.take(entry)).collect();
+    let mut decisions: Vec<Decided> = journal_reader::entries(lines).filter_map(|entry| joined.take(entry)).collect();
     if !child.wait()?.success() {
         return Ok(CANNOT_READ.into());
     }
@@ -65,9 +67,9 @@ fn past(span: &Span, shown: &Shown) -> io::Result<ExitCode> {
 
 /// A decision is shown when its outcome is there, or none can come any more.
 fn follow(span: &Span, json: bool) -> io::Result<ExitCode> {
-    let (mut child, lines) = journal::read(span)?;
+    let (mut child, lines) = journal_reader::read(span)?;
     let (send, entries) = mpsc::channel();
-    std::thread::spawn(move || journal::entries(lines).try_for_each(|entry| send.send(entry)));
+    std::thread::spawn(move || journal_reader::entries(lines).try_for_each(|entry| send.send(entry)));
     let zone = local_zone().unwrap_or(TimeZone::UTC);
     let mut joined = Joined::default();
     loop {

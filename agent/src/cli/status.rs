@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::{ask_agent, status, terminal};
+use crate::{base::terminal, cli::client, register::status};
 
 /// The agent cannot be reached.
 const CANNOT_REACH: u8 = 3;
 
 /// Asks the running agent and shows what it says. Fails where polkitd has lost so much that nothing more is registered.
 pub async fn run(json: bool) -> ExitCode {
-    let answer = match ask_agent::text("Status").await {
+    let answer = match client::text("Status").await {
         Ok(answer) => answer,
         Err(why) => {
             terminal::error(&why.to_string());

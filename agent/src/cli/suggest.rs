@@ -5,11 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use polkit_config::names::Names;
 
 use crate::{
-    action::{ActionPattern, NEVER_NARROWED, ROOT_EQUIVALENT},
+    cli::journal_reader::Decided,
     config::is_run_for_users,
-    glob::UnitPattern,
-    journal::Decided,
-    root_control,
+    rules::{
+        root_equivalent::{ActionPattern, NEVER_NARROWED, ROOT_EQUIVALENT},
+        unit_pattern::UnitPattern,
+    },
+    subject::root_control,
 };
 
 /// What makes two refusals one suggestion.

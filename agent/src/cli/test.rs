@@ -13,19 +13,22 @@ use polkit_config::names::Names;
 use polkit_dbus::{SubjectPid, SubjectUid};
 
 use crate::{
-    cli::{Asked, At},
-    config::{Config, Origin, load},
-    decision::{Verdict, decide},
-    discover::Cgroups,
-    facts::{Fact, Facts, FileId, Session},
-    gather::{Account, Fence, Offered, gather, local_zone, look, now},
-    notes,
-    process::{Held, cgroup_root},
-    root_control,
-    rule::{Answer, SessionKey},
-    slow_facts::SlowFacts,
-    terminal,
-    when::Moment,
+    base::terminal,
+    cli::args::{Asked, At},
+    config::{Config, Origin, advisories, load},
+    rules::{
+        facts::{Fact, Facts, FileId, Session},
+        rule::{Answer, SessionKey},
+        schedule::Moment,
+        verdict::{Verdict, decide},
+    },
+    subject::{
+        cgroups::Cgroups,
+        process::{Held, cgroup_root},
+        root_control,
+        slow_facts::SlowFacts,
+        snapshot::{Account, Fence, Offered, gather, local_zone, look, now},
+    },
 };
 
 /// A broken configuration, or a process that is not there.
@@ -198,7 +201,7 @@ fn text(verdict: &Verdict, config: &Config) -> String {
                 "What its at_most has counted is known to the running agent alone, and not looked at here".into(),
             );
         }
-        lines.extend(notes::of(config).into_iter().filter(|note| note.starts_with(&marked)));
+        lines.extend(advisories::of(config).into_iter().filter(|note| note.starts_with(&marked)));
     }
     lines.join("\n")
 }

@@ -1,9 +1,11 @@
 //! What a configuration gives away, said plainly: by `check`, by `test` and at every start.
 
 use crate::{
-    action::ROOT_EQUIVALENT,
     config::Config,
-    rule::{Answer, Rule, SessionKey},
+    rules::{
+        root_equivalent::ROOT_EQUIVALENT,
+        rule::{Answer, Rule, SessionKey},
+    },
 };
 
 /// One line for every grant of an action that is as good as root, and for every rule that says `session = "active"`.

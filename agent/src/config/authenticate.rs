@@ -10,7 +10,7 @@ use super::{
     entry::{Entry, Identity},
     serve::named_user,
 };
-use crate::rule::Answer;
+use crate::rules::rule::Answer;
 
 /// A file name has no more bytes.
 const LONGEST_NAME: usize = 255;

@@ -3,7 +3,7 @@
 use polkit_config::report::{Problem, Report};
 
 use super::entry::Entry;
-use crate::rule::Rule;
+use crate::rules::rule::Rule;
 
 /// Warns of them.
 pub(super) fn warn(entries: &[Entry], report: &mut Report) {

@@ -2,7 +2,7 @@
 
 use polkit_config::report::Location;
 
-use crate::rule::{Named, Rule};
+use crate::rules::rule::{Named, Rule};
 
 /// A rule and where it stands.
 pub(super) struct Entry {

@@ -4,10 +4,12 @@ use polkit_config::report::{Problem, Report};
 
 use super::entry::Entry;
 use crate::{
-    glob::UnitPattern,
-    host_units,
-    rule::{Named, Rule},
-    separation::Host,
+    rules::{
+        rule::{Named, Rule},
+        separation::Host,
+        unit_pattern::UnitPattern,
+    },
+    subject::host_units,
 };
 
 /// Asks the host about the units that grants name and about their users. Asks nothing where no grant names a unit.

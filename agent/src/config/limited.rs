@@ -8,10 +8,12 @@ use polkit_config::{
 };
 
 use crate::{
-    facts::Truth,
-    gather::now,
-    rule::{AtMost, Rule},
-    when::{DAYS, Until, When},
+    rules::{
+        facts::Truth,
+        rule::{AtMost, Rule},
+        schedule::{DAYS, Until, When},
+    },
+    subject::snapshot::now,
 };
 
 /// Reads the four keys of one rule.

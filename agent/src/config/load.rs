@@ -1,31 +1,22 @@
 //! The configuration: `agent.toml` and its fragments, read strictly and as a whole. A file that is wrong anywhere gives no
 //! configuration at all.
 
-mod authenticate;
-mod covered;
-mod entry;
-mod fences;
-mod files;
-mod limited;
-mod rules;
-mod run_for_users;
-mod serve;
-mod settings;
-
-use std::path::{Path, PathBuf};
-
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use polkit_config::{
     report::Report,
     table::{self, Table},
 };
 
-pub use files::Found;
-pub use run_for_users::is_run_for_users;
-pub use serve::{Serve, What, Who};
-
-use crate::{needs::Needs, paths, rule::Rule, separation::Host};
+use super::{Found, Serve, What};
+use super::{authenticate, covered, fences, files, rules, serve, settings};
+use crate::{
+    base::paths,
+    rules::{requirements::Needs, rule::Rule, separation::Host},
+};
 
 /// A configuration that was found right.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,10 +21,12 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    action::{ActionPattern, NEVER_NARROWED},
-    glob::Glob,
-    root_control::program,
-    rule::{Answer, Rule, SessionKey},
+    rules::{
+        root_equivalent::{ActionPattern, NEVER_NARROWED},
+        rule::{Answer, Rule, SessionKey},
+        unit_pattern::Glob,
+    },
+    subject::root_control::program,
 };
 
 const MANAGE_UNITS: &str = "org.freedesktop.systemd1.manage-units";

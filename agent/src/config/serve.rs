@@ -9,7 +9,7 @@ use polkit_config::{
 };
 
 use super::settings::registrations;
-use crate::{glob::UnitPattern, rule::Named};
+use crate::rules::{rule::Named, unit_pattern::UnitPattern};
 
 /// The keys that say whom.
 const FORMS: [&str; 6] = ["unit", "user", "pid_file", "session_user", "session", "exec"];

@@ -5,8 +5,8 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::{
+    base::log,
     config::{self, Loaded, Origin},
-    log,
 };
 
 /// The configuration that is being read, if one is. Never two at a time: the later one could end first.

@@ -17,24 +17,23 @@ use tokio::{
 };
 
 use crate::{
-    bus_name,
-    config::{Config, Loaded, Origin, What},
-    discover::Cgroups,
-    exec_socket,
-    follow::{Events, Hint},
-    health::{Health, Polkitd},
-    hook_socket,
-    ledger::Ledger,
-    log, notes, paths, polkitd,
-    process::cgroup_root,
-    reader::Readers,
-    recorder::Recorder,
-    registry::Registry,
-    reload::Reload,
-    road::{self, Road},
-    status::Status,
-    strangers::Strangers,
-    systemd::Systemd,
+    answer::{
+        challenge::{self, Road},
+        state::Ledger,
+    },
+    audit::{journal_writer::Recorder, unserved::Strangers},
+    base::{log, paths},
+    config::{Config, Loaded, Origin, What, advisories},
+    daemon::{reload::Reload, systemd::Systemd},
+    ipc::{bus, exec_socket, hook_socket},
+    register::{
+        fork_watcher::{Events, Hint},
+        health::{Health, Polkitd},
+        polkitd,
+        registry::Registry,
+        status::Status,
+    },
+    subject::{cgroups::Cgroups, process::cgroup_root, reader::Readers},
 };
 
 /// How often the registry is asked whether it is time to look at everything.
@@ -87,7 +86,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     let road = Arc::new(road);
     let (events, mut hints) = if is_root { events() } else { no_events() };
     let (status_sender, status) = watch::channel(Arc::default());
-    if is_root && let Err(error) = bus_name::publish(&connection, status, Arc::clone(&road), heard).await {
+    if is_root && let Err(error) = bus::publish(&connection, status, Arc::clone(&road), heard).await {
         log::warning(&format!("`status` cannot be asked over the bus: {error}; is the bus policy installed?"));
     }
     let mut agent = Running {
@@ -185,7 +184,7 @@ struct Running {
     reload: Reload,
     is_root: bool,
     config: watch::Sender<Arc<Config>>,
-    polkitd: watch::Sender<Option<road::Polkitd>>,
+    polkitd: watch::Sender<Option<challenge::Polkitd>>,
     health: Health,
     polkit_error: Option<String>,
     next_wake: Instant,
@@ -288,7 +287,7 @@ impl Running {
         }
         self.registry.polkitd_is(&version, polkitd::open_files(pid), authority);
         log::notice(&format!("polkitd {version} is there, with pid {pid}"));
-        self.polkitd.send_replace(Some(road::Polkitd { owner, version }));
+        self.polkitd.send_replace(Some(challenge::Polkitd { owner, version }));
         self.health.polkitd_is(true);
         self.polkit_error = None;
         if self.is_root {
@@ -329,7 +328,7 @@ impl Running {
                 self.registry.scan_soon();
                 log::notice("the new configuration is in force");
                 self.say_notes();
-                for line in notes::kept(&old, &config) {
+                for line in advisories::kept(&old, &config) {
                     log::warning(&line);
                 }
             }
@@ -338,7 +337,7 @@ impl Running {
     }
 
     fn say_notes(&self) {
-        for note in notes::of(&self.config.borrow()) {
+        for note in advisories::of(&self.config.borrow()) {
             log::notice(&note);
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-use crate::log;
+use crate::base::log;
 
 /// The agent's side of sd_notify(3).
 #[derive(Debug)]

@@ -11,12 +11,16 @@ use tokio::sync::{mpsc, watch};
 use zbus::{DBusError, fdo, message::Header, object_server::SignalEmitter};
 
 use crate::{
-    approver::{self, Stranger},
-    facts::{Approver, LoginUid},
-    questions::{Approval, Refusal, Waiting},
-    record::Entry,
-    road::{News, Road},
-    status::Status,
+    answer::{
+        approver::{self, Stranger},
+        challenge::{News, Road},
+    },
+    audit::{
+        approval_queue::{Approval, Refusal, Waiting},
+        record::Entry,
+    },
+    register::status::Status,
+    rules::facts::{Approver, LoginUid},
 };
 
 /// Bus name and interface.

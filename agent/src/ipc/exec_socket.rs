@@ -12,10 +12,9 @@ use tokio::{
 };
 
 use crate::{
+    base::{blocking, log},
     config::{Config, What, Who},
-    log,
-    process::Held,
-    waiting,
+    subject::process::Held,
 };
 
 /// Those who are answered at the same time; others wait in the socket's backlog.
@@ -85,7 +84,7 @@ async fn register(stream: &UnixStream, config: Arc<Config>, registry: mpsc::Send
     if uid == 0 {
         return Err("root needs no agent: polkit asks nobody about root".into());
     }
-    let may = waiting::for_user_database(uid, move || may_ask(uid, &config)).await.map_err(|error| failed(&error))?;
+    let may = blocking::for_user_database(uid, move || may_ask(uid, &config)).await.map_err(|error| failed(&error))?;
     if !may {
         return Err("no [[serve]] entry names this user in `exec`".into());
     }

@@ -15,10 +15,12 @@ use tokio::{
 };
 
 use crate::{
-    hook::{Accounts, travel},
-    hook_wire::{DAEMON_WITHIN, LONGEST, parse},
-    log,
-    road::Road,
+    answer::{
+        challenge::Road,
+        hook::{Accounts, travel},
+        hook_protocol::{DAEMON_WITHIN, LONGEST, parse},
+    },
+    base::log,
 };
 
 /// Those who are answered at the same time. polkitd asks one question after the other.

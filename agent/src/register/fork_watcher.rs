@@ -21,7 +21,7 @@ use rustix::net::{
 };
 use tokio::sync::mpsc;
 
-use crate::proc_events::{Event, parse, request};
+use crate::register::proc_connector::{Event, parse, request};
 
 /// The multicast group of process events.
 const GROUP: u32 = 1;

@@ -10,12 +10,14 @@ use polkit_dbus::{Authority, SubjectPid};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{
-    decision::decide,
-    gather::{Account, Fence, Offered, gather, look},
-    log,
-    process::Held,
-    road::Road,
-    slow_facts::SlowFacts,
+    answer::challenge::Road,
+    base::log,
+    rules::verdict::decide,
+    subject::{
+        process::Held,
+        slow_facts::SlowFacts,
+        snapshot::{Account, Fence, Offered, gather, look},
+    },
 };
 
 /// How often polkitd is asked whether it is there. Never two questions at a time: one that is given up is worked off all the same.

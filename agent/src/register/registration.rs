@@ -13,10 +13,12 @@ use polkit_dbus::{
 use tokio::sync::watch;
 
 use crate::{
-    fault::caught,
-    pidfd::ended,
-    road::{Question, Road},
-    stands_for::StandsFor,
+    answer::{
+        challenge::{Question, Road},
+        panic_guard::caught,
+    },
+    register::pidfd::ended,
+    subject::scope::StandsFor,
 };
 
 /// Where polkitd finds the agent on its connection. The same for all: each connection has one.

@@ -24,16 +24,17 @@ use self::{
     sessions::Sessions,
 };
 use crate::{
+    answer::challenge::Road,
+    base::log,
     config::{Serve, What},
-    discover::Cgroups,
-    follow::Events,
-    limits::{Leaks, Pace},
-    log,
-    process::Held,
-    registration::Registered,
-    road::Road,
-    said::Said,
-    spares::Spares,
+    register::{
+        fork_watcher::Events,
+        leak_budget::{Leaks, Pace},
+        pool::Spares,
+        registration::Registered,
+        warn_once::Said,
+    },
+    subject::{cgroups::Cgroups, process::Held},
 };
 
 /// How long a process is left alone after it could not be registered.

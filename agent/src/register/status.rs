@@ -5,7 +5,7 @@ use std::fmt::Write;
 use polkit_config::escape::escape;
 use serde_json::{Value, json};
 
-use crate::health::Polkitd;
+use crate::register::health::Polkitd;
 
 /// The state of the agent at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::log;
+use crate::base::log;
 
 /// How many are remembered; some name a pid, so there is no end of them.
 const AT_MOST: usize = 1000;

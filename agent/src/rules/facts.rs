@@ -9,7 +9,7 @@ use std::{
 
 use polkit_dbus::SubjectUid;
 
-use crate::when::Moment;
+use crate::rules::schedule::Moment;
 
 /// A fact, or the lack of it. What could not be read is unknown, never a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -8,7 +8,7 @@ use std::{
 
 use polkit_dbus::SubjectUid;
 
-use crate::{needs::Needs, rule::AtMost};
+use crate::rules::{requirements::Needs, rule::AtMost};
 
 /// The most that can be counted: each grant of the length of time is remembered.
 const MOST: u32 = 10_000;
@@ -67,10 +67,10 @@ impl Spent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        decision::{Reason, decide, tests as model},
+    use crate::rules::{
         facts::Facts,
         rule::{Answer, Rule},
+        verdict::{Reason, decide, tests as model},
     };
 
     fn limited(text: &str) -> [Rule; 1] {

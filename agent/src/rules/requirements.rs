@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use crate::rule::{Answer, AtMost, Rule};
+use crate::rules::rule::{Answer, AtMost, Rule};
 
 /// What is looked up and counted for the rules of one configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use crate::{
-    action::ActionPattern,
+use crate::rules::{
     facts::{Fact, Facts, Session, Truth},
-    glob::{Glob, UnitPattern},
-    when::When,
+    root_equivalent::ActionPattern,
+    schedule::When,
+    unit_pattern::{Glob, UnitPattern},
 };
 
 /// What a rule says to a question that it matches.

@@ -5,7 +5,7 @@
 
 use polkit_config::escape::escape;
 
-use crate::{facts::Fact, glob::UnitPattern, rule::Named};
+use crate::rules::{facts::Fact, rule::Named, unit_pattern::UnitPattern};
 
 /// One unit, as the system manager has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

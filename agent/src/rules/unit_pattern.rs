@@ -4,7 +4,7 @@ use std::fmt;
 
 pub use polkit_config::pattern::Glob;
 
-use crate::cgroup::is_unit_name;
+use crate::base::cgroup::is_unit_name;
 
 /// The name of a unit, or a pattern of such: `php*-fpm.service`, `app@*.service`, `docker-*.scope`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use polkit_dbus::{Identity, IdentityUid, SubjectUid};
 
-use crate::{
+use crate::rules::{
     facts::{Fact, Facts, Truth},
     rule::{Answer, Rule},
 };

@@ -12,9 +12,9 @@ use rustix::fs::{Mode, OFlags, getxattr, open};
 use serde_json::{Value, json};
 
 use crate::{
-    cgroup,
-    glob::UnitPattern,
-    process::{Held, uids_of},
+    base::cgroup,
+    rules::unit_pattern::UnitPattern,
+    subject::process::{Held, uids_of},
 };
 
 /// The unified hierarchy, as this process sees it.

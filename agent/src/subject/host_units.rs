@@ -14,13 +14,17 @@ use std::{
 use nix::unistd::User;
 
 use crate::{
-    discover::Cgroups,
-    facts::Fact,
-    glob::UnitPattern,
-    paths,
-    process::{cgroup_root, uids_of},
-    rule::Named,
-    separation::{Host, Unit},
+    base::paths,
+    rules::{
+        facts::Fact,
+        rule::Named,
+        separation::{Host, Unit},
+        unit_pattern::UnitPattern,
+    },
+    subject::{
+        cgroups::Cgroups,
+        process::{cgroup_root, uids_of},
+    },
 };
 
 /// systemd runs here: sd_booted(3).

@@ -6,8 +6,8 @@ use std::{fs, io, path::Path};
 use polkit_dbus::SubjectUid;
 
 use crate::{
-    cgroup,
-    facts::{Fact, Session},
+    base::cgroup,
+    rules::facts::{Fact, Session},
 };
 
 /// An open session of logind.

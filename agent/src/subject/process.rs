@@ -18,8 +18,8 @@ use rustix::{
 };
 
 use crate::{
-    cgroup,
-    facts::{Fact, LoginUid},
+    base::cgroup,
+    rules::facts::{Fact, LoginUid},
 };
 
 /// The longest text of `/proc` that is read: a `status` or `cgroup` has a few kilobytes.

@@ -14,8 +14,8 @@ use polkit_config::escape::escape_bytes;
 use rustix::fs::{AtFlags, readlinkat, statat};
 
 use crate::{
-    facts::{Content, Fact, FileId},
-    root_control,
+    rules::facts::{Content, Fact, FileId},
+    subject::root_control,
 };
 
 /// What is known of a program.
@@ -77,7 +77,7 @@ mod tests {
     use polkit_dbus::SubjectPid;
 
     use super::*;
-    use crate::process::Held;
+    use crate::subject::process::Held;
 
     fn of_pid(pid: u32) -> Program {
         let held = Held::open(SubjectPid::new(pid).unwrap()).unwrap();

@@ -33,7 +33,10 @@ use tokio::{
 
 pub use self::child::run;
 use self::unfinished::Unfinished;
-use crate::{budget::Budget, discover::PidFile, log, process::Held, slow_facts::SlowFacts};
+use crate::{
+    base::{budget::Budget, log},
+    subject::{cgroups::PidFile, process::Held, slow_facts::SlowFacts},
+};
 
 /// The child's command.
 pub const COMMAND: &str = "read-slow-facts";

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use polkit_config::file::{Unfit, reached_by_root_alone};
 
-use crate::facts::FileId;
+use crate::rules::facts::FileId;
 
 /// The file at a path, if root alone controls the file and the way to it. Links are followed, and so must be root's.
 ///

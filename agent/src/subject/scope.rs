@@ -5,12 +5,13 @@ use std::{path::Path, sync::Arc};
 use polkit_dbus::{Subject, SubjectPid, SubjectUid};
 
 use crate::{
-    decision::Reason,
-    facts::Fact,
-    gather::Gathered,
-    paths,
-    process::Held,
-    session::{self, Login},
+    base::paths,
+    rules::{facts::Fact, verdict::Reason},
+    subject::{
+        logind::{self, Login},
+        process::Held,
+        snapshot::Gathered,
+    },
 };
 
 /// Whom the agent stands in for by one registration.
@@ -86,7 +87,7 @@ impl StandsFor {
     pub fn admit(&self, mut gathered: Gathered) -> Result<Gathered, Reason> {
         let Self::Session(login) = self else { return Ok(gathered) };
         let Fact::Known(path) = &gathered.seen.cgroup else { return Err(Reason::Unreadable) };
-        match session::id_of(path, Path::new(paths::LOGIND)) {
+        match logind::id_of(path, Path::new(paths::LOGIND)) {
             Fact::Known(Some(id)) if id == login.id => {
                 gathered.facts.foreign = gathered.facts.uid != login.uid;
                 Ok(gathered)

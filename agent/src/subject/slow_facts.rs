@@ -17,9 +17,11 @@ use rustix::fs::{Mode, OFlags, openat};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    facts::{Content, Fact, FileId},
-    program::{self, Program},
-    root_control,
+    rules::facts::{Content, Fact, FileId},
+    subject::{
+        program::{self, Program},
+        root_control,
+    },
 };
 
 /// What is kept of a command line, in bytes.
@@ -130,7 +132,7 @@ mod tests {
     use polkit_dbus::SubjectPid;
 
     use super::*;
-    use crate::process::Held;
+    use crate::subject::process::Held;
 
     fn read(pid: u32, named: &[&str]) -> SlowFacts {
         let held = Held::open(SubjectPid::new(pid).unwrap()).unwrap();

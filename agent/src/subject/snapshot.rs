@@ -15,16 +15,19 @@ use polkit_config::{
 use polkit_dbus::{Identity, SubjectUid};
 
 use crate::{
-    cgroup,
-    decision::{Reason, is_bound},
-    discover::Cgroups,
-    facts::{Fact, Facts, LoginUid},
-    needs::Needs,
-    paths,
-    process::{Held, Seen},
-    session,
-    slow_facts::SlowFacts,
-    when::Moment,
+    base::{cgroup, paths},
+    rules::{
+        facts::{Fact, Facts, LoginUid},
+        requirements::Needs,
+        schedule::Moment,
+        verdict::{Reason, is_bound},
+    },
+    subject::{
+        cgroups::Cgroups,
+        logind,
+        process::{Held, Seen},
+        slow_facts::SlowFacts,
+    },
 };
 
 /// What is known of a subject when it asks.
@@ -127,7 +130,7 @@ pub fn gather(
         login,
         named_files,
         session: match &seen.cgroup {
-            Fact::Known(path) => session::of(path, Path::new(paths::LOGIND)),
+            Fact::Known(path) => logind::of(path, Path::new(paths::LOGIND)),
             Fact::Unknown => Fact::Unknown,
         },
         details: Fact::Unknown,

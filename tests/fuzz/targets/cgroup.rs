@@ -2,7 +2,7 @@
 //! is never found behind another one.
 #![no_main]
 
-use polkit_service_agent::cgroup::{below, is_slice_name, is_unit_name, owner, session, unified, unit};
+use polkit_service_agent::base::cgroup::{below, is_slice_name, is_unit_name, owner, session, unified, unit};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let Some(path) = unified(text).and_then(|path| below(path, "")) else { return };

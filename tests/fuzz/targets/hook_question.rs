@@ -1,7 +1,7 @@
 //! What the hook sends, and what the daemon does.
 #![no_main]
 
-use polkit_service_agent::hook_wire::{Answer, parse};
+use polkit_service_agent::answer::hook_protocol::{Answer, parse};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Some(question) = parse(bytes) {

@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, sync::LazyLock};
 
-use polkit_service_agent::session;
+use polkit_service_agent::subject::logind;
 
 /// Such a directory, in memory.
 static RUN: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -19,7 +19,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         fs::write(RUN.join(name), bytes).expect("a file");
     }
     for path in ["/user.slice/user-1000.slice/session-1.scope", "/user.slice/user-1000.slice/user@1000.service"] {
-        let _ = (session::of(path, &RUN), session::id_of(path, &RUN));
+        let _ = (logind::of(path, &RUN), logind::id_of(path, &RUN));
     }
-    let _ = (session::login("1", &RUN), session::of_user(1000, &RUN));
+    let _ = (logind::login("1", &RUN), logind::of_user(1000, &RUN));
 });

@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|datagram: &[u8]| {
-    let _ = polkit_service_agent::proc_events::parse(datagram);
+    let _ = polkit_service_agent::register::proc_connector::parse(datagram);
 });

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{decision::tests as model, facts::ApproverUid};
+use crate::rules::{facts::ApproverUid, verdict::tests as model};
 
 fn approver(uid: u32) -> Approver {
     Approver { uid: ApproverUid::new(uid), login: None }

@@ -2,9 +2,9 @@ use polkit_dbus::{Process, StartTime, SubjectPid, SubjectUid};
 
 use super::*;
 use crate::{
-    decision::{Reason, Verdict},
-    gather::Described,
-    record::Way,
+    audit::record::Way,
+    rules::verdict::{Reason, Verdict},
+    subject::snapshot::Described,
 };
 
 fn to(socket: &Path) -> Recorder {

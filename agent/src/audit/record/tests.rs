@@ -2,7 +2,7 @@ use polkit_dbus::{StartTime, SubjectPid, SubjectUid};
 use proptest::prelude::*;
 
 use super::*;
-use crate::decision::Reason;
+use crate::rules::verdict::Reason;
 
 fn subject() -> Process {
     Process { pid: SubjectPid::new(4242).unwrap(), start_time: StartTime(99), uid: SubjectUid::new(33).unwrap() }

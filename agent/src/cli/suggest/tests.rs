@@ -1,7 +1,7 @@
 use polkit_config::names::Tree;
 
 use super::*;
-use crate::{journal::Entry, recorder::MESSAGE_ID};
+use crate::{audit::journal_writer::MESSAGE_ID, cli::journal_reader::Entry};
 
 fn refused(fields: &[(&str, &str)]) -> Decided {
     let mut json = serde_json::json!({

@@ -9,11 +9,10 @@ use tokio::{
 };
 
 use crate::{
+    answer::challenge::Road,
     config::What,
-    process::Held,
-    registration::{Registered, register},
-    road::Road,
-    stands_for::StandsFor,
+    register::registration::{Registered, register},
+    subject::{process::Held, scope::StandsFor},
 };
 
 /// Whoever asked for a registration by `exec`, and is told what came of it.

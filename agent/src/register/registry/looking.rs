@@ -17,9 +17,9 @@ use super::{
     scan::{Found, Look},
 };
 use crate::{
+    answer::challenge::Road,
     config::{Config, Serve, What},
-    process::Held,
-    road::Road,
+    subject::process::Held,
 };
 
 /// How often everything is looked at where the kernel says what happens: for the little that it does not say.

@@ -10,10 +10,10 @@ use polkit_dbus::SubjectPid;
 
 use super::{Registry, entry::Stage};
 use crate::{
-    cgroup,
+    base::cgroup,
     config::{Config, Serve, What},
-    facts::Fact,
-    process::{Held, Seen},
+    rules::facts::Fact,
+    subject::process::{Held, Seen},
 };
 
 /// The processes of each entry.

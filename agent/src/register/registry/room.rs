@@ -8,8 +8,8 @@ use std::{
 use super::{Registry, entry::Asker};
 use crate::{
     config::{Config, Serve, What},
-    limits::{Pace, Strain},
-    process::Held,
+    register::leak_budget::{Pace, Strain},
+    subject::process::Held,
 };
 
 /// How often everything is looked at where the kernel does not say what happens.

@@ -11,11 +11,13 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::members::{Members, is_about, users_of};
 use crate::{
-    cgroup,
+    base::cgroup,
     config::{Config, What},
-    discover::Cgroups,
-    facts::Fact,
-    process::{Held, Seen},
+    rules::facts::Fact,
+    subject::{
+        cgroups::Cgroups,
+        process::{Held, Seen},
+    },
 };
 
 /// What a look at everything needs to know.

@@ -13,12 +13,16 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::{RETRY, Registry, room::share_of};
 use crate::{
+    base::paths,
     config::{Config, What},
-    join::{self, Guest},
-    paths,
-    registration::{Registered, register},
-    session::{self, Login},
-    stands_for::StandsFor,
+    register::{
+        registration::{Registered, register},
+        session_helper::{self, Guest},
+    },
+    subject::{
+        logind::{self, Login},
+        scope::StandsFor,
+    },
 };
 
 /// The sessions that are registered, by id.
@@ -115,10 +119,10 @@ impl Registry {
         for serve in &config.serve {
             match &serve.what {
                 What::SessionUser(user) => {
-                    let logins = session::of_user(user.id, logind)?;
+                    let logins = logind::of_user(user.id, logind)?;
                     wanted.extend(logins.into_iter().map(|login| (serve.what.clone(), login)));
                 }
-                What::OwnSession => match session::own(&self.road.cgroup_root, logind)? {
+                What::OwnSession => match logind::own(&self.road.cgroup_root, logind)? {
                     Some(login) => wanted.push((serve.what.clone(), login)),
                     None => self.said.once(&format!("{}: not served: the agent runs in no session", serve.what)),
                 },
@@ -189,7 +193,7 @@ impl Registry {
 /// A connection that is, for polkitd, one from inside of a scope.
 async fn connect_from(scope: PathBuf) -> Result<(Connection, Guest), Failure> {
     // The child may take its time: not on the thread that serves others.
-    let sent = tokio::task::spawn_blocking(move || join::send(&scope)).await;
+    let sent = tokio::task::spawn_blocking(move || session_helper::send(&scope)).await;
     let (guest, stream) = sent.map_err(io::Error::other).and_then(|sent| sent).map_err(Failure::Join)?;
     Ok((connect_over(stream).await?, guest))
 }

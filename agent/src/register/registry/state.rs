@@ -8,9 +8,11 @@ use std::{
 use super::Registry;
 use crate::{
     config::What,
-    health::Polkitd,
-    limits::Strain,
-    status::{Served, Status, Way},
+    register::{
+        health::Polkitd,
+        leak_budget::Strain,
+        status::{Served, Status, Way},
+    },
 };
 
 impl Registry {

@@ -6,12 +6,12 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    action::ActionPattern,
+use crate::rules::{
     facts::{Approver, ApproverUid, Content, Fact, FileId, Session},
-    glob::{Glob, UnitPattern},
+    root_equivalent::ActionPattern,
     rule::{Named, SessionKey},
-    when::{Moment, When},
+    schedule::{Moment, When},
+    unit_pattern::{Glob, UnitPattern},
 };
 
 const ACTION: &str = "org.libvirt.unix.manage";

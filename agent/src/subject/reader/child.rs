@@ -17,7 +17,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use serde_json::{Value, json};
 
 use super::LONGEST;
-use crate::{discover::PidFile, slow_facts::SlowFacts};
+use crate::subject::{cgroups::PidFile, slow_facts::SlowFacts};
 
 /// Answers requests on standard input until the agent closes it.
 #[must_use]

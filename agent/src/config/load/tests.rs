@@ -1,7 +1,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use super::*;
-use crate::rule::Answer;
+use crate::rules::rule::Answer;
 
 /// A folder that only root can write: the tests of reading run as root, as the agent does.
 fn folder() -> Option<tempfile::TempDir> {

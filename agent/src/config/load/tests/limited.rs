@@ -1,5 +1,5 @@
 use super::*;
-use crate::rule::AtMost;
+use crate::rules::rule::AtMost;
 
 /// A rule with some keys more.
 fn limited(keys: &str) -> String {
