@@ -18,6 +18,7 @@ on_each_suite_with_rules! {
     huge_lists_are_refused_and_huge_texts_are_not_recorded
     a_huge_action_is_refused_with_a_short_record
     an_answer_that_polkitd_refuses_is_a_refusal
+    a_yes_without_a_user_to_answer_as_is_a_refusal_and_recorded_as_that
     an_answer_that_polkitd_does_not_take_in_time_is_a_refusal
 }
 
@@ -150,6 +151,17 @@ fn an_answer_that_polkitd_refuses_is_a_refusal(root: &Root) {
     let outcome = agent.outcome(MANAGE);
     assert_eq!(outcome.get("OUTCOME"), "refused-by-polkitd");
     assert!(outcome.get("ERROR").contains("the double refuses"), "{outcome:?}");
+}
+
+fn a_yes_without_a_user_to_answer_as_is_a_refusal_and_recorded_as_that(root: &Root) {
+    let (_bed, double, agent, process) = with_double(root, Response::Take, &format!("{POOL}unbound = true\n"));
+    let registered = double.registered(process.pid());
+    let mut of_a_group = question(MANAGE, process.pid(), "a-cookie");
+    of_a_group.5 = vec![("unix-group", HashMap::from([("gid", Variant::U32(33))]))];
+    assert_eq!(double.begin(&registered, &of_a_group), Err(FAILED.to_owned()));
+    assert_eq!(double.answers(), []);
+    let outcome = agent.outcome(MANAGE);
+    assert_eq!((outcome.get("OUTCOME"), outcome.get("ERROR")), ("no-identity", ""), "{}", agent.said());
 }
 
 fn an_answer_that_polkitd_does_not_take_in_time_is_a_refusal(root: &Root) {

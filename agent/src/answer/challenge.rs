@@ -201,7 +201,8 @@ impl Road {
         });
         let reading = self.readers.process(Purpose::Challenge, &held, uid, &config.needs.exes);
         let (looked_up, slow) = tokio::join!(looking_up, reading);
-        let (account, fence) = looked_up.map_err(|_| Reason::Unreadable)?;
+        // The thread itself broke down: that is nothing about the process.
+        let (account, fence) = looked_up.map_err(|_| Reason::Fault)?;
         let offered = Offered::By(&challenge.identities);
         question.stands_for.admit(gather(&challenge.action, seen, offered, held.login_uid(), account, fence, slow))
     }
@@ -234,7 +235,10 @@ impl Road {
             return verdict;
         }
         let asked = self.ledger.ask(&verdict, gathered, held.process.pid, session, Instant::now());
-        let Ok((new, mut answered)) = asked else { return Verdict::refuse(Reason::Unreadable) };
+        let (new, mut answered) = match asked {
+            Ok(asked) => asked,
+            Err(reason) => return verdict.refused(reason),
+        };
         self.tell(new.map(News::Pending));
         let rule = config.rules.iter().find(|rule| Some(rule.id.as_str()) == verdict.rule());
         let (Some(length), Some(_held)) = (rule.and_then(|rule| rule.hold), self.ledger.hold()) else { return verdict };
@@ -262,7 +266,7 @@ impl Road {
             return Outcome::Refused;
         }
         let (Some(challenge), Some((held, gathered)), Some(identity)) = (challenge, subject, identity) else {
-            return Outcome::RefusedByPolkitd("polkitd offered no user as whom to answer".into());
+            return Outcome::NoIdentity;
         };
         let is_same = || self.is_same(Purpose::Challenge, held, gathered, &config.needs);
         if !is_same().await {
@@ -278,7 +282,7 @@ impl Road {
                 Err(error) => Outcome::NotAuthenticated(error.to_string()),
             };
         }
-        let Some(uids) = self.agent_uids(question) else { return Outcome::Changed };
+        let Some(uids) = self.agent_uids(question) else { return Outcome::PolkitdGone };
         match question.authority.answer(uids, &challenge.cookie, identity).await {
             Ok(()) => Outcome::Sent,
             Err(error) => Outcome::RefusedByPolkitd(error.to_string()),

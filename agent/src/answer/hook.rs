@@ -19,7 +19,7 @@ use crate::{
         journal_writer::Ending,
         record::{Decision, Outcome, Way},
     },
-    base::{blocking, cgroup, log},
+    base::{blocking, log},
     config::{Config, What},
     rules::{
         facts::{Fact, Facts},
@@ -80,17 +80,18 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
     let Some(held) = SubjectPid::new(question.pid).ok().and_then(|pid| Held::open(pid).ok()) else {
         return NOTHING;
     };
-    // polkit fixed the user when the client connected; a pid that has passed on since is another user's as a rule.
-    if !is_user(&names, &config, held.process.uid, &question.user) {
-        return NOTHING;
-    }
     let Ok(seen) = look(&held, &road.cgroup_root) else { return NOTHING };
-    if !config.serve.iter().any(|serve| serve.by_hook && is_about(&serve.what, &seen)) {
-        road.strangers.note(held.process.pid, seen.uid, &question.action, arrived);
+    let uid = seen.uid;
+    // polkit fixed the user when the client connected; a pid that has passed on since is another user's as a rule.
+    if uid != held.process.uid || !is_user(&names, &config, uid, &question.user) {
         return NOTHING;
     }
-    let slow = road.readers.process(Purpose::Hook, &held, seen.uid, &config.needs.exes).await;
-    let account = Account::look_up(&names, seen.uid, &config.needs);
+    if !config.serve.iter().any(|serve| serve.by_hook && serve.covers(&seen) == Some(true)) {
+        road.strangers.note(held.process.pid, uid, &question.action, arrived);
+        return NOTHING;
+    }
+    let slow = road.readers.process(Purpose::Hook, &held, uid, &config.needs.exes).await;
+    let account = Account::look_up(&names, uid, &config.needs);
     let fence = fence(road, &config, &seen).await;
     let mut gathered = gather(&question.action, seen, Offered::TakenForGranted, held.login_uid(), account, fence, slow);
     gathered.facts.details = Fact::Known(question.details.clone());
@@ -101,7 +102,7 @@ pub async fn travel(road: &Road, accounts: &Accounts, question: &Question) -> (h
         action: Some(&question.action),
         verdict: &verdict,
         subject: Some(held.process),
-        uid: held.process.uid,
+        uid,
         session: None,
         described: &gathered.described,
         caller: None,
@@ -143,15 +144,6 @@ async fn fence(road: &Road, config: &Arc<Config>, seen: &Seen) -> Fence {
     let (cgroups, of, config) = (road.cgroups.clone(), seen.clone(), Arc::clone(config));
     let looking = blocking::for_hook(of.uid.get(), move || Fence::look(&cgroups, &of, &config.needs));
     tokio::time::timeout(FENCE_WITHIN, looking).await.map_or_else(|_| Fence::default(), Result::unwrap_or_default)
-}
-
-/// Whether an entry by the hook names a process that looks like this.
-fn is_about(what: &What, seen: &Seen) -> bool {
-    match (what, &seen.cgroup) {
-        (What::Unit(pattern), Fact::Known(path)) => cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)),
-        (What::User(user), _) => user.id == seen.uid.get(),
-        _ => false,
-    }
 }
 
 /// Whether that is the name of this uid: by the files of /etc, or as the user was looked up when the configuration that names

@@ -2,7 +2,6 @@
 //! decision as facts, and changed by it, under one lock.
 
 use std::{
-    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,7 +18,7 @@ use crate::{
     rules::{
         facts::{Approver, Facts},
         rate::Spent,
-        verdict::{Verdict, decide},
+        verdict::{Reason, Verdict, decide},
     },
     subject::snapshot::Gathered,
 };
@@ -62,7 +61,7 @@ impl Ledger {
     /// Lets a question wait for a person. Gives the id of one that is new, and what ends when somebody has answered it.
     ///
     /// # Errors
-    /// Where it cannot be told what an approval would be for, or the kernel gives no random bytes.
+    /// [`Reason::Unknown`] where it cannot be told what an approval would be for, and [`Reason::NoRandom`].
     pub fn ask(
         &self,
         verdict: &Verdict,
@@ -70,11 +69,12 @@ impl Ledger {
         pid: SubjectPid,
         session: Option<&str>,
         now: Instant,
-    ) -> io::Result<(Option<String>, watch::Receiver<()>)> {
+    ) -> Result<(Option<String>, watch::Receiver<()>), Reason> {
         let binding = Binding::new(verdict.rule().unwrap_or_default(), &gathered.facts, session);
-        let binding = binding.ok_or(io::ErrorKind::InvalidInput)?;
+        let binding = binding.ok_or(Reason::Unknown)?;
         let question = Waiting { binding, pid, described: gathered.described.clone(), first: now, times: 1 };
-        Ok(self.state().questions.wait(random_hex(ID)?, question, now))
+        let id = random_hex(ID).map_err(|_| Reason::NoRandom)?;
+        Ok(self.state().questions.wait(id, question, now))
     }
 
     /// Room for one more challenge that is held open.

@@ -114,6 +114,10 @@ pub enum Outcome {
     Passed,
     /// The subject ended, or is not the one any more that the decision was about: refused.
     Changed,
+    /// polkitd has left the bus, so nothing could be sent: refused.
+    PolkitdGone,
+    /// polkitd offered no user as whom to answer, so nothing was sent: refused.
+    NoIdentity,
     /// polkitd did not take the answer, and says why: refused.
     RefusedByPolkitd(String),
     /// PAM did not agree, or could not be asked, and this is why: refused.
@@ -125,12 +129,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether a yes was decided and could not be given, although the subject stayed what it was.
+    fn is_a_failed_yes(&self) -> bool {
+        matches!(self, Self::PolkitdGone | Self::NoIdentity | Self::RefusedByPolkitd(_) | Self::NotAuthenticated(_))
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Refused => "refused",
             Self::Passed => "passed",
             Self::Changed => "changed",
+            Self::PolkitdGone => "polkitd-gone",
+            Self::NoIdentity => "no-identity",
             Self::RefusedByPolkitd(_) => "refused-by-polkitd",
             Self::NotAuthenticated(_) => "not-authenticated",
             Self::Cancelled => "cancelled",
@@ -194,8 +205,10 @@ impl Entry {
         entry.add("ENTRY", "outcome");
         entry.add("OUTCOME", outcome.word());
         if let Outcome::RefusedByPolkitd(why) | Outcome::NotAuthenticated(why) = outcome {
-            entry.priority = 4;
             entry.add("ERROR", &escape(why));
+        }
+        if outcome.is_a_failed_yes() {
+            entry.priority = 4;
         }
         entry.add("MICROSECONDS", &microseconds.to_string());
         entry.message = format!("{} after {microseconds} µs", outcome.word());
@@ -308,6 +321,7 @@ fn because(reason: Reason) -> &'static str {
         Reason::Malformed => ": the question could not be decoded",
         Reason::Gone => ": the process has ended",
         Reason::Unreadable => ": the process could not be read",
+        Reason::NoRandom => ": the kernel gave no random bytes for the id of the question",
         Reason::Deadline => ": it took longer than answer_within",
         Reason::Cancelled => ": polkitd took the question back",
         Reason::Fault => ": the agent itself has a mistake, and its log says where. Please report it",

@@ -9,7 +9,11 @@ use polkit_config::{
 };
 
 use super::settings::registrations;
-use crate::rules::{rule::Named, unit_pattern::UnitPattern};
+use crate::{
+    base::cgroup,
+    rules::{facts::Fact, rule::Named, unit_pattern::UnitPattern},
+    subject::process::Seen,
+};
 
 /// The keys that say whom.
 const FORMS: [&str; 6] = ["unit", "user", "pid_file", "session_user", "session", "exec"];
@@ -59,6 +63,32 @@ impl Serve {
     #[must_use]
     pub fn registers_processes(&self) -> bool {
         !self.by_hook && !matches!(self.what, What::SessionUser(_) | What::OwnSession)
+    }
+
+    /// Whether this entry serves a process; `None` if that depends on an unknown cgroup. By the hook, a user's processes in
+    /// sessions are served, too: nothing is registered, so no agent of the session is in the way.
+    #[must_use]
+    pub fn covers(&self, seen: &Seen) -> Option<bool> {
+        match &self.what {
+            What::User(user) if self.by_hook => Some(seen.uid.get() == user.id),
+            what => what.covers(seen),
+        }
+    }
+}
+
+impl What {
+    /// Whether an entry that registers serves a process; `None` if that depends on an unknown cgroup. Entries that are not about
+    /// single processes cover none.
+    #[must_use]
+    pub fn covers(&self, seen: &Seen) -> Option<bool> {
+        match (self, &seen.cgroup) {
+            (Self::Unit(pattern), Fact::Known(path)) => {
+                Some(cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)))
+            }
+            (Self::User(user), Fact::Known(path)) => Some(seen.uid.get() == user.id && cgroup::owner(path).is_none()),
+            (Self::User(_) | Self::Unit(_), Fact::Unknown) => None,
+            (Self::PidFile(_) | Self::SessionUser(_) | Self::OwnSession | Self::Exec(_), _) => Some(false),
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Reason {
     Gone,
     /// Something about the subject could not be read.
     Unreadable,
+    /// A rule would have asked a person, and the kernel gave no random bytes for the id of the question.
+    NoRandom,
     /// It took longer than `answer_within`.
     Deadline,
     /// polkitd took the question back.
@@ -74,6 +76,7 @@ impl Reason {
             Self::Malformed => "malformed",
             Self::Gone => "gone",
             Self::Unreadable => "unreadable",
+            Self::NoRandom => "no-random",
             Self::Deadline => "deadline",
             Self::Cancelled => "cancelled",
             Self::Fault => "fault",
@@ -95,6 +98,11 @@ impl Verdict {
     /// A refusal that no rule was asked for.
     pub fn refuse(reason: Reason) -> Self {
         Self { answer: Answer::Deny, rule: None, reason }
+    }
+
+    /// The refusal of a request that this verdict's rule would have left to a person.
+    pub fn refused(self, reason: Reason) -> Self {
+        Self { answer: Answer::Deny, reason, ..self }
     }
 
     /// What is answered.

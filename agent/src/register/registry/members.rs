@@ -1,4 +1,4 @@
-//! Whom the entries are about, at this moment.
+//! The processes that the entries serve at this moment.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,19 +10,17 @@ use polkit_dbus::SubjectPid;
 
 use super::{Registry, entry::Stage};
 use crate::{
-    base::cgroup,
     config::{Config, Serve, What},
-    rules::facts::Fact,
-    subject::process::{Held, Seen},
+    subject::process::Held,
 };
 
 /// The processes of each entry.
 pub(super) type Members = HashMap<What, HashSet<SubjectPid>>;
 
 impl Registry {
-    /// Whether an entry is about a process.
+    /// Whether an entry serves a process.
     pub(super) fn covers(&self, serve: &Serve, held: &Held) -> bool {
-        held.look(&self.road.cgroup_root).is_ok_and(|seen| is_about(&serve.what, &seen) == Some(true))
+        held.look(&self.road.cgroup_root).is_ok_and(|seen| serve.covers(&seen) == Some(true))
     }
 
     /// A process that left its unit, or an entry that left the configuration, is not served any more. The registration of one
@@ -48,20 +46,10 @@ impl Registry {
     }
 }
 
-/// Whether an entry is about a process that looks like this, as far as that is known.
-pub(super) fn is_about(what: &What, seen: &Seen) -> Option<bool> {
-    match (what, &seen.cgroup) {
-        (What::Unit(pattern), Fact::Known(path)) => Some(cgroup::unit(path).is_some_and(|unit| pattern.covers(unit))),
-        (What::User(user), Fact::Known(path)) => Some(seen.uid.get() == user.id && cgroup::owner(path).is_none()),
-        (What::User(_) | What::Unit(_), Fact::Unknown) => None,
-        (What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_), _) => Some(false),
-    }
-}
-
 /// Whether a process is known not to be an entry's any more.
 fn has_left(what: &What, held: &Held, cgroup_root: &str) -> bool {
     match held.look(cgroup_root) {
-        Ok(seen) => is_about(what, &seen) == Some(false),
+        Ok(seen) => what.covers(&seen) == Some(false),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }

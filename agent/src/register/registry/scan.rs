@@ -9,7 +9,7 @@ use std::{
 use polkit_dbus::{SubjectPid, SubjectUid};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use super::members::{Members, is_about, users_of};
+use super::members::{Members, users_of};
 use crate::{
     base::cgroup,
     config::{Config, What},
@@ -73,7 +73,7 @@ impl Look {
             };
             let fresh = pids.iter().filter(|pid| !known.contains(pid));
             // A process that ended in between is none, and one that has its pid now may be another entry's.
-            let held = fresh.filter_map(|pid| seen(*pid)).filter(|(_, seen)| is_about(&serve.what, seen) == Some(true));
+            let held = fresh.filter_map(|pid| seen(*pid)).filter(|(_, seen)| serve.covers(seen) == Some(true));
             let most = room.get(&serve.what).copied().unwrap_or_default();
             candidates.insert(serve.what.clone(), held.map(|(held, _)| held).take(most).collect());
             members.insert(serve.what.clone(), pids.into_iter().collect());

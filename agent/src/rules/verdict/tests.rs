@@ -335,3 +335,12 @@ fn a_rule_that_requires_a_user_of_its_own_refuses_a_shared_one() {
         assert_eq!(decide(&[own()], &Facts { alone: fact, ..facts() }).reason(), reason);
     }
 }
+
+#[test]
+fn a_request_that_cannot_wait_for_a_person_is_a_refusal_that_names_its_rule() {
+    let ask = rule(Answer::Ask);
+    let verdict = decide(std::slice::from_ref(&ask), &facts());
+    assert_eq!(verdict.answer(), Answer::Ask);
+    let refused = verdict.refused(Reason::NoRandom);
+    assert_eq!((refused.answer(), refused.rule(), refused.reason()), (Answer::Deny, Some(&*ask.id), Reason::NoRandom));
+}
