@@ -104,6 +104,21 @@ fn modules_import_only_from_those_before_them() {
     }
 }
 
+/// The folders of the agent are declared in the order of the data, and use none that is declared later.
+#[test]
+fn the_agent_s_folders_use_only_those_before_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/src");
+    let text = std::fs::read_to_string(root.join("lib.rs")).unwrap();
+    let order: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert!(order.len() >= 10, "{order:?}");
+    let place = |folder: &str| order.iter().position(|known| *known == folder).unwrap();
+    for (folder, used) in uses(&root, &root) {
+        for other in used {
+            assert!(place(&other) < place(&folder), "{folder} uses {other}");
+        }
+    }
+}
+
 #[test]
 fn modules_that_use_each_other_are_found() {
     let uses = |text: &str| {

@@ -1,17 +1,42 @@
-//! SECURITY.md names tests that exist.
+//! SECURITY.md and ARCHITECTURE.md name tests and files that exist.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 const PAPER: &str = include_str!("../../SECURITY.md");
+const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above this package")
+}
+
+fn functions() -> HashSet<String> {
+    let mut functions = HashSet::new();
+    for folder in ["tests/tests", "tests/fuzz/targets", "agent", "config", "dbus", "policy-gen"] {
+        collect(&top().join(folder), &mut functions);
+    }
+    functions
+}
+
+#[test]
+fn the_architecture_names_files_and_tests_that_exist() {
+    let quoted = || ARCHITECTURE.split('`').skip(1).step_by(2);
+    let files: Vec<&str> = quoted().filter(|name| name.contains('/') && !name.ends_with('/')).collect();
+    assert!(files.len() > 30, "{files:?}");
+    for file in files {
+        assert!(top().join(file).is_file(), "there is no file {file}");
+    }
+    let (_, invariants) = ARCHITECTURE.split_once("## Invariants").expect("the invariants");
+    let (named, functions): (Vec<&str>, _) = (invariants.split('`').skip(1).step_by(2).collect(), functions());
+    assert!(named.len() >= 10, "{named:?}");
+    for test in named {
+        assert!(functions.contains(test), "there is no test {test}");
+    }
+}
 
 #[test]
 fn every_row_names_tests_that_exist() {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above this package");
-    let mut functions = HashSet::new();
-    for folder in ["tests/tests", "tests/fuzz/targets", "agent", "config", "dbus", "policy-gen"] {
-        collect(&top.join(folder), &mut functions);
-    }
+    let functions = functions();
     let rows: Vec<&str> = PAPER.lines().filter(|line| line.starts_with("| ") && !line.ends_with("---|")).collect();
     assert!(rows.len() > 10, "the tables are gone");
     // The line above a table's `|---|` is its head.
