@@ -27,7 +27,7 @@ done
 # shellcheck disable=SC2016
 echo "$targets" | $sudo xargs -P 2 -I TARGET sh -c '
 	programs=$1 built=$2 seconds=$3 target=$4
-	if timeout 300 "$programs/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -max_len=4096 \
+	if timeout $((seconds + 290)) "$programs/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -max_len=4096 \
 		-artifact_prefix="$built/artifacts/$target-" "$built/corpus/$target" "tests/fuzz/seeds/$target" \
 		>"$built/$target.log" 2>&1
 	then grep -o "^Done .*" "$built/$target.log" | sed "s/^/$target: /"

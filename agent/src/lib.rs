@@ -1,7 +1,7 @@
 //! A headless polkit authentication agent for services. The folders stand in the order of the data: each uses those before it.
 //!
 //! [`answer`] is the product: one function from a request to its reply. What decides is pure and stands in [`rules`]; what reads
-//! processes stands in [`subject`], and what writes a record in [`audit`].
+//! subjects stands in [`subject`], and what writes a record in [`audit`].
 
 pub mod base;
 

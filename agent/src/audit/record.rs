@@ -116,7 +116,7 @@ pub enum Outcome {
     Changed,
     /// polkitd has left the bus, so nothing could be sent: refused.
     PolkitdGone,
-    /// polkitd offered no user as whom to answer, so nothing was sent: refused.
+    /// polkitd offered no user in the challenge, so nothing was sent: refused.
     NoIdentity,
     /// polkitd did not take the answer, and says why: refused.
     RefusedByPolkitd(String),

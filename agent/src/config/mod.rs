@@ -1,4 +1,4 @@
-//! Reads and checks the configuration. Runs when it is loaded, never when a request is answered.
+//! Reads and checks the configuration when it is loaded. Of what it has, a request asks only which entries serve a process.
 
 pub mod advisories;
 mod authenticate;

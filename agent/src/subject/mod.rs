@@ -1,4 +1,4 @@
-//! The only folder that reads processes: /proc, cgroups, and the files of logind.
+//! The only folder that reads subjects: their /proc, cgroups, and the files of logind.
 
 pub mod cgroups;
 pub mod host_units;
