@@ -1,5 +1,6 @@
 //! What can go wrong on the wire.
 
+use polkit_types::OutOfRange;
 use thiserror::Error;
 
 /// Something that came over the bus is not what polkit sends.
@@ -33,6 +34,12 @@ pub enum DecodeError {
         /// The part, as the interface names it.
         field: &'static str,
     },
+}
+
+impl From<OutOfRange> for DecodeError {
+    fn from(OutOfRange { field, number }: OutOfRange) -> Self {
+        Self::Range { field, number: number.into() }
+    }
 }
 
 /// A call to polkitd that did not succeed. polkitd has one error name for nearly everything, so the cases are told apart

@@ -1,32 +1,10 @@
 //! What a question to polkit is about.
 
-use std::{collections::HashMap, fmt};
+use std::collections::HashMap;
 
 use zbus::Variant;
 
-use crate::{SubjectPid, SubjectUid};
-
-/// When a process started, in clock ticks after boot: field 22 of `/proc/PID/stat`. With the pid it names one process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct StartTime(pub u64);
-
-impl fmt::Display for StartTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// One process as polkit names it. All three parts are always given: a bare pid is a race (CVE-2013-4288), and polkitd
-/// compares the uid with the real one (CVE-2018-1116).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Process {
-    /// Its pid in polkitd's pid namespace.
-    pub pid: SubjectPid,
-    /// Its start time.
-    pub start_time: StartTime,
-    /// Its real uid, or what is claimed to be it.
-    pub uid: SubjectUid,
-}
+use crate::Process;
 
 /// A subject of polkit. Bus names are left out: an agent can stand in for none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

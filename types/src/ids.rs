@@ -1,12 +1,27 @@
 //! Numbers that look alike and must not be mixed.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
-use crate::DecodeError;
-
-/// The largest uid or pid that polkit can carry: it sends a subject's uid as `int32`, and a larger one was once taken for
+/// The largest uid or pid that polkit can carry: it sends a subject's uid as `int32`, and older versions took a larger uid for
 /// "unknown" (CVE-2018-19788).
 const LARGEST: u32 = i32::MAX as u32;
+
+/// A number that polkit cannot carry, or that names no process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfRange {
+    /// The kind of number.
+    pub field: &'static str,
+    /// The number.
+    pub number: u32,
+}
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be {}", self.field, self.number)
+    }
+}
+
+impl Error for OutOfRange {}
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $field:literal, least $least:literal) => {
@@ -18,13 +33,9 @@ macro_rules! id {
             /// Refuses a number that polkit cannot carry.
             ///
             /// # Errors
-            /// [`DecodeError::Range`], naming the kind of number.
-            pub fn new(number: u32) -> Result<Self, DecodeError> {
-                if ($least..=LARGEST).contains(&number) {
-                    Ok(Self(number))
-                } else {
-                    Err(DecodeError::Range { field: $field, number: number.into() })
-                }
+            /// [`OutOfRange`], naming the kind of number.
+            pub fn new(number: u32) -> Result<Self, OutOfRange> {
+                if ($least..=LARGEST).contains(&number) { Ok(Self(number)) } else { Err(OutOfRange { field: $field, number }) }
             }
 
             /// The bare number, for the kernel, the bus and the record.
@@ -43,11 +54,11 @@ macro_rules! id {
 }
 
 id! {
-    /// The real uid of the process that a question is about.
+    /// The real uid of the process that a request is about.
     SubjectUid, "subject uid", least 0
 }
 id! {
-    /// The uid that is said to authenticate: one of those that polkitd offers with a challenge.
+    /// The uid as which the agent answers: one of those that polkitd offers with a challenge.
     IdentityUid, "identity uid", least 0
 }
 id! {
@@ -55,11 +66,11 @@ id! {
     AgentUid, "agent uid", least 0
 }
 id! {
-    /// The process that a question is about: the client of the mechanism.
+    /// The process that a request is about: the client of the mechanism.
     SubjectPid, "subject pid", least 1
 }
 id! {
-    /// The process that asks polkitd: the mechanism, libvirtd for instance.
+    /// The process that calls polkitd: the mechanism, for example libvirtd.
     CallerPid, "caller pid", least 1
 }
 
