@@ -1,19 +1,14 @@
-//! A headless polkit authentication agent for services. The folders stand in the order of the data: each uses those before it.
+//! A headless polkit authentication agent for services. The folders are in the order of the data: each uses only those before it.
 //!
-//! [`answer`] is the product: one function from a request to its reply. What decides is pure and stands in [`rules`]; what reads
-//! subjects stands in [`subject`], and what writes a record in [`audit`].
+//! The kernel is what an auditor must read to trust a "yes": the crate `polkit-agent-rules`, which decides and does no I/O, and
+//! [`kernel`], which reads the subject, records and replies. [`kernel::answer::pipeline`] is the product. Everything behind
+//! [`kernel`] needs no trust: a wrong registration only makes polkitd challenge the agent.
 
 pub mod base;
 
-pub mod rules;
-
-pub mod subject;
-
 pub mod config;
 
-pub mod audit;
-
-pub mod answer;
+pub mod kernel;
 
 pub mod register;
 

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Parser;
 use polkit_service_agent::{
-    base::{blocking, paths, terminal},
+    base::{blocking, log, paths, reader, terminal},
     cli::{
         approve,
         args::{Cli, Command, ConfigFile},
@@ -13,12 +13,12 @@ use polkit_service_agent::{
     },
     config::{Config, Origin, load},
     daemon,
-    register::session_helper,
-    subject::reader,
+    kernel::subject::slow_facts,
+    register::{pid_file, session_helper},
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// What the agent needs cannot be reached.
+/// ServeTarget the agent needs cannot be reached.
 const CANNOT_REACH: u8 = 3;
 /// The configuration is broken; `check` alone says that with 1.
 const BROKEN: u8 = 3;
@@ -30,7 +30,11 @@ fn main() -> ExitCode {
         (Some(command), Some(scope)) if command == session_helper::COMMAND => {
             return session_helper::run(Path::new(&scope));
         }
-        (Some(command), None) if command == reader::COMMAND => return reader::run(),
+        (Some(command), None) if command == reader::COMMAND => {
+            return reader::run(|request, folder| {
+                pid_file::report(request).or_else(|| Some(slow_facts::report(request, folder?)))
+            });
+        }
         _ => {}
     }
     match Cli::parse().command {
@@ -64,6 +68,7 @@ fn origin(file: ConfigFile) -> Origin {
 }
 
 fn run(origin: Origin) -> ExitCode {
+    log::start();
     let loaded = load(&origin);
     terminal::report(&loaded.report);
     let Some(config) = loaded.config else {

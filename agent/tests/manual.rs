@@ -4,17 +4,22 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use clap::CommandFactory;
-use polkit_dbus::{CallerPid, IdentityUid, Process, StartTime, SubjectPid, SubjectUid};
-use polkit_service_agent::{
-    audit::record::{Decision, Entry, Outcome, RecordId, Way},
-    cli::args::Cli,
-    register::status::{Served, Status, Way as ServedBy},
-    rules::{
-        facts::{Approver, ApproverUid, LoginUid},
-        verdict::{Reason, Verdict},
-    },
-    subject::snapshot::Described,
+use polkit_agent_rules::{
+    facts::{Approver, ApproverUid, LoginUid, SubjectInfo},
+    history::History,
+    model,
+    rule::Answer,
+    verdict::decide,
 };
+use polkit_service_agent::{
+    cli::args::Cli,
+    kernel::audit::{
+        decision::{DecisionRecord, Outcome, Way},
+        record::{JournalEntry, RecordId},
+    },
+    register::status::{Served, Status, Way as ServedBy},
+};
+use polkit_types::{CallerPid, IdentityUid, Process, StartTime, SubjectPid, SubjectUid};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/polkit-service-agent.8");
@@ -64,25 +69,27 @@ fn the_manual_names_no_option_that_there_is_not() {
 fn the_manual_names_every_field_of_a_record() {
     let page = page();
     let fact = || Some("x".to_owned());
-    let described = Described { user: fact(), unit: fact(), exe: fact(), exe_claimed: fact(), command_line: fact() };
-    let verdict = Verdict::refuse(Reason::NoRule);
+    let info = SubjectInfo { user: fact(), unit: fact(), exe: fact(), exe_claimed: fact(), command_line: fact() };
+    let approver = Approver { uid: ApproverUid::new(1000), login: LoginUid::parse("1001") };
+    let history = History { approved: [("r".to_owned(), approver)].into(), ..History::default() };
+    let rules = [model::rule(Answer::Ask)];
+    let verdict = decide(&rules, &model::facts(), &history);
     let subject =
         Process { pid: SubjectPid::new(7).unwrap(), start_time: StartTime(8), uid: SubjectUid::new(33).unwrap() };
-    let decision = Decision {
+    let decision = DecisionRecord {
         way: Way::Challenge,
         action: Some("org.example.x"),
         verdict: &verdict,
         subject: Some(subject),
         uid: subject.uid,
         session: Some("3"),
-        described: &described,
+        info: &info,
         caller: Some(CallerPid::new(9).unwrap()),
         identity: Some(IdentityUid::new(33).unwrap()),
-        approver: Some(Approver { uid: ApproverUid::new(1000), login: LoginUid::parse("1001") }),
     };
     let id = RecordId::random().unwrap();
     let refused = Outcome::RefusedByPolkitd("why".into());
-    for entry in [Entry::decision(&id, &decision).repeated(2), Entry::outcome(&id, &refused, 1)] {
+    for entry in [JournalEntry::decision(&id, &decision).repeated(2), JournalEntry::outcome(&id, &refused, 1)] {
         for (field, _) in entry.fields {
             assert!(page.lines().any(|line| line == format!(".It Va {field}")), "no field {field}");
         }

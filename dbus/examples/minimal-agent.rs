@@ -7,7 +7,7 @@ use polkit_dbus::*;
 struct Dismisses;
 
 impl Agent for Dismisses {
-    async fn begin(self: Arc<Self>, _: Sender, challenge: Result<Challenge, DecodeError>) -> (Reply, Afterwards) {
+    async fn begin(self: Arc<Self>, _: Sender, challenge: Result<Challenge, DecodeError>) -> (Reply, AfterReply) {
         match challenge {
             Ok(challenge) => println!("{}: {:?}", challenge.action, challenge.identities),
             Err(error) => println!("{error}"),

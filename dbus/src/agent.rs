@@ -36,7 +36,7 @@ pub enum Reply {
 }
 
 /// What is left to do once a reply was sent: neither polkitd nor the client waits for it.
-pub type Afterwards = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type AfterReply = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Whoever stands behind an agent's object. Challenges run side by side, and a cancellation overtakes them.
 pub trait Agent: Send + Sync + 'static {
@@ -46,7 +46,7 @@ pub trait Agent: Send + Sync + 'static {
         self: Arc<Self>,
         sender: Sender,
         challenge: Result<Challenge, DecodeError>,
-    ) -> impl Future<Output = (Reply, Afterwards)> + Send + 'static;
+    ) -> impl Future<Output = (Reply, AfterReply)> + Send + 'static;
 
     /// `CancelAuthentication`: may come at any moment and any number of times, for cookies that are long gone too. The
     /// challenge's own reply is still wanted.
@@ -105,7 +105,7 @@ async fn dispatch<A: Agent>(
             let (connection, call) = (connection.clone(), message.clone());
             challenges.spawn(async move {
                 // Without a reply polkitd would wait for ever: a panic is a refusal, too.
-                let nothing = |_| (Reply::Refused, Box::pin(async {}) as Afterwards);
+                let nothing = |_| (Reply::Refused, Box::pin(async {}) as AfterReply);
                 let (answer, afterwards) = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(nothing);
                 reply(&connection, &call, answer).await;
                 // Not among the challenges: those are abandoned when the process ends, as it may do at once.

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use zbus::Message;
 
-use crate::{CallerPid, Cookie, DecodeError, Identity, SubjectPid, identity::WireIdentity};
+use crate::{
+    CallerPid, Cookie, DecodeError, Identity, SubjectPid,
+    identity::{WireIdentity, from_wire},
+};
 
 /// polkitd asks: may this be done, and who says so?
 #[derive(Debug, Clone)]
@@ -54,7 +57,7 @@ impl Challenge {
             message: text,
             details: Details::decode(details)?,
             cookie: Cookie::new(cookie)?,
-            identities: identities.iter().map(Identity::from_wire).collect::<Result<_, _>>()?,
+            identities: identities.iter().map(from_wire).collect::<Result<_, _>>()?,
         })
     }
 }

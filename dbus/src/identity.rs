@@ -9,6 +9,7 @@ use crate::{DecodeError, Identity, IdentityUid};
 /// An identity as it arrives: `(sa{sv})`.
 pub(crate) type WireIdentity = (String, HashMap<String, OwnedVariant>);
 
+/// Decodes an identity.
 pub(crate) fn from_wire((kind, details): &WireIdentity) -> Result<Identity, DecodeError> {
     match kind.as_str() {
         "unix-user" => Ok(Identity::User(IdentityUid::new(number(details, "uid", "identities[].uid")?)?)),

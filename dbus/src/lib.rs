@@ -27,7 +27,7 @@ mod owner;
 mod subject;
 mod version;
 
-pub use agent::{AGENT_INTERFACE, Afterwards, Agent, AgentStream, Reply, Sender, serve};
+pub use agent::{AGENT_INTERFACE, AfterReply, Agent, AgentStream, Reply, Sender, serve};
 pub use authority::{Authority, Authorization, Interaction, Registration};
 pub use bus::{connect, connect_over, connect_to, open_stream};
 pub use challenge::{Challenge, Details};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use polkit_dbus::{
-    Afterwards, Agent, AgentStream, AgentUid, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError,
+    AfterReply, Agent, AgentStream, AgentUid, Authority, AuthorityError, Challenge, Connection, Cookie, DecodeError,
     Identity, Registration, Reply, Sender, Subject, serve,
 };
 
@@ -163,7 +163,7 @@ impl Actor {
 }
 
 impl Agent for Actor {
-    async fn begin(self: Arc<Self>, _sender: Sender, challenge: Result<Challenge, DecodeError>) -> (Reply, Afterwards) {
+    async fn begin(self: Arc<Self>, _sender: Sender, challenge: Result<Challenge, DecodeError>) -> (Reply, AfterReply) {
         let (received, reply) = match challenge {
             Ok(challenge) => {
                 let (seen, reply) = self.play(challenge).await;

@@ -43,7 +43,8 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
 
 /// As [`escape`], but a backslash stays single: for messages and source lines, which may hold
 /// text that was escaped before. Doing it twice changes nothing.
-pub(crate) fn visible(text: &str) -> String {
+#[must_use]
+pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         push(&mut out, character);

@@ -1,33 +1,29 @@
-//! Questions that wait for a person, and the approvals that came of them. Pure: time is given. All of it ends with the process, and
-//! with the configuration that the questions were asked under.
+//! The requests that wait for a person, and the approvals. Time is given. All of it ends with the agent's process, and with the
+//! configuration that the requests were made under.
 
 use std::{
     collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
-use polkit_dbus::{SubjectPid, SubjectUid};
-use tokio::sync::watch;
+use polkit_types::{SubjectPid, SubjectUid};
 
 use crate::{
-    rules::{
-        facts::{Approver, Content, Fact, Facts, FileId, LoginUid},
-        rule::{Answer, Rule},
-    },
-    subject::snapshot::Described,
+    facts::{Approver, Content, Fact, Facts, FileId, LoginUid, SubjectInfo},
+    rule::{Answer, Rule},
 };
 
-/// Questions that wait at the same time, in all and of one user: nobody crowds out another.
+/// The most requests that wait at the same time, in all and of one user. One user cannot crowd out another.
 const MOST: usize = 256;
 const MOST_OF_USER: usize = 32;
-/// Challenges that are held open at the same time: each holds a worker of the mechanism that asks.
+/// The most challenges that stay open at the same time. Each of them keeps a worker of the mechanism busy.
 const MOST_HELD: usize = 4;
-/// After so long nobody remembers what was asked, and no approval holds for longer.
+/// How long a request waits, and the longest validity of an approval.
 pub const LONGEST: Duration = Duration::from_secs(3600);
 
-/// What an approval is for, and nothing else: whatever differs is another question.
+/// What an approval covers: requests that are equal in all of these facts, and no other request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Binding {
+pub struct ApprovalScope {
     rule: String,
     action: String,
     uid: SubjectUid,
@@ -38,10 +34,10 @@ pub struct Binding {
     login: Option<LoginUid>,
 }
 
-impl Binding {
-    /// That of a rule and a question. None where the subject's unit or program is unknown: nobody can approve what cannot be told.
+impl ApprovalScope {
+    /// The scope of a rule and a request. `None` if unit or program are unknown: such a request cannot be approved.
     #[must_use]
-    pub fn new(rule: &str, facts: &Facts, session: Option<&str>) -> Option<Self> {
+    pub fn new(rule: &str, facts: &Facts) -> Option<Self> {
         let (Fact::Known(unit), Fact::Known(exe), Fact::Known(content)) = (&facts.unit, &facts.exe, &facts.content)
         else {
             return None;
@@ -51,7 +47,7 @@ impl Binding {
             action: facts.action.clone(),
             uid: facts.uid,
             unit: unit.clone(),
-            session: session.map(str::to_owned),
+            session: facts.served_session.clone(),
             exe: *exe,
             content: *content,
             login: facts.login,
@@ -59,258 +55,260 @@ impl Binding {
     }
 }
 
-/// A question, as a person sees it. Its texts are escaped.
+/// An approval request, as a person sees it. Its texts are escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
-    /// What an approval would be for.
-    pub binding: Binding,
-    /// The process that asked first.
+pub struct PendingRequest {
+    /// What an approval would cover.
+    pub scope: ApprovalScope,
+    /// The process of the first request.
     pub pid: SubjectPid,
-    /// What is known of it.
-    pub described: Described,
-    /// When it was asked first.
+    /// Text about that process.
+    pub info: SubjectInfo,
+    /// The time of the first request.
     pub first: Instant,
-    /// How many times it was asked.
+    /// The number of equal requests.
     pub times: u64,
 }
 
-impl Waiting {
-    /// The rule that asks.
+impl PendingRequest {
+    /// The id of the rule that asks.
     #[must_use]
     pub fn rule(&self) -> &str {
-        &self.binding.rule
+        &self.scope.rule
     }
 
-    /// The action asked for.
+    /// The requested action.
     #[must_use]
     pub fn action(&self) -> &str {
-        &self.binding.action
+        &self.scope.action
     }
 
-    /// Whose process asked.
+    /// The real uid of the subject.
     #[must_use]
     pub fn uid(&self) -> SubjectUid {
-        self.binding.uid
+        self.scope.uid
     }
 
-    /// The user as whom somebody logged in of whose login that process came.
+    /// The user as whom the subject's user logged in.
     #[must_use]
     pub fn login(&self) -> Option<LoginUid> {
-        self.binding.login
+        self.scope.login
     }
 
-    /// Why that approver has no say in it: it is a question of the approver's own.
-    fn refuses(&self, approver: Approver) -> Option<Refusal> {
-        if approver.uid.get() == self.uid().get() {
-            return Some(Refusal::Own);
-        }
-        (self.login().is_some() && self.login() == approver.login).then_some(Refusal::SameLogin)
-    }
-
-    /// The session that is served, where it is one.
+    /// The id of the session that is served, if the agent is registered for one.
     #[must_use]
     pub fn session(&self) -> Option<&str> {
-        self.binding.session.as_deref()
+        self.scope.session.as_deref()
+    }
+
+    /// Refuses an approver who would decide about a request of his own.
+    fn check_approver(&self, approver: Approver) -> Result<(), Refusal> {
+        if approver.uid.get() == self.uid().get() {
+            return Err(Refusal::Own);
+        }
+        if self.login().is_some() && self.login() == approver.login {
+            return Err(Refusal::SameLogin);
+        }
+        Ok(())
     }
 }
 
-/// Why somebody's word on a question does not count.
+/// Why an approval or a denial does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Answered already, too old, or never asked.
-    #[error("no such question waits: `polkit-service-agent pending` lists those that do")]
+    /// The request was answered, is too old, or never existed.
+    #[error("no such request waits: `polkit-service-agent pending` lists the requests that wait")]
     Unknown,
-    /// The approver's uid is the subject's.
-    #[error("nobody approves a question of his own: another member of polkit-approvers, or root, must")]
+    /// The approver's uid is the subject's uid.
+    #[error("this is a request of your own user: another member of polkit-approvers, or root, must answer it")]
     Own,
-    /// The approver has another uid, and logged in as the same user.
-    #[error(
-        "nobody approves a question of his own: whoever asks logged in as the same user. Another member of polkit-approvers must"
-    )]
+    /// The approver has another uid, but logged in as the same user.
+    #[error("the subject's user and you logged in as the same user: another member of polkit-approvers must answer")]
     SameLogin,
-    /// An approval for a length of time, for a program that can be another one in a moment.
+    /// An approval for a time, of a program that others than root can replace in that time.
     #[error(
-        "root alone does not control this program, and an approval for a length of time would be for whatever is put in its \
-         place. Approve it for one answer, without `--for`"
+        "root alone does not control this program, so it can be replaced while the approval is valid: approve it once, without \
+         `--for`"
     )]
     Writable,
-    /// Longer than [`LONGEST`].
-    #[error("an approval holds for an hour at most")]
+    /// A longer time than [`LONGEST`].
+    #[error("an approval is valid for one hour at most")]
     TooLong,
 }
 
-/// What waits, and what was approved.
-#[derive(Debug, Default)]
-pub struct Questions {
-    waiting: BTreeMap<String, Waited>,
-    approved: HashMap<Binding, Approval>,
+/// A valid approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// The id of the approval request.
+    pub id: String,
+    /// The approval request.
+    pub request: PendingRequest,
+    /// The person who approved it.
+    pub approver: Approver,
+    /// The end of the validity.
+    pub until: Instant,
+    /// The approval covers one request, and then ends.
+    pub once: bool,
+}
+
+/// The requests that wait, and the approvals. `W` is dropped when a request is answered: whoever holds a challenge open learns it by
+/// that.
+#[derive(Debug)]
+pub struct ApprovalQueue<W> {
+    waiting: BTreeMap<String, Waiting<W>>,
+    approved: HashMap<ApprovalScope, Approval>,
     held: usize,
 }
 
 #[derive(Debug)]
-struct Waited {
-    question: Waiting,
-    /// Gone when the question is: whoever holds a challenge open waits for that.
-    gone: watch::Sender<()>,
+struct Waiting<W> {
+    request: PendingRequest,
+    waker: W,
 }
 
-/// What somebody has approved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Approval {
-    /// The id that the question had.
-    pub id: String,
-    /// The question.
-    pub question: Waiting,
-    /// Who approved it.
-    pub approver: Approver,
-    /// When it ends.
-    pub until: Instant,
-    /// For one answer alone.
-    pub once: bool,
+impl<W> Default for ApprovalQueue<W> {
+    fn default() -> Self {
+        Self { waiting: BTreeMap::new(), approved: HashMap::new(), held: 0 }
+    }
 }
 
-impl Questions {
-    /// The rules that somebody approved this very question for, and who did.
+impl<W> ApprovalQueue<W> {
+    /// The rules for which this same request is approved, with the approvers.
     #[must_use]
-    pub fn approved(
-        &self,
-        rules: &[Rule],
-        facts: &Facts,
-        session: Option<&str>,
-        now: Instant,
-    ) -> BTreeMap<String, Approver> {
+    pub fn approved(&self, rules: &[Rule], facts: &Facts, now: Instant) -> BTreeMap<String, Approver> {
         if self.approved.is_empty() {
             return BTreeMap::new();
         }
         let asking = rules.iter().filter(|rule| rule.answer == Answer::Ask);
         let approvals = asking.filter_map(|rule| {
-            let approval = self.approved.get(&Binding::new(&rule.id, facts, session)?)?;
+            let approval = self.approved.get(&ApprovalScope::new(&rule.id, facts)?)?;
             (now < approval.until).then(|| (rule.id.clone(), approval.approver))
         });
         approvals.collect()
     }
 
-    /// Whether that question may wait: it waits already, or one more of that user may.
+    /// Whether the request may wait: an equal request waits already, or one more of this user may wait.
     #[must_use]
-    pub fn has_room(&self, facts: &Facts, session: Option<&str>, now: Instant) -> bool {
-        let lately = || self.waiting.values().filter(|waited| now.duration_since(waited.question.first) < LONGEST);
-        let of_user = || lately().filter(|waited| waited.question.uid() == facts.uid);
-        let waits = |waited: &Waited| {
-            Binding::new(waited.question.rule(), facts, session).is_some_and(|same| same == waited.question.binding)
+    pub fn has_capacity(&self, facts: &Facts, now: Instant) -> bool {
+        let recent = || self.waiting.values().filter(|waiting| now.duration_since(waiting.request.first) < LONGEST);
+        let of_user = || recent().filter(|waiting| waiting.request.uid() == facts.uid);
+        let is_equal = |waiting: &Waiting<W>| {
+            ApprovalScope::new(waiting.request.rule(), facts).is_some_and(|scope| scope == waiting.request.scope)
         };
-        (lately().count() < MOST && of_user().count() < MOST_OF_USER) || of_user().any(waits)
+        (recent().count() < MOST && of_user().count() < MOST_OF_USER) || of_user().any(is_equal)
     }
 
-    /// An approval for one answer is spent by it.
-    pub fn spend(&mut self, binding: &Binding) {
-        if self.approved.get(binding).is_some_and(|approval| approval.once) {
-            self.approved.remove(binding);
+    /// Ends an approval for one request, when that request was allowed.
+    pub fn spend(&mut self, scope: &ApprovalScope) {
+        if self.approved.get(scope).is_some_and(|approval| approval.once) {
+            self.approved.remove(scope);
         }
     }
 
-    /// Lets a question wait under that id, or counts it to the one that waits already. Says whether it is a new one, and gives what
-    /// ends when somebody has answered it.
-    pub fn wait(&mut self, id: String, question: Waiting, now: Instant) -> (Option<String>, watch::Receiver<()>) {
+    /// Adds a request under this id, or counts it to an equal request that waits. Returns the id of a new request, and the waker.
+    pub fn wait(
+        &mut self,
+        id: String,
+        request: PendingRequest,
+        now: Instant,
+        waker: impl FnOnce() -> W,
+    ) -> (Option<String>, &W) {
         self.forget(now);
-        if let Some(same) = self.waiting.values_mut().find(|waited| waited.question.binding == question.binding) {
-            same.question.times = same.question.times.saturating_add(1);
-            return (None, same.gone.subscribe());
-        }
-        let (gone, answered) = watch::channel(());
-        self.waiting.insert(id.clone(), Waited { question, gone });
-        (Some(id), answered)
+        let equal = self.waiting.iter().find(|(_, waiting)| waiting.request.scope == request.scope);
+        let (new, key) = match equal {
+            Some((key, _)) => (None, key.clone()),
+            None => (Some(id.clone()), id),
+        };
+        let entry = self.waiting.entry(key);
+        let waiting = entry
+            .and_modify(|waiting| waiting.request.times = waiting.request.times.saturating_add(1))
+            .or_insert_with(|| Waiting { request, waker: waker() });
+        (new, &waiting.waker)
     }
 
-    /// Whether one more challenge may be held open; if so it is counted until [`Questions::release`].
+    /// Whether one more challenge may stay open. If so, it is counted until [`ApprovalQueue::release`].
     pub fn hold(&mut self) -> bool {
         let may = self.held < MOST_HELD;
         self.held += usize::from(may);
         may
     }
 
-    /// A challenge is not held open any more.
+    /// Ends what [`ApprovalQueue::hold`] began.
     pub fn release(&mut self) {
         self.held = self.held.saturating_sub(1);
     }
 
-    /// What waits, by id.
-    pub fn list(&mut self, now: Instant) -> impl Iterator<Item = (&str, &Waiting)> {
+    /// The requests that wait, by id.
+    pub fn list(&mut self, now: Instant) -> impl Iterator<Item = (&str, &PendingRequest)> {
         self.forget(now);
-        self.waiting.iter().map(|(id, waited)| (id.as_str(), &waited.question))
+        self.waiting.iter().map(|(id, waiting)| (id.as_str(), &waiting.request))
     }
 
-    /// How many wait.
-    pub fn count(&mut self, now: Instant) -> usize {
-        self.list(now).count()
-    }
-
-    /// The question of that id, if this approver may answer it for so long.
+    /// The request of this id, if this approver may approve it for this time; zero means once.
     ///
     /// # Errors
     /// The [`Refusal`].
-    pub fn answerable(
+    pub fn approvable(
         &mut self,
         id: &str,
         approver: Approver,
-        length: Duration,
+        validity: Duration,
         now: Instant,
-    ) -> Result<Waiting, Refusal> {
+    ) -> Result<PendingRequest, Refusal> {
         self.forget(now);
-        let question = &self.waiting.get(id).ok_or(Refusal::Unknown)?.question;
-        if let Some(refusal) = question.refuses(approver) {
-            return Err(refusal);
-        }
-        if !length.is_zero() && question.described.exe.is_none() {
+        let request = &self.waiting.get(id).ok_or(Refusal::Unknown)?.request;
+        request.check_approver(approver)?;
+        if !validity.is_zero() && request.info.exe.is_none() {
             return Err(Refusal::Writable);
         }
-        if length > LONGEST {
+        if validity > LONGEST {
             return Err(Refusal::TooLong);
         }
-        Ok(question.clone())
+        Ok(request.clone())
     }
 
-    /// Approves a question: for one answer within [`LONGEST`], or as often as it is asked for a length of time. Says whether it
-    /// still waited.
-    pub fn approve(&mut self, id: &str, approver: Approver, length: Option<Duration>, now: Instant) -> bool {
-        let Some(Waited { question, .. }) = self.waiting.remove(id) else { return false };
-        let until = now + length.unwrap_or(LONGEST);
-        let approval = Approval { id: id.to_owned(), question, approver, until, once: length.is_none() };
-        self.approved.insert(approval.question.binding.clone(), approval);
+    /// Approves a request: once within [`LONGEST`], or any number of times within `validity`. Returns whether the request still
+    /// waited.
+    pub fn approve(&mut self, id: &str, approver: Approver, validity: Option<Duration>, now: Instant) -> bool {
+        let Some(Waiting { request, .. }) = self.waiting.remove(id) else { return false };
+        let until = now + validity.unwrap_or(LONGEST);
+        let approval = Approval { id: id.to_owned(), request, approver, until, once: validity.is_none() };
+        self.approved.insert(approval.request.scope.clone(), approval);
         true
     }
 
-    /// The question of that id, if this approver may deny it: one that waits, or that was approved.
+    /// The request of this id, waiting or approved, if this approver may deny it.
     ///
     /// # Errors
     /// The [`Refusal`].
-    pub fn deniable(&mut self, id: &str, approver: Approver, now: Instant) -> Result<Waiting, Refusal> {
+    pub fn deniable(&mut self, id: &str, approver: Approver, now: Instant) -> Result<PendingRequest, Refusal> {
         self.forget(now);
         match self.approved.values().find(|approval| approval.id == id) {
-            Some(approval) => approval.question.refuses(approver).map_or_else(|| Ok(approval.question.clone()), Err),
-            None => self.answerable(id, approver, Duration::ZERO, now),
+            Some(approval) => approval.request.check_approver(approver).map(|()| approval.request.clone()),
+            None => self.approvable(id, approver, Duration::ZERO, now),
         }
     }
 
-    /// Takes a question away, or what was approved of it.
+    /// Removes a request, or its approval.
     pub fn deny(&mut self, id: &str) {
         self.waiting.remove(id);
         self.approved.retain(|_, approval| approval.id != id);
     }
 
-    /// What is approved.
+    /// The valid approvals.
     pub fn approvals(&mut self, now: Instant) -> impl Iterator<Item = &Approval> {
         self.forget(now);
         self.approved.values()
     }
 
-    /// Forgets all: what was asked under another configuration is no question of this one.
+    /// Removes everything: requests and approvals belong to the configuration that they were made under.
     pub fn clear(&mut self) {
         self.waiting.clear();
         self.approved.clear();
     }
 
     fn forget(&mut self, now: Instant) {
-        self.waiting.retain(|_, waited| now.duration_since(waited.question.first) < LONGEST);
+        self.waiting.retain(|_, waiting| now.duration_since(waiting.request.first) < LONGEST);
         self.approved.retain(|_, approval| now < approval.until);
     }
 }

@@ -1,4 +1,4 @@
-//! What is known when a decision is made.
+//! The facts of a request: what is known of the subject, of the action and of the time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,22 +7,22 @@ use std::{
     path::PathBuf,
 };
 
-use polkit_dbus::SubjectUid;
+use polkit_types::SubjectUid;
 
-use crate::rules::schedule::Moment;
+use crate::schedule::Moment;
 
-/// A fact, or the lack of it. What could not be read is unknown, never a default.
+/// A fact, or the lack of it. A fact that could not be read is unknown. It never has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Fact<T> {
-    /// It was read.
+    /// The fact was read.
     Known(T),
-    /// It could not be read, or does not exist for this way of asking.
+    /// The fact could not be read, or does not exist for this kind of request.
     #[default]
     Unknown,
 }
 
 impl<T> Fact<T> {
-    /// The fact's truth under a condition.
+    /// Evaluates a condition on the fact.
     pub fn is(&self, condition: impl FnOnce(&T) -> bool) -> Truth {
         match self {
             Self::Known(value) if condition(value) => Truth::True,
@@ -38,19 +38,19 @@ impl<T, E> From<Result<T, E>> for Fact<T> {
     }
 }
 
-/// Whether a condition holds. The order is that of the conjunction: the least of all parts is the whole's.
+/// Whether a condition holds. The order is the order of a conjunction: the least part is the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Truth {
-    /// It is known not to hold.
+    /// The condition does not hold.
     False,
-    /// It cannot be said.
+    /// A fact that the condition needs is unknown.
     Unknown,
-    /// It is known to hold.
+    /// The condition holds.
     True,
 }
 
-/// Device and inode of a file: what `exe` compares, since the path that `/proc/PID/exe` shows can be made to read as any
-/// other by a mount in a namespace of one's own.
+/// Device and inode of a file. `exe` compares these, because a mount in a namespace of the process's own can make
+/// `/proc/PID/exe` show any path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
     /// `st_dev`.
@@ -60,31 +60,30 @@ pub struct FileId {
 }
 
 impl FileId {
-    /// That of a file's state.
+    /// Takes the id from the metadata of a file.
     #[must_use]
-    pub fn of(state: &Metadata) -> Self {
-        Self { device: state.dev(), inode: state.ino() }
+    pub fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
     }
 }
 
-/// The state of a file's content: what else an approval binds, since a file can be rewritten and stay the same inode.
+/// The version of a file's content. An approval is bound to it, because a file can be rewritten and keep its inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Content {
     /// In bytes.
     pub size: u64,
-    /// When the content was changed, in seconds and nanoseconds. The owner of the file can set it.
+    /// The last change of the content, in seconds and nanoseconds. The owner of the file can set this time.
     pub modified: (i64, u64),
-    /// When the file was changed in whatever way, in seconds and nanoseconds. The kernel alone sets it.
+    /// The last change of content or inode, in seconds and nanoseconds. Only the kernel sets this time.
     pub changed: (i64, u64),
 }
 
-/// The user as whom somebody logged in, which stays with all of that login's processes, through sudo and su as well
-/// (`/proc/PID/loginuid`).
+/// The login uid of a process (`/proc/PID/loginuid`): the user who logged in. It stays the same through sudo and su.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LoginUid(u32);
 
 impl LoginUid {
-    /// As `/proc` shows it: none for a process that came of no login, such as a service.
+    /// Reads the text of `/proc/PID/loginuid`. A process that came from no login, such as a service, has none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         text.trim().parse().ok().filter(|uid| *uid != u32::MAX).map(Self)
@@ -100,27 +99,27 @@ impl LoginUid {
 /// The session that polkit would count a process to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Session {
-    /// None: a service, cron, a process whose user has no session at hand.
+    /// No session: a service, cron, or a user without a session.
     None,
-    /// One of logind's.
+    /// A session of logind.
     Of {
         /// logind's class: `user`, `greeter`, `background`, …
         class: String,
-        /// The seat, where it has one: polkit calls such a session local.
+        /// The seat, if the session has one. polkit calls such a session local.
         seat: Option<String>,
-        /// In the foreground of its seat. Never true without a seat, although logind calls such a session active.
+        /// The session is in the foreground of its seat. Never true without a seat, although logind calls such a session active.
         active: bool,
-        /// Somebody logged in from another host.
+        /// The user logged in from another host.
         remote: bool,
     },
 }
 
-/// The uid of somebody who approved a question, as the bus knows it.
+/// The uid of an approver, as the bus reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApproverUid(u32);
 
 impl ApproverUid {
-    /// As the bus says.
+    /// Takes the uid from the bus.
     #[must_use]
     pub fn new(uid: u32) -> Self {
         Self(uid)
@@ -133,54 +132,79 @@ impl ApproverUid {
     }
 }
 
-/// Somebody who approved a question.
+/// A person who approved a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Approver {
     /// The uid, on which the bus and the kernel agree.
     pub uid: ApproverUid,
-    /// The user as whom that person logged in.
+    /// The user as whom the approver logged in.
     pub login: Option<LoginUid>,
 }
 
-/// Everything that a decision may rest on.
+/// The state of a process at one moment, read without a wait. If two states are equal, the process has the same user, is in the
+/// same cgroup, and runs a program of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessState {
+    /// The real uid.
+    pub uid: SubjectUid,
+    /// The path in the unified hierarchy, below the root of the system manager.
+    pub cgroup: Fact<String>,
+    /// The text of the link `exe`. A mount namespace can make any program show any path. So this text tells that the program
+    /// changed. It never tells which program it is.
+    pub program: Fact<Vec<u8>>,
+}
+
+/// Text about a subject, for people. All of it is escaped. No decision depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SubjectInfo {
+    /// The name of the real uid.
+    pub user: Option<String>,
+    /// The unit.
+    pub unit: Option<String>,
+    /// The path of the program, if root alone controls it.
+    pub exe: Option<String>,
+    /// The path of the program, if the process can have chosen it.
+    pub exe_claimed: Option<String>,
+    /// The command line, as the process shows it.
+    pub command_line: Option<String>,
+}
+
+/// Everything that is known of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// The action asked for.
+    /// The requested action.
     pub action: String,
     /// The real uid of the subject.
     pub uid: SubjectUid,
-    /// The unit of the system manager, `None` inside where the process is in none.
+    /// The unit of the system manager; `None` inside if the process is in no unit.
     pub unit: Fact<Option<String>>,
-    /// The gids that the user database gives the subject's user: what polkit's own rules see for libvirt's questions.
+    /// The gids of the subject's user in the user database. polkit's own rules see the same groups.
     pub groups: Fact<BTreeSet<u32>>,
     /// The program.
     pub exe: Fact<FileId>,
-    /// The state of the program's file.
+    /// The version of the program's file.
     pub content: Fact<Content>,
-    /// The user as whom somebody logged in of whose login the subject came. None for a service, and where the kernel does not say.
+    /// The user as whom the subject's user logged in. `None` for a service, and where the kernel does not tell.
     pub login: Option<LoginUid>,
     /// The files that rules name in `exe`, as they are on disk now.
     pub named_files: BTreeMap<PathBuf, Fact<FileId>>,
-    /// The logind session.
+    /// The logind session of the subject.
     pub session: Fact<Session>,
-    /// What the mechanism said of the action: `unit`, `verb`, `domain_name`, … Only the hook is told; polkitd does not pass it
-    /// on to agents.
+    /// The id of the session that the agent is registered for, if it is registered for a session.
+    pub served_session: Option<String>,
+    /// The agent is registered for a session, and the subject does not belong to the user of that session.
+    pub other_user: bool,
+    /// The details of the action: `unit`, `verb`, `domain_name`, … Only hook requests carry them: polkitd does not pass them to
+    /// agents.
     pub details: Fact<BTreeMap<String, String>>,
-    /// The one identity offered is the subject's own real uid: polkitd asks about the process that really is there.
-    pub bound: bool,
-    /// The subject's unit is delegated: any process of the unit's user can have itself put into it (AttachProcessesToUnit,
-    /// systemd 252 to 262). False where there is no unit.
+    /// polkitd vouches for the subject: the only identity that it offers is the subject's own real uid. See
+    /// [`crate::verdict::is_vouched_for`].
+    pub vouched_for: bool,
+    /// The unit of the subject is delegated: any process of the unit's user can move into it (AttachProcessesToUnit, systemd 252
+    /// to 262). False where there is no unit.
     pub delegated: Fact<bool>,
-    /// No process of the subject's user is outside of the subject's unit. Read only where a rule needs it.
-    pub alone: Fact<bool>,
-    /// The agent stands in for a session that the subject is in, and the subject is not of that session's user.
-    pub foreign: bool,
-    /// The time, unknown where the host's time zone cannot be read.
+    /// All processes of the subject's user are in the subject's unit. Read only where a rule needs it.
+    pub exclusive_user: Fact<bool>,
+    /// The time. Unknown where the time zone of the host cannot be read.
     pub moment: Fact<Moment>,
-    /// The rules that have granted to this uid as often as their `at_most` says.
-    pub spent: BTreeSet<String>,
-    /// The rules that somebody approved this very question for, and who did.
-    pub approved: BTreeMap<String, Approver>,
-    /// No further question of this uid may wait for a person.
-    pub queue_full: bool,
 }

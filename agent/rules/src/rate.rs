@@ -1,4 +1,4 @@
-//! `at_most`: how often a rule may grant to one user, and how often it has.
+//! The key `at_most` of a rule, and the counts of past grants.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use polkit_dbus::SubjectUid;
+use polkit_types::SubjectUid;
 
-use crate::rules::{requirements::Needs, rule::AtMost};
+use crate::{requirements::Requirements, rule::AtMost};
 
-/// The most that can be counted: each grant of the length of time is remembered.
+/// The highest limit. The counter remembers each grant of the period.
 const MOST: u32 = 10_000;
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -32,27 +32,27 @@ impl FromStr for AtMost {
     }
 }
 
-/// What was granted lately, by rule and uid. A restart forgets it, a reload does not. By the clock that nobody sets.
+/// Past grants, by rule and uid, on the monotonic clock. A restart clears the counts, a reload does not.
 #[derive(Debug, Default)]
-pub struct Spent(HashMap<(String, SubjectUid), VecDeque<Instant>>);
+pub struct RateCounter(HashMap<(String, SubjectUid), VecDeque<Instant>>);
 
-impl Spent {
-    /// The ids of the rules that have granted to that user as often as they may.
+impl RateCounter {
+    /// The ids of the rules that have granted to this uid as often as they may.
     #[must_use]
-    pub fn rules(&self, needs: &Needs, uid: SubjectUid, now: Instant) -> BTreeSet<String> {
-        let is_spent = |(id, at_most): &&(String, AtMost)| {
+    pub fn exhausted(&self, requirements: &Requirements, uid: SubjectUid, now: Instant) -> BTreeSet<String> {
+        let is_exhausted = |(id, at_most): &&(String, AtMost)| {
             let grants = self.0.get(&(id.clone(), uid));
-            let lately = grants.map_or(0, |grants| {
+            let recent = grants.map_or(0, |grants| {
                 grants.iter().rev().take_while(|then| now.duration_since(**then) < at_most.per).count()
             });
-            lately >= at_most.times as usize
+            recent >= at_most.times as usize
         };
-        needs.limited.iter().filter(is_spent).map(|(id, _)| id.clone()).collect()
+        requirements.limited.iter().filter(is_exhausted).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Counts a grant of the rule of that id, where the rule has a limit.
-    pub fn count(&mut self, needs: &Needs, id: &str, uid: SubjectUid, now: Instant) {
-        if !needs.limited.iter().any(|(limited, _)| limited == id) {
+    /// Counts a grant of a rule, if the rule has a limit.
+    pub fn count(&mut self, requirements: &Requirements, id: &str, uid: SubjectUid, now: Instant) {
+        if !requirements.limited.iter().any(|(limited, _)| limited == id) {
             return;
         }
         self.0.retain(|_, grants| grants.back().is_some_and(|last| now.duration_since(*last) < DAY));
@@ -67,30 +67,33 @@ impl Spent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{
+    use crate::{
         facts::Facts,
+        history::History,
+        model,
         rule::{Answer, Rule},
-        verdict::{Reason, decide, tests as model},
+        verdict::{Reason, decide},
     };
 
     fn limited(text: &str) -> [Rule; 1] {
         [Rule { at_most: Some(text.parse().unwrap()), ..model::rule(Answer::Allow) }]
     }
 
-    fn asked(spent: &mut Spent, rules: &[Rule], uid: u32, now: Instant) -> (Answer, Reason) {
+    fn request(counter: &mut RateCounter, rules: &[Rule], uid: u32, now: Instant) -> (Answer, Reason) {
         let uid = SubjectUid::new(uid).unwrap();
-        let needs = Needs::of(rules);
-        let verdict = decide(rules, &Facts { uid, spent: spent.rules(&needs, uid, now), ..model::facts() });
+        let requirements = Requirements::of(rules);
+        let history = History { rate_limited: counter.exhausted(&requirements, uid, now), ..History::default() };
+        let verdict = decide(rules, &Facts { uid, ..model::facts() }, &history);
         if verdict.answer() == Answer::Allow {
-            spent.count(&needs, verdict.rule().unwrap(), uid, now);
+            counter.count(&requirements, verdict.rule_id().unwrap(), uid, now);
         }
         (verdict.answer(), verdict.reason())
     }
 
     #[test]
-    fn a_spent_limit_refuses_until_the_length_of_time_is_over() {
-        let (mut spent, rules, start) = (Spent::default(), limited("2/min"), Instant::now());
-        let mut at = |seconds| asked(&mut spent, &rules, 33, start + Duration::from_secs(seconds));
+    fn a_rule_at_its_limit_refuses_until_the_period_is_over() {
+        let (mut counter, rules, start) = (RateCounter::default(), limited("2/min"), Instant::now());
+        let mut at = |seconds| request(&mut counter, &rules, 33, start + Duration::from_secs(seconds));
         assert_eq!(at(0), (Answer::Allow, Reason::Rule));
         assert_eq!(at(30), (Answer::Allow, Reason::Rule));
         assert_eq!(at(59), (Answer::Deny, Reason::Limit));
@@ -99,19 +102,19 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_not_counted_and_users_do_not_share() {
-        let (mut spent, now) = (Spent::default(), Instant::now());
+    fn refusals_are_not_counted_and_each_user_has_an_own_count() {
+        let (mut counter, now) = (RateCounter::default(), Instant::now());
         let rules = [Rule { user: None, at_most: Some("1/day".parse().unwrap()), ..model::rule(Answer::Allow) }];
-        assert_eq!(asked(&mut spent, &rules, 33, now).0, Answer::Allow);
-        assert_eq!(asked(&mut spent, &rules, 34, now).0, Answer::Allow);
+        assert_eq!(request(&mut counter, &rules, 33, now).0, Answer::Allow);
+        assert_eq!(request(&mut counter, &rules, 34, now).0, Answer::Allow);
         for uid in [33, 34, 33] {
-            assert_eq!(asked(&mut spent, &rules, uid, now), (Answer::Deny, Reason::Limit));
+            assert_eq!(request(&mut counter, &rules, uid, now), (Answer::Deny, Reason::Limit));
         }
-        assert_eq!(asked(&mut spent, &rules, 33, now + DAY).0, Answer::Allow);
+        assert_eq!(request(&mut counter, &rules, 33, now + DAY).0, Answer::Allow);
     }
 
     #[test]
-    fn what_is_no_count_is_refused() {
+    fn a_malformed_limit_is_refused() {
         for text in ["", "30", "/min", "0/min", "-1/min", "30/minute", "10001/s", "1.5/s"] {
             assert!(text.parse::<AtMost>().is_err(), "{text}");
         }

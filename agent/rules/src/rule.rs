@@ -1,15 +1,16 @@
-//! One `[[rule]]`, and when it applies.
+//! One `[[rule]]`: its keys, and when it matches a request.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use crate::rules::{
+use polkit_types::pattern::{ActionPattern, Glob};
+
+use crate::{
     facts::{Fact, Facts, Session, Truth},
-    root_equivalent::ActionPattern,
     schedule::When,
-    unit_pattern::{Glob, UnitPattern},
+    unit_pattern::UnitPattern,
 };
 
-/// What a rule says to a question that it matches.
+/// The key `answer` of a rule: what a request gets that the rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Authorize.
@@ -18,14 +19,14 @@ pub enum Answer {
     Deny,
     /// Refuse; the client sees that the authentication was cancelled.
     Dismiss,
-    /// Refuse as [`Answer::Dismiss`] does, and let a person say whether the next one is authorized. By the hook nothing is said.
+    /// Refuse as [`Answer::Dismiss`] does, and let a person decide about the next equal request. A hook request gets no reply.
     Ask,
-    /// Have polkit's helper authenticate the agent's own user: for an agent that is not root. By the hook nothing is said.
+    /// Let polkit's helper authenticate the agent's own user: for an agent that is not root. A hook request gets no reply.
     Authenticate,
 }
 
 impl Answer {
-    /// The words of the configuration, the record and the command line.
+    /// The words of the configuration, of the records and of the command line.
     pub const WORDS: [(&'static str, Self); 5] = [
         ("allow", Self::Allow),
         ("deny", Self::Deny),
@@ -34,7 +35,7 @@ impl Answer {
         ("authenticate", Self::Authenticate),
     ];
 
-    /// Whether this gives something away, if only after a person or PAM has agreed.
+    /// Whether this can authorize a request, if only after a person or PAM agreed.
     #[must_use]
     pub fn grants(self) -> bool {
         match self {
@@ -43,13 +44,13 @@ impl Answer {
         }
     }
 
-    /// Whether the agent itself says yes, without a person.
+    /// Whether the agent authorizes the request itself, without a person.
     #[must_use]
     pub fn is_yes(self) -> bool {
         matches!(self, Self::Allow | Self::Authenticate)
     }
 
-    /// The word for it.
+    /// The word of the configuration and of the records.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -62,55 +63,55 @@ impl Answer {
     }
 }
 
-/// A user or group of the host, by the name that the configuration gives and the number that counts.
+/// A user or group of the host: the name in the configuration, and the number that is compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Named {
-    /// As written.
+    /// The name, as written.
     pub name: String,
-    /// uid or gid, looked up when the configuration was loaded.
+    /// The uid or gid, looked up when the configuration was loaded.
     pub id: u32,
 }
 
-/// What `session` may ask for.
+/// The key `session` of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionKey {
-    /// In no session.
+    /// The subject is in no session.
     None,
-    /// In a session in the foreground of its seat: what polkit's `allow_active` asks for.
+    /// The subject's session is in the foreground of its seat, as for polkit's `allow_active`.
     Active,
-    /// In a session at a seat whose foreground another session has: what polkit's `allow_inactive` asks for.
+    /// The subject's session has a seat and is not in its foreground, as for polkit's `allow_inactive`.
     Inactive,
-    /// In a session at a seat, in the foreground or not.
+    /// The subject's session has a seat.
     Local,
-    /// In a session of somebody who logged in from another host.
+    /// The user logged in from another host.
     Remote,
-    /// In a session of that class.
+    /// The subject's session has this class.
     Class(String),
 }
 
-/// How often a rule may grant to one user within any such length of time.
+/// The key `at_most` of a rule: how often the rule may grant to one user in any period of this length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtMost {
-    /// So many times.
+    /// The number of grants.
     pub times: u32,
-    /// The length of time.
+    /// The length of the period.
     pub per: Duration,
 }
 
-/// A rule as configured.
+/// A rule as configured. A key that is not set is `None`, empty or false.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// What the record names.
+    /// The id, which the records name.
     pub id: String,
     /// `file:line`, for people.
     pub origin: String,
-    /// The actions; one of them must cover the one asked for.
+    /// The actions. One of them must cover the requested action.
     pub actions: Vec<ActionPattern>,
     /// The subject's unit.
     pub unit: Option<UnitPattern>,
     /// The subject's real user.
     pub user: Option<Named>,
-    /// A group that the user database gives the subject's user.
+    /// A group of the subject's user, by the user database.
     pub group: Option<Named>,
     /// The subject's program.
     pub exe: Option<PathBuf>,
@@ -118,29 +119,30 @@ pub struct Rule {
     pub session: Option<SessionKey>,
     /// The seat of the subject's session.
     pub seat: Option<Glob>,
-    /// The action's details, each of which must be there and be covered.
+    /// The details of the action. Each of them must be present and covered.
     pub details: BTreeMap<String, Glob>,
-    /// Grant although polkitd may be asking about a process that is gone: see [`Facts::bound`].
+    /// Grant although polkitd does not vouch for the subject: see [`Facts::vouched_for`].
     pub unbound: bool,
-    /// Grant to a unit although processes of its user can have themselves put into it: see [`Facts::delegated`].
+    /// Grant to a unit although other processes of its user can move into it: see [`Facts::delegated`].
     pub delegated: bool,
-    /// Grant only while no other unit, session or crontab has a process of the subject's user.
+    /// Grant only while all processes of the subject's user are in the unit: see [`Facts::exclusive_user`].
     pub own_user: bool,
-    /// When it applies.
+    /// The times at which the rule applies.
     pub when: When,
-    /// How often it may grant.
+    /// How often the rule may grant.
     pub at_most: Option<AtMost>,
-    /// What is said.
+    /// The answer.
     pub answer: Answer,
-    /// With [`Answer::Ask`]: how long a challenge is held open for a person, before it is refused.
+    /// With [`Answer::Ask`]: how long a challenge stays open for a person before the agent refuses it.
     pub hold: Option<Duration>,
-    /// With [`Answer::Authenticate`]: the credentials that PAM's prompts are answered with, in their order.
+    /// With [`Answer::Authenticate`]: the credentials for PAM's prompts, in the order of the prompts.
     pub credentials: Vec<String>,
 }
 
 impl Rule {
-    /// A rule that allows needs every key to be true; any other applies unless a key is known to be false. So what a rule that
-    /// asks or authenticates cannot be sure of does not pass on to a later rule that allows.
+    /// Whether the rule decides about a request. A rule that allows matches if every key is true. Any other rule matches unless a
+    /// key is false. So a request with an unknown fact does not get past a rule that refuses, asks or authenticates to a later rule
+    /// that allows.
     #[must_use]
     pub fn matches(&self, facts: &Facts) -> bool {
         match self.truth(facts) {
@@ -150,7 +152,7 @@ impl Rule {
         }
     }
 
-    /// The least of its keys. One that is not there is true; after one that is false no other is looked at.
+    /// The least truth of all keys. A key that is not set is true. After a false key no further key is evaluated.
     #[must_use]
     pub fn truth(&self, facts: &Facts) -> Truth {
         let action = || known(self.actions.iter().any(|pattern| pattern.covers(&facts.action)));
@@ -161,7 +163,7 @@ impl Rule {
             Some(Fact::Known(named)) => facts.exe.is(|exe| exe == named),
             Some(Fact::Unknown) | None => Truth::Unknown,
         };
-        let session = |session: &SessionKey| facts.session.is(|of| session.fits(of));
+        let session = |session: &SessionKey| facts.session.is(|of| session.covers(of));
         let seat = |wanted: &Glob| {
             facts.session.is(|of| matches!(of, Session::Of { seat: Some(seat), .. } if wanted.covers(seat)))
         };
@@ -170,7 +172,7 @@ impl Rule {
         };
         let when =
             || if self.when.is_always() { Truth::True } else { facts.moment.is(|moment| self.when.holds(moment)) };
-        // What costs least comes first: of a thousand rules most are about others.
+        // The cheapest keys come first: of a thousand rules most are about other subjects.
         let keys: [&dyn Fn() -> Truth; 9] = [
             &|| self.user.as_ref().map_or(Truth::True, user),
             &|| self.unit.as_ref().map_or(Truth::True, unit),
@@ -198,7 +200,7 @@ fn known(holds: bool) -> Truth {
 }
 
 impl SessionKey {
-    /// The word of the configuration. Every word but five is a class: logind may learn new ones.
+    /// Reads the word of the configuration. Every other word is a class: logind may add classes.
     #[must_use]
     pub fn new(word: &str) -> Self {
         match word {
@@ -211,13 +213,13 @@ impl SessionKey {
         }
     }
 
-    /// Whether every session that `other` covers is covered.
+    /// Whether this covers every session that `other` covers.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {
         self == other || (*self == Self::Local && matches!(other, Self::Active | Self::Inactive))
     }
 
-    fn fits(&self, session: &Session) -> bool {
+    fn covers(&self, session: &Session) -> bool {
         match (self, session) {
             (Self::None, Session::None) => true,
             (Self::Active, Session::Of { active, .. }) => *active,

@@ -1,4 +1,4 @@
-//! When a rule applies: `between`, `days` and `until`, by the host's local time.
+//! The keys `between`, `days` and `until` of a rule, in the local time of the host.
 
 use std::{fmt, str::FromStr};
 
@@ -11,46 +11,46 @@ use jiff::{
 /// The time of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// What the clocks of the host's time zone show.
+    /// The local time of the host.
     pub local: DateTime,
-    /// The same, wherever.
+    /// The same moment, without a time zone.
     pub instant: Timestamp,
 }
 
 impl Moment {
-    /// An instant, as the clocks of a time zone show it.
+    /// A moment, and its local time in a time zone.
     #[must_use]
     pub fn new(instant: Timestamp, zone: &TimeZone) -> Self {
         Self { local: zone.to_datetime(instant), instant }
     }
 }
 
-/// The limits in time of a rule; without any it always applies.
+/// The times at which a rule applies. The default is always.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct When {
     /// The hours of the day.
     pub between: Option<Between>,
-    /// The days of the week; none is every day.
+    /// The days of the week. None means every day.
     pub days: Vec<Weekday>,
-    /// The end of it all.
+    /// The moment after which the rule does not apply.
     pub until: Option<Until>,
 }
 
 impl When {
-    /// Whether there is any limit.
+    /// Whether the rule applies at all times.
     #[must_use]
     pub fn is_always(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether the rule applies at that time.
+    /// Whether the rule applies at this moment.
     #[must_use]
     pub fn holds(&self, moment: &Moment) -> bool {
         let hours = self.between.is_none_or(|between| between.contains(moment.local.time()));
         hours && self.is_day(moment.local) && self.until.is_none_or(|until| !until.is_past(moment))
     }
 
-    /// The hours after midnight belong to the day on which `between` began.
+    /// Hours after midnight belong to the day on which `between` began.
     fn is_day(&self, local: DateTime) -> bool {
         if self.days.is_empty() {
             return true;
@@ -61,7 +61,7 @@ impl When {
     }
 }
 
-/// `"08:00-18:00"`: from the first minute, to before the second. Where the second is the smaller one, midnight lies between.
+/// `"08:00-18:00"`: includes the first time and excludes the second. If the second time is earlier, the range passes midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Between {
     from: Time,
@@ -86,13 +86,13 @@ impl FromStr for Between {
         let (from, to) = text.split_once('-').ok_or(FORM)?;
         let (from, to) = (minute(from).ok_or(FORM)?, minute(to).ok_or(FORM)?);
         if from == to {
-            return Err("this is no time at all, or all of it: leave the key out for the whole day");
+            return Err("the range is empty: both times are equal; leave the key out for the whole day");
         }
         Ok(Self { from, to })
     }
 }
 
-/// `HH:MM`, and `24:00` for the end of the day.
+/// Reads `HH:MM`, and `24:00` for the end of the day.
 fn minute(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let two_digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -103,19 +103,19 @@ fn minute(text: &str) -> Option<Time> {
     }
 }
 
-/// `2027-01-31` (to the end of that day), or a time of that day, local unless it says its offset.
+/// `2027-01-31` (to the end of that day), or a date with a time, which is local unless it has an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// That day is the last.
+    /// The last day, in local time.
     Day(Date),
-    /// By the host's clocks.
+    /// A local time.
     Local(DateTime),
-    /// Wherever.
+    /// A time with an offset.
     Instant(Timestamp),
 }
 
 impl Until {
-    /// Whether it is over.
+    /// Whether the moment is after this end.
     #[must_use]
     pub fn is_past(self, moment: &Moment) -> bool {
         match self {
@@ -129,7 +129,7 @@ impl Until {
 impl FromStr for Until {
     type Err = &'static str;
 
-    /// Takes one of TOML's dates.
+    /// Reads a date of TOML.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let day = || text.len() == "2027-01-31".len();
         let parsed = match () {

@@ -2,17 +2,15 @@
 
 use std::fmt;
 
-pub use polkit_config::pattern::Glob;
+use polkit_types::{cgroup::is_unit_name, pattern::Glob};
 
-use crate::base::cgroup::is_unit_name;
-
-/// The name of a unit, or a pattern of such: `php*-fpm.service`, `app@*.service`, `docker-*.scope`.
+/// The name of a unit, or a pattern of names: `php*-fpm.service`, `app@*.service`, `docker-*.scope`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UnitPattern(Glob);
 
 impl UnitPattern {
-    /// Takes a name or a pattern as it stands in a configuration. The kind of the unit must be written out, so that a
-    /// pattern cannot cover what nobody thought of.
+    /// Reads a name or a pattern of the configuration. `None` without the kind of the unit (`.service`, …), so that a pattern
+    /// does not cover units of another kind by accident.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let concrete = text.replace('*', "x");

@@ -1,61 +1,62 @@
-//! The decision: a pure function of the rules and the facts.
+//! The verdict: a pure function of the rules, the facts and the history.
 
-use polkit_dbus::{Identity, IdentityUid, SubjectUid};
+use polkit_types::{Identity, IdentityUid, SubjectUid};
 
-use crate::rules::{
-    facts::{Fact, Facts, Truth},
+use crate::{
+    facts::{Approver, Fact, Facts, Truth},
+    history::History,
     rule::{Answer, Rule},
 };
 
-/// Why the verdict is what it is. The words are part of the record.
+/// Why the verdict is what it is. The words are part of the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// A rule matched.
     Rule,
-    /// None did.
+    /// No rule matched.
     NoRule,
-    /// A rule would have asked or authenticated, but something that it needs to know is not known.
+    /// A rule would have asked or authenticated, but a fact that the rule needs is unknown.
     Unknown,
-    /// A rule would have granted, but polkitd does not vouch for the subject: see [`Facts::bound`].
+    /// A rule would have granted, but polkitd does not vouch for the subject: see [`Facts::vouched_for`].
     Unbound,
     /// A rule would have granted, but the process is not of the session's user, and the rule names no user.
     OtherUser,
-    /// A rule would have granted to a unit that is delegated, or of which it is not known whether it is.
+    /// A rule would have granted to a unit that is delegated, or may be delegated.
     Delegated,
-    /// A rule would have granted, but the subject's user has processes outside of the unit, or it is not known whether it has.
+    /// A rule would have granted, but the subject's user has processes outside the unit, or may have some.
     SharedUser,
-    /// A rule would have granted, and has done so as often as its `at_most` says.
+    /// A rule would have granted, but it has granted as often as its `at_most` says.
     Limit,
-    /// Somebody approved this question.
+    /// A person approved the request.
     Approved,
-    /// A rule would have asked somebody, and too many questions wait already.
+    /// A rule would have asked a person, but too many requests wait.
     QueueFull,
-    /// Not polkitd asked.
+    /// The sender is not polkitd.
     Sender,
-    /// The challenge names another process than the one that this agent stands in for, or none.
+    /// The agent is registered for another process than the challenge names.
     OtherSubject,
-    /// The challenge names no process, and the agent stands in for a session: any of its processes may be meant.
+    /// The agent is registered for a session, and the challenge names no process.
     NoSubject,
-    /// The process that the challenge names is not in the session that this agent stands in for, or not any more.
+    /// The process is not, or no longer, in the session that the agent is registered for.
     OtherSession,
     /// The challenge could not be decoded.
     Malformed,
-    /// The subject is gone.
+    /// The subject has ended.
     Gone,
-    /// Something about the subject could not be read.
+    /// The subject could not be read.
     Unreadable,
-    /// A rule would have asked a person, and the kernel gave no random bytes for the id of the question.
+    /// A rule would have asked a person, but the kernel gave no random bytes for the id of the request.
     NoRandom,
-    /// It took longer than `answer_within`.
+    /// The agent did not decide within `answer_within`.
     Deadline,
-    /// polkitd took the question back.
+    /// polkitd cancelled the challenge.
     Cancelled,
-    /// The agent itself broke down over it.
+    /// A bug in the agent: it panicked.
     Fault,
 }
 
 impl Reason {
-    /// The word for it, in records and `--json`.
+    /// The word of the records and of `--json`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -84,94 +85,105 @@ impl Reason {
     }
 }
 
-/// A decision. It is a refusal unless [`decide`] found a rule that says otherwise: nothing outside this file can make one
-/// that grants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A decision, with the rule that made it. It is a refusal unless [`decide`] found a rule that grants: only this file can make a
+/// verdict that grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub struct Verdict {
+pub struct Verdict<'r> {
     answer: Answer,
-    rule: Option<String>,
+    rule: Option<&'r Rule>,
     reason: Reason,
+    approver: Option<Approver>,
 }
 
-impl Verdict {
-    /// A refusal that no rule was asked for.
+impl<'r> Verdict<'r> {
+    /// A refusal without a rule.
     pub fn refuse(reason: Reason) -> Self {
-        Self { answer: Answer::Deny, rule: None, reason }
+        Self { answer: Answer::Deny, rule: None, reason, approver: None }
     }
 
-    /// The refusal of a request that this verdict's rule would have left to a person.
+    /// The same verdict as a refusal. The rule stays.
     pub fn refused(self, reason: Reason) -> Self {
-        Self { answer: Answer::Deny, reason, ..self }
+        Self { answer: Answer::Deny, reason, approver: None, ..self }
     }
 
-    /// What is answered.
+    /// The answer.
     #[must_use]
     pub fn answer(&self) -> Answer {
         self.answer
     }
 
-    /// The id of the rule that made it.
+    /// The rule that made the verdict.
     #[must_use]
-    pub fn rule(&self) -> Option<&str> {
-        self.rule.as_deref()
+    pub fn rule(&self) -> Option<&'r Rule> {
+        self.rule
     }
 
-    /// Why.
+    /// The id of that rule.
+    #[must_use]
+    pub fn rule_id(&self) -> Option<&'r str> {
+        self.rule.map(|rule| rule.id.as_str())
+    }
+
+    /// The reason.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
     }
+
+    /// The person who approved the request, if the reason is [`Reason::Approved`].
+    #[must_use]
+    pub fn approver(&self) -> Option<Approver> {
+        self.approver
+    }
 }
 
-impl Default for Verdict {
+impl Default for Verdict<'_> {
     fn default() -> Self {
         Self::refuse(Reason::NoRule)
     }
 }
 
-/// The first rule that matches decides; without one it is a refusal.
-pub fn decide(rules: &[Rule], facts: &Facts) -> Verdict {
-    let Some(rule) = rules.iter().find(|rule| rule.matches(facts)) else {
-        return Verdict::default();
-    };
-    let id = Some(rule.id.clone());
-    if rule.answer.grants() && rule.truth(facts) != Truth::True {
-        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Unknown };
+/// Decides. The first rule that matches makes the verdict. Without a match the verdict is a refusal.
+pub fn decide<'r>(rules: &'r [Rule], facts: &Facts, history: &History) -> Verdict<'r> {
+    let Some(rule) = rules.iter().find(|rule| rule.matches(facts)) else { return Verdict::default() };
+    let verdict = |answer, reason| Verdict { answer, rule: Some(rule), reason, approver: None };
+    if rule.answer.grants()
+        && let Some(reason) = objection(rule, facts, history)
+    {
+        return verdict(Answer::Deny, reason);
     }
-    if rule.answer.grants() && facts.foreign && rule.user.is_none() {
-        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::OtherUser };
-    }
-    if rule.answer.grants() && !facts.bound && !rule.unbound {
-        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Unbound };
-    }
-    if rule.answer.grants() && rule.unit.is_some() && !rule.delegated && facts.delegated != Fact::Known(false) {
-        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Delegated };
-    }
-    if rule.answer.grants() && rule.own_user && facts.alone != Fact::Known(true) {
-        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::SharedUser };
-    }
-    if rule.answer.grants() && facts.spent.contains(&rule.id) {
-        return Verdict { answer: Answer::Deny, rule: id, reason: Reason::Limit };
-    }
-    match rule.answer {
-        Answer::Ask if facts.approved.contains_key(&rule.id) => {
-            Verdict { answer: Answer::Allow, rule: id, reason: Reason::Approved }
+    match (rule.answer, history.approved.get(&rule.id)) {
+        (Answer::Ask, Some(approver)) => {
+            Verdict { approver: Some(*approver), ..verdict(Answer::Allow, Reason::Approved) }
         }
-        Answer::Ask if facts.queue_full => Verdict { answer: Answer::Dismiss, rule: id, reason: Reason::QueueFull },
-        answer => Verdict { answer, rule: id, reason: Reason::Rule },
+        (Answer::Ask, None) if history.queue_full => verdict(Answer::Dismiss, Reason::QueueFull),
+        (answer, _) => verdict(answer, Reason::Rule),
     }
 }
 
-/// Whether polkitd vouches for the subject: the one identity that it offers is the real uid of the process. With
-/// AUTH_SELF that identity is the uid that the mechanism claims for the subject. A pid that was reused between the
-/// client's connect and the challenge would carry another.
+/// Why a rule that matches and would grant must not grant. The order is part of the records: the first reason counts.
+fn objection(rule: &Rule, facts: &Facts, history: &History) -> Option<Reason> {
+    let objections = [
+        (rule.truth(facts) != Truth::True, Reason::Unknown),
+        (facts.other_user && rule.user.is_none(), Reason::OtherUser),
+        (!facts.vouched_for && !rule.unbound, Reason::Unbound),
+        (rule.unit.is_some() && !rule.delegated && facts.delegated != Fact::Known(false), Reason::Delegated),
+        (rule.own_user && facts.exclusive_user != Fact::Known(true), Reason::SharedUser),
+        (history.rate_limited.contains(&rule.id), Reason::Limit),
+    ];
+    objections.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+}
+
+/// Whether polkitd vouches for the subject: the only identity that it offers is the real uid of the process. With AUTH_SELF that
+/// identity is the uid that the mechanism claims for the subject. If the pid was reused between the client's connect and the
+/// challenge, the uid would be another one as a rule.
 #[must_use]
-pub fn is_bound(offered: &[Identity], real: SubjectUid) -> bool {
+pub fn is_vouched_for(offered: &[Identity], real: SubjectUid) -> bool {
     matches!(offered, [Identity::User(uid)] if uid.get() == real.get())
 }
 
-/// As whom to answer: the subject itself where polkitd offers it, else root, else the first user offered.
+/// The identity to answer as: the subject itself if polkitd offers it, else root, else the first user offered.
 #[must_use]
 pub fn answering_identity(offered: &[Identity], real: SubjectUid) -> Option<IdentityUid> {
     let users = || {
@@ -187,4 +199,4 @@ pub fn answering_identity(offered: &[Identity], real: SubjectUid) -> Option<Iden
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -11,17 +11,20 @@ use crate::base::budget::Budget;
 pub const THREADS: usize = 16;
 
 /// Places for questions to the user database, by the uid that is asked about.
-static FOR_USER_DATABASE: LazyLock<Budget<u32>> = LazyLock::new(|| Budget::new(THREADS / 2, THREADS / 4));
+static NSS: LazyLock<Budget<u32>> = LazyLock::new(|| Budget::new(THREADS / 2, THREADS / 4));
 
 /// Places for the work of hook requests that takes as long as there are processes, by the subject's uid.
-static FOR_HOOK: LazyLock<Budget<u32>> = LazyLock::new(|| Budget::new(THREADS / 8, 1));
+static HOOK: LazyLock<Budget<u32>> = LazyLock::new(|| Budget::new(THREADS / 8, 1));
 
 /// Does work for a hook request about a subject of that uid, once there is a thread for it.
 ///
 /// # Errors
 /// If the work panics.
-pub async fn for_hook<T: Send + 'static>(uid: u32, work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
-    within(&FOR_HOOK, uid, work).await
+pub async fn run_for_hook<T: Send + 'static>(
+    uid: u32,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    within(&HOOK, uid, work).await
 }
 
 /// Does work that asks the user database about a uid, once there is a thread for it. Not cancelled by being dropped: the work
@@ -29,11 +32,8 @@ pub async fn for_hook<T: Send + 'static>(uid: u32, work: impl FnOnce() -> T + Se
 ///
 /// # Errors
 /// If the work panics.
-pub async fn for_user_database<T: Send + 'static>(
-    uid: u32,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, JoinError> {
-    within(&FOR_USER_DATABASE, uid, work).await
+pub async fn run_nss<T: Send + 'static>(uid: u32, work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+    within(&NSS, uid, work).await
 }
 
 async fn within<T: Send + 'static>(

@@ -1,25 +1,24 @@
-//! Equal refusals that come too fast are counted, so that one process cannot fill the journal with them. A yes never is.
+//! Counts equal refusals that come too fast, so that one process cannot fill the journal. A grant is never counted here: it always
+//! has a record of its own.
 
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
 
-use polkit_dbus::SubjectUid;
+use polkit_types::SubjectUid;
 
-use crate::audit::record::Entry;
-
-/// Refusals of one uid that are recorded one by one in a second.
+/// The number of refusals of one uid in one second that get a record each.
 const ONE_BY_ONE: u32 = 10;
 const SECOND: Duration = Duration::from_secs(1);
-/// Different refusals that are counted at the same time; a further one is recorded by itself.
+/// The number of different refusals that are counted at the same time. A further one gets a record of its own.
 const KINDS: usize = 1024;
 
-/// The refusals of the last second.
-#[derive(Debug, Default)]
-pub struct Flood {
+/// The refusals of the last second. `E` is the record of the first of several equal refusals.
+#[derive(Debug)]
+pub struct Coalescer<E> {
     seconds: HashMap<SubjectUid, Second>,
-    counted: HashMap<(SubjectUid, String), Counted>,
+    counted: HashMap<(SubjectUid, String), Repeated<E>>,
 }
 
 #[derive(Debug)]
@@ -28,18 +27,24 @@ struct Second {
     refusals: u32,
 }
 
-/// Refusals that have one record together.
+/// Equal refusals that share one record.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// The first of them.
-    pub first: Entry,
-    /// How many there were.
+pub struct Repeated<E> {
+    /// The record of the first refusal.
+    pub first: E,
+    /// The number of refusals.
     pub times: u64,
 }
 
-impl Flood {
-    /// Whether this refusal is counted, and needs no record of its own. `kind` is what makes two refusals equal.
-    pub fn counts(&mut self, now: Instant, uid: SubjectUid, kind: String, entry: &Entry) -> bool {
+impl<E> Default for Coalescer<E> {
+    fn default() -> Self {
+        Self { seconds: HashMap::new(), counted: HashMap::new() }
+    }
+}
+
+impl<E: Clone> Coalescer<E> {
+    /// Whether this refusal is counted and needs no record of its own. Refusals of the same uid and `kind` are equal.
+    pub fn counts(&mut self, now: Instant, uid: SubjectUid, kind: String, entry: &E) -> bool {
         let second = self.seconds.entry(uid).or_insert(Second { began: now, refusals: 0 });
         if now.duration_since(second.began) >= SECOND {
             *second = Second { began: now, refusals: 0 };
@@ -56,12 +61,12 @@ impl Flood {
         if self.counted.len() >= KINDS {
             return false;
         }
-        self.counted.insert(key, Counted { first: entry.clone(), times: 1 });
+        self.counted.insert(key, Repeated { first: entry.clone(), times: 1 });
         true
     }
 
-    /// Takes what was counted, once a second.
-    pub fn take(&mut self, now: Instant) -> Vec<Counted> {
+    /// Removes and returns the counted refusals. To be called once a second.
+    pub fn take(&mut self, now: Instant) -> Vec<Repeated<E>> {
         self.seconds.retain(|_, second| now.duration_since(second.began) < SECOND);
         self.counted.drain().map(|(_, counted)| counted).collect()
     }
@@ -75,41 +80,41 @@ mod tests {
         SubjectUid::new(number).unwrap()
     }
 
-    fn refuse(flood: &mut Flood, now: Instant, of: u32, kind: &str, times: u32) -> usize {
-        let counted = (0..times).filter(|_| flood.counts(now, uid(of), kind.into(), &Entry::default()));
+    fn refuse(refusals: &mut Coalescer<()>, now: Instant, of: u32, kind: &str, times: u32) -> usize {
+        let counted = (0..times).filter(|_| refusals.counts(now, uid(of), kind.into(), &()));
         counted.count()
     }
 
     #[test]
-    fn ten_in_a_second_have_a_record_each_and_the_rest_one_together() {
-        let (mut flood, now) = (Flood::default(), Instant::now());
-        assert_eq!(refuse(&mut flood, now, 33, "a", 110), 100);
-        let counted = flood.take(now);
+    fn ten_refusals_in_a_second_get_a_record_each_and_the_rest_share_one() {
+        let (mut refusals, now) = (Coalescer::default(), Instant::now());
+        assert_eq!(refuse(&mut refusals, now, 33, "a", 110), 100);
+        let counted = refusals.take(now);
         assert_eq!(counted.iter().map(|counted| counted.times).collect::<Vec<_>>(), [100]);
-        assert!(flood.take(now).is_empty());
+        assert!(refusals.take(now).is_empty());
     }
 
     #[test]
-    fn a_flood_of_one_user_costs_no_other_user_a_record() {
-        let (mut flood, now) = (Flood::default(), Instant::now());
-        assert_eq!(refuse(&mut flood, now, 33, "a", 1000), 990);
-        assert_eq!(refuse(&mut flood, now, 34, "a", 10), 0);
+    fn a_flood_of_one_user_does_not_affect_another_user() {
+        let (mut refusals, now) = (Coalescer::default(), Instant::now());
+        assert_eq!(refuse(&mut refusals, now, 33, "a", 1000), 990);
+        assert_eq!(refuse(&mut refusals, now, 34, "a", 10), 0);
     }
 
     #[test]
-    fn different_refusals_are_counted_apart() {
-        let (mut flood, now) = (Flood::default(), Instant::now());
-        refuse(&mut flood, now, 33, "a", 20);
-        refuse(&mut flood, now, 33, "b", 20);
-        let mut times: Vec<u64> = flood.take(now).into_iter().map(|counted| counted.times).collect();
+    fn different_refusals_are_counted_separately() {
+        let (mut refusals, now) = (Coalescer::default(), Instant::now());
+        refuse(&mut refusals, now, 33, "a", 20);
+        refuse(&mut refusals, now, 33, "b", 20);
+        let mut times: Vec<u64> = refusals.take(now).into_iter().map(|counted| counted.times).collect();
         times.sort_unstable();
         assert_eq!(times, [10, 20]);
     }
 
     #[test]
-    fn the_next_second_starts_anew() {
-        let (mut flood, now) = (Flood::default(), Instant::now());
-        assert_eq!(refuse(&mut flood, now, 33, "a", 11), 1);
-        assert_eq!(refuse(&mut flood, now + SECOND, 33, "a", 10), 0);
+    fn a_new_second_starts_with_single_records() {
+        let (mut refusals, now) = (Coalescer::default(), Instant::now());
+        assert_eq!(refuse(&mut refusals, now, 33, "a", 11), 1);
+        assert_eq!(refuse(&mut refusals, now + SECOND, 33, "a", 10), 0);
     }
 }

@@ -1,10 +1,17 @@
-//! What the rest stands on: the log, fixed paths, threads for what may block. Knows nothing of polkit.
+//! Access to the host that more than one folder needs: threads, children, files, cgroups, time and the log. Makes no decision.
 
-/// What a cgroup path says about a process, shared with polkit-policy-gen.
-pub use polkit_config::cgroup;
+pub use polkit_types::cgroup;
 
+pub mod accounts;
 pub mod blocking;
 pub mod budget;
+pub mod cgroups;
+pub mod clock;
+pub mod coalesce;
 pub mod log;
+pub mod pam;
 pub mod paths;
+pub mod reader;
+pub mod root_control;
 pub mod terminal;
+pub mod unserved;

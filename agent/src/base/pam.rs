@@ -8,7 +8,8 @@ use std::{
 };
 
 use polkit_config::names::{LookupError, Names};
-use polkit_dbus::{AgentUid, BadSecret, Cookie, Helper, HelperError, IdentityUid, Secret, Zeroizing};
+use polkit_dbus::{BadSecret, Cookie, Helper, HelperError, Secret, Zeroizing};
+use polkit_types::{AgentUid, IdentityUid};
 use thiserror::Error;
 
 use crate::base::blocking;
@@ -74,7 +75,7 @@ pub async fn authenticate(
         return Err(NotAuthenticated::OtherIdentity { identity, own });
     }
     let credentials = credentials.to_vec();
-    let preparing = blocking::for_user_database(own.get(), move || prepare(own, &credentials));
+    let preparing = blocking::run_nss(own.get(), move || prepare(own, &credentials));
     let (user, secrets) = preparing.await.map_err(|_| NotAuthenticated::Broken)??;
     Ok(Helper::of_host().authenticate(&user, cookie, &secrets).await?)
 }

@@ -1,30 +1,28 @@
-//! Reading what may never end to be read, in children that are killed when it does not. One of the files with effects: it
-//! starts this program once more, and sends it the process's folder in `/proc`.
+//! Reads that may never return, done in child processes that the agent kills when they take too long. One of the files with
+//! effects: it starts this program once more, and sends it a request and a descriptor.
 //!
-//! A child serves one request at a time, and is kept for the next one. A child that does not answer in time is killed. Where the
-//! kernel does not let it end (a FUSE server that has taken a request and is silent), the child is left behind; it ends when the
-//! file system does, or with the agent's unit.
+//! A child serves one request at a time. The agent keeps it for the next request. A child that does not reply in time is killed. If
+//! the kernel does not let the child end (a FUSE server that took a request and does not respond), the agent abandons the child. It
+//! ends when the file system responds, or with the agent's unit.
 
 mod child;
 mod unfinished;
 
 use std::{
-    collections::BTreeSet,
     io::{self, IoSlice},
     mem::MaybeUninit,
     os::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream as StdStream,
     },
-    path::{Path, PathBuf},
     process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use polkit_dbus::SubjectUid;
+use polkit_types::SubjectUid;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::UnixStream,
@@ -33,26 +31,23 @@ use tokio::{
 
 pub use self::child::run;
 use self::unfinished::Unfinished;
-use crate::{
-    base::{budget::Budget, log},
-    subject::{cgroups::PidFile, process::Held, slow_facts::SlowFacts},
-};
+use crate::base::budget::Budget;
 
-/// The child's command.
+/// The command of the child.
 pub const COMMAND: &str = "read-slow-facts";
 /// The longest request or report, in bytes: a report of a thousand named files is a tenth of it.
 const LONGEST: usize = 1 << 20;
-/// How long one read may take. A read that ends takes some microseconds.
+/// The time limit of one read. A read that returns takes microseconds.
 const WITHIN: Duration = Duration::from_millis(500);
-/// How many are read at the same time for one purpose, and how many of one uid.
+/// The number of simultaneous reads for one purpose, and of one uid.
 const AT_ONCE: usize = 8;
 const AT_ONCE_OF_UID: usize = 2;
-/// How many children are kept for the next request.
+/// The number of children that are kept for the next request.
 const IDLE: usize = 2;
-/// So many children of one key that were killed and have not ended mean that no more is read for that key.
+/// If this many killed children of one key have not ended, no more is read for that key.
 const LEFT: usize = 2;
 
-/// What is read for. Each purpose has places of its own, so that none can use up another's.
+/// The purpose of a read. Each purpose has places of its own, so that one cannot use up the places of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A hook request.
@@ -61,7 +56,7 @@ pub enum Purpose {
     Challenge,
 }
 
-/// The children, and the budgets of what they do. One for the whole agent.
+/// The children and their budgets, for the whole agent.
 #[derive(Debug)]
 pub struct Readers {
     hook: Budget<SubjectUid>,
@@ -73,7 +68,7 @@ pub struct Readers {
 #[derive(Debug)]
 struct State {
     unfinished: Unfinished,
-    /// Children that were killed, with their keys, until they have ended.
+    /// Killed children with their keys, until they have ended.
     left: Vec<(String, Child)>,
 }
 
@@ -89,49 +84,38 @@ impl Default for Readers {
 }
 
 impl Readers {
-    /// Reads the slow facts of a process, in half a second at most. What was not read in that time, and what of a uid whose
-    /// reads rest, is unknown. Cancel-safe: the child of a read that is dropped is killed.
-    pub async fn process(
-        &self,
-        purpose: Purpose,
-        held: &Held,
-        uid: SubjectUid,
-        named: &BTreeSet<PathBuf>,
-    ) -> SlowFacts {
-        let (budget, requests) = match purpose {
-            Purpose::Hook => (&self.hook, "hook requests"),
-            Purpose::Challenge => (&self.challenges, "challenges"),
-        };
-        let _place = budget.enter(uid).await;
-        let request = if named.is_empty() { json!({}) } else { json!({ "named_files": named }) };
-        let Ok(folder) = held.folder() else { return SlowFacts::default() };
-        let key =
-            Key { of: format!("{requests} of uid {uid}"), what: format!("process {} of uid {uid}", held.process.pid) };
-        self.read(key, &request, Some(folder))
-            .await
-            .map_or_else(|_| SlowFacts::default(), |it| SlowFacts::from_json(&it))
-    }
-
-    /// Reads a pid file, in half a second at most. The file may be a user's own, on a file system of that user.
+    /// Reads for a request of this uid, when a place is free. See [`Readers::read`].
     ///
     /// # Errors
-    /// Those of [`PidFile::read`], and [`io::ErrorKind::TimedOut`] where the read does not end, or rests after such a read.
-    pub async fn pid_file(&self, path: &Path) -> io::Result<PidFile> {
-        let of = format!("the file {}", path.display());
-        let report = self.read(Key { what: of.clone(), of }, &json!({ "pid_file": path }), None).await?;
-        match report.get("error").and_then(Value::as_str) {
-            Some(error) => Err(kind(error).into()),
-            None => PidFile::from_json(&report).ok_or(io::ErrorKind::InvalidData.into()),
-        }
+    /// Those of [`Readers::read`].
+    pub async fn read_for(
+        &self,
+        purpose: Purpose,
+        uid: SubjectUid,
+        key: Key,
+        request: &Value,
+        folder: OwnedFd,
+    ) -> io::Result<Value> {
+        let budget = match purpose {
+            Purpose::Hook => &self.hook,
+            Purpose::Challenge => &self.challenges,
+        };
+        let _place = budget.enter(uid).await;
+        self.read(key, request, Some(folder)).await
     }
 
-    /// Reads that did not end since the agent's start, and what the last one was about.
+    /// The number of reads that did not return since the start of the agent, and what the last one read.
     #[must_use]
     pub fn unfinished(&self) -> (u64, Option<String>) {
         state(&self.state).unfinished.so_far()
     }
 
-    async fn read(&self, key: Key, request: &Value, folder: Option<OwnedFd>) -> io::Result<Value> {
+    /// Sends a request to a child, with a descriptor if it needs one, and returns the report. Takes half a second at most.
+    /// Cancel-safe: a dropped call kills its child.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] if the read does not return in time, and while reads of this key rest after such a read.
+    pub async fn read(&self, key: Key, request: &Value, folder: Option<OwnedFd>) -> io::Result<Value> {
         if self.rests(&key.of) {
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -143,7 +127,6 @@ impl Readers {
         let asked = tokio::time::timeout(WITHIN, reader.ask(request, folder)).await;
         let report = match asked {
             Ok(report) => report,
-            // Dropped, and so killed.
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         };
         reader.reads = None;
@@ -166,16 +149,18 @@ impl Readers {
     }
 }
 
-/// A panic elsewhere does not make it wrong: each change is whole.
+/// A panic elsewhere leaves the state intact: each change is one call.
 fn state(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whose reads rest after one that did not end, and what is read, for people.
+/// The key of a read.
 #[derive(Debug)]
-struct Key {
-    of: String,
-    what: String,
+pub struct Key {
+    /// The reads that rest after a read that did not return, for people.
+    pub of: String,
+    /// What is read, for people.
+    pub what: String,
 }
 
 /// One child.
@@ -184,7 +169,7 @@ struct Reader {
     child: Option<Child>,
     line: UnixStream,
     state: Arc<Mutex<State>>,
-    /// What it reads now, if it has not ended.
+    /// The key of the current read.
     reads: Option<Key>,
 }
 
@@ -214,18 +199,18 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// A child that still reads is killed: its read did not end, or its request was dropped. One that is idle ends by itself when
+    /// Kills a child that still reads: its read did not return, or the caller dropped the request. An idle child ends by itself when
     /// its standard input closes.
     fn drop(&mut self) {
         let (Some(key), Some(mut child)) = (self.reads.take(), self.child.take()) else { return };
-        // It may have ended.
+        // Fails if the child has ended.
         let _ = child.start_kill();
         let warning = {
             let mut state = state(&self.state);
             state.left.push((key.of.clone(), child));
             state.unfinished.count(key.of, &key.what, Instant::now())
         };
-        log::warning(&warning);
+        tracing::warn!("{warning}");
     }
 }
 
@@ -237,19 +222,4 @@ fn send(line: &UnixStream, text: &[u8], folder: Option<&OwnedFd>) -> io::Result<
         return Err(io::ErrorKind::OutOfMemory.into());
     }
     Ok(sendmsg(line, &[IoSlice::new(text)], &mut beside, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?)
-}
-
-/// The errors of [`PidFile::read`] that callers tell apart, as words for the report.
-const KINDS: [(&str, io::ErrorKind); 3] = [
-    ("not-found", io::ErrorKind::NotFound),
-    ("permission-denied", io::ErrorKind::PermissionDenied),
-    ("invalid-data", io::ErrorKind::InvalidData),
-];
-
-fn word(kind: io::ErrorKind) -> &'static str {
-    KINDS.iter().find(|(_, known)| *known == kind).map_or("other", |(word, _)| word)
-}
-
-fn kind(word: &str) -> io::ErrorKind {
-    KINDS.iter().find(|(known, _)| *known == word).map_or(io::ErrorKind::Other, |(_, kind)| *kind)
 }

@@ -1,18 +1,18 @@
 //! Programs that root alone controls: the file, and every directory on the way to it. One of the files with effects: it reads
 //! the state of files.
 //!
-//! A path can stand on a file system that does not answer: call this on a thread that others do not wait for.
+//! A path can be on a file system that does not respond: call this on a thread that no other work waits for.
 
 use std::path::Path;
 
+use polkit_agent_rules::facts::FileId;
 use polkit_config::file::{Unfit, reached_by_root_alone};
 
-use crate::rules::facts::FileId;
-
-/// The file at a path, if root alone controls the file and the way to it. Links are followed, and so must be root's.
+/// The file at a path, if root alone controls the file and every directory on the way to it. Links are followed, and must be
+/// root's as well.
 ///
 /// # Errors
-/// Why root alone does not, with what to do about it.
+/// Why root alone does not control it, with the remedy.
 pub fn program(path: &Path) -> Result<FileId, Unfit> {
     reached_by_root_alone(path).map(|state| FileId::of(&state))
 }

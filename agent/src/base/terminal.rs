@@ -2,7 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
-use polkit_config::{escape::escape, report::Report};
+use polkit_config::report::Report;
+use polkit_types::escape::escape;
 
 /// Result, to stdout.
 pub fn print(text: &str) {

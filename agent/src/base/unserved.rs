@@ -1,5 +1,5 @@
-//! Subjects of hook requests that no entry names. The agent says nothing about them and makes no decision, so there is no record;
-//! its log names them, since a user who is not served must not be able to ask the agent without a trace.
+//! Hook requests about subjects that no `[[serve]]` entry covers. The agent makes no decision about them, so there is no record.
+//! The log names them: a user who is not served must not be able to reach the agent without a trace.
 
 use std::{
     collections::HashMap,
@@ -7,19 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use polkit_dbus::{SubjectPid, SubjectUid};
+use polkit_types::{SubjectPid, SubjectUid};
 
-use crate::base::log;
-
-/// Requests of one uid that are named one by one in a minute; the others are counted.
+/// The number of requests of one uid in one minute that the log names. Further requests are counted.
 const ONE_BY_ONE: u64 = 30;
 const MINUTE: Duration = Duration::from_secs(60);
-/// Uids whose requests are counted at the same time. A user can have thousands of uids, by user namespaces.
+/// The number of uids that are counted at the same time. A user can have thousands of uids, by user namespaces.
 const MOST: usize = 1024;
 
-/// One for the whole agent.
+/// The counts of the whole agent.
 #[derive(Debug, Default)]
-pub struct Strangers(Mutex<State>);
+pub struct UnservedLog(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -33,20 +31,20 @@ struct Minute {
     requests: u64,
 }
 
-impl Strangers {
-    /// Takes note of a request, and names it in the log unless its uid had too many in this minute.
+impl UnservedLog {
+    /// Counts a request. The log names it, unless the uid had too many requests in this minute.
     pub fn note(&self, pid: SubjectPid, uid: SubjectUid, action: &str, now: Instant) {
         let line = self.state().line(pid, uid, action, now);
-        line.into_iter().for_each(|line| log::notice(&line));
+        line.into_iter().for_each(|line| tracing::info!("{line}"));
     }
 
-    /// How many requests there were since the agent's start.
+    /// The number of requests since the start of the agent.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.state().count
     }
 
-    /// A panic elsewhere does not make it wrong: each change is whole.
+    /// A panic elsewhere leaves the counts intact: each change is one call.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn each_request_is_named_until_there_are_too_many_of_one_uid() {
+    fn the_log_names_each_request_until_one_uid_has_too_many() {
         let (mut state, now) = (State::default(), Instant::now());
         let named = (0..100).filter_map(|_| line(&mut state, 1001, now)).count();
         assert_eq!(named as u64, ONE_BY_ONE);
@@ -98,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn uids_without_end_need_no_memory_without_end() {
+    fn the_number_of_counted_uids_is_bounded() {
         let (mut state, now) = (State::default(), Instant::now());
         for uid in 0..100_000 {
             let _ = line(&mut state, uid, now);

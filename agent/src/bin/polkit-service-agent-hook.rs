@@ -12,7 +12,7 @@ use std::{
 };
 
 use polkit_service_agent::{
-    answer::hook_protocol::{Answer, HOOK_WITHIN, LONGEST},
+    kernel::answer::hook_protocol::{HOOK_WITHIN, HookReply, LONGEST},
     base::paths,
 };
 use rustix::{
@@ -32,7 +32,7 @@ fn main() {
 }
 
 /// Nothing comes of whatever goes wrong: no daemon, a full backlog, a daemon that stands still, garbage.
-fn ask(until: Instant) -> Option<Answer> {
+fn ask(until: Instant) -> Option<HookReply> {
     let mut question = [0; LONGEST];
     let length = write_arguments(&mut question)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -52,7 +52,7 @@ fn ask(until: Instant) -> Option<Answer> {
     loop {
         match recv(&socket, answer.get_mut(length..)?, RecvFlags::empty()) {
             // Full without an end is garbage, too, and is read as such.
-            Ok((_, 0)) => return answer.get(..length).map(Answer::read),
+            Ok((_, 0)) => return answer.get(..length).map(HookReply::read),
             Ok((_, read)) => length += read,
             Err(Errno::AGAIN) => wait(&socket, PollFlags::IN, until)?,
             Err(_) => return None,

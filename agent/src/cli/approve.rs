@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use polkit_config::escape::escape;
+use polkit_types::escape::escape;
 use serde_json::Value;
 
 use crate::{

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use polkit_agent_rules::rule::Rule;
+
 use crate::{
     base::terminal,
     config::{Config, Loaded, Origin, advisories, load},
-    rules::rule::Rule,
 };
 
 /// Reads the configuration and tells what there is to tell.
@@ -29,7 +30,7 @@ fn describe(loaded: &Loaded, config: &Config) -> String {
         lines.push(format!("  {}{empty}{}", file.path.display(), masked.unwrap_or_default()));
     }
     lines.push("Served:".to_owned());
-    lines.extend(config.serve.iter().map(|serve| format!("  {}", serve.what)));
+    lines.extend(config.serve.iter().map(|serve| format!("  {}", serve.target)));
     lines.push("Rules, the first match wins; what none matches is refused:".to_owned());
     lines.extend(config.rules.iter().map(|rule| format!("  {}", line_of(rule))));
     lines.extend(separations(config));

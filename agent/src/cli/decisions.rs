@@ -12,14 +12,13 @@ use polkit_config::names::Names;
 use serde_json::{Value, json};
 
 use crate::{
-    base::terminal,
+    base::{clock::local_zone, terminal},
     cli::{
         args::Shown,
         journal_reader::{self, Decided, Joined, Span},
         suggest::suggest,
     },
     config::{Origin, load},
-    subject::snapshot::local_zone,
 };
 
 /// The journal cannot be read.

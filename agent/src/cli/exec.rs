@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use polkit_config::escape::{escape, escape_bytes};
+use polkit_types::escape::{escape, escape_bytes};
 
 /// COMMAND was not run.
 pub const NOT_REGISTERED: u8 = 125;

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use crate::audit::journal_writer::MESSAGE_ID;
+use crate::kernel::audit::journal_writer::MESSAGE_ID;
 
 /// Not a library: journalctl is there wherever a journal is, and what it reads as root was written by others.
 const JOURNALCTL: &str = "/usr/bin/journalctl";

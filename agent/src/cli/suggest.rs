@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use polkit_agent_rules::unit_pattern::UnitPattern;
 use polkit_config::names::Names;
+use polkit_types::pattern::ActionPattern;
 
 use crate::{
+    base::root_control,
     cli::journal_reader::Decided,
-    config::is_run_for_users,
-    rules::{
-        root_equivalent::{ActionPattern, NEVER_NARROWED, ROOT_EQUIVALENT},
-        unit_pattern::UnitPattern,
+    config::{
+        is_run_for_users,
+        root_equivalent::{NEVER_NARROWED, ROOT_EQUIVALENT},
     },
-    subject::root_control,
 };
 
 /// What makes two refusals one suggestion.

@@ -9,25 +9,29 @@ use std::{
 };
 
 use jiff::Timestamp;
+use polkit_agent_rules::{
+    facts::{Fact, Facts, FileId, Session},
+    history::History,
+    rule::{Answer, SessionKey},
+    schedule::Moment,
+    verdict::{Verdict, decide},
+};
 use polkit_config::names::Names;
-use polkit_dbus::{SubjectPid, SubjectUid};
+use polkit_types::{SubjectPid, SubjectUid};
 
 use crate::{
-    base::terminal,
+    base::{
+        cgroups::{Cgroups, cgroup_root},
+        clock::{local_zone, now},
+        root_control, terminal,
+    },
     cli::args::{Asked, At},
     config::{Config, Origin, advisories, load},
-    rules::{
-        facts::{Fact, Facts, FileId, Session},
-        rule::{Answer, SessionKey},
-        schedule::Moment,
-        verdict::{Verdict, decide},
-    },
-    subject::{
-        cgroups::Cgroups,
-        process::{Held, cgroup_root},
-        root_control,
+    kernel::subject::{
+        isolation::Isolation,
+        process::PinnedProcess,
         slow_facts::SlowFacts,
-        snapshot::{Account, Fence, Offered, gather, local_zone, look, now},
+        snapshot::{Account, Claim, Readings, Subject},
     },
 };
 
@@ -47,7 +51,7 @@ pub fn run(origin: &Origin, asked: &Asked) -> ExitCode {
     };
     match facts(asked, &config) {
         Ok(facts) => {
-            let verdict = decide(&config.rules, &facts);
+            let verdict = decide(&config.rules, &facts, &History::default());
             terminal::print(&if asked.json { json(&verdict) } else { text(&verdict, &config) });
             match verdict.answer() {
                 Answer::Allow => ExitCode::SUCCESS,
@@ -65,15 +69,16 @@ pub fn run(origin: &Origin, asked: &Asked) -> ExitCode {
 fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
     let root = cgroup_root().unwrap_or_default();
     if let Some(pid) = asked.pid {
-        let held = SubjectPid::new(pid).ok().and_then(|pid| Held::open(pid).ok());
-        let held = held.ok_or(format!("there is no process {pid}"))?;
-        let seen = look(&held, &root).map_err(|reason| format!("process {pid}: {}", reason.word()))?;
-        let account = Account::look_up(&Names::Host, seen.uid, &config.needs);
+        let process = SubjectPid::new(pid).ok().and_then(|pid| PinnedProcess::open(pid).ok());
+        let process = process.ok_or(format!("there is no process {pid}"))?;
+        let state = process.state(&root).map_err(|reason| format!("process {pid}: {}", reason.word()))?;
+        let account = Account::look_up(&Names::Host, state.uid, &config.requirements);
         let cgroups = Cgroups::of_host(&root).map_err(|error| format!("the unified cgroup hierarchy: {error}"))?;
-        let fence = Fence::look(&cgroups, &seen, &config.needs);
-        let slow = slow_facts(&held, config)?;
-        let facts = gather(&asked.action, seen, Offered::TakenForGranted, held.login_uid(), account, fence, slow).facts;
-        return Ok(Facts { details: details(asked), moment: moment(asked)?, ..facts });
+        let isolation = Isolation::read(&cgroups, &state, &config.requirements);
+        let slow = slow_facts(&process, config)?;
+        let claim = Claim { action: asked.action.clone(), details: details(asked), vouched_for: true, session: None };
+        let readings = Readings { state, login: process.login_uid(), account, isolation, slow };
+        return Ok(Facts { moment: moment(asked)?, ..Subject::new(claim, readings).facts });
     }
     let uid = user(asked.user.as_deref().unwrap_or_default())?;
     let exe = asked.exe.as_deref().map_or(Fact::Unknown, |path| file(path).into());
@@ -85,25 +90,28 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         exe,
         content: Fact::Unknown,
         login: None,
-        named_files: config.needs.exes.iter().map(|path| (path.clone(), root_control::program(path).into())).collect(),
+        named_files: config
+            .requirements
+            .exes
+            .iter()
+            .map(|path| (path.clone(), root_control::program(path).into()))
+            .collect(),
         session: session(asked.session.as_deref(), asked.seat.as_deref()),
+        served_session: None,
+        other_user: false,
         details: details(asked),
-        bound: true,
-        // The running agent looks at the unit's cgroup, and at the user's other processes.
+        vouched_for: true,
+        // The running agent reads the cgroup of the unit, and the other processes of the user.
         delegated: Fact::Known(false),
-        alone: Fact::Known(true),
-        foreign: false,
+        exclusive_user: Fact::Known(true),
         moment: moment(asked)?,
-        spent: BTreeSet::new(),
-        approved: BTreeMap::new(),
-        queue_full: false,
     })
 }
 
 /// The slow facts of a process, read on a thread that is not waited for longer than a second.
-fn slow_facts(held: &Held, config: &Config) -> Result<SlowFacts, String> {
+fn slow_facts(held: &PinnedProcess, config: &Config) -> Result<SlowFacts, String> {
     let folder = held.folder().map_err(|error| format!("process {}: {error}", held.process.pid))?;
-    let (named, (facts, read)) = (config.needs.exes.clone(), mpsc::channel());
+    let (named, (facts, read)) = (config.requirements.exes.clone(), mpsc::channel());
     // Nobody hears of what is read too late.
     std::thread::spawn(move || drop(facts.send(SlowFacts::read(&folder, &named))));
     Ok(read.recv_timeout(Duration::from_secs(1)).unwrap_or_default())
@@ -178,17 +186,17 @@ fn session(word: Option<&str>, seat: Option<&str>) -> Fact<Session> {
     }
 }
 
-fn json(verdict: &Verdict) -> String {
+fn json(verdict: &Verdict<'_>) -> String {
     serde_json::json!({
         "verdict": verdict.answer().word(),
-        "rule": verdict.rule(),
+        "rule": verdict.rule_id(),
         "reason": verdict.reason().word(),
     })
     .to_string()
 }
 
-fn text(verdict: &Verdict, config: &Config) -> String {
-    let rule = config.rules.iter().find(|rule| Some(rule.id.as_str()) == verdict.rule());
+fn text(verdict: &Verdict<'_>, config: &Config) -> String {
+    let rule = verdict.rule();
     let by = rule.map_or("no rule matches".into(), |rule| format!("rule \"{}\" ({})", rule.id, rule.origin));
     let mut lines = vec![format!("{}: {by}", verdict.answer().word())];
     if verdict.answer().grants() {
@@ -198,7 +206,8 @@ fn text(verdict: &Verdict, config: &Config) -> String {
         let marked = rule.map(|rule| format!("rule \"{}\" ", rule.id)).unwrap_or_default();
         if rule.is_some_and(|rule| rule.at_most.is_some()) {
             lines.push(
-                "What its at_most has counted is known to the running agent alone, and not looked at here".into(),
+                "ServeTarget its at_most has counted is known to the running agent alone, and not looked at here"
+                    .into(),
             );
         }
         lines.extend(advisories::of(config).into_iter().filter(|note| note.starts_with(&marked)));

@@ -1,12 +1,8 @@
 //! What a configuration gives away, said plainly: by `check`, by `test` and at every start.
 
-use crate::{
-    config::Config,
-    rules::{
-        root_equivalent::ROOT_EQUIVALENT,
-        rule::{Answer, Rule, SessionKey},
-    },
-};
+use polkit_agent_rules::rule::{Answer, Rule, SessionKey};
+
+use crate::config::{Config, root_equivalent::ROOT_EQUIVALENT};
 
 /// One line for every grant of an action that is as good as root, and for every rule that says `session = "active"`.
 #[must_use]
@@ -56,7 +52,7 @@ pub fn kept(old: &Config, new: &Config) -> Vec<String> {
     let line = |rule: &Rule| {
         format!(
             "rule \"{}\" is not what it was: what it granted may go on for up to 5 minutes, for processes that still run, where \
-             the action's default is one of auth_…_keep. Ending these processes or restarting polkit ends it",
+             the action's default is one of auth_…_keep. PendingOutcome these processes or restarting polkit ends it",
             rule.id
         )
     };

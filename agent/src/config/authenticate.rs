@@ -1,5 +1,6 @@
 //! `answer = "authenticate"` with its keys: what may be said to PAM, and as whom.
 
+use polkit_agent_rules::rule::Answer;
 use polkit_config::{
     names::Names,
     report::{Problem, Report},
@@ -10,7 +11,6 @@ use super::{
     entry::{Entry, Identity},
     serve::named_user,
 };
-use crate::rules::rule::Answer;
 
 /// A file name has no more bytes.
 const LONGEST_NAME: usize = 255;

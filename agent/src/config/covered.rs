@@ -1,9 +1,9 @@
 //! Rules that an earlier one leaves nothing to.
 
+use polkit_agent_rules::rule::Rule;
 use polkit_config::report::{Problem, Report};
 
 use super::entry::Entry;
-use crate::rules::rule::Rule;
 
 /// Warns of them.
 pub(super) fn warn(entries: &[Entry], report: &mut Report) {

@@ -1,8 +1,7 @@
 //! A rule as its file has it.
 
+use polkit_agent_rules::rule::{Named, Rule};
 use polkit_config::report::Location;
-
-use crate::rules::rule::{Named, Rule};
 
 /// A rule and where it stands.
 pub(super) struct Entry {

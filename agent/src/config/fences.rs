@@ -1,16 +1,13 @@
 //! Grants to units that other processes of the unit's user can get into.
 
+use polkit_agent_rules::{
+    rule::{Named, Rule},
+    unit_pattern::UnitPattern,
+};
 use polkit_config::report::{Problem, Report};
 
 use super::entry::Entry;
-use crate::{
-    rules::{
-        rule::{Named, Rule},
-        separation::Host,
-        unit_pattern::UnitPattern,
-    },
-    subject::host_units,
-};
+use crate::config::{host_units, separation::Host};
 
 /// Asks the host about the units that grants name and about their users. Asks nothing where no grant names a unit.
 pub(super) fn look(entries: &[Entry]) -> Host {

@@ -12,19 +12,14 @@ use std::{
 };
 
 use nix::unistd::User;
+use polkit_agent_rules::{facts::Fact, rule::Named, unit_pattern::UnitPattern};
 
 use crate::{
-    base::paths,
-    rules::{
-        facts::Fact,
-        rule::Named,
-        separation::{Host, Unit},
-        unit_pattern::UnitPattern,
+    base::{
+        cgroups::{Cgroups, cgroup_root, uids_of},
+        paths,
     },
-    subject::{
-        cgroups::Cgroups,
-        process::{cgroup_root, uids_of},
-    },
+    config::separation::{Host, Unit},
 };
 
 /// systemd runs here: sd_booted(3).

@@ -2,19 +2,17 @@
 
 use std::str::FromStr;
 
+use polkit_agent_rules::{
+    facts::Truth,
+    rule::{AtMost, Rule},
+    schedule::{DAYS, Until, When},
+};
 use polkit_config::{
     report::{Problem, Report},
     table::{Spanned, Table},
 };
 
-use crate::{
-    rules::{
-        facts::Truth,
-        rule::{AtMost, Rule},
-        schedule::{DAYS, Until, When},
-    },
-    subject::snapshot::now,
-};
+use crate::base::clock::now;
 
 /// Reads the four keys of one rule.
 pub(super) fn read(table: &mut Table, report: &mut Report) -> (When, Option<AtMost>) {

@@ -6,17 +6,14 @@ use std::{
     time::Duration,
 };
 
+use polkit_agent_rules::{requirements::Requirements, rule::Rule};
 use polkit_config::{
     report::Report,
     table::{self, Table},
 };
 
-use super::{Found, Serve, What};
-use super::{authenticate, covered, fences, files, rules, serve, settings};
-use crate::{
-    base::paths,
-    rules::{requirements::Needs, rule::Rule, separation::Host},
-};
+use super::{Found, Serve, ServeTarget, authenticate, covered, fences, files, rules, serve, settings};
+use crate::{base::paths, config::separation::Host};
 
 /// A configuration that was found right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +27,7 @@ pub struct Config {
     /// The rules, in the order in which they are asked.
     pub rules: Vec<Rule>,
     /// What they need to know.
-    pub needs: Needs,
+    pub requirements: Requirements,
     /// What the host said of the units that rules name, and of their users, when the configuration was read.
     pub host: Host,
 }
@@ -95,7 +92,7 @@ fn read(files: &[Found], report: &mut Report) -> Option<Config> {
     let host = fences::look(&rules);
     fences::refuse(&rules, &host, report);
     serve::warn_of_doubles(&serve, report);
-    let own = serve.iter().any(|entry| entry.serve.what == What::OwnSession);
+    let own = serve.iter().any(|entry| entry.serve.target == ServeTarget::OwnSession);
     let uid = rustix::process::geteuid();
     if own && !uid.is_root() {
         serve::refuse_what_needs_root(&serve, report);
@@ -109,7 +106,7 @@ fn read(files: &[Found], report: &mut Report) -> Option<Config> {
         answer_within: settings.answer_within?,
         max_registrations: settings.max_registrations?,
         serve: serve.into_iter().map(|entry| entry.serve).collect(),
-        needs: Needs::of(&rules),
+        requirements: Requirements::of(&rules),
         rules,
         host,
     })

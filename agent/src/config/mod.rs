@@ -1,4 +1,4 @@
-//! Reads and checks the configuration when it is loaded. Of what it has, a request asks only which entries serve a process.
+//! Reads and checks the configuration. A request uses its rules, and whether an entry serves a process.
 
 pub mod advisories;
 mod authenticate;
@@ -6,14 +6,17 @@ mod covered;
 mod entry;
 mod fences;
 mod files;
+mod host_units;
 mod limited;
 mod load;
+pub mod root_equivalent;
 mod rules;
 mod run_for_users;
+pub mod separation;
 mod serve;
 mod settings;
 
 pub use files::Found;
 pub use load::{Config, Loaded, Origin, load};
 pub use run_for_users::is_run_for_users;
-pub use serve::{Serve, What, Who};
+pub use serve::{ExecPrincipal, Serve, ServeTarget};

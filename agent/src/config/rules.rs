@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
+use polkit_agent_rules::rule::{Answer, Rule, SessionKey};
 use polkit_config::{
     file::Unfit,
     report::{Location, Problem, Report},
     table::{Spanned, Table},
 };
+use polkit_types::pattern::{ActionPattern, Glob};
 
 use super::{
     authenticate,
@@ -20,14 +22,7 @@ use super::{
     serve::{checked_unit, named_group, named_user},
     settings::Settings,
 };
-use crate::{
-    rules::{
-        root_equivalent::{ActionPattern, NEVER_NARROWED},
-        rule::{Answer, Rule, SessionKey},
-        unit_pattern::Glob,
-    },
-    subject::root_control::program,
-};
+use crate::{base::root_control::program, config::root_equivalent::NEVER_NARROWED};
 
 const MANAGE_UNITS: &str = "org.freedesktop.systemd1.manage-units";
 const LONGEST_ID: usize = 128;

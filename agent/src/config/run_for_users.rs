@@ -2,7 +2,7 @@
 //!
 //! The names are those of Debian, Fedora, Arch and openSUSE, with the aliases. A distribution may have others: what is here is a floor.
 
-use crate::rules::unit_pattern::UnitPattern;
+use polkit_agent_rules::unit_pattern::UnitPattern;
 
 /// Services with jobs, logins, mail filters or activated programs of users, and the system's own message bus, in whose unit a
 /// program runs that the bus starts without systemd.

@@ -3,9 +3,8 @@
 //! A unit separates programs, not attackers. A process of the same user gets into a unit that is delegated by one call
 //! (AttachProcessesToUnit), and into any other one by ptrace, by the unit's sockets and by the files that the unit runs.
 
-use polkit_config::escape::escape;
-
-use crate::rules::{facts::Fact, rule::Named, unit_pattern::UnitPattern};
+use polkit_agent_rules::{facts::Fact, rule::Named, unit_pattern::UnitPattern};
+use polkit_types::escape::escape;
 
 /// One unit, as the system manager has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use polkit_agent_rules::{
+    facts::{Fact, ProcessState},
+    rule::Named,
+    unit_pattern::UnitPattern,
+};
 use polkit_config::{
     names::Names,
     report::{Location, Problem, Report},
@@ -9,11 +14,7 @@ use polkit_config::{
 };
 
 use super::settings::registrations;
-use crate::{
-    base::cgroup,
-    rules::{facts::Fact, rule::Named, unit_pattern::UnitPattern},
-    subject::process::Seen,
-};
+use crate::base::cgroup;
 
 /// The keys that say whom.
 const FORMS: [&str; 6] = ["unit", "user", "pid_file", "session_user", "session", "exec"];
@@ -22,7 +23,7 @@ const FORMS: [&str; 6] = ["unit", "user", "pid_file", "session_user", "session",
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Serve {
     /// Whom.
-    pub what: What,
+    pub target: ServeTarget,
     /// The most registrations of this entry; without it the entries share evenly.
     pub max: Option<usize>,
     /// New registrations in a second, once those that existed at first are there. Without it only a polkitd that loses
@@ -34,7 +35,7 @@ pub struct Serve {
 
 /// Whom an entry serves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum What {
+pub enum ServeTarget {
     /// Every process of a unit of the system manager, or of all units of a pattern.
     Unit(UnitPattern),
     /// Every process of a user that is in no session.
@@ -46,12 +47,12 @@ pub enum What {
     /// The logind session that the agent runs in.
     OwnSession,
     /// Whoever of these runs `polkit-service-agent exec`.
-    Exec(Vec<Who>),
+    Exec(Vec<ExecPrincipal>),
 }
 
 /// Who may ask for a registration by `exec`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Who {
+pub enum ExecPrincipal {
     /// A user. Never root: polkit asks nobody about root.
     User(Named),
     /// The members of a group, by the user database.
@@ -62,37 +63,35 @@ impl Serve {
     /// Whether processes are registered one by one.
     #[must_use]
     pub fn registers_processes(&self) -> bool {
-        !self.by_hook && !matches!(self.what, What::SessionUser(_) | What::OwnSession)
+        !self.by_hook && !matches!(self.target, ServeTarget::SessionUser(_) | ServeTarget::OwnSession)
     }
 
-    /// Whether this entry serves a process; `None` if that depends on an unknown cgroup. By the hook, a user's processes in
-    /// sessions are served, too: nothing is registered, so no agent of the session is in the way.
+    /// Whether this entry serves a process. Unknown if that depends on an unknown cgroup. An entry with `way = "hook"` for a user also
+    /// serves the user's processes in sessions: the hook registers nothing, so it does not conflict with the agent of a session.
     #[must_use]
-    pub fn covers(&self, seen: &Seen) -> Option<bool> {
-        match &self.what {
-            What::User(user) if self.by_hook => Some(seen.uid.get() == user.id),
-            what => what.covers(seen),
+    pub fn covers(&self, state: &ProcessState) -> Fact<bool> {
+        match &self.target {
+            ServeTarget::User(user) if self.by_hook => Fact::Known(state.uid.get() == user.id),
+            target => target.covers(state),
         }
     }
 }
 
-impl What {
-    /// Whether an entry that registers serves a process; `None` if that depends on an unknown cgroup. Entries that are not about
-    /// single processes cover none.
+impl ServeTarget {
+    /// Whether an entry that registers serves a process. Unknown if that depends on an unknown cgroup. Entries that do not select single
+    /// processes cover none.
     #[must_use]
-    pub fn covers(&self, seen: &Seen) -> Option<bool> {
-        match (self, &seen.cgroup) {
-            (Self::Unit(pattern), Fact::Known(path)) => {
-                Some(cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)))
-            }
-            (Self::User(user), Fact::Known(path)) => Some(seen.uid.get() == user.id && cgroup::owner(path).is_none()),
-            (Self::User(_) | Self::Unit(_), Fact::Unknown) => None,
-            (Self::PidFile(_) | Self::SessionUser(_) | Self::OwnSession | Self::Exec(_), _) => Some(false),
-        }
+    pub fn covers(&self, state: &ProcessState) -> Fact<bool> {
+        Fact::Known(match (self, &state.cgroup) {
+            (Self::Unit(pattern), Fact::Known(path)) => cgroup::unit(path).is_some_and(|unit| pattern.covers(unit)),
+            (Self::User(user), Fact::Known(path)) => state.uid.get() == user.id && cgroup::owner(path).is_none(),
+            (Self::User(_) | Self::Unit(_), Fact::Unknown) => return Fact::Unknown,
+            (Self::PidFile(_) | Self::SessionUser(_) | Self::OwnSession | Self::Exec(_), _) => false,
+        })
     }
 }
 
-impl std::fmt::Display for What {
+impl std::fmt::Display for ServeTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unit(pattern) => pattern.fmt(f),
@@ -134,13 +133,13 @@ pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
         report.push(problem.help("`unit = \"apache2.service\"` serves every process of that unit"));
         return None;
     }
-    let exec = || exec.map(|who| What::Exec(who.into_iter().filter_map(|name| who_may(name, report)).collect()));
+    let exec = || exec.map(|who| ServeTarget::Exec(who.into_iter().filter_map(|name| who_may(name, report)).collect()));
     // A form that was there and wrong has its own error already.
-    let what = unit
-        .map(|unit| What::Unit(unit.value))
-        .or(user.map(What::User))
-        .or(pid_file.map(|path| What::PidFile(path.value)))
-        .or(session_user.map(What::SessionUser))
+    let target = unit
+        .map(|unit| ServeTarget::Unit(unit.value))
+        .or(user.map(ServeTarget::User))
+        .or(pid_file.map(|path| ServeTarget::PidFile(path.value)))
+        .or(session_user.map(ServeTarget::SessionUser))
         .or(session)
         .or_else(exec)?;
     let max = match max {
@@ -152,15 +151,15 @@ pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
         None => None,
     };
     let by_hook = match way {
-        Some(way) => hook(&way, &what, report)?,
+        Some(way) => hook(&way, &target, report)?,
         None => false,
     };
-    Some(Entry { serve: Serve { what, max, new_per_second, by_hook }, at })
+    Some(Entry { serve: Serve { target, max, new_per_second, by_hook }, at })
 }
 
-fn own(word: &Spanned<String>, report: &mut Report) -> Option<What> {
+fn own(word: &Spanned<String>, report: &mut Report) -> Option<ServeTarget> {
     if word.value == "own" {
-        return Some(What::OwnSession);
+        return Some(ServeTarget::OwnSession);
     }
     let problem = Problem::error(word.at.clone(), format!("`{}` is no session to serve", word.value));
     report.push(
@@ -172,21 +171,21 @@ fn own(word: &Spanned<String>, report: &mut Report) -> Option<What> {
 /// Without root polkitd takes registrations for what is the agent's own, and believes no answer: such an agent can refuse on
 /// behalf of its session, and nothing else. For a file that serves `session = "own"` this is said when it is read.
 pub(super) fn refuse_what_needs_root(entries: &[Entry], report: &mut Report) {
-    for entry in entries.iter().filter(|entry| entry.serve.what != What::OwnSession) {
-        let message = format!("`{}` cannot be served without root", entry.serve.what);
+    for entry in entries.iter().filter(|entry| entry.serve.target != ServeTarget::OwnSession) {
+        let message = format!("`{}` cannot be served without root", entry.serve.target);
         let help =
             "beside `session = \"own\"` an agent that is not root serves nothing; the system's agent serves the rest";
         report.push(Problem::error(entry.at.clone(), message).help(help));
     }
 }
 
-fn hook(way: &Spanned<String>, what: &What, report: &mut Report) -> Option<bool> {
+fn hook(way: &Spanned<String>, target: &ServeTarget, report: &mut Report) -> Option<bool> {
     if way.value != "hook" {
         let problem = Problem::error(way.at.clone(), format!("`{}` is no way", way.value));
         report.push(problem.help("`\"hook\"`; without `way` the processes are registered"));
         return None;
     }
-    if !matches!(what, What::Unit(_) | What::User(_)) {
+    if !matches!(target, ServeTarget::Unit(_) | ServeTarget::User(_)) {
         report.push(Problem::error(way.at.clone(), "the hook is for a `unit` or a `user`"));
         return None;
     }
@@ -206,9 +205,9 @@ pub(super) fn warn_of_doubles(entries: &[Entry], report: &mut Report) {
         let first = entries
             .iter()
             .take(position)
-            .find(|earlier| earlier.serve.what == entry.serve.what && earlier.serve.by_hook == entry.serve.by_hook);
+            .find(|earlier| earlier.serve.target == entry.serve.target && earlier.serve.by_hook == entry.serve.by_hook);
         if let Some(first) = first {
-            let message = format!("`{}` is served already at {}", entry.serve.what, report.place(&first.at));
+            let message = format!("`{}` is served already at {}", entry.serve.target, report.place(&first.at));
             report.push(Problem::warning(entry.at.clone(), message));
         }
     }
@@ -224,10 +223,10 @@ pub(super) fn checked_unit(unit: Spanned<String>, report: &mut Report) -> Option
     pattern.map(|value| Spanned { value, at: unit.at })
 }
 
-fn who_may(name: Spanned<String>, report: &mut Report) -> Option<Who> {
+fn who_may(name: Spanned<String>, report: &mut Report) -> Option<ExecPrincipal> {
     match name.value.strip_prefix('@') {
-        Some(group) => named_group(&Spanned { value: group.to_owned(), at: name.at }, report).map(Who::Group),
-        None => served_user(&name, report).map(Who::User),
+        Some(group) => named_group(&Spanned { value: group.to_owned(), at: name.at }, report).map(ExecPrincipal::Group),
+        None => served_user(&name, report).map(ExecPrincipal::User),
     }
 }
 

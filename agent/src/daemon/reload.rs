@@ -4,10 +4,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use crate::{
-    base::log,
-    config::{self, Loaded, Origin},
-};
+use crate::config::{self, Loaded, Origin};
 
 /// The configuration that is being read, if one is. Never two at a time: the later one could end first.
 #[derive(Debug)]
@@ -27,8 +24,8 @@ impl Reload {
     /// Begins to read. What is being read already may be older than what was asked for: it is read once more after that.
     pub fn begin(&mut self) {
         if self.reading.is_some() {
-            log::warning(
-                "the configuration is still being read, and will be again after that: the old one stays in force",
+            tracing::warn!(
+                "the configuration is still being read, and will be again after that: the old one stays in force"
             );
             self.again = true;
             return;
@@ -43,7 +40,7 @@ impl Reload {
         match started {
             Ok(_) => self.reading = Some(reading),
             Err(error) => {
-                log::error(&format!("the configuration cannot be read anew, and the old one stays in force: {error}"))
+                tracing::error!("the configuration cannot be read anew, and the old one stays in force: {error}")
             }
         }
     }
@@ -59,7 +56,7 @@ impl Reload {
         match read {
             Ok(loaded) => loaded,
             Err(_) => {
-                log::error("reading the configuration broke down: the old one stays in force");
+                tracing::error!("reading the configuration broke down: the old one stays in force");
                 std::future::pending().await
             }
         }

@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use polkit_dbus::{AgentUid, Authority, AuthorityError, Connection, Owner, OwnerWatch, connect};
+use polkit_dbus::{Authority, AuthorityError, Connection, Owner, OwnerWatch, connect};
+use polkit_types::AgentUid;
 use rustix::process::geteuid;
 use tokio::{
     net::UnixListener,
@@ -17,15 +18,24 @@ use tokio::{
 };
 
 use crate::{
-    answer::{
-        challenge::{self, Road},
-        state::Ledger,
+    base::{
+        accounts::Accounts,
+        cgroups::{Cgroups, cgroup_root},
+        paths,
+        reader::Readers,
+        unserved::UnservedLog,
     },
-    audit::{journal_writer::Recorder, unserved::Strangers},
-    base::{log, paths},
-    config::{Config, Loaded, Origin, What, advisories},
+    config::{Config, Loaded, Origin, ServeTarget, advisories},
     daemon::{reload::Reload, systemd::Systemd},
-    ipc::{bus, exec_socket, hook_socket},
+    ipc::{bus, exec_socket},
+    kernel::{
+        answer::{
+            context::{self, Context},
+            hook_socket,
+            state::DecisionState,
+        },
+        audit::journal_writer::Recorder,
+    },
     register::{
         fork_watcher::{Events, Hint},
         health::{Health, Polkitd},
@@ -33,7 +43,6 @@ use crate::{
         registry::Registry,
         status::Status,
     },
-    subject::{cgroups::Cgroups, process::cgroup_root, reader::Readers},
 };
 
 /// How often the registry is asked whether it is time to look at everything.
@@ -70,31 +79,32 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         tokio::spawn(exec_socket::serve(exec_listener().await?, config.clone(), requests));
     }
     let registering = AgentUid::new(geteuid().as_raw()).map_err(|error| error.to_string())?;
-    let road = Road {
+    let context = Context {
         config,
         polkitd,
         readers: Readers::default(),
-        strangers: Strangers::default(),
+        accounts: Accounts::default(),
+        unserved: UnservedLog::default(),
         recorder: Recorder::for_host(),
-        ledger: Ledger::default(),
-        news,
+        state: DecisionState::default(),
+        events: news,
         cgroup_root: root,
         cgroups: cgroups.clone(),
         registering,
     };
-    road.ledger.is_under(&road.config.borrow());
-    let road = Arc::new(road);
+    context.state.set_config(&context.config.borrow());
+    let context = Arc::new(context);
     let (events, mut hints) = if is_root { events() } else { no_events() };
     let (status_sender, status) = watch::channel(Arc::default());
-    if is_root && let Err(error) = bus::publish(&connection, status, Arc::clone(&road), heard).await {
-        log::warning(&format!("`status` cannot be asked over the bus: {error}; is the bus policy installed?"));
+    if is_root && let Err(error) = bus::publish(&connection, status, Arc::clone(&context), heard).await {
+        tracing::warn!("`status` cannot be asked over the bus: {error}; is the bus policy installed?");
     }
     let mut agent = Running {
         started: Instant::now(),
         status: status_sender,
-        road: Arc::clone(&road),
+        context: Arc::clone(&context),
         hook: None,
-        registry: Registry::new(Arc::clone(&road), cgroups, events),
+        registry: Registry::new(Arc::clone(&context), cgroups, events),
         systemd: Systemd::new(),
         connection,
         reload: Reload::new(origin),
@@ -107,18 +117,18 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         ready: false,
     };
     agent.say_notes();
-    agent.polkitd_is(owner).await?;
+    agent.on_polkitd_changed(owner).await?;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
-            _ = second.tick() => write_counted(&road).await,
+            _ = second.tick() => write_counted(&context).await,
             _ = tick.tick() => agent.turn().await?,
             () = agent.registry.next() => {}
             owner = watch.changed() => {
                 let owner = owner.map_err(|error| format!("the system bus is gone: {error}"))?;
-                agent.polkitd_is(owner).await?;
+                agent.on_polkitd_changed(owner).await?;
             }
             Some(hint) = hints.recv() => match hint {
                 Hint::Look(pid) => agent.look_at(pid),
@@ -133,7 +143,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     }
     agent.systemd.stopping();
     agent.registry.clear();
-    write_counted(&road).await;
+    write_counted(&context).await;
     Ok(())
 }
 
@@ -146,7 +156,7 @@ async fn exec_listener() -> Result<UnixListener, String> {
 
 fn events() -> (Events, mpsc::Receiver<Hint>) {
     Events::start().unwrap_or_else(|error| {
-        log::notice(&format!("no process events ({error}): units are looked at ten times a second instead"));
+        tracing::info!("no process events ({error}): units are looked at ten times a second instead");
         no_events()
     })
 }
@@ -158,7 +168,7 @@ fn no_events() -> (Events, mpsc::Receiver<Hint>) {
 /// The configuration of an agent that is not root: what else stands in it was refused when it was read, if it serves its own
 /// session at all.
 fn serves_only_its_own(config: &Config) -> Result<(), String> {
-    if config.serve.iter().any(|serve| serve.what == What::OwnSession) {
+    if config.serve.iter().any(|serve| serve.target == ServeTarget::OwnSession) {
         return Ok(());
     }
     Err("without root the agent serves its own session and nothing else: give it a file with `session = \"own\"` in its \
@@ -166,16 +176,16 @@ fn serves_only_its_own(config: &Config) -> Result<(), String> {
         .into())
 }
 
-async fn write_counted(road: &Road) {
-    if let Err(error) = road.recorder.flush().await {
-        log::error(&format!("counted refusals could not be recorded: {error}"));
+async fn write_counted(context: &Context) {
+    if let Err(error) = context.recorder.flush().await {
+        tracing::error!("counted refusals could not be recorded: {error}");
     }
 }
 
 struct Running {
     started: Instant,
     status: watch::Sender<Arc<Status>>,
-    road: Arc<Road>,
+    context: Arc<Context>,
     /// Whom the hook's socket is for, and who answers there.
     hook: Option<(u32, JoinHandle<()>)>,
     registry: Registry,
@@ -184,7 +194,7 @@ struct Running {
     reload: Reload,
     is_root: bool,
     config: watch::Sender<Arc<Config>>,
-    polkitd: watch::Sender<Option<challenge::Polkitd>>,
+    polkitd: watch::Sender<Option<context::Polkitd>>,
     health: Health,
     polkit_error: Option<String>,
     next_wake: Instant,
@@ -194,22 +204,22 @@ struct Running {
 impl Running {
     /// One turn of the loop: who is new, who is gone, and whether polkitd is there.
     async fn turn(&mut self) -> Result<(), String> {
-        if self.systemd.is_hungry() && self.health.road_is_sound(&self.road).await {
-            self.systemd.feed_watchdog();
+        if self.systemd.watchdog_due() && self.health.pipeline_is_sound(&self.context).await {
+            self.systemd.ping_watchdog();
         }
         if self.polkitd.borrow().is_none() {
             self.tell_status();
             return self.wake().await;
         }
         if let Some(change) = self.health.look(&Authority::new(self.connection.clone())).await {
-            log::warning(change);
+            tracing::warn!("{change}");
         }
         self.registry.scan();
         self.registry.scan_sessions().await;
         if !self.ready && self.registry.is_settled() {
             self.ready = true;
             self.systemd.ready();
-            log::notice("ready");
+            tracing::info!("ready");
         }
         self.tell_status();
         Ok(())
@@ -218,8 +228,8 @@ impl Running {
     fn tell_status(&mut self) {
         let mut status = self.registry.status(self.started);
         (status.health, status.polkit_error) = (self.health.polkitd(), self.polkit_error.clone());
-        (status.unfinished, status.last_unfinished) = self.road.readers.unfinished();
-        status.strangers = self.road.strangers.count();
+        (status.unfinished, status.last_unfinished) = self.context.readers.unfinished();
+        status.strangers = self.context.unserved.count();
         let (registrations, entries) = (status.registrations, status.served.len());
         let line = match (status.health, &status.polkit_error) {
             (Polkitd::Well, _) => format!("{registrations} processes registered, {entries} entries to serve"),
@@ -260,14 +270,14 @@ impl Running {
     }
 
     /// polkitd came, went, or is another one: it knows nothing of earlier registrations.
-    async fn polkitd_is(&mut self, owner: Option<Owner>) -> Result<(), String> {
+    async fn on_polkitd_changed(&mut self, owner: Option<Owner>) -> Result<(), String> {
         self.polkitd.send_replace(None);
-        self.health.polkitd_is(false);
+        self.health.on_polkitd_changed(false);
         self.registry.clear();
         self.registry.scan_soon();
         let Some(owner) = owner else {
             if self.ready {
-                log::warning("polkitd is gone: nobody is served until it is back");
+                tracing::warn!("polkitd is gone: nobody is served until it is back");
             }
             return Ok(());
         };
@@ -277,7 +287,7 @@ impl Running {
             (Ok(version), Ok(pid), Ok(uid)) => (version, pid, uid),
             // It went again at once, and that comes by `OwnerWatch`, too.
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
-                log::warning(&format!("polkitd does not say its version: {error}"));
+                tracing::warn!("polkitd does not say its version: {error}");
                 return Ok(());
             }
         };
@@ -285,10 +295,10 @@ impl Running {
         if self.is_root {
             polkitd::same_namespaces(pid)?;
         }
-        self.registry.polkitd_is(&version, polkitd::open_files(pid), authority);
-        log::notice(&format!("polkitd {version} is there, with pid {pid}"));
-        self.polkitd.send_replace(Some(challenge::Polkitd { owner, version }));
-        self.health.polkitd_is(true);
+        self.registry.on_polkitd_changed(&version, polkitd::open_files(pid), authority);
+        tracing::info!("polkitd {version} is there, with pid {pid}");
+        self.polkitd.send_replace(Some(context::Polkitd { owner, version }));
+        self.health.on_polkitd_changed(true);
         self.polkit_error = None;
         if self.is_root {
             self.listen_for_hook(uid);
@@ -303,42 +313,44 @@ impl Running {
         }
         match hook_socket::listen(Path::new(paths::HOOK_SOCKET), polkitd) {
             Ok(listener) => {
-                let task = tokio::spawn(hook_socket::serve(listener, polkitd, Arc::clone(&self.road)));
+                let task = tokio::spawn(hook_socket::serve(listener, polkitd, Arc::clone(&self.context)));
                 if let Some((_, old)) = self.hook.replace((polkitd, task)) {
                     old.abort();
                 }
             }
-            Err(error) => log::error(&format!("{} cannot be made, and no rule can ask: {error}", paths::HOOK_SOCKET)),
+            Err(error) => tracing::error!("{} cannot be made, and no rule can ask: {error}", paths::HOOK_SOCKET),
         }
     }
 
     /// All of the new configuration, or all of the old one.
     fn take(&mut self, loaded: Loaded) {
         for line in loaded.report.lines() {
-            log::warning(&line);
+            tracing::warn!("{line}");
         }
         match loaded.config {
             Some(config) if !self.is_root && serves_only_its_own(&config).is_err() => {
-                log::error("the new configuration does not serve the agent's own session: the old one stays in force");
+                tracing::error!(
+                    "the new configuration does not serve the agent's own session: the old one stays in force"
+                );
             }
             Some(config) => {
                 let config = Arc::new(config);
                 let old = self.config.send_replace(Arc::clone(&config));
-                self.road.ledger.is_under(&config);
+                self.context.state.set_config(&config);
                 self.registry.scan_soon();
-                log::notice("the new configuration is in force");
+                tracing::info!("the new configuration is in force");
                 self.say_notes();
                 for line in advisories::kept(&old, &config) {
-                    log::warning(&line);
+                    tracing::warn!("{line}");
                 }
             }
-            None => log::error("the new configuration is broken: the old one stays in force"),
+            None => tracing::error!("the new configuration is broken: the old one stays in force"),
         }
     }
 
     fn say_notes(&self) {
         for note in advisories::of(&self.config.borrow()) {
-            log::notice(&note);
+            tracing::info!("{note}");
         }
     }
 }

@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-use crate::base::log;
-
 /// The agent's side of sd_notify(3).
 #[derive(Debug)]
 pub struct Systemd {
@@ -53,12 +51,12 @@ impl Systemd {
 
     /// Whether it is time to feed the watchdog.
     #[must_use]
-    pub fn is_hungry(&self) -> bool {
+    pub fn watchdog_due(&self) -> bool {
         self.watchdog.is_some_and(|(interval, last)| last.elapsed() >= interval)
     }
 
     /// Says that the agent works.
-    pub fn feed_watchdog(&mut self) {
+    pub fn ping_watchdog(&mut self) {
         if let Some((_, last)) = &mut self.watchdog {
             *last = Instant::now();
             tell(NotifyState::Watchdog);
@@ -74,6 +72,6 @@ impl Default for Systemd {
 
 fn tell(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        log::warning(&format!("the service manager could not be told: {error}"));
+        tracing::warn!("the service manager could not be told: {error}");
     }
 }

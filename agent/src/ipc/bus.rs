@@ -5,22 +5,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use polkit_agent_rules::{
+    approval_queue::{Approval, PendingRequest},
+    facts::LoginUid,
+};
 use polkit_dbus::Connection;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use zbus::{DBusError, fdo, message::Header, object_server::SignalEmitter};
 
 use crate::{
-    answer::{
-        approver::{self, Stranger},
-        challenge::{News, Road},
-    },
-    audit::{
-        approval_queue::{Approval, Refusal, Waiting},
-        record::Entry,
+    ipc::log_control::{self, LogControl},
+    kernel::answer::{
+        approvals::{self, ApprovalError},
+        context::{Context, Event},
     },
     register::status::Status,
-    rules::facts::{Approver, LoginUid},
 };
 
 /// Bus name and interface.
@@ -42,7 +42,7 @@ enum Error {
 /// What stands behind the object.
 struct Agent1 {
     status: watch::Receiver<Arc<Status>>,
-    road: Arc<Road>,
+    context: Arc<Context>,
     connection: Connection,
 }
 
@@ -57,43 +57,33 @@ impl Agent1 {
         status.to_string()
     }
 
-    /// The questions that wait, as a JSON list: see `pending --json` in the manual. Command lines are for root alone.
+    /// The requests that wait, as a JSON list: see `pending --json` in the manual. Only root sees command lines.
     async fn list_pending(&self, #[zbus(header)] header: Header<'_>) -> fdo::Result<String> {
-        let asks_root = self.caller(&header).await? == 0;
+        let for_root = self.caller(&header).await? == 0;
         let now = Instant::now();
-        let waiting = self.road.ledger.waiting(now);
-        Ok(Value::from_iter(waiting.iter().map(|(id, question)| to_json(id, question, asks_root, now))).to_string())
+        Ok(self.context.state.queue(|queue| {
+            Value::from_iter(queue.list(now).map(|(id, request)| to_json(id, request, for_root, now))).to_string()
+        }))
     }
 
-    /// Approves a question: for one answer, or as often as it is asked within so many seconds, where that is not 0.
+    /// Approves a request: once, or any number of times within `seconds` if that is not 0.
     async fn approve(&self, #[zbus(header)] header: Header<'_>, id: &str, seconds: u64) -> Result<(), Error> {
-        let length = (seconds > 0).then(|| Duration::from_secs(seconds));
-        let approver = self.approver(&header).await?;
-        let question = self.road.ledger.answerable(id, approver, length.unwrap_or_default(), Instant::now())?;
-        self.record(&Entry::word(id, true, &question, approver, length)).await?;
-        // A reload may have come in between.
-        if self.road.ledger.approve(id, approver, length, Instant::now()) {
-            Ok(())
-        } else {
-            Err(Refusal::Unknown.into())
-        }
+        let validity = (seconds > 0).then(|| Duration::from_secs(seconds));
+        Ok(approvals::approve(&self.context, &self.connection, sender(&header)?, id, validity).await?)
     }
 
-    /// Takes a question away, or what was approved of it: what it was about is refused from then on.
+    /// Denies a request, or revokes its approval.
     async fn deny(&self, #[zbus(header)] header: Header<'_>, id: &str) -> Result<(), Error> {
-        let approver = self.approver(&header).await?;
-        let question = self.road.ledger.deniable(id, approver, Instant::now())?;
-        // It counts without a record, too: it gives nothing away.
-        self.road.ledger.deny(id);
-        self.record(&Entry::word(id, false, &question, approver, None)).await
+        Ok(approvals::deny(&self.context, &self.connection, sender(&header)?, id).await?)
     }
 
-    /// What is approved, as a JSON list: see `pending --approved --json` in the manual.
+    /// The valid approvals, as a JSON list: see `pending --approved --json` in the manual.
     async fn list_approved(&self, #[zbus(header)] header: Header<'_>) -> fdo::Result<String> {
-        let asks_root = self.caller(&header).await? == 0;
+        let for_root = self.caller(&header).await? == 0;
         let now = Instant::now();
-        let approvals = self.road.ledger.approvals(now);
-        Ok(Value::from_iter(approvals.iter().map(|approval| approval_to_json(approval, asks_root, now))).to_string())
+        Ok(self.context.state.queue(|queue| {
+            Value::from_iter(queue.approvals(now).map(|approval| approval_to_json(approval, for_root, now))).to_string()
+        }))
     }
 
     /// The agent's version.
@@ -117,7 +107,7 @@ impl Agent1 {
     /// How many questions wait for a person.
     #[zbus(property(emits_changed_signal = "false"))]
     fn pending(&self) -> u64 {
-        self.road.ledger.count(Instant::now()) as u64
+        self.count() as u64
     }
 
     /// Registrations by which this polkitd may have lost descriptors.
@@ -142,41 +132,33 @@ impl Agent1 {
 }
 
 impl Agent1 {
-    /// Whose word it is. The bus knows that by the connection's unique name, which no other connection ever gets.
-    async fn approver(&self, header: &Header<'_>) -> Result<Approver, Error> {
-        let sender = header.sender().ok_or(Error::ZBus(zbus::Error::MissingField))?;
-        Ok(approver::identify(&self.connection, sender.as_str()).await?)
-    }
-
-    /// The uid of a caller who only asks to be shown something.
+    /// The uid of the caller of a method that only reads.
     async fn caller(&self, header: &Header<'_>) -> zbus::Result<u32> {
         const BUS: &str = "org.freedesktop.DBus";
-        let sender = header.sender().ok_or(zbus::Error::MissingField)?;
+        let sender = sender(header)?;
         let path = "/org/freedesktop/DBus";
         let uid = self.connection.call_method(Some(BUS), path, Some(BUS), "GetConnectionUnixUser", &sender).await?;
         uid.body().deserialize()
     }
 
-    async fn record(&self, word: &Entry) -> Result<(), Error> {
-        let written = self.road.recorder.word(word).await;
-        written.map_err(|error| Error::Refused(format!("it is not on record: {error}")))
+    fn count(&self) -> usize {
+        self.context.state.queue(|queue| queue.list(Instant::now()).count())
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal.to_string())
-    }
+/// The unique name of the caller. The bus never gives it to another connection.
+fn sender<'a>(header: &'a Header<'_>) -> zbus::Result<&'a str> {
+    header.sender().map(|name| name.as_str()).ok_or(zbus::Error::MissingField)
 }
 
-impl From<Stranger> for Error {
-    fn from(stranger: Stranger) -> Self {
-        Self::Refused(stranger.to_string())
+impl From<ApprovalError> for Error {
+    fn from(error: ApprovalError) -> Self {
+        Self::Refused(error.to_string())
     }
 }
 
 fn approval_to_json(approval: &Approval, with_command_line: bool, now: Instant) -> Value {
-    let mut json = to_json(&approval.id, &approval.question, with_command_line, now);
+    let mut json = to_json(&approval.id, &approval.request, with_command_line, now);
     if let Some(keys) = json.as_object_mut() {
         keys.insert("approver".into(), approval.approver.uid.get().into());
         keys.insert("approver_login".into(), approval.approver.login.map(LoginUid::get).into());
@@ -186,24 +168,24 @@ fn approval_to_json(approval: &Approval, with_command_line: bool, now: Instant) 
     json
 }
 
-fn to_json(id: &str, question: &Waiting, with_command_line: bool, now: Instant) -> Value {
-    let described = &question.described;
-    let command_line = described.command_line.as_ref().filter(|_| with_command_line);
+fn to_json(id: &str, request: &PendingRequest, with_command_line: bool, now: Instant) -> Value {
+    let info = &request.info;
+    let command_line = info.command_line.as_ref().filter(|_| with_command_line);
     json!({
         "id": id,
-        "rule": question.rule(),
-        "action": question.action(),
-        "uid": question.uid().get(),
-        "user": described.user,
-        "unit": described.unit,
-        "session": question.session(),
-        "pid": question.pid.get(),
-        "login_uid": question.login().map(LoginUid::get),
-        "exe": described.exe,
+        "rule": request.rule(),
+        "action": request.action(),
+        "uid": request.uid().get(),
+        "user": info.user,
+        "unit": info.unit,
+        "session": request.session(),
+        "pid": request.pid.get(),
+        "login_uid": request.login().map(LoginUid::get),
+        "exe": info.exe,
         "command_line": command_line,
-        "claims": { "exe": described.exe_claimed, "command_line": command_line },
-        "age": now.duration_since(question.first).as_secs(),
-        "times": question.times,
+        "claims": { "exe": info.exe_claimed, "command_line": command_line },
+        "age": now.duration_since(request.first).as_secs(),
+        "times": request.times,
     })
 }
 
@@ -214,11 +196,12 @@ fn to_json(id: &str, question: &Waiting, with_command_line: bool, now: Instant) 
 pub async fn publish(
     connection: &Connection,
     status: watch::Receiver<Arc<Status>>,
-    road: Arc<Road>,
-    mut heard: mpsc::Receiver<News>,
+    context: Arc<Context>,
+    mut heard: mpsc::Receiver<Event>,
 ) -> Result<(), String> {
     let server = connection.object_server();
-    let object = Agent1 { status, road, connection: connection.clone() };
+    server.at(log_control::PATH, LogControl::new(connection)).await.map_err(|error| error.to_string())?;
+    let object = Agent1 { status, context, connection: connection.clone() };
     server.at(PATH, object).await.map_err(|error| error.to_string())?;
     connection.request_name(NAME).await.map_err(|error| error.to_string())?;
     let emitter = SignalEmitter::new(connection, PATH).map_err(|error| error.to_string())?.into_owned();
@@ -226,8 +209,8 @@ pub async fn publish(
         while let Some(news) = heard.recv().await {
             // A bus that is gone ends the agent elsewhere.
             let _ = match news {
-                News::Decision(record) => Agent1::decision(&emitter, &record).await,
-                News::Pending(id) => Agent1::pending_added(&emitter, &id).await,
+                Event::Decision(record) => Agent1::decision(&emitter, &record).await,
+                Event::Pending(id) => Agent1::pending_added(&emitter, &id).await,
             };
         }
     });

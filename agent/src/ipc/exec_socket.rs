@@ -4,7 +4,7 @@
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
 use polkit_config::names::Names;
-use polkit_dbus::SubjectPid;
+use polkit_types::SubjectPid;
 use tokio::{
     io::AsyncWriteExt,
     net::{UnixListener, UnixStream},
@@ -12,9 +12,9 @@ use tokio::{
 };
 
 use crate::{
-    base::{blocking, log},
-    config::{Config, What, Who},
-    subject::process::Held,
+    base::blocking,
+    config::{Config, ExecPrincipal, ServeTarget},
+    kernel::subject::process::PinnedProcess,
 };
 
 /// Those who are answered at the same time; others wait in the socket's backlog.
@@ -23,7 +23,7 @@ pub const AT_ONCE: usize = 32;
 const DEADLINE: Duration = Duration::from_secs(25);
 
 /// The process that asks, for the registry, and where the answer goes.
-pub type Request = (Held, oneshot::Sender<Result<(), String>>);
+pub type Request = (PinnedProcess, oneshot::Sender<Result<(), String>>);
 
 /// Makes the socket. One that another agent listens on is left alone; one that nobody does is what a killed agent left.
 ///
@@ -60,7 +60,7 @@ pub async fn serve(listener: UnixListener, config: watch::Receiver<Arc<Config>>,
                 });
             }
             Err(error) => {
-                log::warning(&format!("exec: a connection could not be taken: {error}"));
+                tracing::warn!("exec: a connection could not be taken: {error}");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
@@ -84,12 +84,12 @@ async fn register(stream: &UnixStream, config: Arc<Config>, registry: mpsc::Send
     if uid == 0 {
         return Err("root needs no agent: polkit asks nobody about root".into());
     }
-    let may = blocking::for_user_database(uid, move || may_ask(uid, &config)).await.map_err(|error| failed(&error))?;
+    let may = blocking::run_nss(uid, move || may_ask(uid, &config)).await.map_err(|error| failed(&error))?;
     if !may {
         return Err("no [[serve]] entry names this user in `exec`".into());
     }
     let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).and_then(|pid| SubjectPid::new(pid).ok());
-    let held = pid.and_then(|pid| Held::open(pid).ok()).filter(|held| held.process.uid.get() == uid);
+    let held = pid.and_then(|pid| PinnedProcess::open(pid).ok()).filter(|held| held.process.uid.get() == uid);
     let held = held.ok_or("the process that asks cannot be found")?;
     let (reply, answer) = oneshot::channel();
     registry.send((held, reply)).await.map_err(|error| failed(&error))?;
@@ -101,12 +101,16 @@ fn may_ask(uid: u32, config: &Config) -> bool {
         let user = Names::Host.user_by_uid(uid).ok().flatten()?;
         Names::Host.groups_of(&user).ok()
     };
-    let who = config.serve.iter().filter_map(|serve| match &serve.what {
-        What::Exec(who) => Some(who),
-        What::Unit(_) | What::User(_) | What::PidFile(_) | What::SessionUser(_) | What::OwnSession => None,
+    let who = config.serve.iter().filter_map(|serve| match &serve.target {
+        ServeTarget::Exec(who) => Some(who),
+        ServeTarget::Unit(_)
+        | ServeTarget::User(_)
+        | ServeTarget::PidFile(_)
+        | ServeTarget::SessionUser(_)
+        | ServeTarget::OwnSession => None,
     });
     who.flatten().any(|who| match who {
-        Who::User(user) => user.id == uid,
-        Who::Group(group) => gids().is_some_and(|gids| gids.contains(&group.id)),
+        ExecPrincipal::User(user) => user.id == uid,
+        ExecPrincipal::Group(group) => gids().is_some_and(|gids| gids.contains(&group.id)),
     })
 }

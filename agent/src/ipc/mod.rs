@@ -1,5 +1,5 @@
-//! Where others connect: the bus name, and the sockets for hooks and for `exec`.
+//! The other endpoints: the bus names, and the socket for `exec`. Approvals go through `kernel::answer::approvals`.
 
 pub mod bus;
 pub mod exec_socket;
-pub mod hook_socket;
+pub mod log_control;

@@ -12,12 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind,
-    netlink::{CONNECTOR, SocketAddrNetlink},
-    recv, send, socket_with,
-    sockopt::{Timeout, set_socket_recv_buffer_size, set_socket_timeout},
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind,
+        netlink::{CONNECTOR, SocketAddrNetlink},
+        recv, send, socket_with,
+        sockopt::{Timeout, set_socket_recv_buffer_size, set_socket_timeout},
+    },
 };
 use tokio::sync::mpsc;
 

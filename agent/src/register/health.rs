@@ -1,22 +1,23 @@
-//! Whether the agent's own road can be travelled, which is what the watchdog is fed for, and whether polkitd answers.
+//! Whether the agent's own context can be travelled, which is what the watchdog is fed for, and whether polkitd answers.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use polkit_agent_rules::{facts::Fact, history::History, verdict::decide};
 use polkit_config::names::Names;
-use polkit_dbus::{Authority, SubjectPid};
+use polkit_dbus::Authority;
+use polkit_types::SubjectPid;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::{
-    answer::challenge::Road,
-    base::log,
-    rules::verdict::decide,
+use crate::kernel::{
+    answer::context::Context,
     subject::{
-        process::Held,
+        isolation::Isolation,
+        process::PinnedProcess,
         slow_facts::SlowFacts,
-        snapshot::{Account, Fence, Offered, gather, look},
+        snapshot::{Account, Claim, Readings, Subject},
     },
 };
 
@@ -72,7 +73,7 @@ impl Health {
     }
 
     /// polkitd came or went. A question to the old one is of no interest any more.
-    pub fn polkitd_is(&mut self, is_there: bool) {
+    pub fn on_polkitd_changed(&mut self, is_there: bool) {
         self.polkitd = if is_there { Polkitd::Well } else { Polkitd::Absent };
         if let Some((_, question)) = self.asked.take() {
             question.abort();
@@ -89,7 +90,7 @@ impl Health {
                 let answered = question.await.unwrap_or(false);
                 // An error is an answer, too; that polkitd went comes another way.
                 if !answered {
-                    log::notice(&format!("polkitd answered with an error after {} ms", since.elapsed().as_millis()));
+                    tracing::info!("polkitd answered with an error after {} ms", since.elapsed().as_millis());
                 }
                 let was = std::mem::replace(&mut self.polkitd, Polkitd::Well);
                 (was == Polkitd::Slow).then_some("polkitd answers again")
@@ -111,13 +112,13 @@ impl Health {
         }
     }
 
-    /// Tries the road, if it is not being tried already, and says whether a try that was begun has ended well.
-    pub async fn road_is_sound(&mut self, road: &Arc<Road>) -> bool {
+    /// Tries the context, if it is not being tried already, and says whether a try that was begun has ended well.
+    pub async fn pipeline_is_sound(&mut self, context: &Arc<Context>) -> bool {
         match self.trying.take() {
             Some(trying) if trying.is_finished() => match trying.await {
                 Ok(Ok(())) => true,
                 Ok(Err(why)) => {
-                    log::error(&format!("the agent cannot decide: {why}"));
+                    tracing::error!("the agent cannot decide: {why}");
                     false
                 }
                 Err(_) => false,
@@ -127,29 +128,31 @@ impl Health {
                 false
             }
             None => {
-                let road = Arc::clone(road);
-                self.trying = Some(tokio::spawn(async move { try_road(&road).await }));
+                let context = Arc::clone(context);
+                self.trying = Some(tokio::spawn(async move { try_pipeline(&context).await }));
                 false
             }
         }
     }
 }
 
-/// As a challenge about the agent itself would go, up to the record, which is not written: nobody asked. The question to the
-/// user database takes no place of a challenge's, nor waits for one.
-async fn try_road(road: &Road) -> Result<(), String> {
-    let config = Arc::clone(&road.config.borrow());
+/// Does what a challenge about the agent itself would do, up to the record, which is not written. The lookup in the user database
+/// takes no place of a challenge, and does not wait for one.
+async fn try_pipeline(context: &Context) -> Result<(), String> {
+    let config = Arc::clone(&context.config.borrow());
     let own = SubjectPid::new(std::process::id()).map_err(|error| error.to_string())?;
-    let held = Held::open(own).map_err(|error| format!("its own process cannot be read: {error}"))?;
-    let seen = look(&held, &road.cgroup_root).map_err(|reason| reason.word().to_owned())?;
-    let (rules, uid) = (Arc::clone(&config), seen.uid);
-    let looking_up = spawn_blocking(move || Account::look_up(&Names::Host, uid, &rules.needs));
+    let process = PinnedProcess::open(own).map_err(|error| format!("cannot read its own process: {error}"))?;
+    let state = process.state(&context.cgroup_root).map_err(|reason| reason.word().to_owned())?;
+    let (rules, uid) = (Arc::clone(&config), state.uid);
+    let looking_up = spawn_blocking(move || Account::look_up(&Names::Host, uid, &rules.requirements));
     let account = tokio::time::timeout(config.answer_within, looking_up).await;
-    let account = account.map_err(|_| "the user database does not answer")?.map_err(|error| error.to_string())?;
-    let gathered = gather("", seen, Offered::By(&[]), None, account, Fence::default(), SlowFacts::default());
-    // No rule is about an action without a name.
-    if decide(&config.rules, &gathered.facts).answer().grants() {
-        return Err("a rule allows what nobody asked for".into());
+    let account = account.map_err(|_| "the user database does not respond")?.map_err(|error| error.to_string())?;
+    let claim = Claim { action: String::new(), details: Fact::Unknown, vouched_for: false, session: None };
+    let (isolation, slow) = (Isolation::default(), SlowFacts::default());
+    let subject = Subject::new(claim, Readings { state, login: None, account, isolation, slow });
+    // No rule covers an action without a name.
+    if decide(&config.rules, &subject.facts, &History::default()).answer().grants() {
+        return Err("a rule grants an action without a name".into());
     }
-    road.recorder.is_taken().await.map_err(|error| format!("the journal takes no record: {error}"))
+    context.recorder.is_ready().await.map_err(|error| format!("the journal accepts no record: {error}"))
 }

@@ -10,7 +10,7 @@ use std::{
 
 use polkit_dbus::BackendVersion;
 
-use crate::config::What;
+use crate::config::ServeTarget;
 
 /// New registrations of an entry in a second, once it was filled for the first time, with a polkitd that leaks.
 const NEW_PER_SECOND: u32 = 5;
@@ -24,7 +24,7 @@ pub struct Leaks {
     /// How many descriptors polkitd may have.
     limit: u64,
     /// Registrations that may have leaked, by the entry that they belonged to.
-    counted: HashMap<What, u64>,
+    counted: HashMap<ServeTarget, u64>,
 }
 
 /// What the leaks of an entry mean for its registering. Half of polkitd's descriptors may be lost in all; the entries that
@@ -52,17 +52,17 @@ impl Leaks {
     }
 
     /// A registration of this entry ended whose process was reaped by then.
-    pub fn count(&mut self, what: &What) {
+    pub fn count(&mut self, target: &ServeTarget) {
         if self.each > 0 {
-            let counted = self.counted.entry(what.clone()).or_default();
+            let counted = self.counted.entry(target.clone()).or_default();
             *counted = counted.saturating_add(1);
         }
     }
 
     /// Registrations of an entry that may have leaked.
     #[must_use]
-    pub fn of(&self, what: &What) -> u64 {
-        self.counted.get(what).copied().unwrap_or_default()
+    pub fn of(&self, target: &ServeTarget) -> u64 {
+        self.counted.get(target).copied().unwrap_or_default()
     }
 
     /// Registrations that may have leaked.
@@ -74,11 +74,11 @@ impl Leaks {
     /// What that means for an entry, one of so many that register. Entries that left the configuration have taken of the
     /// common half for good.
     #[must_use]
-    pub fn strain(&self, what: &What, entries: usize) -> Strain {
+    pub fn strain(&self, target: &ServeTarget, entries: usize) -> Strain {
         let lost = |registrations: u64| registrations.saturating_mul(self.each);
         let half = self.limit / 2;
         let share = half / u64::try_from(entries.max(1)).unwrap_or(u64::MAX);
-        let (own, all) = (lost(self.of(what)), lost(self.all()));
+        let (own, all) = (lost(self.of(target)), lost(self.all()));
         if all > 0 && (own >= share || all >= half) {
             Strain::Spent
         } else if own > 0 && own >= share / 2 {
@@ -131,8 +131,8 @@ mod tests {
         BackendVersion::new(text)
     }
 
-    fn entry(name: &str) -> What {
-        What::PidFile(name.into())
+    fn entry(name: &str) -> ServeTarget {
+        ServeTarget::PidFile(name.into())
     }
 
     fn strain(of: &str, counted: u64, entries: usize) -> Strain {

@@ -14,7 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use polkit_dbus::{Authority, AuthorityError, BackendVersion, SubjectPid};
+use polkit_dbus::{Authority, AuthorityError, BackendVersion};
+use polkit_types::SubjectPid;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use self::{
@@ -24,9 +25,9 @@ use self::{
     sessions::Sessions,
 };
 use crate::{
-    answer::challenge::Road,
-    base::log,
-    config::{Serve, What},
+    base::cgroups::Cgroups,
+    config::{Serve, ServeTarget},
+    kernel::{answer::context::Context, subject::process::PinnedProcess},
     register::{
         fork_watcher::Events,
         leak_budget::{Leaks, Pace},
@@ -34,7 +35,6 @@ use crate::{
         registration::Registered,
         warn_once::Said,
     },
-    subject::{cgroups::Cgroups, process::Held},
 };
 
 /// How long a process is left alone after it could not be registered.
@@ -42,7 +42,7 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// All registrations.
 pub struct Registry {
-    road: Arc<Road>,
+    context: Arc<Context>,
     cgroups: Cgroups,
     entries: HashMap<SubjectPid, Entry>,
     /// Those among them that wait for a connection, in the order in which they came.
@@ -66,11 +66,11 @@ pub struct Registry {
     reading: Option<JoinHandle<PidFiles>>,
     /// What registering costs the polkitd of the moment.
     costs: Option<Costs>,
-    paces: HashMap<What, Pace>,
+    paces: HashMap<ServeTarget, Pace>,
     /// Processes that there was no room for when everything was looked at last, and how long that took.
-    over: HashMap<What, usize>,
+    over: HashMap<ServeTarget, usize>,
     /// When each entry came into force, in Unix seconds; with whether it is by the hook.
-    since: HashMap<(What, bool), u64>,
+    since: HashMap<(ServeTarget, bool), u64>,
     last_scan: Duration,
 }
 
@@ -84,9 +84,9 @@ struct Costs {
 impl Registry {
     /// Nothing registered yet.
     #[must_use]
-    pub fn new(road: Arc<Road>, cgroups: Cgroups, events: Events) -> Self {
+    pub fn new(context: Arc<Context>, cgroups: Cgroups, events: Events) -> Self {
         Self {
-            road,
+            context,
             cgroups,
             entries: HashMap::new(),
             waiting: VecDeque::new(),
@@ -112,7 +112,7 @@ impl Registry {
     }
 
     /// Another polkitd is there: it has lost nothing yet, and knows of no registration.
-    pub fn polkitd_is(&mut self, version: &BackendVersion, open_files: u64, authority: Authority) {
+    pub fn on_polkitd_changed(&mut self, version: &BackendVersion, open_files: u64, authority: Authority) {
         let sync = version.leaks_reaped_subjects().then_some(authority);
         self.costs = Some(Costs { version: version.clone(), leaks: Leaks::new(version, open_files), sync });
         self.paces.clear();
@@ -154,7 +154,7 @@ impl Registry {
                 self.looking = None;
                 match found {
                     Ok(found) => self.found(found),
-                    Err(error) => log::error(&format!("a look at everything did not end: {error}")),
+                    Err(error) => tracing::error!("a look at everything did not end: {error}"),
                 }
             }
             files = end_of(&mut self.reading) => {
@@ -165,7 +165,12 @@ impl Registry {
         }
     }
 
-    fn joined(&mut self, held: &Arc<Held>, registered: Result<Registered, AuthorityError>, asker: Option<Asker>) {
+    fn joined(
+        &mut self,
+        held: &Arc<PinnedProcess>,
+        registered: Result<Registered, AuthorityError>,
+        asker: Option<Asker>,
+    ) {
         let pid = held.process.pid;
         let sync = self.costs.as_ref().and_then(|costs| costs.sync.clone());
         let Some(entry) = self.entries.get_mut(&pid).filter(|entry| entry.is_of(held)) else { return };
@@ -175,10 +180,10 @@ impl Registry {
                 Ok(())
             }
             Err(error) => {
-                let what = entry.what.clone();
+                let target = entry.target.clone();
                 self.entries.remove(&pid);
                 self.retry.insert(pid, Instant::now() + RETRY);
-                self.tell(&what, pid, &error);
+                self.tell(&target, pid, &error);
                 Err(error.to_string())
             }
         };
@@ -188,13 +193,13 @@ impl Registry {
         }
     }
 
-    fn ended(&mut self, held: &Arc<Held>, may_have_leaked: bool) {
+    fn ended(&mut self, held: &Arc<PinnedProcess>, may_have_leaked: bool) {
         let pid = held.process.pid;
         if !self.entries.get(&pid).is_some_and(|entry| entry.is_of(held)) {
             return;
         }
         if let (Some(entry), Some(costs), true) = (self.entries.remove(&pid), &mut self.costs, may_have_leaked) {
-            costs.leaks.count(&entry.what);
+            costs.leaks.count(&entry.target);
         }
     }
 
@@ -225,16 +230,16 @@ impl Registry {
             return;
         }
         // One that ended in between is none.
-        let Ok(held) = Held::open(pid) else { return };
-        let config = Arc::clone(&self.road.config.borrow());
+        let Ok(held) = PinnedProcess::open(pid) else { return };
+        let config = Arc::clone(&self.context.config.borrow());
         let Some(serve) = config.serve.iter().find(|serve| !serve.by_hook && self.covers(serve, &held)) else { return };
         self.events.watch([pid.get()]);
         self.add_within(serve, &config, held);
     }
 
-    fn add(&mut self, what: What, held: Held, asker: Option<Asker>) {
+    fn add(&mut self, target: ServeTarget, held: PinnedProcess, asker: Option<Asker>) {
         let pid = held.process.pid;
-        self.entries.insert(pid, Entry { what, held: Arc::new(held), stage: Stage::Waiting(asker) });
+        self.entries.insert(pid, Entry { target, held: Arc::new(held), stage: Stage::Waiting(asker) });
         self.waiting.push_back(pid);
         self.join_waiting();
     }
@@ -245,11 +250,11 @@ impl Registry {
             let entry = self.entries.get_mut(pid).filter(|entry| matches!(entry.stage, Stage::Waiting(_)));
             if let Some(entry) = entry {
                 let Some(connection) = self.spares.take() else { break };
-                entry.join(&self.road, connection, &mut self.steps);
+                entry.join(&self.context, connection, &mut self.steps);
             }
             self.waiting.pop_front();
         }
-        let config = self.road.config.borrow();
+        let config = self.context.config.borrow();
         if self.full_until.is_none() && config.serve.iter().any(Serve::registers_processes) {
             self.spares.fill();
         }
@@ -275,7 +280,7 @@ impl Registry {
         });
     }
 
-    fn tell(&mut self, what: &What, pid: SubjectPid, error: &AuthorityError) {
+    fn tell(&mut self, target: &ServeTarget, pid: SubjectPid, error: &AuthorityError) {
         match error {
             // It ended while it was being registered: nothing is left to serve.
             AuthorityError::NoSuchSubject => {}
@@ -283,11 +288,11 @@ impl Registry {
             AuthorityError::BusLimit(_) | AuthorityError::Bus(_) => self.stop_for_a_while(error),
             AuthorityError::AlreadyRegistered => {
                 self.said.once(&format!(
-                    "{what}: pid {pid} has another agent, which was there first (polkit does not say whose); it is served once that one \
+                    "{target}: pid {pid} has another agent, which was there first (polkit does not say whose); it is served once that one \
                      is gone"
                 ));
             }
-            other => self.said.once(&format!("{what}: pid {pid} could not be registered: {other}")),
+            other => self.said.once(&format!("{target}: pid {pid} could not be registered: {other}")),
         }
     }
 }

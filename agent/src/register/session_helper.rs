@@ -19,8 +19,8 @@ use std::{
     time::Duration,
 };
 
-use polkit_config::escape::escape_bytes;
 use polkit_dbus::open_stream;
+use polkit_types::escape::escape_bytes;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg,

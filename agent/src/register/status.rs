@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use polkit_config::escape::escape;
+use polkit_types::escape::escape;
 use serde_json::{Value, json};
 
 use crate::register::health::Polkitd;

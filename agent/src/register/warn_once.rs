@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::base::log;
-
 /// How many are remembered; some name a pid, so there is no end of them.
 const AT_MOST: usize = 1000;
 
@@ -22,7 +20,7 @@ impl Said {
         }
         if self.texts.insert(text.to_owned()) {
             self.last = Some(text.to_owned());
-            log::warning(text);
+            tracing::warn!("{text}");
         }
     }
 

@@ -1,12 +1,12 @@
-//! What the hook sends, and what the daemon does.
+//! What the hook sends, and the daemon's reply.
 #![no_main]
 
-use polkit_service_agent::answer::hook_protocol::{Answer, parse};
+use polkit_service_agent::kernel::answer::hook_protocol::{HookReply, parse};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Some(question) = parse(bytes) {
-        assert!(question.details.len() <= bytes.len());
+    if let Some(request) = parse(bytes) {
+        assert!(request.details.len() <= bytes.len());
     }
-    let answer = Answer::read(bytes);
-    assert!(answer == Answer::Nothing || answer.word().as_bytes() == bytes);
+    let reply = HookReply::read(bytes);
+    assert!(reply == HookReply::Nothing || reply.word().as_bytes() == bytes);
 });

@@ -1,7 +1,7 @@
 //! `/proc/PID/stat` and `/proc/PID/status`. A process chooses its name, and with it nothing else that is read.
 #![no_main]
 
-use polkit_service_agent::subject::process::{real_uid, start_time};
+use polkit_service_agent::kernel::subject::process::{real_uid, start_time};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let _ = (start_time(text), real_uid(text));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use polkit_dbus::{
-    Afterwards, Agent, AgentStream, AgentUid, Authority, BackendVersion, Challenge, Cookie, DecodeError, Identity,
+    AfterReply, Agent, AgentStream, AgentUid, Authority, BackendVersion, Challenge, Cookie, DecodeError, Identity,
     Process, Registration, Reply, Sender, StartTime, Subject, SubjectPid, SubjectUid, connect, serve,
 };
 
@@ -40,7 +40,7 @@ struct Least {
 }
 
 impl Agent for Least {
-    async fn begin(self: Arc<Self>, _sender: Sender, challenge: Result<Challenge, DecodeError>) -> (Reply, Afterwards) {
+    async fn begin(self: Arc<Self>, _sender: Sender, challenge: Result<Challenge, DecodeError>) -> (Reply, AfterReply) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (records, id) = (self.records, COUNT.fetch_add(1, Ordering::Relaxed));
         record(records, DECISION, id);

@@ -1,65 +1,21 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::rules::{
-    facts::{Approver, ApproverUid, Content, Fact, FileId, Session},
-    root_equivalent::ActionPattern,
+use polkit_types::pattern::{ActionPattern, Glob};
+
+use crate::{
+    facts::{Approver, ApproverUid, Fact, FileId, Session},
+    model::{facts, rule},
     rule::{Named, SessionKey},
     schedule::{Moment, When},
-    unit_pattern::{Glob, UnitPattern},
+    unit_pattern::UnitPattern,
 };
 
-const ACTION: &str = "org.libvirt.unix.manage";
-
-pub(crate) fn rule(answer: Answer) -> Rule {
-    Rule {
-        id: "r".into(),
-        origin: "agent.toml:1".into(),
-        actions: vec![ActionPattern::new(ACTION).unwrap()],
-        unit: None,
-        user: Some(Named { name: "www-data".into(), id: 33 }),
-        group: None,
-        exe: None,
-        delegated: false,
-        own_user: false,
-        session: None,
-        seat: None,
-        details: BTreeMap::new(),
-        unbound: false,
-        when: When::default(),
-        at_most: None,
-        answer,
-        hold: None,
-        credentials: Vec::new(),
-    }
-}
-
-pub(crate) fn facts() -> Facts {
-    Facts {
-        action: ACTION.into(),
-        uid: SubjectUid::new(33).unwrap(),
-        unit: Fact::Known(Some("apache2.service".into())),
-        groups: Fact::Known([33].into()),
-        exe: Fact::Known(FileId { device: 1, inode: 2 }),
-        delegated: Fact::Known(false),
-        alone: Fact::Unknown,
-        content: Fact::Known(Content { size: 3, modified: (4, 5), changed: (6, 7) }),
-        login: None,
-        named_files: BTreeMap::new(),
-        session: Fact::Known(Session::None),
-        details: Fact::Unknown,
-        bound: true,
-        foreign: false,
-        moment: Fact::Unknown,
-        spent: BTreeSet::new(),
-        approved: BTreeMap::new(),
-        queue_full: false,
-    }
+/// Decides for an agent that has just started.
+fn decide<'r>(rules: &'r [Rule], facts: &Facts) -> Verdict<'r> {
+    super::decide(rules, facts, &History::default())
 }
 
 fn answer(rule: Rule, facts: &Facts) -> Answer {
@@ -78,9 +34,10 @@ fn without_rules_everything_is_refused() {
 }
 
 #[test]
-fn a_rule_that_matches_decides_and_is_named() {
-    let verdict = decide(&[rule(Answer::Allow)], &facts());
-    assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Allow, Some("r"), Reason::Rule));
+fn a_rule_that_matches_makes_the_verdict() {
+    let rules = [rule(Answer::Allow)];
+    let verdict = decide(&rules, &facts());
+    assert_eq!((verdict.answer(), verdict.rule_id(), verdict.reason()), (Answer::Allow, Some("r"), Reason::Rule));
 }
 
 #[test]
@@ -99,34 +56,41 @@ fn a_grant_needs_a_known_time_and_a_refusal_does_not() {
 }
 
 #[test]
-fn a_spent_limit_refuses_and_no_later_rule_is_asked() {
-    let spent = Facts { spent: ["r".to_owned()].into(), ..facts() };
-    let later = Rule { id: "later".into(), ..rule(Answer::Allow) };
-    let verdict = decide(&[rule(Answer::Allow), later], &spent);
-    assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Deny, Some("r"), Reason::Limit));
-    assert_eq!(decide(&[rule(Answer::Dismiss)], &spent).reason(), Reason::Rule);
+fn an_exhausted_limit_refuses_and_no_later_rule_is_tried() {
+    let exhausted = History { rate_limited: ["r".to_owned()].into(), ..History::default() };
+    let rules = [rule(Answer::Allow), Rule { id: "later".into(), ..rule(Answer::Allow) }];
+    let verdict = super::decide(&rules, &facts(), &exhausted);
+    assert_eq!((verdict.answer(), verdict.rule_id(), verdict.reason()), (Answer::Deny, Some("r"), Reason::Limit));
+    assert_eq!(super::decide(&[rule(Answer::Dismiss)], &facts(), &exhausted).reason(), Reason::Rule);
 }
 
 #[test]
-fn a_rule_that_asks_allows_what_was_approved_for_it() {
-    let ask = || [rule(Answer::Ask)];
-    assert_eq!(decide(&ask(), &facts()).answer(), Answer::Ask);
+fn a_rule_that_asks_allows_an_approved_request() {
+    let rules = [rule(Answer::Ask)];
+    assert_eq!(decide(&rules, &facts()).answer(), Answer::Ask);
     let approver = Approver { uid: ApproverUid::new(1000), login: None };
-    let approved = |id: &str| Facts { approved: [(id.to_owned(), approver)].into(), ..facts() };
-    let verdict = decide(&ask(), &approved("r"));
-    assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Allow, Some("r"), Reason::Approved));
-    assert_eq!(decide(&ask(), &approved("another")).answer(), Answer::Ask);
-    let full = decide(&ask(), &Facts { queue_full: true, ..facts() });
+    let approved = |id: &str| History { approved: [(id.to_owned(), approver)].into(), ..History::default() };
+    let verdict = super::decide(&rules, &facts(), &approved("r"));
+    assert_eq!((verdict.answer(), verdict.rule_id(), verdict.reason()), (Answer::Allow, Some("r"), Reason::Approved));
+    assert_eq!(verdict.approver(), Some(approver));
+    assert_eq!(super::decide(&rules, &facts(), &approved("another")).answer(), Answer::Ask);
+    let full = super::decide(&rules, &facts(), &History { queue_full: true, ..History::default() });
     assert_eq!((full.answer(), full.reason()), (Answer::Dismiss, Reason::QueueFull));
-    for spoilt in [Facts { bound: false, ..approved("r") }, Facts { spent: ["r".to_owned()].into(), ..approved("r") }] {
-        assert_eq!(decide(&ask(), &spoilt).answer(), Answer::Deny, "an approval replaces nothing else");
-    }
-    assert_eq!(decide(&[rule(Answer::Deny)], &approved("r")).answer(), Answer::Deny);
+    let unbound = Facts { vouched_for: false, ..facts() };
+    assert_eq!(
+        super::decide(&rules, &unbound, &approved("r")).answer(),
+        Answer::Deny,
+        "an approval replaces nothing else"
+    );
+    let exhausted = History { rate_limited: ["r".to_owned()].into(), ..approved("r") };
+    assert_eq!(super::decide(&rules, &facts(), &exhausted).answer(), Answer::Deny);
+    assert_eq!(super::decide(&[rule(Answer::Deny)], &facts(), &approved("r")).answer(), Answer::Deny);
 }
 
 #[test]
 fn the_first_match_wins() {
-    let verdict = decide(&[rule(Answer::Dismiss), rule(Answer::Allow)], &facts());
+    let rules = [rule(Answer::Dismiss), rule(Answer::Allow)];
+    let verdict = decide(&rules, &facts());
     assert_eq!(verdict.answer(), Answer::Dismiss);
     let other = Rule { actions: vec![ActionPattern::new("org.example.other").unwrap()], ..rule(Answer::Deny) };
     assert_eq!(decide(&[other, rule(Answer::Allow)], &facts()).answer(), Answer::Allow);
@@ -147,12 +111,13 @@ fn an_unknown_fact_grants_nothing_and_refuses() {
     let unknown = Facts { unit: Fact::Unknown, ..facts() };
     let with_unit = |answer| Rule { unit: UnitPattern::new("apache2.service"), ..rule(answer) };
     assert_eq!(decide(&[with_unit(Answer::Allow)], &unknown), Verdict::default());
-    let refused = decide(&[with_unit(Answer::Deny), rule(Answer::Allow)], &unknown);
-    assert_eq!((refused.answer(), refused.rule()), (Answer::Deny, Some("r")));
+    let rules = [with_unit(Answer::Deny), rule(Answer::Allow)];
+    let refused = decide(&rules, &unknown);
+    assert_eq!((refused.answer(), refused.rule_id()), (Answer::Deny, Some("r")));
 }
 
 #[test]
-fn a_refusal_is_passed_over_when_a_key_is_known_to_be_false() {
+fn a_rule_that_refuses_is_skipped_if_a_key_is_false() {
     let deny = Rule { unit: UnitPattern::new("cron.service"), session: Some(SessionKey::Active), ..rule(Answer::Deny) };
     let session_unknown = Facts { session: Fact::Unknown, ..facts() };
     assert_eq!(decide(&[deny, rule(Answer::Allow)], &session_unknown).answer(), Answer::Allow);
@@ -219,10 +184,11 @@ fn session_tells_none_active_inactive_and_class_apart() {
 }
 
 #[test]
-fn an_unbound_subject_is_granted_nothing_unless_the_rule_says_so() {
-    let unbound = Facts { bound: false, ..facts() };
-    let verdict = decide(&[rule(Answer::Allow)], &unbound);
-    assert_eq!((verdict.answer(), verdict.rule(), verdict.reason()), (Answer::Deny, Some("r"), Reason::Unbound));
+fn a_subject_without_a_voucher_is_refused_unless_the_rule_says_unbound() {
+    let unbound = Facts { vouched_for: false, ..facts() };
+    let rules = [rule(Answer::Allow)];
+    let verdict = decide(&rules, &unbound);
+    assert_eq!((verdict.answer(), verdict.rule_id(), verdict.reason()), (Answer::Deny, Some("r"), Reason::Unbound));
     let accepting = Rule { unbound: true, ..rule(Answer::Allow) };
     assert_eq!(answer(accepting, &unbound), Answer::Allow);
     assert_eq!(answer(rule(Answer::Dismiss), &unbound), Answer::Dismiss);
@@ -233,42 +199,44 @@ fn user(uid: u32) -> Identity {
 }
 
 #[test]
-fn ask_needs_what_a_grant_needs() {
+fn ask_needs_the_same_facts_as_allow() {
     assert_eq!(answer(rule(Answer::Ask), &facts()), Answer::Ask);
     let with_unit = Rule { unit: UnitPattern::new("apache2.service"), ..rule(Answer::Ask) };
-    let unknown = decide(&[with_unit, rule(Answer::Allow)], &Facts { unit: Fact::Unknown, ..facts() });
-    assert_eq!((unknown.answer(), unknown.reason()), (Answer::Deny, Reason::Unknown), "and no later rule is asked");
-    let unbound = decide(&[rule(Answer::Ask)], &Facts { bound: false, ..facts() });
+    let rules = [with_unit, rule(Answer::Allow)];
+    let unknown = decide(&rules, &Facts { unit: Fact::Unknown, ..facts() });
+    assert_eq!((unknown.answer(), unknown.reason()), (Answer::Deny, Reason::Unknown), "no later rule is tried");
+    let rules = [rule(Answer::Ask)];
+    let unbound = decide(&rules, &Facts { vouched_for: false, ..facts() });
     assert_eq!((unbound.answer(), unbound.reason()), (Answer::Deny, Reason::Unbound));
 }
 
 #[test]
-fn bound_is_one_identity_that_is_the_real_uid() {
+fn polkitd_vouches_for_a_subject_by_offering_only_its_real_uid() {
     let www = SubjectUid::new(33).unwrap();
-    assert!(is_bound(&[user(33)], www));
-    assert!(!is_bound(&[user(1001)], www));
-    assert!(!is_bound(&[user(33), user(33)], www));
-    assert!(!is_bound(&[user(33), user(0)], www));
-    assert!(!is_bound(&[Identity::Group(33)], www));
-    assert!(!is_bound(&[], www));
+    assert!(is_vouched_for(&[user(33)], www));
+    assert!(!is_vouched_for(&[user(1001)], www));
+    assert!(!is_vouched_for(&[user(33), user(33)], www));
+    assert!(!is_vouched_for(&[user(33), user(0)], www));
+    assert!(!is_vouched_for(&[Identity::Group(33)], www));
+    assert!(!is_vouched_for(&[], www));
 }
 
 #[test]
-fn the_answer_is_given_as_the_subject_then_root_then_whoever_is_offered() {
+fn the_agent_answers_as_the_subject_else_as_root_else_as_the_first_user() {
     let www = SubjectUid::new(33).unwrap();
-    let as_whom = |offered: &[Identity]| answering_identity(offered, www).map(IdentityUid::get);
-    assert_eq!(as_whom(&[user(0), user(33)]), Some(33));
-    assert_eq!(as_whom(&[user(1000), user(0)]), Some(0));
-    assert_eq!(as_whom(&[Identity::Group(4), user(1000)]), Some(1000));
-    assert_eq!(as_whom(&[Identity::Group(4)]), None);
+    let identity = |offered: &[Identity]| answering_identity(offered, www).map(IdentityUid::get);
+    assert_eq!(identity(&[user(0), user(33)]), Some(33));
+    assert_eq!(identity(&[user(1000), user(0)]), Some(0));
+    assert_eq!(identity(&[Identity::Group(4), user(1000)]), Some(1000));
+    assert_eq!(identity(&[Identity::Group(4)]), None);
 }
 
 fn any_fact<T: std::fmt::Debug + Clone + 'static>(value: T) -> impl Strategy<Value = Fact<T>> {
     prop_oneof![Just(Fact::Unknown), Just(Fact::Known(value))]
 }
 
-/// How little stands between an answer and a yes.
-fn strength(verdict: &Verdict) -> u8 {
+/// How close an answer is to a yes.
+fn strength(verdict: &Verdict<'_>) -> u8 {
     match verdict.answer() {
         Answer::Allow => 3,
         Answer::Authenticate => 2,
@@ -278,7 +246,7 @@ fn strength(verdict: &Verdict) -> u8 {
 }
 
 proptest! {
-    /// Knowing less never turns a refusal into a grant, nor a grant into a wider one.
+    /// A fact that becomes unknown never turns a refusal into a grant, and never makes a grant wider.
     #[test]
     fn forgetting_a_fact_never_grants(
         unit in any_fact(Some("apache2.service".to_string())),
@@ -298,14 +266,14 @@ proptest! {
 }
 
 #[test]
-fn a_process_of_another_user_than_the_session_s_needs_a_rule_that_names_the_user() {
-    let foreign = Facts { foreign: true, ..facts() };
-    let of_anybody = Rule { user: None, ..rule(Answer::Allow) };
-    let verdict = decide(std::slice::from_ref(&of_anybody), &foreign);
+fn a_process_of_another_user_than_the_session_needs_a_rule_that_names_the_user() {
+    let other = Facts { other_user: true, ..facts() };
+    let of_any_user = Rule { user: None, ..rule(Answer::Allow) };
+    let verdict = decide(std::slice::from_ref(&of_any_user), &other);
     assert_eq!((verdict.answer(), verdict.reason()), (Answer::Deny, Reason::OtherUser));
-    assert_eq!(decide(&[of_anybody], &facts()).answer(), Answer::Allow);
-    let named = Rule { user: Some(Named { name: "x".into(), id: foreign.uid.get() }), ..rule(Answer::Allow) };
-    assert_eq!(decide(&[named], &foreign).answer(), Answer::Allow);
+    assert_eq!(decide(&[of_any_user], &facts()).answer(), Answer::Allow);
+    let named = Rule { user: Some(Named { name: "x".into(), id: other.uid.get() }), ..rule(Answer::Allow) };
+    assert_eq!(decide(&[named], &other).answer(), Answer::Allow);
 }
 
 #[test]
@@ -332,7 +300,7 @@ fn a_rule_that_requires_a_user_of_its_own_refuses_a_shared_one() {
         (Fact::Known(false), Reason::SharedUser),
         (Fact::Unknown, Reason::SharedUser),
     ] {
-        assert_eq!(decide(&[own()], &Facts { alone: fact, ..facts() }).reason(), reason);
+        assert_eq!(decide(&[own()], &Facts { exclusive_user: fact, ..facts() }).reason(), reason);
     }
 }
 
@@ -342,5 +310,8 @@ fn a_request_that_cannot_wait_for_a_person_is_a_refusal_that_names_its_rule() {
     let verdict = decide(std::slice::from_ref(&ask), &facts());
     assert_eq!(verdict.answer(), Answer::Ask);
     let refused = verdict.refused(Reason::NoRandom);
-    assert_eq!((refused.answer(), refused.rule(), refused.reason()), (Answer::Deny, Some(&*ask.id), Reason::NoRandom));
+    assert_eq!(
+        (refused.answer(), refused.rule_id(), refused.reason()),
+        (Answer::Deny, Some(&*ask.id), Reason::NoRandom)
+    );
 }

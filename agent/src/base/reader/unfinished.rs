@@ -1,15 +1,15 @@
-//! Reads that did not end: how many there were, and for how long a key is not read any more. Pure: time is given.
+//! Reads that did not return: their number, and the keys whose reads rest. Pure: time is given.
 
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
 
-/// After a read that did not end, the reads of its key rest for so long: twenty times of what one read may take, so that a
-/// process costs polkitd, which waits for the hook, a twentieth of its time at most.
+/// How long the reads of a key rest after a read that did not return. It is twenty times the limit of one read: so a process delays
+/// polkitd, which waits for the hook, for a twentieth of the time at most.
 const REST: Duration = Duration::from_secs(10);
 
-/// Reads that did not end, in all and by key.
+/// The reads that did not return.
 #[derive(Debug)]
 pub(super) struct Unfinished {
     resting: HashMap<String, Instant>,
@@ -22,13 +22,13 @@ impl Unfinished {
         Self { resting: HashMap::new(), count: 0, last: None }
     }
 
-    /// Whether the reads of a key rest.
+    /// Whether the reads of this key rest.
     pub(super) fn rests(&mut self, key: &str, now: Instant) -> bool {
         self.resting.retain(|_, until| *until > now);
         self.resting.contains_key(key)
     }
 
-    /// Counts a read that did not end, and gives the warning for it.
+    /// Counts a read that did not return. Returns the warning for the log.
     pub(super) fn count(&mut self, key: String, what: &str, now: Instant) -> String {
         self.count = self.count.saturating_add(1);
         let warning = format!(
@@ -42,7 +42,7 @@ impl Unfinished {
         warning
     }
 
-    /// How many there were, and what the last one was.
+    /// The number of such reads, and what the last one read.
     pub(super) fn so_far(&self) -> (u64, Option<String>) {
         (self.count, self.last.clone())
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reads_of_a_key_rest_after_one_that_did_not_end_and_those_of_others_do_not() {
+    fn a_read_that_does_not_return_stops_reads_of_its_key_only() {
         let (mut unfinished, now) = (Unfinished::new(), Instant::now());
         assert!(!unfinished.rests("hook requests of uid 33", now));
         let warning = unfinished.count("hook requests of uid 33".into(), "process 7 of uid 33", now);

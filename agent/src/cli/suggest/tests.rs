@@ -1,7 +1,7 @@
 use polkit_config::names::Tree;
 
 use super::*;
-use crate::{audit::journal_writer::MESSAGE_ID, cli::journal_reader::Entry};
+use crate::{cli::journal_reader::Entry, kernel::audit::journal_writer::MESSAGE_ID};
 
 fn refused(fields: &[(&str, &str)]) -> Decided {
     let mut json = serde_json::json!({

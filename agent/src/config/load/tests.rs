@@ -1,7 +1,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
+use polkit_agent_rules::rule::Answer;
+
 use super::*;
-use crate::rules::rule::Answer;
 
 /// A folder that only root can write: the tests of reading run as root, as the agent does.
 fn folder() -> Option<tempfile::TempDir> {
@@ -72,7 +73,7 @@ fn a_whole_file_is_read() {
     assert_eq!(loaded.report.lines(), [""; 0]);
     let config = loaded.config.unwrap();
     assert_eq!((config.answer_within, config.max_registrations), (Duration::from_secs(5), 7));
-    let served: Vec<String> = config.serve.iter().map(|serve| serve.what.to_string()).collect();
+    let served: Vec<String> = config.serve.iter().map(|serve| serve.target.to_string()).collect();
     assert_eq!(served, ["apache2.service", "exec", "/run/x.pid"]);
     assert_eq!(config.serve[0].max, Some(3));
     let rule = &config.rules[0];

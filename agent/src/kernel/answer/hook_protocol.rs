@@ -1,44 +1,43 @@
-//! What the hook and the daemon say to each other. Pure, and without anything that a program of a millisecond should not
-//! carry.
+//! The protocol between the hook and the daemon. Pure, and small: the hook runs for a millisecond.
 //!
-//! The hook sends its arguments, each ended by a zero byte, and ends its half of the connection: pid, user and action, and
-//! then the details as keys and values in turn. The daemon sends `yes`, `no` or nothing, and ends the connection.
+//! The hook sends its arguments, each with a zero byte at its end, and closes its half of the connection: pid, user and action, then
+//! the details as alternating keys and values. The daemon sends `yes`, `no` or nothing, and closes the connection.
 
 use std::{collections::BTreeMap, str};
 
-/// The longest question. polkitd's own limit is the kernel's for arguments; no action has details of that size.
+/// The longest request, in bytes. polkitd's limit is the kernel's limit for arguments. No action has details of that size.
 pub const LONGEST: usize = 8192;
-/// How long the hook may take, in milliseconds, from its start to its end: polkitd waits, and with it everybody.
+/// The time limit of the hook, in milliseconds from its start to its end. polkitd, and with it every other request, waits.
 pub const HOOK_WITHIN: u64 = 1800;
-/// How long the daemon may take of that.
+/// The daemon's part of that time, in milliseconds.
 pub const DAEMON_WITHIN: u64 = 1500;
 
-/// A question by the hook.
+/// A request of the hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// The subject's pid.
+pub struct HookRequest {
+    /// The pid of the subject.
     pub pid: u32,
-    /// The subject's user as polkit names it: a name, or the number of one who has none.
+    /// The user of the subject, as polkit names it: a name, or the uid of a user without a name.
     pub user: String,
-    /// The action's id.
+    /// The action id.
     pub action: String,
-    /// What the mechanism said of the action.
+    /// The details that the mechanism passed.
     pub details: BTreeMap<String, String>,
 }
 
-/// What the daemon says.
+/// The daemon's reply to the hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Answer {
+pub enum HookReply {
     /// The action is authorized.
     Yes,
-    /// It is refused.
+    /// The action is refused.
     No,
-    /// Others are to decide: other rules, or the action's own default.
+    /// polkit's other rules and the implicit authorization decide.
     #[default]
     Nothing,
 }
 
-impl Answer {
+impl HookReply {
     /// The word on the wire, and on the hook's standard output.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -49,7 +48,7 @@ impl Answer {
         }
     }
 
-    /// Reads the daemon's word. Anything else says nothing.
+    /// Reads the daemon's word. Any other text is [`HookReply::Nothing`].
     #[must_use]
     pub fn read(bytes: &[u8]) -> Self {
         match bytes {
@@ -60,9 +59,9 @@ impl Answer {
     }
 }
 
-/// Reads a question.
+/// Reads a request.
 #[must_use]
-pub fn parse(bytes: &[u8]) -> Option<Question> {
+pub fn parse(bytes: &[u8]) -> Option<HookRequest> {
     let text = str::from_utf8(bytes).ok()?.strip_suffix('\0')?;
     let mut parts = text.split('\0');
     let pid = parts.next()?.parse().ok()?;
@@ -71,7 +70,7 @@ pub fn parse(bytes: &[u8]) -> Option<Question> {
     while let Some(key) = parts.next() {
         details.insert(key.to_owned(), parts.next()?.to_owned());
     }
-    (!user.is_empty() && !action.is_empty()).then_some(Question { pid, user, action, details })
+    (!user.is_empty() && !action.is_empty()).then_some(HookRequest { pid, user, action, details })
 }
 
 #[cfg(test)]
@@ -81,16 +80,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_question_is_its_arguments() {
-        let question = parse(b"42\0www-data\0org.example.x\0unit\0nginx.service\0verb\0start\0").unwrap();
-        assert_eq!((question.pid, question.user.as_str(), question.action.as_str()), (42, "www-data", "org.example.x"));
-        assert_eq!(question.details["unit"], "nginx.service");
-        assert_eq!(question.details["verb"], "start");
+    fn a_request_consists_of_the_arguments() {
+        let request = parse(b"42\0www-data\0org.example.x\0unit\0nginx.service\0verb\0start\0").unwrap();
+        assert_eq!((request.pid, request.user.as_str(), request.action.as_str()), (42, "www-data", "org.example.x"));
+        assert_eq!(request.details["unit"], "nginx.service");
+        assert_eq!(request.details["verb"], "start");
         assert!(parse(b"42\0www-data\0org.example.x\0").unwrap().details.is_empty());
     }
 
     #[test]
-    fn what_is_cut_short_or_malformed_is_no_question() {
+    fn a_truncated_or_malformed_request_is_refused() {
         for bytes in [
             &b""[..],
             b"42\0www-data\0org.example.x",
@@ -106,16 +105,28 @@ mod tests {
     }
 
     #[test]
-    fn only_the_two_words_say_something() {
-        assert_eq!(Answer::read(b"yes\n"), Answer::Yes);
-        assert_eq!(Answer::read(b"no\n"), Answer::No);
+    fn only_two_words_are_a_reply() {
+        assert_eq!(HookReply::read(b"yes\n"), HookReply::Yes);
+        assert_eq!(HookReply::read(b"no\n"), HookReply::No);
         for bytes in [&b""[..], b"yes", b"yes\nyes\n", b"YES\n", b"garbage", b"\0"] {
-            assert_eq!(Answer::read(bytes), Answer::Nothing, "{bytes:?}");
+            assert_eq!(HookReply::read(bytes), HookReply::Nothing, "{bytes:?}");
         }
-        assert_eq!(Answer::read(Answer::Yes.word().as_bytes()), Answer::Yes);
+        assert_eq!(HookReply::read(HookReply::Yes.word().as_bytes()), HookReply::Yes);
     }
 
     proptest! {
+        #[test]
+        fn every_request_is_read_as_it_was_written(
+            pid in any::<u32>(), user in "[^\0]{1,20}", action in "[^\0]{1,40}",
+            details in proptest::collection::btree_map("[^\0]{0,9}", "[^\0]{0,9}", 0..5),
+        ) {
+            let mut text = format!("{pid}\0{user}\0{action}\0");
+            for (key, value) in &details {
+                text.push_str(&format!("{key}\0{value}\0"));
+            }
+            prop_assert_eq!(parse(text.as_bytes()), Some(HookRequest { pid, user, action, details }));
+        }
+
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&bytes);

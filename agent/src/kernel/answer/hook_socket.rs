@@ -1,4 +1,4 @@
-//! The daemon's side of the hook: a socket that is polkitd's user's alone.
+//! The endpoint for hook requests: a socket that belongs to polkitd's user. One of the files with effects.
 
 use std::{
     fs, io,
@@ -14,22 +14,20 @@ use tokio::{
     sync::Semaphore,
 };
 
-use crate::{
-    answer::{
-        challenge::Road,
-        hook::{Accounts, travel},
-        hook_protocol::{DAEMON_WITHIN, LONGEST, parse},
-    },
-    base::log,
+use crate::kernel::answer::{
+    context::Context,
+    hook_protocol::{DAEMON_WITHIN, LONGEST, parse},
+    pipeline,
+    request::Request,
 };
 
-/// Those who are answered at the same time. polkitd asks one question after the other.
+/// The number of simultaneous requests. polkitd sends one request after the other.
 const AT_ONCE: usize = 16;
 
 /// Makes the socket, for the user that polkitd runs as.
 ///
 /// # Errors
-/// What the file system says.
+/// Those of the file system.
 pub fn listen(path: &Path, polkitd: u32) -> io::Result<UnixListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -41,46 +39,43 @@ pub fn listen(path: &Path, polkitd: u32) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers whoever is polkitd's user, for ever.
-pub async fn serve(listener: UnixListener, polkitd: u32, road: Arc<Road>) {
+/// Answers the connections of polkitd's user. Never returns.
+pub async fn serve(listener: UnixListener, polkitd: u32, context: Arc<Context>) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    let accounts = Arc::new(Accounts::default());
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) if stream.peer_cred().is_ok_and(|peer| peer.uid() == polkitd) => {
-                let (road, accounts) = (Arc::clone(&road), Arc::clone(&accounts));
+                let context = Arc::clone(&context);
                 tokio::spawn(async move {
                     let _place = place;
                     let limit = Duration::from_millis(DAEMON_WITHIN);
-                    // Who gets no answer goes on without one.
-                    let _ = tokio::time::timeout(limit, answer(stream, &road, &accounts)).await;
+                    // Without a reply polkit uses its other rules.
+                    let _ = tokio::time::timeout(limit, answer(stream, &context)).await;
                 });
             }
             Ok((stream, _)) => {
-                log::warning("hook: a process that is not polkitd's was turned away");
+                tracing::warn!("hook: rejected a connection of another user than polkitd's");
                 drop(stream);
             }
             Err(error) => {
-                log::warning(&format!("hook: a connection could not be taken: {error}"));
+                tracing::warn!("hook: cannot accept a connection: {error}");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
     }
 }
 
-async fn answer(mut stream: UnixStream, road: &Road, accounts: &Accounts) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, context: &Context) -> io::Result<()> {
     let mut bytes = Vec::new();
     (&mut stream).take(LONGEST as u64 + 1).read_to_end(&mut bytes).await?;
-    if let Some(question) = parse(&bytes) {
-        let (answer, ending) = travel(road, accounts, &question).await;
-        let written = stream.write_all(answer.word().as_bytes()).await;
-        // The hook waits for the end.
-        let ended = stream.shutdown().await;
-        if let Some(ending) = ending {
-            road.finish(ending).await;
-        }
-        return written.and(ended);
+    let Some(request) = parse(&bytes) else { return Ok(()) };
+    let (reply, pending) = pipeline::answer(context, &Request::Hook(request)).await;
+    let written = stream.write_all(reply.to_hook().word().as_bytes()).await;
+    // The hook waits for the end of the connection.
+    let ended = stream.shutdown().await;
+    if let Some(pending) = pending {
+        pipeline::close(context, pending).await;
     }
-    Ok(())
+    written.and(ended)
 }

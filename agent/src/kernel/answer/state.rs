@@ -1,159 +1,115 @@
-//! What earlier questions leave to later ones: counts, questions that wait for a person, and approvals. All of it is given to the
-//! decision as facts, and changed by it, under one lock.
+//! The state that requests leave to later requests: counts, requests that wait for a person, and approvals. Each decision reads and
+//! changes it under one lock.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use polkit_dbus::SubjectPid;
+use polkit_agent_rules::{
+    approval_queue::{ApprovalQueue, ApprovalScope, PendingRequest},
+    facts::Facts,
+    history::History,
+    rate::RateCounter,
+    verdict::{Reason, Verdict, decide},
+};
+use polkit_types::SubjectPid;
 use tokio::sync::watch;
 
 use crate::{
-    audit::{
-        approval_queue::{Approval, Binding, Questions, Refusal, Waiting},
-        record::random_hex,
-    },
     config::Config,
-    rules::{
-        facts::{Approver, Facts},
-        rate::Spent,
-        verdict::{Reason, Verdict, decide},
-    },
-    subject::snapshot::Gathered,
+    kernel::{audit::record::random_hex, subject::snapshot::Subject},
 };
 
-/// Bytes of a question's id: enough that nobody approves another by a slip.
+/// The length of an approval request's id, in bytes. A typing error does not give the id of another request.
 const ID: usize = 4;
 
-/// One for the whole agent.
+/// The requests that wait. Dropping the sender tells an open challenge that its request was answered.
+pub type Queue = ApprovalQueue<watch::Sender<()>>;
+
+/// The state of the whole agent.
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<State>);
+pub struct DecisionState(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    spent: Spent,
-    questions: Questions,
-    /// The configuration that the questions were asked under.
+    rate: RateCounter,
+    queue: Queue,
+    /// The configuration of the requests in the queue.
     config: Option<Arc<Config>>,
 }
 
-impl Ledger {
-    /// Decides with the counts and approvals of this moment, and counts what was granted: no two questions share the last one.
-    pub fn decide(&self, config: &Arc<Config>, facts: &mut Facts, session: Option<&str>, now: Instant) -> Verdict {
+impl DecisionState {
+    /// Decides with the counts and approvals of this moment, and counts a grant. So two requests cannot use the same last grant.
+    pub fn decide<'c>(&self, config: &'c Arc<Config>, facts: &Facts, now: Instant) -> Verdict<'c> {
         let mut state = self.state();
-        facts.spent = state.spent.rules(&config.needs, facts.uid, now);
-        let same = state.is_of(config);
-        if same {
-            facts.approved = state.questions.approved(&config.rules, facts, session, now);
-        }
-        facts.queue_full = !same || !state.questions.has_room(facts, session, now);
-        let verdict = decide(&config.rules, facts);
-        if let (true, Some(id)) = (verdict.answer().is_yes(), verdict.rule()) {
-            state.spent.count(&config.needs, id, facts.uid, now);
-            if let Some(binding) = Binding::new(id, facts, session).filter(|_| facts.approved.contains_key(id)) {
-                state.questions.spend(&binding);
+        // A request that began before a reload must not use the approvals of the new configuration.
+        let same = state.config.as_ref().is_some_and(|of| Arc::ptr_eq(of, config));
+        let history = History {
+            rate_limited: state.rate.exhausted(&config.requirements, facts.uid, now),
+            approved: if same { state.queue.approved(&config.rules, facts, now) } else { Default::default() },
+            queue_full: !same || !state.queue.has_capacity(facts, now),
+        };
+        let verdict = decide(&config.rules, facts, &history);
+        if let (true, Some(rule)) = (verdict.answer().is_yes(), verdict.rule()) {
+            state.rate.count(&config.requirements, &rule.id, facts.uid, now);
+            if let Some(scope) = ApprovalScope::new(&rule.id, facts).filter(|_| verdict.approver().is_some()) {
+                state.queue.spend(&scope);
             }
         }
         verdict
     }
 
-    /// Lets a question wait for a person. Gives the id of one that is new, and what ends when somebody has answered it.
+    /// Adds a request to the queue. Returns the id of a new request, and a receiver that closes when the request is answered.
     ///
     /// # Errors
-    /// [`Reason::Unknown`] where it cannot be told what an approval would be for, and [`Reason::NoRandom`].
-    pub fn ask(
+    /// [`Reason::Unknown`] if the facts do not tell what an approval would cover; [`Reason::NoRandom`].
+    pub fn enqueue(
         &self,
-        verdict: &Verdict,
-        gathered: &Gathered,
+        verdict: &Verdict<'_>,
+        subject: &Subject,
         pid: SubjectPid,
-        session: Option<&str>,
         now: Instant,
     ) -> Result<(Option<String>, watch::Receiver<()>), Reason> {
-        let binding = Binding::new(verdict.rule().unwrap_or_default(), &gathered.facts, session);
-        let binding = binding.ok_or(Reason::Unknown)?;
-        let question = Waiting { binding, pid, described: gathered.described.clone(), first: now, times: 1 };
+        let scope = ApprovalScope::new(verdict.rule_id().unwrap_or_default(), &subject.facts).ok_or(Reason::Unknown)?;
+        let request = PendingRequest { scope, pid, info: subject.info.clone(), first: now, times: 1 };
         let id = random_hex(ID).map_err(|_| Reason::NoRandom)?;
-        Ok(self.state().questions.wait(id, question, now))
+        Ok(self.queue(|queue| {
+            let (new, waker) = queue.wait(id, request, now, || watch::channel(()).0);
+            (new, waker.subscribe())
+        }))
     }
 
-    /// Room for one more challenge that is held open.
+    /// A permit to keep one more challenge open.
     #[must_use]
-    pub fn hold(&self) -> Option<Held<'_>> {
-        let may = self.state().questions.hold();
-        may.then(|| Held(self))
+    pub fn hold(&self) -> Option<HoldPermit<'_>> {
+        self.queue(Queue::hold).then(|| HoldPermit(self))
     }
 
-    /// What waits, with its ids and ages.
-    #[must_use]
-    pub fn waiting(&self, now: Instant) -> Vec<(String, Waiting)> {
-        self.state().questions.list(now).map(|(id, question)| (id.to_owned(), question.clone())).collect()
+    /// Reads or changes the queue.
+    pub fn queue<T>(&self, access: impl FnOnce(&mut Queue) -> T) -> T {
+        access(&mut self.state().queue)
     }
 
-    /// How many questions wait.
-    #[must_use]
-    pub fn count(&self, now: Instant) -> usize {
-        self.state().questions.count(now)
-    }
-
-    /// See [`Questions::answerable`].
-    ///
-    /// # Errors
-    /// The [`Refusal`].
-    pub fn answerable(&self, id: &str, approver: Approver, length: Duration, now: Instant) -> Result<Waiting, Refusal> {
-        self.state().questions.answerable(id, approver, length, now)
-    }
-
-    /// See [`Questions::approve`].
-    pub fn approve(&self, id: &str, approver: Approver, length: Option<Duration>, now: Instant) -> bool {
-        self.state().questions.approve(id, approver, length, now)
-    }
-
-    /// See [`Questions::deniable`].
-    ///
-    /// # Errors
-    /// The [`Refusal`].
-    pub fn deniable(&self, id: &str, approver: Approver, now: Instant) -> Result<Waiting, Refusal> {
-        self.state().questions.deniable(id, approver, now)
-    }
-
-    /// What is approved.
-    #[must_use]
-    pub fn approvals(&self, now: Instant) -> Vec<Approval> {
-        self.state().questions.approvals(now).cloned().collect()
-    }
-
-    /// See [`Questions::deny`].
-    pub fn deny(&self, id: &str) {
-        self.state().questions.deny(id);
-    }
-
-    /// Another configuration is in force: questions and approvals end, counts do not.
-    pub fn is_under(&self, config: &Arc<Config>) {
+    /// Puts another configuration in force. Requests and approvals end, counts stay.
+    pub fn set_config(&self, config: &Arc<Config>) {
         let mut state = self.state();
-        state.questions.clear();
+        state.queue.clear();
         state.config = Some(Arc::clone(config));
     }
 
-    /// A panic elsewhere does not make it wrong: each change is whole.
+    /// A panic elsewhere leaves the state intact: each change is whole.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Whether a decision is made under the configuration of the questions: one that began before a reload is not.
-    fn is_of(&self, config: &Arc<Config>) -> bool {
-        self.config.as_ref().is_some_and(|of| Arc::ptr_eq(of, config))
-    }
-}
-
-/// A challenge that is held open, until this is dropped.
+/// Counts an open challenge until it is dropped.
 #[derive(Debug)]
-pub struct Held<'a>(&'a Ledger);
+pub struct HoldPermit<'a>(&'a DecisionState);
 
-impl Drop for Held<'_> {
+impl Drop for HoldPermit<'_> {
     fn drop(&mut self) {
-        self.0.state().questions.release();
+        self.0.queue(Queue::release);
     }
 }

@@ -1,5 +1,4 @@
-//! Writing records. One of the files with effects. A record that cannot be written is an error, and the answer is then a
-//! refusal.
+//! Writes records. One of the files with effects. If a record cannot be written, the caller must refuse.
 
 use std::{
     io,
@@ -13,28 +12,27 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::net::UnixDatagram;
 
 use crate::{
-    audit::{
-        coalesce::{Counted, Flood},
-        record::{Decision, Entry, Outcome, RecordId},
+    base::coalesce::{Coalescer, Repeated},
+    kernel::audit::{
+        decision::{DecisionRecord, Outcome},
+        record::{JournalEntry, RecordId},
     },
-    base::log,
 };
 
-/// journald's own socket. It is looked at, and not asked through a library: `sd_journal_send` reports success where there
-/// is no journal at all.
+/// journald's own socket. The agent does not use `sd_journal_send`: that function reports success without a journal.
 pub const JOURNAL: &str = "/run/systemd/journal/socket";
-/// The MESSAGE_ID of a decision and its outcome.
+/// The MESSAGE_ID of all records.
 pub const MESSAGE_ID: &str = "062650a6bb21482cb26e15a767235462";
-/// How long a full journal is waited for.
+/// How long a write waits for a full journal.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// PIPE_BUF: what a pipe that can be written to takes at once.
+/// PIPE_BUF: a writable pipe takes this many bytes at once.
 const ATOMIC: usize = 4096;
 
-/// Where records go.
+/// Writes records to the journal or to stderr.
 #[derive(Debug)]
 pub struct Recorder {
     sink: Sink,
-    flood: Mutex<Flood>,
+    refusals: Mutex<Coalescer<JournalEntry>>,
 }
 
 #[derive(Debug)]
@@ -43,18 +41,18 @@ enum Sink {
     Stderr,
 }
 
-/// A decision that is on record and has no outcome yet.
+/// A recorded decision without an outcome.
 #[derive(Debug)]
 #[must_use]
-pub enum Open {
-    /// With an entry of its own.
+pub enum OpenRecord {
+    /// The decision has an entry of its own.
     Own(RecordId),
-    /// A refusal among equal ones, which get one entry together within a second.
+    /// A refusal that shares one entry with equal refusals of the same second.
     Counted,
 }
 
-impl Open {
-    /// The id, for others to hear; a counted one has none.
+impl OpenRecord {
+    /// The id. A counted refusal has none.
     #[must_use]
     pub fn id(&self) -> Option<String> {
         match self {
@@ -64,64 +62,63 @@ impl Open {
     }
 }
 
-/// An outcome that is still to be put on record.
+/// An outcome that must still be recorded.
 #[derive(Debug)]
 #[must_use]
-pub struct Ending {
-    /// The decision's record.
-    pub record: Open,
-    /// How it ended.
+pub struct PendingOutcome {
+    /// The record of the decision.
+    pub record: OpenRecord,
+    /// The outcome.
     pub outcome: Outcome,
-    /// Since the arrival of the question.
+    /// The time since the arrival of the request.
     pub took: Duration,
 }
 
 impl Recorder {
-    /// Records go to the journal where there is one at this moment, and must go there from then on; else to stderr.
+    /// Writes to the journal if there is a journal now, and then to no other place. Else writes to stderr.
     #[must_use]
     pub fn for_host() -> Self {
         let journal = Path::new(JOURNAL);
         Self::to(if journal.exists() { Sink::Journal(journal.to_owned()) } else { Sink::Stderr })
     }
 
-    /// A journal of a test's.
+    /// Writes to a test's socket.
     #[cfg(test)]
     pub(crate) fn to_socket(socket: &Path) -> Self {
         Self::to(Sink::Journal(socket.to_owned()))
     }
 
     fn to(sink: Sink) -> Self {
-        Self { sink, flood: Mutex::default() }
+        Self { sink, refusals: Mutex::default() }
     }
 
-    /// Puts a decision on record.
+    /// Records a decision under this id.
     ///
     /// # Errors
-    /// It is not on record: the answer must be a refusal.
-    pub async fn open(&self, decision: &Decision<'_>) -> io::Result<Open> {
-        let id = RecordId::random()?;
-        let entry = Entry::decision(&id, decision);
+    /// The decision is not recorded: the reply must be a refusal.
+    pub async fn open(&self, id: RecordId, decision: &DecisionRecord<'_>) -> io::Result<OpenRecord> {
+        let entry = JournalEntry::decision(&id, decision);
         let grants = decision.verdict.answer().grants();
-        if !grants && self.flood().counts(Instant::now(), decision.uid, decision.kind(), &entry) {
-            return Ok(Open::Counted);
+        if !grants && self.refusals().counts(Instant::now(), decision.uid, decision.kind(), &entry) {
+            return Ok(OpenRecord::Counted);
         }
         self.write(&entry).await?;
-        Ok(Open::Own(id))
+        Ok(OpenRecord::Own(id))
     }
 
-    /// Puts somebody's word on a question on record.
+    /// Records an approval or a denial.
     ///
     /// # Errors
-    /// It is not on record: the word must not count.
-    pub async fn word(&self, entry: &Entry) -> io::Result<()> {
+    /// The entry is not recorded: an approval must not count.
+    pub async fn approval(&self, entry: &JournalEntry) -> io::Result<()> {
         self.write(entry).await
     }
 
-    /// Whether an entry would be taken now. Nothing is written.
+    /// Whether the journal would accept an entry now. Writes nothing.
     ///
     /// # Errors
-    /// It would not.
-    pub async fn is_taken(&self) -> io::Result<()> {
+    /// The journal would not accept an entry.
+    pub async fn is_ready(&self) -> io::Result<()> {
         match &self.sink {
             Sink::Journal(socket) => {
                 let journal = UnixDatagram::from_std(connected(socket)?)?;
@@ -131,33 +128,33 @@ impl Recorder {
         }
     }
 
-    /// Puts its outcome on record. That of a counted refusal is a refusal. Where the journal does not take it, the decision
-    /// is on record all the same, and its outcome counts as unknown.
-    pub async fn close(&self, Ending { record, outcome, took }: Ending) {
-        let Open::Own(id) = record else { return };
-        if let Err(error) = self.write(&Entry::outcome(&id, &outcome, took.as_micros())).await {
-            log::warning(&format!("the outcome of a decision could not be recorded: {error}"));
+    /// Records an outcome. A counted refusal has no entry for it. If the journal does not accept the entry, the outcome counts as
+    /// unknown; the decision is recorded already.
+    pub async fn close(&self, PendingOutcome { record, outcome, took }: PendingOutcome) {
+        let OpenRecord::Own(id) = record else { return };
+        if let Err(error) = self.write(&JournalEntry::outcome(&id, &outcome, took.as_micros())).await {
+            tracing::warn!(%id, "cannot record the outcome of a decision: {error}");
         }
     }
 
-    /// Puts what was counted on record: to be called once a second, and at the end.
+    /// Records the counted refusals. To be called once a second, and at the end.
     ///
     /// # Errors
-    /// Some of it is not on record.
+    /// Some refusals are not recorded.
     pub async fn flush(&self) -> io::Result<()> {
-        let counted = self.flood().take(Instant::now());
-        for Counted { first, times } in counted {
+        let counted = self.refusals().take(Instant::now());
+        for Repeated { first, times } in counted {
             self.write(&first.repeated(times)).await?;
         }
         Ok(())
     }
 
-    /// A panic elsewhere does not make the counts wrong.
-    fn flood(&self) -> MutexGuard<'_, Flood> {
-        self.flood.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic elsewhere leaves the counts intact.
+    fn refusals(&self) -> MutexGuard<'_, Coalescer<JournalEntry>> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn write(&self, entry: &Entry) -> io::Result<()> {
+    async fn write(&self, entry: &JournalEntry) -> io::Result<()> {
         match &self.sink {
             Sink::Journal(socket) => {
                 let datagram = to_journal(entry);
@@ -176,15 +173,15 @@ impl Recorder {
     }
 }
 
-/// Whether a short write to it would not be waited for.
+/// Whether a short write to this file would not block.
 fn takes(file: impl AsFd) -> bool {
     let mut fds = [PollFd::new(&file, PollFlags::OUT)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut fds, Some(&now)).is_ok() && fds.iter().all(|fd| fd.revents() == PollFlags::OUT)
 }
 
-/// Connected, so that a full queue is waited for and not spun upon. A socket for each entry costs some microseconds and
-/// survives every restart of journald.
+/// Sends over a connected socket, so that a full queue can be waited for. A socket for each entry costs microseconds, and works after
+/// every restart of journald.
 async fn send(socket: &Path, datagram: &[u8]) -> io::Result<()> {
     let journal = connected(socket)?;
     let sent = match journal.send(datagram) {
@@ -203,8 +200,8 @@ fn connected(socket: &Path) -> io::Result<StdDatagram> {
     Ok(journal)
 }
 
-/// journald's native protocol. Every value is escaped text without line breaks, so the short form serves for all.
-fn to_journal(entry: &Entry) -> Vec<u8> {
+/// Formats an entry for journald's native protocol. Every value is escaped text without line breaks, so the short form suffices.
+fn to_journal(entry: &JournalEntry) -> Vec<u8> {
     let mut text = format!(
         "MESSAGE={}\nMESSAGE_ID={MESSAGE_ID}\nPRIORITY={}\nSYSLOG_IDENTIFIER=polkit-service-agent\n",
         entry.message, entry.priority

@@ -1,7 +1,6 @@
-//! The only folder that writes records: nothing is allowed that is not recorded first.
+//! The only folder that writes records. The agent allows nothing that it has not recorded first.
 
-pub mod approval_queue;
-pub mod coalesce;
+pub mod decision;
 pub mod journal_writer;
+pub mod message;
 pub mod record;
-pub mod unserved;

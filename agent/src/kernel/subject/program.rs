@@ -1,7 +1,7 @@
-//! The program of a process: what the agent sees for itself, and what the process only claims. One of the files with effects: it
-//! reads `/proc` and the file that stands at the path of the program.
+//! The program of a process: what the agent verified, and what the process only claims. One of the files with effects: it reads
+//! `/proc` and the file at the path of the program.
 //!
-//! The program and that path can be on a file system that does not answer: the child of `reader` alone calls this.
+//! Both can be on a file system that does not respond: only the child of `base::reader` calls this.
 
 use std::{
     ffi::OsStr,
@@ -10,31 +10,29 @@ use std::{
     path::Path,
 };
 
-use polkit_config::escape::escape_bytes;
+use polkit_agent_rules::facts::{Content, Fact, FileId};
+use polkit_types::escape::escape_bytes;
 use rustix::fs::{AtFlags, readlinkat, statat};
 
-use crate::{
-    rules::facts::{Content, Fact, FileId},
-    subject::root_control,
-};
+use crate::base::root_control;
 
-/// What is known of a program.
+/// The program of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Program {
     /// The file.
     pub exe: Fact<FileId>,
-    /// The path, escaped, if it is a fact.
+    /// The path, escaped, if the agent verified it.
     pub path: Option<String>,
-    /// The path, escaped, if it is none: the process can have chosen it.
+    /// The path, escaped, if the process can have chosen it.
     pub claimed: Option<String>,
-    /// The state of the file.
+    /// The version of the file's content.
     pub content: Fact<Content>,
 }
 
-/// What is known of the program of the process whose folder in `/proc` this is. May never return.
+/// Reads the program of the process with this folder in `/proc`. May never return.
 ///
-/// `/proc/PID/exe` shows a path in the mount namespace of the process, and any user can mount any file over any path in a namespace of
-/// his own. So the path is a fact only if the same file stands there for the agent, and root alone controls the file and the way.
+/// `/proc/PID/exe` shows a path in the mount namespace of the process, and a user can mount any file at any path in a namespace of
+/// his own. So the path is verified only if the agent finds the same file there, and root alone controls the file and its directories.
 #[must_use]
 pub fn of(folder: &OwnedFd) -> Program {
     let (exe, content) =
@@ -43,14 +41,14 @@ pub fn of(folder: &OwnedFd) -> Program {
         return Program { exe, path: None, claimed: None, content };
     };
     let shown = Some(escape_bytes(path.as_bytes()));
-    if is_fact(Path::new(OsStr::from_bytes(path.as_bytes())), &exe) {
+    if is_verified(Path::new(OsStr::from_bytes(path.as_bytes())), &exe) {
         Program { exe, path: shown, claimed: None, content }
     } else {
         Program { exe, path: None, claimed: shown, content }
     }
 }
 
-/// The file of a program, and the state of its content.
+/// The file of a program, and the version of its content.
 fn state(folder: &OwnedFd) -> io::Result<(FileId, Content)> {
     let stat = statat(folder, "exe", AtFlags::empty())?;
     let content = Content {
@@ -61,7 +59,7 @@ fn state(folder: &OwnedFd) -> io::Result<(FileId, Content)> {
     Ok((FileId { device: stat.st_dev, inode: stat.st_ino }, content))
 }
 
-fn is_fact(path: &Path, exe: &Fact<FileId>) -> bool {
+fn is_verified(path: &Path, exe: &Fact<FileId>) -> bool {
     let there = || root_control::program(path).ok();
     matches!(exe, Fact::Known(exe) if path.is_absolute() && there().is_some_and(|there| there == *exe))
 }
@@ -74,17 +72,17 @@ mod tests {
         process::{Child, Command},
     };
 
-    use polkit_dbus::SubjectPid;
+    use polkit_types::SubjectPid;
 
     use super::*;
-    use crate::subject::process::Held;
+    use crate::kernel::subject::process::PinnedProcess;
 
     fn of_pid(pid: u32) -> Program {
-        let held = Held::open(SubjectPid::new(pid).unwrap()).unwrap();
-        of(&held.folder().unwrap())
+        let pinned = PinnedProcess::open(SubjectPid::new(pid).unwrap()).unwrap();
+        of(&pinned.folder().unwrap())
     }
 
-    /// Another test that forks may for a moment hold the descriptor by which the file was written.
+    /// Another test that forks can hold the descriptor that wrote the file for a moment.
     fn spawn(program: &Path) -> Child {
         loop {
             match Command::new(program).arg("60").spawn() {
@@ -94,7 +92,7 @@ mod tests {
         }
     }
 
-    /// Runs a copy of sleep(1), and looks once exec is done.
+    /// Runs a copy of sleep(1), and reads the program after exec.
     fn of_running(program: &Path) -> Program {
         let mut child = spawn(program);
         let program = of_pid(child.id());
@@ -104,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_program_of_the_system_is_a_fact() {
+    fn the_path_of_a_system_program_is_verified() {
         let sleep = fs::canonicalize("/usr/bin/sleep").unwrap();
         let program = of_running(&sleep);
         assert_eq!((program.path, program.claimed), (Some(sleep.display().to_string()), None));
@@ -112,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_program_that_others_may_write_or_that_is_gone_is_a_claim() {
+    fn the_path_of_a_writable_or_deleted_program_is_a_claim() {
         let place = tempfile::tempdir().unwrap();
         let copy = place.path().join("sleep");
         fs::copy("/usr/bin/sleep", &copy).unwrap();
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_written_since_has_another_content() {
+    fn a_rewritten_file_has_another_content() {
         let place = tempfile::tempdir().unwrap();
         let copy = place.path().join("sleep");
         fs::copy("/usr/bin/sleep", &copy).unwrap();

@@ -2,96 +2,92 @@
 
 use std::{path::Path, sync::Arc};
 
-use polkit_dbus::{Subject, SubjectPid, SubjectUid};
+use polkit_agent_rules::{
+    facts::{Fact, ProcessState},
+    verdict::Reason,
+};
+use polkit_dbus::Subject;
+use polkit_types::{SubjectPid, SubjectUid};
 
 use crate::{
     base::paths,
-    rules::{facts::Fact, verdict::Reason},
-    subject::{
-        logind::{self, Login},
-        process::Held,
-        snapshot::Gathered,
+    kernel::subject::{
+        logind::{self, LogindSession},
+        process::{self, PinnedProcess},
     },
 };
 
-/// Whom the agent stands in for by one registration.
+/// What the agent is registered for by one registration.
 #[derive(Debug, Clone)]
-pub enum StandsFor {
+pub enum AgentScope {
     /// One process.
-    Process(Arc<Held>),
-    /// Every process that polkit counts to a session, as it is when it asks.
-    Session(Login),
+    Process(Arc<PinnedProcess>),
+    /// Every process that polkit counts to a session.
+    Session(LogindSession),
 }
 
-impl StandsFor {
-    /// What is registered.
+impl AgentScope {
+    /// The subject of the registration.
     #[must_use]
     pub fn subject(&self) -> Subject {
         match self {
-            Self::Process(held) => Subject::Process(held.process),
-            Self::Session(login) => Subject::Session(login.id.clone()),
+            Self::Process(pinned) => Subject::Process(pinned.process),
+            Self::Session(session) => Subject::Session(session.id.clone()),
         }
     }
 
-    /// The user whose it is for polkitd, which keeps that from the registration.
+    /// The uid that polkitd keeps with the registration.
     #[must_use]
     pub fn uid(&self) -> SubjectUid {
         match self {
-            Self::Process(held) => held.process.uid,
-            Self::Session(login) => login.uid,
+            Self::Process(pinned) => pinned.process.uid,
+            Self::Session(session) => session.uid,
         }
     }
 
-    /// The id of the session, where it is one.
+    /// The session of the registration, if it is for one.
     #[must_use]
-    pub fn session(&self) -> Option<&str> {
+    pub fn session(&self) -> Option<&LogindSession> {
         match self {
             Self::Process(_) => None,
-            Self::Session(login) => Some(&login.id),
+            Self::Session(session) => Some(session),
         }
     }
 
-    /// The process that was registered, where it is one.
+    /// The registered process, if the registration is for one.
     #[must_use]
-    pub fn registered(&self) -> Option<Arc<Held>> {
+    pub fn registered(&self) -> Option<Arc<PinnedProcess>> {
         match self {
-            Self::Process(held) => Some(Arc::clone(held)),
+            Self::Process(pinned) => Some(Arc::clone(pinned)),
             Self::Session(_) => None,
         }
     }
 
-    /// The process that a challenge is about, held. It names a pid and nothing more; for a process it must be that one. Of a
-    /// session it is whoever has that pid now.
+    /// Pins the process of a challenge. A challenge names a pid only. If the registration is for a process, the pid must be its pid.
+    /// If it is for a session, the process is the one that has this pid now.
     ///
     /// # Errors
-    /// The [`Reason`] to refuse for.
-    pub fn process(&self, named: Option<SubjectPid>) -> Result<Arc<Held>, Reason> {
+    /// [`Reason::OtherSubject`], [`Reason::NoSubject`], [`Reason::Gone`] or [`Reason::Unreadable`].
+    pub fn pin(&self, named: Option<SubjectPid>) -> Result<Arc<PinnedProcess>, Reason> {
         match self {
-            Self::Process(held) if named == Some(held.process.pid) => Ok(Arc::clone(held)),
+            Self::Process(pinned) if named == Some(pinned.process.pid) => Ok(Arc::clone(pinned)),
             Self::Process(_) => Err(Reason::OtherSubject),
             Self::Session(_) => {
                 let pid = named.ok_or(Reason::NoSubject)?;
-                Held::open(pid).map(Arc::new).map_err(|error| match error.kind() {
-                    std::io::ErrorKind::NotFound => Reason::Gone,
-                    _ => Reason::Unreadable,
-                })
+                PinnedProcess::open(pid).map(Arc::new).map_err(|error| process::reason(&error))
             }
         }
     }
 
-    /// What was read of the process, if the agent stands in for it: a session must be the one that polkit counts the process
-    /// to at this moment.
+    /// Verifies that polkit counts the process to the session of the registration, if it is for a session.
     ///
     /// # Errors
-    /// [`Reason::OtherSession`], and [`Reason::Unreadable`] where that cannot be said.
-    pub fn admit(&self, mut gathered: Gathered) -> Result<Gathered, Reason> {
-        let Self::Session(login) = self else { return Ok(gathered) };
-        let Fact::Known(path) = &gathered.seen.cgroup else { return Err(Reason::Unreadable) };
+    /// [`Reason::OtherSession`]; [`Reason::Unreadable`] if the session of the process is unknown.
+    pub fn verify_session(&self, state: &ProcessState) -> Result<(), Reason> {
+        let Self::Session(session) = self else { return Ok(()) };
+        let Fact::Known(path) = &state.cgroup else { return Err(Reason::Unreadable) };
         match logind::id_of(path, Path::new(paths::LOGIND)) {
-            Fact::Known(Some(id)) if id == login.id => {
-                gathered.facts.foreign = gathered.facts.uid != login.uid;
-                Ok(gathered)
-            }
+            Fact::Known(Some(id)) if id == session.id => Ok(()),
             Fact::Known(_) => Err(Reason::OtherSession),
             Fact::Unknown => Err(Reason::Unreadable),
         }

@@ -1,8 +1,8 @@
-//! What is read of a process that the process, or the file system that its program is on, can make slow: the read may never
-//! end. Only the child of `reader` calls what reads here; the rest is the text in which the child reports it.
+//! The facts of a process that the process, or the file system of its program, can delay without end. A child reads them; this file
+//! also has the form of the child's report. One of the files with effects.
 //!
-//! A user makes `cmdline` endless by a FUSE file system in a user namespace, which holds the lock on the address space (seen on
-//! Linux 6.18). A program on a network file system that stands still makes `stat` of `/proc/PID/exe` endless.
+//! A user can block `cmdline` by a FUSE file system in a user namespace, which holds the lock on the address space (seen on Linux
+//! 6.18). A program on a network file system that does not respond blocks `stat` of `/proc/PID/exe`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,34 +12,38 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use polkit_config::escape::escape_bytes;
+use polkit_agent_rules::facts::{Content, Fact, FileId};
+use polkit_types::{SubjectUid, escape::escape_bytes};
 use rustix::fs::{Mode, OFlags, openat};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    rules::facts::{Content, Fact, FileId},
-    subject::{
-        program::{self, Program},
+    base::{
+        reader::{Key, Purpose, Readers},
         root_control,
+    },
+    kernel::subject::{
+        process::PinnedProcess,
+        program::{self, Program},
     },
 };
 
-/// What is kept of a command line, in bytes.
+/// The part of a command line that is kept, in bytes.
 const COMMAND_LINE: u64 = 1024;
 
-/// What was read. What could not be read is unknown.
+/// The slow facts. A fact that could not be read is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SlowFacts {
     /// The program.
     pub program: Program,
-    /// The command line, escaped and cut, for people. The process can write there what it likes.
+    /// The command line, escaped and cut, for people. The process chooses it.
     pub command_line: Option<String>,
     /// The files that rules name in `exe`, as they are on disk now.
     pub named_files: BTreeMap<PathBuf, Fact<FileId>>,
 }
 
 impl SlowFacts {
-    /// Reads all of it, of the process whose folder in `/proc` this is. May never return.
+    /// Reads the slow facts of the process with this folder in `/proc`. May never return.
     #[must_use]
     pub fn read(folder: &OwnedFd, named: &BTreeSet<PathBuf>) -> Self {
         Self {
@@ -49,9 +53,7 @@ impl SlowFacts {
         }
     }
 
-    /// The report of the child.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
+    fn to_json(&self) -> Value {
         let named = self.named_files.iter().map(|(path, id)| (path.to_string_lossy().into_owned(), file_to_json(id)));
         json!({
             "exe": file_to_json(&self.program.exe),
@@ -63,9 +65,8 @@ impl SlowFacts {
         })
     }
 
-    /// Reads the report of the child. What is not there, or is no such fact, is unknown.
-    #[must_use]
-    pub fn from_json(report: &Value) -> Self {
+    /// A fact that the report does not have, or has in another form, is unknown.
+    fn from_json(report: &Value) -> Self {
         let text = |key: &str| report.get(key).and_then(Value::as_str).map(str::to_owned);
         let named = report.get("named_files").and_then(Value::as_object).into_iter().flatten();
         Self {
@@ -79,6 +80,35 @@ impl SlowFacts {
             named_files: named.map(|(path, id)| (PathBuf::from(path), file_from_json(id))).collect(),
         }
     }
+}
+
+/// Reads the slow facts of a process in a child, in half a second at most. If the child does not reply in time, all of them are
+/// unknown. Cancel-safe.
+pub async fn read_in_child(
+    readers: &Readers,
+    purpose: Purpose,
+    process: &PinnedProcess,
+    uid: SubjectUid,
+    named: &BTreeSet<PathBuf>,
+) -> SlowFacts {
+    let requests = match purpose {
+        Purpose::Hook => "hook requests",
+        Purpose::Challenge => "challenges",
+    };
+    let request = if named.is_empty() { json!({}) } else { json!({ "named_files": named }) };
+    let Ok(folder) = process.folder() else { return SlowFacts::default() };
+    let key =
+        Key { of: format!("{requests} of uid {uid}"), what: format!("process {} of uid {uid}", process.process.pid) };
+    let report = readers.read_for(purpose, uid, key, &request, folder).await;
+    report.map_or_else(|_| SlowFacts::default(), |report| SlowFacts::from_json(&report))
+}
+
+/// The child's report on a request of [`read_in_child`]. `folder` came with the request.
+#[must_use]
+pub fn report(request: &Value, folder: &OwnedFd) -> Value {
+    let named = request.get("named_files").and_then(Value::as_array).into_iter().flatten();
+    let named: BTreeSet<PathBuf> = named.filter_map(|path| Some(PathBuf::from(path.as_str()?))).collect();
+    SlowFacts::read(folder, &named).to_json()
 }
 
 fn file_to_json(id: &Fact<FileId>) -> Value {
@@ -129,18 +159,17 @@ fn command_line(folder: &OwnedFd) -> Option<String> {
 mod tests {
     use std::os::unix::process::CommandExt;
 
-    use polkit_dbus::SubjectPid;
+    use polkit_types::SubjectPid;
 
     use super::*;
-    use crate::subject::process::Held;
 
     fn read(pid: u32, named: &[&str]) -> SlowFacts {
-        let held = Held::open(SubjectPid::new(pid).unwrap()).unwrap();
-        SlowFacts::read(&held.folder().unwrap(), &named.iter().map(PathBuf::from).collect())
+        let pinned = PinnedProcess::open(SubjectPid::new(pid).unwrap()).unwrap();
+        SlowFacts::read(&pinned.folder().unwrap(), &named.iter().map(PathBuf::from).collect())
     }
 
     #[test]
-    fn a_process_is_read_whole_and_reported_as_it_was_read() {
+    fn a_report_carries_every_slow_fact() {
         let facts = read(std::process::id(), &["/bin/sh", "/nonexistent"]);
         assert!(matches!(facts.program.content, Fact::Known(_)) && facts.command_line.is_some());
         assert_eq!(facts.named_files.get(Path::new("/nonexistent")), Some(&Fact::Unknown));
@@ -148,17 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn a_report_without_facts_makes_them_unknown() {
+    fn facts_missing_from_a_report_are_unknown() {
         for report in [json!({}), json!([]), json!({"exe": [1], "named_files": 7}), json!({"exe": {"device": 1}})] {
             assert_eq!(SlowFacts::from_json(&report), SlowFacts::default(), "{report}");
         }
     }
 
     #[test]
-    fn a_command_line_comes_escaped_and_cut() {
+    fn a_command_line_is_escaped_and_cut() {
         let long = format!("evil\n\x1b[2J{}", "x".repeat(5000));
         let mut child = std::process::Command::new("sleep").arg0(&long).arg("60").spawn().unwrap();
-        // The name is there once exec is done.
+        // The name appears after exec.
         let line = loop {
             let line = read(child.id(), &[]).command_line.unwrap();
             if line.starts_with("evil") {

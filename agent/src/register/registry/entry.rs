@@ -9,10 +9,12 @@ use tokio::{
 };
 
 use crate::{
-    answer::challenge::Road,
-    config::What,
+    config::ServeTarget,
+    kernel::{
+        answer::context::Context,
+        subject::{process::PinnedProcess, scope::AgentScope},
+    },
     register::registration::{Registered, register},
-    subject::{process::Held, scope::StandsFor},
 };
 
 /// Whoever asked for a registration by `exec`, and is told what came of it.
@@ -20,8 +22,8 @@ pub(super) type Asker = oneshot::Sender<Result<(), String>>;
 
 /// A process that is registered, or about to be.
 pub(super) struct Entry {
-    pub(super) what: What,
-    pub(super) held: Arc<Held>,
+    pub(super) target: ServeTarget,
+    pub(super) held: Arc<PinnedProcess>,
     pub(super) stage: Stage,
 }
 
@@ -38,14 +40,14 @@ pub(super) enum Stage {
 /// What came of a process.
 pub(super) enum Step {
     /// polkitd took the registration, or did not.
-    Joined(Arc<Held>, Box<Result<Registered, AuthorityError>>, Option<Asker>),
+    Joined(Arc<PinnedProcess>, Box<Result<Registered, AuthorityError>>, Option<Asker>),
     /// The registration ended; whether polkitd may have lost a descriptor by it.
-    Ended(Arc<Held>, bool),
+    Ended(Arc<PinnedProcess>, bool),
 }
 
 impl Entry {
     /// Whether a step is about this process, and not about an earlier one with its pid.
-    pub(super) fn is_of(&self, held: &Arc<Held>) -> bool {
+    pub(super) fn is_of(&self, held: &Arc<PinnedProcess>) -> bool {
         Arc::ptr_eq(&self.held, held)
     }
 
@@ -54,11 +56,11 @@ impl Entry {
     }
 
     /// From the queue to polkitd.
-    pub(super) fn join(&mut self, road: &Arc<Road>, connection: Connection, steps: &mut JoinSet<Step>) {
+    pub(super) fn join(&mut self, context: &Arc<Context>, connection: Connection, steps: &mut JoinSet<Step>) {
         let Stage::Waiting(asker) = &mut self.stage else { return };
-        let (road, held, asker) = (Arc::clone(road), Arc::clone(&self.held), asker.take());
+        let (context, held, asker) = (Arc::clone(context), Arc::clone(&self.held), asker.take());
         self.stage = Stage::Joining(steps.spawn(async move {
-            let registered = register(&road, connection, StandsFor::Process(Arc::clone(&held))).await;
+            let registered = register(&context, connection, AgentScope::Process(Arc::clone(&held))).await;
             Step::Joined(held, Box::new(registered), asker)
         }));
     }

@@ -7,9 +7,9 @@ use std::{
 
 use super::{Registry, entry::Asker};
 use crate::{
-    config::{Config, Serve, What},
+    config::{Config, Serve, ServeTarget},
+    kernel::subject::process::PinnedProcess,
     register::leak_budget::{Pace, Strain},
-    subject::process::Held,
 };
 
 /// How often everything is looked at where the kernel does not say what happens.
@@ -19,30 +19,30 @@ const EXEC_PER_USER: usize = 16;
 
 impl Registry {
     /// Gives a process a place if the entry has one, and says whether it had.
-    pub(super) fn add_within(&mut self, serve: &Serve, config: &Config, held: Held) -> bool {
+    pub(super) fn add_within(&mut self, serve: &Serve, config: &Config, held: PinnedProcess) -> bool {
         if self.full_until.is_some() {
             return false;
         }
         let share = share_of(serve, config);
-        if self.count(&serve.what) >= share || self.places() >= config.max_registrations {
-            self.say_over(&serve.what, share);
+        if self.count(&serve.target) >= share || self.places() >= config.max_registrations {
+            self.say_over(&serve.target, share);
             return false;
         }
-        if self.is_spent(&serve.what, config) {
+        if self.is_spent(&serve.target, config) {
             return false;
         }
         if !self.pace_of(serve).is_none_or(|pace| pace.take(Instant::now())) {
             self.next_scan = self.next_scan.min(Instant::now() + SCAN_WITHOUT);
             return false;
         }
-        self.add(serve.what.clone(), held, None);
+        self.add(serve.target.clone(), held, None);
         true
     }
 
     /// Registers the process behind an `exec`, and tells whoever asked what came of it.
-    pub fn add_exec(&mut self, held: Held, asker: Asker) {
+    pub fn add_exec(&mut self, held: PinnedProcess, asker: Asker) {
         match self.place_for_exec(&held) {
-            Ok(Some(what)) => self.add(what, held, Some(asker)),
+            Ok(Some(target)) => self.add(target, held, Some(asker)),
             // Whoever asked may have gone.
             Ok(None) => drop(asker.send(Ok(()))),
             Err(why) => drop(asker.send(Err(why))),
@@ -50,14 +50,14 @@ impl Registry {
     }
 
     /// What an `exec` of this process is registered as; `None` where it is registered already.
-    fn place_for_exec(&self, held: &Held) -> Result<Option<What>, String> {
-        let config = Arc::clone(&self.road.config.borrow());
-        let entry = config.serve.iter().find(|serve| matches!(serve.what, What::Exec(_)));
+    fn place_for_exec(&self, held: &PinnedProcess) -> Result<Option<ServeTarget>, String> {
+        let config = Arc::clone(&self.context.config.borrow());
+        let entry = config.serve.iter().find(|serve| matches!(serve.target, ServeTarget::Exec(_)));
         let Some(serve) = entry else { return Err("no [[serve]] entry has `exec`".into()) };
         let of_user = self
             .entries
             .values()
-            .filter(|entry| matches!(entry.what, What::Exec(_)) && entry.held.process.uid == held.process.uid);
+            .filter(|entry| matches!(entry.target, ServeTarget::Exec(_)) && entry.held.process.uid == held.process.uid);
         if of_user.count() >= EXEC_PER_USER {
             return Err(format!("this user has {EXEC_PER_USER} registrations by exec already"));
         }
@@ -68,22 +68,22 @@ impl Registry {
         }
         let full = self.places() >= config.max_registrations || self.full_until.is_some();
         if full
-            || self.count(&serve.what) >= share_of(serve, &config)
-            || self.strain(&serve.what, &config) == Strain::Spent
+            || self.count(&serve.target) >= share_of(serve, &config)
+            || self.strain(&serve.target, &config) == Strain::Spent
         {
             return Err("no registration is left for exec".into());
         }
-        Ok(Some(serve.what.clone()))
+        Ok(Some(serve.target.clone()))
     }
 
-    pub(super) fn strain(&self, what: &What, config: &Config) -> Strain {
+    pub(super) fn strain(&self, target: &ServeTarget, config: &Config) -> Strain {
         let entries = config.serve.iter().filter(|serve| !serve.by_hook).count();
-        self.costs.as_ref().map_or(Strain::Spent, |costs| costs.leaks.strain(what, entries))
+        self.costs.as_ref().map_or(Strain::Spent, |costs| costs.leaks.strain(target, entries))
     }
 
     /// Whether polkitd may have lost so much by this entry that nothing more of it is registered, which is said.
-    fn is_spent(&mut self, what: &What, config: &Config) -> bool {
-        let strain = self.strain(what, config);
+    fn is_spent(&mut self, target: &ServeTarget, config: &Config) -> bool {
+        let strain = self.strain(target, config);
         let Some(costs) = &self.costs else { return true };
         let version = &costs.version;
         let then = match strain {
@@ -95,7 +95,7 @@ impl Registry {
             }
         };
         self.said.once(&format!(
-            "{what}: its processes end too fast for registrations: polkitd {version} {then}. \
+            "{target}: its processes end too fast for registrations: polkitd {version} {then}. \
              Serve it by the hook instead (way = \"hook\", and [[hook]] of polkit-policy-gen)"
         ));
         strain == Strain::Spent
@@ -104,7 +104,7 @@ impl Registry {
     pub(super) fn pace_of(&mut self, serve: &Serve) -> Option<&mut Pace> {
         let version = &self.costs.as_ref()?.version;
         let pace = || Pace::new(serve.new_per_second, version, Instant::now());
-        Some(self.paces.entry(serve.what.clone()).or_insert_with(pace))
+        Some(self.paces.entry(serve.target.clone()).or_insert_with(pace))
     }
 
     /// Places that are taken, with those of processes that are about to be registered.
@@ -112,13 +112,13 @@ impl Registry {
         self.entries.len() + self.sessions.len()
     }
 
-    pub(super) fn count(&self, what: &What) -> usize {
-        self.entries.values().filter(|entry| entry.what == *what).count() + self.sessions.count(what)
+    pub(super) fn count(&self, target: &ServeTarget) -> usize {
+        self.entries.values().filter(|entry| entry.target == *target).count() + self.sessions.count(target)
     }
 
-    pub(super) fn say_over(&mut self, what: &What, share: usize) {
+    pub(super) fn say_over(&mut self, target: &ServeTarget, share: usize) {
         self.said.once(&format!(
-            "{what}: more than {share} processes; those above are not served, and polkit will say that they have no agent. \
+            "{target}: more than {share} processes; those above are not served, and polkit will say that they have no agent. \
              Serve it by the hook, which has no such limit (way = \"hook\", and [[hook]] of polkit-policy-gen), or raise `max`"
         ));
     }

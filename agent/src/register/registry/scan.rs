@@ -6,18 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use polkit_dbus::{SubjectPid, SubjectUid};
+use polkit_agent_rules::facts::{Fact, ProcessState};
+use polkit_types::{SubjectPid, SubjectUid};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::members::{Members, users_of};
 use crate::{
-    base::cgroup,
-    config::{Config, What},
-    rules::facts::Fact,
-    subject::{
-        cgroups::Cgroups,
-        process::{Held, Seen},
-    },
+    base::{cgroup, cgroups::Cgroups},
+    config::{Config, ServeTarget},
+    kernel::subject::process::PinnedProcess,
 };
 
 /// What a look at everything needs to know.
@@ -28,7 +25,7 @@ pub(super) struct Look {
     /// Processes that are registered, or known to fail.
     pub(super) known: HashSet<SubjectPid>,
     /// How many more processes each entry may have. No more are opened.
-    pub(super) room: HashMap<What, usize>,
+    pub(super) room: HashMap<ServeTarget, usize>,
     pub(super) users: Users,
 }
 
@@ -38,7 +35,7 @@ pub(super) struct Found {
     /// The processes of each entry.
     pub(super) members: Members,
     /// Those of them that are not known, as many as there is room for.
-    pub(super) candidates: HashMap<What, Vec<Held>>,
+    pub(super) candidates: HashMap<ServeTarget, Vec<PinnedProcess>>,
     pub(super) users: Users,
     /// From the beginning to the end.
     pub(super) took: Duration,
@@ -52,38 +49,41 @@ impl Look {
         let (began, cost) = (Instant::now(), processor_time());
         let Self { config, cgroups, cgroup_root, known, room, mut users } = self;
         let seen = |pid: SubjectPid| {
-            let held = Held::open(pid).ok()?;
-            let seen = held.look(&cgroup_root).ok()?;
+            let held = PinnedProcess::open(pid).ok()?;
+            let seen = held.state(&cgroup_root).ok()?;
             Some((held, seen))
         };
         let uids: HashSet<u32> = users_of(&config).collect();
         if !uids.is_empty() {
-            for pid in users.due(&cgroups.processes_of_no_user(), &known, Instant::now()) {
-                let uid = seen(pid).filter(|(_, seen)| is_in_no_session(seen)).map(|(_, seen)| seen.uid);
+            for pid in users.due(&cgroups.processes_outside_user_slices(), &known, Instant::now()) {
+                let uid = seen(pid).filter(|(_, state)| is_in_no_session(state)).map(|(_, state)| state.uid);
                 users.saw(pid, uid, Instant::now());
             }
         }
         let mut members = Members::new();
         let mut candidates = HashMap::new();
         for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
-            let pids = match &serve.what {
-                What::Unit(pattern) => cgroups.processes_of(pattern),
-                What::User(user) => users.of(user.id),
-                What::PidFile(_) | What::SessionUser(_) | What::OwnSession | What::Exec(_) => continue,
+            let pids = match &serve.target {
+                ServeTarget::Unit(pattern) => cgroups.processes_of(pattern),
+                ServeTarget::User(user) => users.of(user.id),
+                ServeTarget::PidFile(_)
+                | ServeTarget::SessionUser(_)
+                | ServeTarget::OwnSession
+                | ServeTarget::Exec(_) => continue,
             };
             let fresh = pids.iter().filter(|pid| !known.contains(pid));
             // A process that ended in between is none, and one that has its pid now may be another entry's.
-            let held = fresh.filter_map(|pid| seen(*pid)).filter(|(_, seen)| serve.covers(seen) == Some(true));
-            let most = room.get(&serve.what).copied().unwrap_or_default();
-            candidates.insert(serve.what.clone(), held.map(|(held, _)| held).take(most).collect());
-            members.insert(serve.what.clone(), pids.into_iter().collect());
+            let held = fresh.filter_map(|pid| seen(*pid)).filter(|(_, state)| serve.covers(state) == Fact::Known(true));
+            let most = room.get(&serve.target).copied().unwrap_or_default();
+            candidates.insert(serve.target.clone(), held.map(|(held, _)| held).take(most).collect());
+            members.insert(serve.target.clone(), pids.into_iter().collect());
         }
         let cost = processor_time().saturating_sub(cost);
         Found { config, members, candidates, users, took: began.elapsed(), cost }
     }
 }
 
-fn is_in_no_session(seen: &Seen) -> bool {
+fn is_in_no_session(seen: &ProcessState) -> bool {
     matches!(&seen.cgroup, Fact::Known(path) if cgroup::owner(path).is_none())
 }
 

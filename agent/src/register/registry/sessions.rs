@@ -14,14 +14,12 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::{RETRY, Registry, room::share_of};
 use crate::{
     base::paths,
-    config::{Config, What},
+    config::{Config, ServeTarget},
+    kernel::subject::{logind::LogindSession, scope::AgentScope},
     register::{
+        logind_sessions,
         registration::{Registered, register},
         session_helper::{self, Guest},
-    },
-    subject::{
-        logind::{self, Login},
-        scope::StandsFor,
     },
 };
 
@@ -34,7 +32,7 @@ pub(super) struct Sessions {
 }
 
 struct Entry {
-    what: What,
+    target: ServeTarget,
     life: AbortHandle,
 }
 
@@ -57,8 +55,8 @@ impl Sessions {
         self.registered.len()
     }
 
-    pub(super) fn count(&self, what: &What) -> usize {
-        self.registered.values().filter(|entry| entry.what == *what).count()
+    pub(super) fn count(&self, target: &ServeTarget) -> usize {
+        self.registered.values().filter(|entry| entry.target == *target).count()
     }
 
     pub(super) fn clear(&mut self) {
@@ -68,7 +66,7 @@ impl Sessions {
     }
 
     /// Forgets those whose connection ended, and gives up those that are not wanted any more.
-    fn keep_only(&mut self, wanted: &[(What, Login)]) {
+    fn keep_only(&mut self, wanted: &[(ServeTarget, LogindSession)]) {
         while let Some(ended) = self.lives.try_join_next() {
             // One that was aborted is forgotten already.
             if let Ok(id) = ended {
@@ -76,7 +74,7 @@ impl Sessions {
             }
         }
         self.registered.retain(|id, entry| {
-            let keep = wanted.iter().any(|(what, login)| *what == entry.what && login.id == *id);
+            let keep = wanted.iter().any(|(target, login)| *target == entry.target && login.id == *id);
             if !keep {
                 entry.life.abort();
             }
@@ -91,55 +89,55 @@ impl Registry {
     /// Registers for the sessions that are to be served and are not, and gives up those that are gone. Their number is that of
     /// the people who are logged in: they are looked at ten times a second.
     pub async fn scan_sessions(&mut self) {
-        let config = Arc::clone(&self.road.config.borrow());
+        let config = Arc::clone(&self.context.config.borrow());
         let wanted = match self.wanted_sessions(&config) {
             Ok(wanted) => wanted,
             // What is registered stays so: what cannot be seen has not gone.
             Err(error) => return self.said.once(&format!("sessions cannot be looked at: {error}")),
         };
         self.sessions.keep_only(&wanted);
-        for (what, login) in &wanted {
+        for (target, login) in &wanted {
             let known = self.sessions.registered.contains_key(&login.id) || self.sessions.retry.contains_key(&login.id);
             if known || self.full_until.is_some_and(|until| until > Instant::now()) {
                 continue;
             }
-            self.add_session(what, login, &config).await;
+            self.add_session(target, login, &config).await;
         }
         for serve in &config.serve {
-            if matches!(serve.what, What::SessionUser(_) | What::OwnSession) {
-                let there = wanted.iter().filter(|(what, _)| *what == serve.what).count();
-                self.over.insert(serve.what.clone(), there.saturating_sub(share_of(serve, &config)));
+            if matches!(serve.target, ServeTarget::SessionUser(_) | ServeTarget::OwnSession) {
+                let there = wanted.iter().filter(|(target, _)| *target == serve.target).count();
+                self.over.insert(serve.target.clone(), there.saturating_sub(share_of(serve, &config)));
             }
         }
     }
 
-    fn wanted_sessions(&mut self, config: &Config) -> io::Result<Vec<(What, Login)>> {
+    fn wanted_sessions(&mut self, config: &Config) -> io::Result<Vec<(ServeTarget, LogindSession)>> {
         let logind = Path::new(paths::LOGIND);
         let mut wanted = Vec::new();
         for serve in &config.serve {
-            match &serve.what {
-                What::SessionUser(user) => {
-                    let logins = logind::of_user(user.id, logind)?;
-                    wanted.extend(logins.into_iter().map(|login| (serve.what.clone(), login)));
+            match &serve.target {
+                ServeTarget::SessionUser(user) => {
+                    let logins = logind_sessions::of_user(user.id, logind)?;
+                    wanted.extend(logins.into_iter().map(|login| (serve.target.clone(), login)));
                 }
-                What::OwnSession => match logind::own(&self.road.cgroup_root, logind)? {
-                    Some(login) => wanted.push((serve.what.clone(), login)),
-                    None => self.said.once(&format!("{}: not served: the agent runs in no session", serve.what)),
+                ServeTarget::OwnSession => match logind_sessions::own(&self.context.cgroup_root, logind)? {
+                    Some(login) => wanted.push((serve.target.clone(), login)),
+                    None => self.said.once(&format!("{}: not served: the agent runs in no session", serve.target)),
                 },
-                What::Unit(_) | What::User(_) | What::PidFile(_) | What::Exec(_) => {}
+                ServeTarget::Unit(_) | ServeTarget::User(_) | ServeTarget::PidFile(_) | ServeTarget::Exec(_) => {}
             }
         }
         Ok(wanted)
     }
 
-    async fn add_session(&mut self, what: &What, login: &Login, config: &Config) {
-        let Some(serve) = config.serve.iter().find(|serve| serve.what == *what) else { return };
+    async fn add_session(&mut self, target: &ServeTarget, login: &LogindSession, config: &Config) {
+        let Some(serve) = config.serve.iter().find(|serve| serve.target == *target) else { return };
         let share = share_of(serve, config);
-        if self.count(what) >= share || self.places() >= config.max_registrations {
-            self.said.once(&format!("{what}: more than {share} sessions; those above are not served. Raise `max`"));
+        if self.count(target) >= share || self.places() >= config.max_registrations {
+            self.said.once(&format!("{target}: more than {share} sessions; those above are not served. Raise `max`"));
             return;
         }
-        match self.register_session(what, login).await {
+        match self.register_session(target, login).await {
             Ok(registered) => {
                 let id = login.id.clone();
                 let life = self.sessions.lives.spawn(async move {
@@ -147,35 +145,35 @@ impl Registry {
                     registered.live(None).await;
                     id
                 });
-                self.sessions.registered.insert(login.id.clone(), Entry { what: what.clone(), life });
+                self.sessions.registered.insert(login.id.clone(), Entry { target: target.clone(), life });
             }
             Err(failure) => {
                 self.sessions.retry.insert(login.id.clone(), Instant::now() + RETRY);
-                self.tell_session(what, login, &failure);
+                self.tell_session(target, login, &failure);
             }
         }
     }
 
     /// A further connection is opened first and closed after, as for a process.
-    async fn register_session(&self, what: &What, login: &Login) -> Result<Registered, Failure> {
+    async fn register_session(&self, target: &ServeTarget, login: &LogindSession) -> Result<Registered, Failure> {
         let room = connect().await?;
         // Whoever is in the session stays there until polkitd has looked.
-        let (connection, guest) = match (what, &login.scope) {
-            (What::SessionUser(user), Some(scope)) => {
+        let (connection, guest) = match (target, &login.scope) {
+            (ServeTarget::SessionUser(user), Some(scope)) => {
                 let slice = format!("user.slice/user-{}.slice", user.id);
                 let (connection, guest) = connect_from(self.cgroups.folder(&slice).join(scope)).await?;
                 (connection, Some(guest))
             }
             _ => (connect().await?, None),
         };
-        let registered = register(&self.road, connection, StandsFor::Session(login.clone())).await?;
+        let registered = register(&self.context, connection, AgentScope::Session(login.clone())).await?;
         drop((room, guest));
         Ok(registered)
     }
 
-    fn tell_session(&mut self, what: &What, login: &Login, failure: &Failure) {
-        let Login { id, class, kind, .. } = login;
-        let of = format!("{what}: session {id} (class {class}, {kind})");
+    fn tell_session(&mut self, target: &ServeTarget, login: &LogindSession, failure: &Failure) {
+        let LogindSession { id, class, kind, .. } = login;
+        let of = format!("{target}: session {id} (class {class}, {kind})");
         match failure {
             Failure::Authority(AuthorityError::AlreadyRegistered) => self.said.once(&format!(
                 "{of} has an agent of its own, which was there first and is left alone; it is served once that one is gone"

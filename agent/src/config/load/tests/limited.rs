@@ -1,5 +1,6 @@
+use polkit_agent_rules::rule::AtMost;
+
 use super::*;
-use crate::rules::rule::AtMost;
 
 /// A rule with some keys more.
 fn limited(keys: &str) -> String {

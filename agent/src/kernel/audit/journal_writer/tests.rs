@@ -1,34 +1,33 @@
-use polkit_dbus::{Process, StartTime, SubjectPid, SubjectUid};
+use polkit_agent_rules::{
+    facts::SubjectInfo,
+    verdict::{Reason, Verdict},
+};
+use polkit_types::{Process, StartTime, SubjectPid, SubjectUid};
 
 use super::*;
-use crate::{
-    audit::record::Way,
-    rules::verdict::{Reason, Verdict},
-    subject::snapshot::Described,
-};
+use crate::kernel::audit::decision::Way;
 
 fn to(socket: &Path) -> Recorder {
     Recorder::to_socket(socket)
 }
 
-async fn open(recorder: &Recorder) -> io::Result<Open> {
+async fn open(recorder: &Recorder) -> io::Result<OpenRecord> {
     let verdict = Verdict::refuse(Reason::NoRule);
     let subject =
         Process { pid: SubjectPid::new(7).unwrap(), start_time: StartTime(8), uid: SubjectUid::new(33).unwrap() };
-    let described = Described::default();
-    let decision = Decision {
+    let info = SubjectInfo::default();
+    let decision = DecisionRecord {
         way: Way::Challenge,
         action: Some("org.example.x"),
         verdict: &verdict,
         subject: Some(subject),
         uid: subject.uid,
         session: None,
-        described: &described,
+        info: &info,
         caller: None,
         identity: None,
-        approver: None,
     };
-    recorder.open(&decision).await
+    recorder.open(RecordId::random().unwrap(), &decision).await
 }
 
 fn text(socket: &StdDatagram) -> String {
@@ -44,7 +43,7 @@ async fn a_decision_and_its_outcome_share_an_id() {
     let journal = StdDatagram::bind(&path).unwrap();
     let recorder = to(&path);
     let record = open(&recorder).await.unwrap();
-    recorder.close(Ending { record, outcome: Outcome::Refused, took: Duration::from_micros(1500) }).await;
+    recorder.close(PendingOutcome { record, outcome: Outcome::Refused, took: Duration::from_micros(1500) }).await;
     let (decision, outcome) = (text(&journal), text(&journal));
     assert!(decision.starts_with("MESSAGE=Denied org.example.x to pid 7 (uid 33): no rule matches\n"), "{decision}");
     assert!(decision.contains("\nMESSAGE_ID=062650a6bb21482cb26e15a767235462\n"), "{decision}");
@@ -56,18 +55,18 @@ async fn a_decision_and_its_outcome_share_an_id() {
 }
 
 #[tokio::test]
-async fn without_a_journal_socket_there_is_no_record_and_an_error() {
+async fn without_a_journal_socket_recording_fails() {
     let folder = tempfile::tempdir().unwrap();
     let error = open(&to(&folder.path().join("missing"))).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_that_takes_nothing_is_an_error_and_not_a_wait_for_ever() {
+async fn a_journal_that_accepts_nothing_is_an_error_within_the_time_limit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let journal = StdDatagram::bind(&path).unwrap();
-    // Nobody reads: after some datagrams the queue is full.
+    // No process reads the socket, so the queue fills up.
     let client = StdDatagram::unbound().unwrap();
     client.set_nonblocking(true).unwrap();
     while client.send_to(b"filling", &path).is_ok() {}
@@ -77,14 +76,14 @@ async fn a_journal_that_takes_nothing_is_an_error_and_not_a_wait_for_ever() {
 }
 
 #[tokio::test]
-async fn a_flood_of_equal_refusals_is_counted_into_one_record() {
+async fn a_flood_of_equal_refusals_shares_one_record() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let journal = StdDatagram::bind(&path).unwrap();
     let recorder = to(&path);
     let mut own = 0;
     for _ in 0..40 {
-        if matches!(open(&recorder).await.unwrap(), Open::Own(_)) {
+        if matches!(open(&recorder).await.unwrap(), OpenRecord::Own(_)) {
             own += 1;
             drop(text(&journal));
         }

@@ -1,44 +1,48 @@
-use polkit_dbus::{StartTime, SubjectPid, SubjectUid};
+use polkit_agent_rules::{
+    facts::SubjectInfo,
+    verdict::{Reason, Verdict},
+};
+use polkit_types::{Process, StartTime, SubjectPid, SubjectUid};
 use proptest::prelude::*;
 
 use super::*;
-use crate::rules::verdict::Reason;
+use crate::kernel::audit::decision::Way;
 
 fn subject() -> Process {
     Process { pid: SubjectPid::new(4242).unwrap(), start_time: StartTime(99), uid: SubjectUid::new(33).unwrap() }
 }
 
-fn entry(action: &str, described: &Described) -> Entry {
+fn entry(action: &str, info: &SubjectInfo) -> JournalEntry {
     let verdict = Verdict::refuse(Reason::Unbound);
-    let decision = Decision {
+    let decision = DecisionRecord {
         way: Way::Challenge,
         action: Some(action),
         verdict: &verdict,
         subject: Some(subject()),
         uid: subject().uid,
         session: None,
-        described,
+        info,
         caller: None,
         identity: None,
-        approver: None,
     };
-    Entry::decision(&RecordId("0123".into()), &decision)
+    JournalEntry::decision(&RecordId("0123".into()), &decision)
 }
 
 #[test]
-fn a_decision_says_who_what_and_why() {
-    let described = Described {
+fn the_record_of_a_decision_has_subject_action_and_reason() {
+    let info = SubjectInfo {
         user: Some("www-data".into()),
         unit: Some("apache2.service".into()),
         exe: Some("/usr/sbin/apache2".into()),
         exe_claimed: None,
         command_line: Some("apache2 -k start".into()),
     };
-    let entry = entry("org.libvirt.unix.manage", &described);
+    let entry = entry("org.libvirt.unix.manage", &info);
     assert_eq!(
         entry.message,
-        "Denied org.libvirt.unix.manage to pid 4242 of apache2.service (www-data): polkitd does not vouch for the \
-         subject. Name the user in an [[agent]] and run polkit-policy-gen install"
+        "Denied org.libvirt.unix.manage to pid 4242 of apache2.service (www-data): polkit asked for another user's password, so \
+         the request cannot be tied to the process. Add the user to an [[agent]] table in \
+         /etc/polkit-policy-gen/policy.toml and run polkit-policy-gen install"
     );
     assert_eq!(
         entry.to_string(),
@@ -49,8 +53,8 @@ fn a_decision_says_who_what_and_why() {
 }
 
 #[test]
-fn a_path_that_is_no_fact_has_another_field() {
-    let claimed = Described { exe_claimed: Some("/usr/bin/virsh".into()), ..Described::default() };
+fn a_claimed_path_has_a_field_of_its_own() {
+    let claimed = SubjectInfo { exe_claimed: Some("/usr/bin/virsh".into()), ..SubjectInfo::default() };
     let shown = entry("org.example.x", &claimed).to_string();
     assert!(shown.contains(" exe_claimed=\"/usr/bin/virsh\"") && !shown.contains(" exe=\""), "{shown}");
 }
@@ -63,7 +67,7 @@ fn ids_are_random() {
 }
 
 #[test]
-fn a_value_is_cut_at_a_characters_boundary_and_marked() {
+fn a_value_is_cut_at_the_boundary_of_a_character() {
     assert_eq!(cut("abcdef", 3), "abc…");
     assert_eq!(cut("aéb", 2), "a…");
     assert_eq!(cut("abc", 3), "abc");
@@ -71,17 +75,17 @@ fn a_value_is_cut_at_a_characters_boundary_and_marked() {
 
 proptest! {
     #[test]
-    fn no_text_makes_a_second_line_or_an_entry_over_four_kilobytes(
+    fn no_text_makes_a_second_line_or_an_entry_longer_than_four_kilobytes(
         action in ".{0,500}", exe in ".{0,500}", is_fact in any::<bool>(), line in "(?s).{0,1100}",
     ) {
-        let described = Described {
+        let info = SubjectInfo {
             exe: is_fact.then(|| escape(&exe)),
             exe_claimed: (!is_fact).then(|| escape(&exe)),
             command_line: Some(escape(&line)),
             unit: Some("u".repeat(255)),
             user: Some(escape(&line)),
         };
-        let entry = entry(&action, &described);
+        let entry = entry(&action, &info);
         let texts = entry.fields.iter().map(|(_, value)| value).chain([&entry.message]);
         prop_assert!(texts.clone().all(|text| !text.chars().any(char::is_control)));
         let names: usize = entry.fields.iter().map(|(key, _)| key.len() + "POLKIT_AGENT_=\n".len()).sum();

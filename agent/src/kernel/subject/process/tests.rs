@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn me() -> Held {
-    Held::open(SubjectPid::new(std::process::id()).unwrap()).unwrap()
+fn me() -> PinnedProcess {
+    PinnedProcess::open(SubjectPid::new(std::process::id()).unwrap()).unwrap()
 }
 
 #[test]
@@ -26,22 +26,22 @@ fn the_real_uid_is_the_first_of_four() {
 fn a_process_that_runs_is_alive_and_the_same_at_a_second_look() {
     let held = me();
     assert!(held.is_alive());
-    assert_eq!(held.look("").unwrap(), held.look("").unwrap());
-    assert!(matches!(held.look("").unwrap().program, Fact::Known(path) if path.starts_with(b"/")));
+    assert_eq!(held.state("").unwrap(), held.state("").unwrap());
+    assert!(matches!(held.state("").unwrap().program, Fact::Known(path) if path.starts_with(b"/")));
 }
 
 #[test]
 fn a_zombie_is_not_alive() {
     let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-    let held = Held::open(SubjectPid::new(child.id()).unwrap()).unwrap();
+    let held = PinnedProcess::open(SubjectPid::new(child.id()).unwrap()).unwrap();
     child.kill().unwrap();
     while held.is_alive() {
         std::thread::yield_now();
     }
-    assert_eq!(held.look("").unwrap_err().kind(), io::ErrorKind::NotFound);
-    assert!(Held::open(held.process.pid).is_err());
+    assert_eq!(held.state("").unwrap_err(), Reason::Gone);
+    assert!(PinnedProcess::open(held.process.pid).is_err());
     child.wait().unwrap();
-    assert_eq!(Held::open(held.process.pid).unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(PinnedProcess::open(held.process.pid).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 
 proptest! {

@@ -1,0 +1,50 @@
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn pin(path: &Path) -> io::Result<PinnedProcess> {
+    PidFile::read(path)?.pin()
+}
+
+#[test]
+fn the_report_of_a_pid_file_is_read_as_it_was_written() {
+    let file = PidFile { pid: SubjectPid::new(42).unwrap(), owners: [0, 33] };
+    assert_eq!(PidFile::from_json(&file.to_json()), Some(file));
+    assert_eq!(PidFile::from_json(&serde_json::json!({ "pid": 0, "owners": [0, 0] })), None);
+    assert_eq!(PidFile::from_json(&serde_json::json!({ "pid": 1, "owners": [0] })), None);
+}
+
+#[test]
+fn a_pid_file_that_others_may_write_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.pid");
+    fs::write(&path, format!("{}\n", std::process::id())).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(pin(&path).unwrap().process.pid.get(), std::process::id());
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(pin(&path).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    assert_eq!(pin(&path).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+}
+
+#[test]
+fn a_pipe_in_place_of_a_pid_file_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.pid");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o644)).unwrap();
+    assert_eq!(pin(&path).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+}
+
+#[test]
+fn a_pid_file_without_a_pid_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.pid");
+    for text in ["", "apache2", "-1", "0", "99999999999"] {
+        fs::write(&path, text).unwrap();
+        assert_eq!(pin(&path).unwrap_err().kind(), io::ErrorKind::InvalidData, "{text:?}");
+    }
+    assert_eq!(pin(&folder.path().join("y.pid")).unwrap_err().kind(), io::ErrorKind::NotFound);
+}
