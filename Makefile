@@ -1,11 +1,11 @@
-# make test     everything that CI checks
-# make fuzz     every fuzz target: its seeds, and SECONDS of mutations of them (10)
-# make deny     versions, licences and sources of the crates that are built in
-# make demo     the main job, end to end, in a bed
-# make bench    figures against baselines, as a table
-# make soak     real services, faults and a storm of forks, a thousand times over; a steady load for an hour: four hours
-# make build    the programs, into target/release
-# make install  puts them in place; never calls cargo
+# make test     run all checks of CI
+# make fuzz     run every fuzz target: its seeds, then mutations of them for SECONDS (10)
+# make deny     check versions, licences and sources of the dependencies
+# make demo     show the main task, end to end, in a bed
+# make bench    measure against baselines, and print a table
+# make soak     real services, faults and a storm of forks, a thousand times each; a steady load for an hour: four hours in all
+# make build    build the programs into target/release
+# make install  install the programs; never calls cargo
 
 DESTDIR =
 PREFIX = /usr/local
@@ -24,18 +24,18 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
-# `no` builds without libduktape: `explain` and `check` then run no rules, and say so. Left open it is `yes` where the library
+# `no` builds without libduktape: `explain` and `check` then run no policy rules, and say so. The default is `yes` if the library
 # can be linked.
 DUKTAPE = $(shell echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null -lduktape 2>/dev/null && echo yes || echo no)
 
-# What `install` takes the programs from.
+# The folder from which `install` copies the programs.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/release
 CARGO = cargo
 INSTALL = install
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
-# What the beds are made with, what a linker needs, and the engine that runs rules.
+# For making the beds, for the linker, and the engine that runs policy rules.
 PACKAGES = duktape-dev gcc g++ libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
-# Where cargo puts the programs that the tests are run with.
+# The programs that run the tests.
 PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/debug
 
 all: build
@@ -46,7 +46,7 @@ build:
 	SYSCONFDIR='$(SYSCONFDIR)' LIBEXECDIR='$(LIBEXECDIR)' $(CARGO) build --release --locked -p polkit-service-agent -p polkit-policy-gen \
 		$(if $(filter no,$(DUKTAPE)),--no-default-features)
 
-# An existing configuration is never touched: the sample goes to the documentation.
+# Never changes an existing configuration: the sample goes to the documentation.
 install:
 	@grep -qF '$(LIBEXECDIR)/polkit-service-agent-hook' $(BUILT)/polkit-policy-gen || \
 		{ echo 'the programs were built for another LIBEXECDIR: run make build with the same PREFIX or LIBEXECDIR' >&2; exit 1; }
@@ -103,7 +103,7 @@ SECONDS = 10
 fuzz: packages
 	@./tests/fuzz.sh '$(SUDO)' '$(CARGO)' '$(SECONDS)'
 
-# Built once, without optimization: what it looks at is small.
+# Built once, without optimization: its input is small.
 DENY = $(or $(CARGO_TARGET_DIR),target)/tools
 deny:
 	[ -x $(DENY)/bin/cargo-deny ] || CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 \

@@ -1,13 +1,13 @@
 #!/bin/sh
-# bench.sh SUDO CARGO: builds the programs and the baselines, makes the root filesystems if they are missing, and measures.
-# The table is all that it writes to standard output.
+# bench.sh SUDO CARGO: builds the programs and the baselines, makes missing root file systems, and measures.
+# Standard output has only the table.
 set -eu
 sudo=$1 cargo=$2
 cd "$(dirname "$0")/.."
 built=${CARGO_TARGET_DIR:-target}/release
 step() { echo "bench: $*" >&2; }
 
-# A static and a dynamic program of one name take each other's place: the static one is built first, and set aside.
+# A static and a dynamic program have the same file name: build the static program first, and rename it.
 static() {
     $cargo rustc --locked -q --release -p "$1" --bin "$2" -- -C target-feature=+crt-static
     cp "$built/$2" "$built/$3.new"

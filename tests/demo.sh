@@ -1,6 +1,6 @@
 #!/bin/sh
-# demo.sh SUDO CARGO: compiles what the demonstration needs while its root filesystem is being made, then shows it.
-# Leaves packages and target/ behind, and nothing else.
+# demo.sh SUDO CARGO: compiles the programs while the root file system is being made, then runs the demonstration.
+# Installs packages and creates target/; changes nothing else.
 set -eu
 sudo=$1 cargo=$2
 cd "$(dirname "$0")/.."

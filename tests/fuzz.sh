@@ -1,22 +1,22 @@
 #!/bin/sh
-# Replays the seeds of every fuzz target and mutates them for some seconds each, with libFuzzer and a stable compiler.
+# Replays the seeds of every fuzz target, then mutates them for some seconds each, with libFuzzer and a stable compiler.
 # usage: tests/fuzz.sh SUDO CARGO [SECONDS]
 set -eu
 sudo=$1 cargo=$2 seconds=${3:-10}
 cd "$(dirname "$0")/.."
-# In debug builds, as everything that is tested.
+# A debug build, as for all tests.
 engine=${CARGO_TARGET_DIR:-target}/debug/polkit-policy-gen-js
 built=$(pwd)/target/fuzz
 host=$(rustc -vV | sed -n 's/^host: //p')
-# What cargo-fuzz asks for, without a sanitizer, which needs a nightly compiler.
+# The flags of cargo-fuzz, without a sanitizer: a sanitizer needs a nightly compiler.
 flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
 flags="$flags -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing"
-# With --target the flags are not those of build scripts.
+# With --target the flags do not apply to build scripts.
 RUSTFLAGS=$flags CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
 	$cargo build --manifest-path tests/fuzz/Cargo.toml --locked --target "$host" --target-dir "$built"
 programs=$built/$host/debug
 targets=$(sed -n 's/^name = "\([a-z_]*\)"$/\1/p' tests/fuzz/Cargo.toml)
-# The evaluator's engine lies beside it, and ends in the middle of questions.
+# The evaluator starts the engine from its own folder. The engine can end during a request.
 if [ -e "$engine" ]; then cp "$engine" "$programs"; else targets=$(echo "$targets" | grep -v '^evaluator$'); fi
 trap '' PIPE
 for target in $targets; do

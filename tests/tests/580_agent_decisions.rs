@@ -125,6 +125,6 @@ fn the_catalogue_explains_a_decision(root: &Root) {
     let _ = bed.exec(["journalctl", "--update-catalog"]).success();
     let _ = bed.exec(["journalctl", "--sync"]).success();
     let said = bed.journal(["--catalog", "--output=short", "POLKIT_AGENT_VERDICT=deny"]);
-    assert!(said.contains("An answer in place of a human"), "{said}");
+    assert!(said.contains("Decision about a polkit request"), "{said}");
     assert!(said.contains("action:  org.libvirt.unix.manage") && said.contains("reason:  no-rule"), "{said}");
 }
