@@ -1,6 +1,7 @@
 # make test     run all checks of CI
 # make fuzz     run every fuzz target: its seeds, then mutations of them for SECONDS (10)
 # make deny     check versions, licences and sources of the dependencies
+# make advisories  check the dependencies against the advisory database of RustSec
 # make demo     show the main task, end to end, in a bed
 # make bench    measure against baselines, and print a table
 # make soak     real services, faults and a storm of forks, a thousand times each; a steady load for an hour: four hours in all
@@ -30,6 +31,8 @@ DUKTAPE = $(shell echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null -
 
 # The folder from which `install` copies the programs.
 BUILT = $(or $(CARGO_TARGET_DIR),target)/release
+# Where `build` puts the shell completions.
+COMPLETIONS = $(BUILT)/completions
 CARGO = cargo
 INSTALL = install
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
@@ -44,7 +47,8 @@ build:
 	$(if $(filter no,$(DUKTAPE)),@echo 'without libduktape (Debian: duktape-dev): explain and check will run no rules' >&2; \
 		rm -f $(BUILT)/polkit-policy-gen-js)
 	SYSCONFDIR='$(SYSCONFDIR)' LIBEXECDIR='$(LIBEXECDIR)' $(CARGO) build --release --locked -p polkit-service-agent -p polkit-policy-gen \
-		$(if $(filter no,$(DUKTAPE)),--no-default-features)
+		-p polkit-completions $(if $(filter no,$(DUKTAPE)),--no-default-features)
+	$(BUILT)/polkit-completions $(COMPLETIONS)
 
 # Never changes an existing configuration: the sample goes to the documentation.
 install:
@@ -75,11 +79,10 @@ install:
 		'$(DESTDIR)$(MANDIR)/man7'
 	$(INSTALL) -m 0644 agent/man/polkit-service-agent.8 '$(DESTDIR)$(MANDIR)/man8'
 	$(INSTALL) -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
-	for crate in agent/completions/polkit-service-agent policy-gen/completions/polkit-policy-gen; do \
-		name=$${crate##*/}; \
-		$(INSTALL) -m 0644 $$crate.bash "$(DESTDIR)$(BASHDIR)/$$name" && \
-		$(INSTALL) -m 0644 $${crate%/*}/_$$name '$(DESTDIR)$(ZSHDIR)' && \
-		$(INSTALL) -m 0644 $$crate.fish '$(DESTDIR)$(FISHDIR)' || exit 1; done
+	for name in polkit-service-agent polkit-policy-gen; do \
+		$(INSTALL) -m 0644 $(COMPLETIONS)/$$name.bash "$(DESTDIR)$(BASHDIR)/$$name" && \
+		$(INSTALL) -m 0644 $(COMPLETIONS)/_$$name '$(DESTDIR)$(ZSHDIR)' && \
+		$(INSTALL) -m 0644 $(COMPLETIONS)/$$name.fish '$(DESTDIR)$(FISHDIR)' || exit 1; done
 
 packages:
 	@missing=; for package in $(PACKAGES); do \
@@ -105,10 +108,16 @@ fuzz: packages
 
 # Built once, without optimization: its input is small.
 DENY = $(or $(CARGO_TARGET_DIR),target)/tools
-deny:
-	[ -x $(DENY)/bin/cargo-deny ] || CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 \
+$(DENY)/bin/cargo-deny:
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 \
 		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 $(CARGO) install --locked --quiet --root $(DENY) cargo-deny@0.20.2
+
+deny: $(DENY)/bin/cargo-deny
 	$(DENY)/bin/cargo-deny --locked check bans licenses sources
+
+# Needs the advisory database of RustSec, so the public workflow runs it, and `make test` does not.
+advisories: $(DENY)/bin/cargo-deny
+	$(DENY)/bin/cargo-deny --locked check advisories
 
 demo: packages
 	@./tests/demo.sh '$(SUDO)' '$(CARGO)'
@@ -121,4 +130,4 @@ soak: packages
 bench: packages
 	@./tests/bench.sh '$(SUDO)' '$(CARGO)'
 
-.PHONY: all build install packages test fuzz deny demo bench soak
+.PHONY: all build install packages test fuzz deny advisories demo bench soak

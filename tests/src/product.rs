@@ -45,11 +45,14 @@ pub type File = (String, u32, Vec<u8>);
 #[must_use]
 pub fn files() -> Vec<File> {
     let destination = tempfile::tempdir().expect("a temporary folder");
+    let completions = tempfile::tempdir().expect("a temporary folder");
+    polkit_completions::write(completions.path()).expect("writing completions");
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above this package");
     let make = Command::new("make")
         .args(["--silent", "install", "PREFIX=/usr"])
         .arg(format!("DESTDIR={}", destination.path().display()))
         .arg(format!("BUILT={}", profile_dir().display()))
+        .arg(format!("COMPLETIONS={}", completions.path().display()))
         .current_dir(top)
         .output()
         .expect("running make");

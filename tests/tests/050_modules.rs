@@ -91,7 +91,7 @@ fn without_order(mut uses: Uses) -> Uses {
 
 #[test]
 fn modules_import_only_from_those_before_them() {
-    for name in ["config", "dbus", "agent", "policy-gen", "tests"] {
+    for name in ["types", "config", "dbus", "agent/rules", "agent", "policy-gen", "tests"] {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
         let mut paths = Vec::new();
         sources(&root, &mut paths);
@@ -110,7 +110,7 @@ fn the_agent_s_folders_use_only_those_before_them() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/src");
     let text = std::fs::read_to_string(root.join("lib.rs")).unwrap();
     let order: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    assert!(order.len() >= 10, "{order:?}");
+    assert!(order.len() >= 7, "{order:?}");
     let place = |folder: &str| order.iter().position(|known| *known == folder).unwrap();
     for (folder, used) in uses(&root, &root) {
         for other in used {

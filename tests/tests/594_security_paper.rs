@@ -12,7 +12,7 @@ fn top() -> &'static Path {
 
 fn functions() -> HashSet<String> {
     let mut functions = HashSet::new();
-    for folder in ["tests/tests", "tests/fuzz/targets", "agent", "config", "dbus", "policy-gen"] {
+    for folder in ["tests/tests", "tests/fuzz/targets", "agent", "types", "config", "dbus", "policy-gen"] {
         collect(&top().join(folder), &mut functions);
     }
     functions

@@ -197,8 +197,7 @@ pub struct Facts {
     /// The details of the action: `unit`, `verb`, `domain_name`, … Only hook requests carry them: polkitd does not pass them to
     /// agents.
     pub details: Fact<BTreeMap<String, String>>,
-    /// polkitd vouches for the subject: the only identity that it offers is the subject's own real uid. See
-    /// [`crate::verdict::is_vouched_for`].
+    /// polkitd vouches for the subject: the only identity that it offers is the subject's own real uid.
     pub vouched_for: bool,
     /// The unit of the subject is delegated: any process of the unit's user can move into it (AttachProcessesToUnit, systemd 252
     /// to 262). False where there is no unit.

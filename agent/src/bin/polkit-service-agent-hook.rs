@@ -12,8 +12,8 @@ use std::{
 };
 
 use polkit_service_agent::{
-    kernel::answer::hook_protocol::{HOOK_WITHIN, HookReply, LONGEST},
     base::paths,
+    kernel::answer::hook_protocol::{HOOK_WITHIN, HookReply, LONGEST},
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
