@@ -1,8 +1,8 @@
-//! `polkit-service-agent-hook PID USER ACTION [KEY VALUE]…`: asks the running agent, and prints `yes`, `no` or nothing.
+//! `polkit-service-agent-hook PID USER ACTION [KEY VALUE]…`: sends a request to the running agent, and prints `yes`, `no` or nothing.
 //!
-//! A polkit rule runs it, for every check of the actions that the rule names, and polkitd waits for it with everybody else
-//! who asks. So it does one thing, ends within two seconds whatever the agent does, allocates nothing of its own, and
-//! always succeeds: an error would be an exception in the rule.
+//! A policy rule runs it for every check of the actions that the rule names. polkitd, and with it every other client, waits for it. So
+//! the hook does one thing, ends within two seconds in every case, allocates no memory of its own, and always succeeds: an error would
+//! be an exception in the policy rule.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -26,19 +26,19 @@ use rustix::{
 
 fn main() {
     let until = Instant::now() + Duration::from_millis(HOOK_WITHIN);
-    let answer = ask(until).unwrap_or_default();
-    // polkitd has closed its end: then nobody waits for the answer.
-    let _ = std::io::stdout().write_all(answer.word().as_bytes());
+    let reply = ask(until).unwrap_or_default();
+    // Fails if polkitd closed its end. Then no process waits for the reply.
+    let _ = std::io::stdout().write_all(reply.word().as_bytes());
 }
 
-/// Nothing comes of whatever goes wrong: no daemon, a full backlog, a daemon that stands still, garbage.
+/// Sends the request and reads the reply. `None` without a daemon, with a full backlog, without a reply in time, or with garbage.
 fn ask(until: Instant) -> Option<HookReply> {
-    let mut question = [0; LONGEST];
-    let length = write_arguments(&mut question)?;
+    let mut request = [0; LONGEST];
+    let length = write_arguments(&mut request)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
     connect(&socket, &SocketAddrUnix::new(paths::HOOK_SOCKET).ok()?).ok()?;
-    let mut rest = question.get(..length)?;
+    let mut rest = request.get(..length)?;
     while !rest.is_empty() {
         match send(&socket, rest, SendFlags::NOSIGNAL) {
             Ok(sent) => rest = rest.get(sent..)?,
@@ -47,12 +47,12 @@ fn ask(until: Instant) -> Option<HookReply> {
         }
     }
     shutdown(&socket, Shutdown::Write).ok()?;
-    let mut answer = [0; 8];
+    let mut reply = [0; 8];
     let mut length = 0;
     loop {
-        match recv(&socket, answer.get_mut(length..)?, RecvFlags::empty()) {
-            // Full without an end is garbage, too, and is read as such.
-            Ok((_, 0)) => return answer.get(..length).map(HookReply::read),
+        match recv(&socket, reply.get_mut(length..)?, RecvFlags::empty()) {
+            // A reply that fills the buffer is garbage, and is read as such.
+            Ok((_, 0)) => return reply.get(..length).map(HookReply::read),
             Ok((_, read)) => length += read,
             Err(Errno::AGAIN) => wait(&socket, PollFlags::IN, until)?,
             Err(_) => return None,
@@ -60,13 +60,13 @@ fn ask(until: Instant) -> Option<HookReply> {
     }
 }
 
-fn write_arguments(question: &mut [u8]) -> Option<usize> {
+fn write_arguments(request: &mut [u8]) -> Option<usize> {
     let mut length = 0;
     for argument in std::env::args_os().skip(1) {
         let bytes = argument.as_bytes();
         let end = length + bytes.len();
-        question.get_mut(length..end)?.copy_from_slice(bytes);
-        *question.get_mut(end)? = 0;
+        request.get_mut(length..end)?.copy_from_slice(bytes);
+        *request.get_mut(end)? = 0;
         length = end + 1;
     }
     Some(length)

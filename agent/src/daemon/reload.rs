@@ -1,4 +1,4 @@
-//! Reading the configuration anew while the agent goes on serving: the user database may take its time over the names in it.
+//! Reads the configuration again while the agent serves. Looking up names in the user database can take long.
 
 use std::thread;
 
@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::config::{self, Loaded, Origin};
 
-/// The configuration that is being read, if one is. Never two at a time: the later one could end first.
+/// A configuration that is being read. Never two at a time: the second could end first.
 #[derive(Debug)]
 pub struct Reload {
     origin: Origin,
@@ -15,37 +15,35 @@ pub struct Reload {
 }
 
 impl Reload {
-    /// Reads nothing yet.
+    /// Starts without a configuration that is being read.
     #[must_use]
     pub fn new(origin: Origin) -> Self {
         Self { origin, reading: None, again: false }
     }
 
-    /// Begins to read. What is being read already may be older than what was asked for: it is read once more after that.
+    /// Starts to read. If a configuration is being read, it may be older than this request: the agent reads once more after it.
     pub fn begin(&mut self) {
         if self.reading.is_some() {
-            tracing::warn!(
-                "the configuration is still being read, and will be again after that: the old one stays in force"
-            );
+            tracing::warn!("still reading the configuration, and will read it once more: the old configuration stays in force");
             self.again = true;
             return;
         }
         let (sender, reading) = oneshot::channel();
         let origin = self.origin.clone();
-        // A thread of its own: one that hangs takes no place of the questions'.
+        // A thread of its own: if it hangs, it takes no place of requests.
         let started = thread::Builder::new().name("reload".into()).spawn(move || {
-            // Where the agent has ended meanwhile, nobody wants it.
+            // Fails if the agent ended meanwhile.
             let _ = sender.send(config::load(&origin));
         });
         match started {
             Ok(_) => self.reading = Some(reading),
             Err(error) => {
-                tracing::error!("the configuration cannot be read anew, and the old one stays in force: {error}")
+                tracing::error!("cannot read the configuration again, the old configuration stays in force: {error}")
             }
         }
     }
 
-    /// What was read. It waits while nothing is being read.
+    /// Waits for the configuration. Pends forever if none is being read. Cancel-safe.
     pub async fn next(&mut self) -> Loaded {
         let Some(reading) = &mut self.reading else { return std::future::pending().await };
         let read = reading.await;
@@ -56,7 +54,7 @@ impl Reload {
         match read {
             Ok(loaded) => loaded,
             Err(_) => {
-                tracing::error!("reading the configuration broke down: the old one stays in force");
+                tracing::error!("reading the configuration panicked: the old configuration stays in force");
                 std::future::pending().await
             }
         }

@@ -1,4 +1,4 @@
-//! What the service manager is told. Without one nothing is, and that is no error.
+//! Notifications to the service manager. Without a service manager they do nothing. One of the files with effects.
 
 use std::time::{Duration, Instant};
 
@@ -7,59 +7,59 @@ use sd_notify::NotifyState;
 /// The agent's side of sd_notify(3).
 #[derive(Debug)]
 pub struct Systemd {
-    /// Half of the watchdog's interval, and when it was fed last.
+    /// Half of the watchdog interval, and the time of the last ping.
     watchdog: Option<(Duration, Instant)>,
     status: String,
 }
 
 impl Systemd {
-    /// Looks whether a watchdog is set.
+    /// Reads whether a watchdog is set.
     #[must_use]
     pub fn new() -> Self {
         let interval = sd_notify::watchdog_enabled();
         Self { watchdog: interval.map(|interval| (interval / 2, Instant::now())), status: String::new() }
     }
 
-    /// Whether a service manager started the agent and waits for it to be ready.
+    /// Whether a service manager started the agent and waits for its readiness.
     #[must_use]
     pub fn is_manager() -> bool {
         std::env::var_os("NOTIFY_SOCKET").is_some()
     }
 
-    /// Every process that exists is registered.
+    /// The agent is ready: every existing process of the served entries is registered.
     pub fn ready(&self) {
-        tell(NotifyState::Ready);
+        notify(NotifyState::Ready);
     }
 
-    /// The end was asked for.
+    /// The agent ends.
     pub fn stopping(&self) {
-        tell(NotifyState::Stopping);
+        notify(NotifyState::Stopping);
     }
 
-    /// Starting takes longer: polkitd is waited for.
+    /// The start takes longer, because the agent waits for polkitd.
     pub fn still_starting(&self) {
-        tell(NotifyState::ExtendTimeoutUsec(30_000_000));
+        notify(NotifyState::ExtendTimeoutUsec(30_000_000));
     }
 
-    /// One line for `systemctl status`, if it is another than before.
+    /// Sets the line of `systemctl status`, if it changed.
     pub fn status(&mut self, text: &str) {
         if self.status != text {
             text.clone_into(&mut self.status);
-            tell(NotifyState::Status(text));
+            notify(NotifyState::Status(text));
         }
     }
 
-    /// Whether it is time to feed the watchdog.
+    /// Whether it is time to ping the watchdog.
     #[must_use]
     pub fn watchdog_due(&self) -> bool {
         self.watchdog.is_some_and(|(interval, last)| last.elapsed() >= interval)
     }
 
-    /// Says that the agent works.
+    /// Pings the watchdog: the agent works.
     pub fn ping_watchdog(&mut self) {
         if let Some((_, last)) = &mut self.watchdog {
             *last = Instant::now();
-            tell(NotifyState::Watchdog);
+            notify(NotifyState::Watchdog);
         }
     }
 }
@@ -70,8 +70,8 @@ impl Default for Systemd {
     }
 }
 
-fn tell(state: NotifyState<'_>) {
+fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!("the service manager could not be told: {error}");
+        tracing::warn!("cannot notify the service manager: {error}");
     }
 }

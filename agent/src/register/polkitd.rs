@@ -1,12 +1,11 @@
-//! polkitd as a process: whether pids and uids mean the same to it and to the agent, and how many files it may open. One of
-//! the files with effects.
+//! polkitd as a process: its namespaces, and the number of files that it can open. One of the files with effects.
 
 use std::{fs, os::unix::fs::MetadataExt};
 
-/// Compares the agent's pid and user namespaces with polkitd's.
+/// Compares the pid and user namespaces of the agent with those of polkitd.
 ///
 /// # Errors
-/// Says which differs, or what could not be read.
+/// The namespace that differs, or the file that could not be read.
 pub fn same_namespaces(polkitd: u32) -> Result<(), String> {
     for kind in ["pid", "user"] {
         let ours = inode("self", kind)?;
@@ -21,8 +20,7 @@ pub fn same_namespaces(polkitd: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// The soft limit of open files of polkitd, for a count of those that it has lost. Where it cannot be read it is systemd's
-/// usual one.
+/// polkitd's soft limit of open files, for counting the descriptors that it leaked. If it cannot be read, it is systemd's default.
 #[must_use]
 pub fn open_files(polkitd: u32) -> u64 {
     const USUAL: u64 = 1024;
@@ -41,19 +39,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_in_its_own_namespaces() {
-        assert!(same_namespaces(std::process::id()).is_ok());
-    }
-
-    #[test]
-    fn the_limit_of_open_files_is_read_or_the_usual_one() {
+    fn the_limit_of_open_files_is_read_or_is_the_default() {
         let mine = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap();
         assert_eq!(open_files(std::process::id()), mine);
         assert_eq!(open_files(0), 1024);
     }
 
     #[test]
-    fn a_polkitd_that_cannot_be_seen_is_not_in_ours() {
+    fn a_polkitd_in_an_unknown_namespace_is_refused() {
         assert!(same_namespaces(0).unwrap_err().contains("/proc/0/ns/pid"));
     }
 }

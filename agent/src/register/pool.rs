@@ -1,52 +1,53 @@
-//! Bus connections that are kept ready. A process is then registered by one call, and the bus keeps some room for others
-//! of root: dbus-daemon gives uid 0 no more than 256 connections in all (max_connections_per_user of its system.conf).
+//! Bus connections that are opened in advance, so that a registration is one call. A reserve stays free for other programs of root:
+//! dbus-daemon gives uid 0 at most 256 connections (max_connections_per_user of its system.conf).
 
 use polkit_dbus::{AuthorityError, Connection, connect};
 use tokio::task::JoinSet;
 
-/// Ready for the next processes.
-const AHEAD: usize = 4;
-/// Never registered over: once the bus refuses another connection, these are given back, and others of root have them.
-const ROOM: usize = 2;
+/// The number of connections for the next registrations.
+const PREOPENED: usize = 4;
+/// The number of connections that are never used. When the bus refuses a connection, the agent closes these, and other programs of root
+/// can have them.
+const RESERVE: usize = 2;
 
 /// Connections without a registration.
 #[derive(Debug, Default)]
-pub struct Spares {
+pub struct ConnectionPool {
     ready: Vec<Connection>,
     connecting: JoinSet<Result<Connection, AuthorityError>>,
 }
 
-impl Spares {
-    /// One to register over, if there is one to spare.
+impl ConnectionPool {
+    /// A connection for a registration, if there are more than the reserve.
     pub fn take(&mut self) -> Option<Connection> {
-        if self.ready.len() > ROOM { self.ready.pop() } else { None }
+        if self.ready.len() > RESERVE { self.ready.pop() } else { None }
     }
 
-    /// Begins to connect until there are enough.
+    /// Starts to open connections until there are enough.
     pub fn fill(&mut self) {
-        for _ in self.ready.len() + self.connecting.len()..AHEAD + ROOM {
+        for _ in self.ready.len() + self.connecting.len()..PREOPENED + RESERVE {
             self.connecting.spawn(connect());
         }
     }
 
-    /// Closes all of them.
-    pub fn give_back(&mut self) {
+    /// Closes all connections.
+    pub fn close_all(&mut self) {
         self.ready.clear();
         self.connecting.abort_all();
     }
 
-    /// Waits for the next one to be ready; for ever where none is to come. Can be dropped and called again without losing one.
+    /// Waits until a connection is ready. Pends forever if no connection is being opened. Cancel-safe.
     ///
     /// # Errors
-    /// Why there is none, [`AuthorityError::BusLimit`] for one. All are given back then.
+    /// The error of a failed connection, for example [`AuthorityError::BusLimit`]. All connections are closed then.
     pub async fn next(&mut self) -> Result<(), AuthorityError> {
         match self.connecting.join_next().await {
             Some(Ok(Ok(connection))) => self.ready.push(connection),
             Some(Ok(Err(error))) => {
-                self.give_back();
+                self.close_all();
                 return Err(error);
             }
-            // Given back while it was connecting.
+            // Closed while it was being opened.
             Some(Err(_)) => {}
             None => std::future::pending().await,
         }

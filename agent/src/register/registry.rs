@@ -31,9 +31,9 @@ use crate::{
     register::{
         fork_watcher::Events,
         leak_budget::{Leaks, Pace},
-        pool::Spares,
+        pool::ConnectionPool,
         registration::Registered,
-        warn_once::Said,
+        warn_once::WarnOnce,
     },
 };
 
@@ -48,10 +48,10 @@ pub struct Registry {
     /// Those among them that wait for a connection, in the order in which they came.
     waiting: VecDeque<SubjectPid>,
     steps: JoinSet<Step>,
-    spares: Spares,
+    pool: ConnectionPool,
     retry: HashMap<SubjectPid, Instant>,
     sessions: Sessions,
-    said: Said,
+    warnings: WarnOnce,
     /// The bus has no room: nothing is tried before this moment.
     full_until: Option<Instant>,
     events: Events,
@@ -91,10 +91,10 @@ impl Registry {
             entries: HashMap::new(),
             waiting: VecDeque::new(),
             steps: JoinSet::new(),
-            spares: Spares::default(),
+            pool: ConnectionPool::default(),
             retry: HashMap::new(),
             sessions: Sessions::default(),
-            said: Said::default(),
+            warnings: WarnOnce::default(),
             full_until: None,
             events,
             next_scan: Instant::now(),
@@ -140,7 +140,7 @@ impl Registry {
     /// Waits for the next thing to happen, and takes note of it. Can be dropped and called again without losing one.
     pub async fn next(&mut self) {
         tokio::select! {
-            spare = self.spares.next() => match spare {
+            spare = self.pool.next() => match spare {
                 Ok(()) => self.join_waiting(),
                 Err(error) => self.stop_for_a_while(&error),
             },
@@ -212,7 +212,7 @@ impl Registry {
         self.sessions.clear();
         self.costs = None;
         self.retry.clear();
-        self.said.clear();
+        self.warnings.clear();
         // What they find is of no use any more.
         (self.looking, self.reading, self.has_looked) = (None, None, false);
     }
@@ -249,21 +249,21 @@ impl Registry {
         while let Some(pid) = self.waiting.front() {
             let entry = self.entries.get_mut(pid).filter(|entry| matches!(entry.stage, Stage::Waiting(_)));
             if let Some(entry) = entry {
-                let Some(connection) = self.spares.take() else { break };
+                let Some(connection) = self.pool.take() else { break };
                 entry.join(&self.context, connection, &mut self.steps);
             }
             self.waiting.pop_front();
         }
         let config = self.context.config.borrow();
         if self.full_until.is_none() && config.serve.iter().any(Serve::registers_processes) {
-            self.spares.fill();
+            self.pool.fill();
         }
     }
 
     /// The bus has no room, or polkitd takes nothing: those who wait lose their places, and are found again later.
     fn stop_for_a_while(&mut self, error: &AuthorityError) {
         self.full_until = Some(Instant::now() + RETRY);
-        self.spares.give_back();
+        self.pool.close_all();
         while let Some(pid) = self.waiting.pop_front() {
             // One that was given up meanwhile may be registered anew.
             if !self.entries.get(&pid).is_some_and(|entry| matches!(entry.stage, Stage::Waiting(_))) {
@@ -274,7 +274,7 @@ impl Registry {
                 let _ = asker.send(Err(error.to_string()));
             }
         }
-        self.said.once(&match error {
+        self.warnings.warn(&match error {
             AuthorityError::BusLimit(_) => format!("not all processes are served: {error}; lower max_registrations"),
             _ => format!("polkitd does not take registrations at the moment: {error}"),
         });
@@ -287,12 +287,12 @@ impl Registry {
             // A polkitd that does not answer would be waited for once for each process.
             AuthorityError::BusLimit(_) | AuthorityError::Bus(_) => self.stop_for_a_while(error),
             AuthorityError::AlreadyRegistered => {
-                self.said.once(&format!(
+                self.warnings.warn(&format!(
                     "{target}: pid {pid} has another agent, which was there first (polkit does not say whose); it is served once that one \
                      is gone"
                 ));
             }
-            other => self.said.once(&format!("{target}: pid {pid} could not be registered: {other}")),
+            other => self.warnings.warn(&format!("{target}: pid {pid} could not be registered: {other}")),
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Warnings that are given once, and not ten times a second.
+//! Warnings that are logged once, and not at every scan.
 
 use std::collections::HashSet;
 
-/// How many are remembered; some name a pid, so there is no end of them.
+/// The number of remembered warnings. Some name a pid, so their number has no bound of its own.
 const AT_MOST: usize = 1000;
 
-/// What was warned of already.
+/// The warnings that were logged already.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct WarnOnce {
     texts: HashSet<String>,
     last: Option<String>,
 }
 
-impl Said {
-    /// Warns, if this was not said before.
-    pub fn once(&mut self, text: &str) {
+impl WarnOnce {
+    /// Logs a warning, unless the same text was logged before.
+    pub fn warn(&mut self, text: &str) {
         if self.texts.len() >= AT_MOST {
             self.texts.clear();
         }
@@ -30,7 +30,7 @@ impl Said {
         self.last.as_deref()
     }
 
-    /// Everything may be said again: things have changed.
+    /// Forgets all warnings, because the situation changed.
     pub fn clear(&mut self) {
         self.texts.clear();
     }

@@ -74,11 +74,14 @@ async fn stages(context: &Context, request: &Request, id: RecordId) -> (Reply, O
             return (reply.unrecorded(way), None);
         }
     };
-    let outcome = match reply {
-        Reply::Yes => guard.run(carry_out(context, request, &case, &verdict, &config)).await.unwrap_or_else(|end| end),
-        Reply::No | Reply::Dismissed => Outcome::Refused,
-        Reply::Nothing => Outcome::Passed,
+    let carrying_out = async {
+        match reply {
+            Reply::Yes => carry_out(context, request, &case, &verdict, &config).await,
+            Reply::No | Reply::Dismissed => Ok(Outcome::Refused),
+            Reply::Nothing => Ok(Outcome::Passed),
+        }
     };
+    let outcome = guard.run(carrying_out).await.unwrap_or_else(|outcome| outcome);
     let reply = reply.after(way, &outcome);
     debug!(outcome = outcome.word(), ?reply, micros = arrived.elapsed().as_micros(), "replying");
     (reply, Some(PendingOutcome { record, outcome, took: arrived.elapsed() }))

@@ -69,9 +69,9 @@ impl Reply {
     pub fn after(self, way: Way, outcome: &Outcome) -> Self {
         match (self, way, outcome) {
             (Self::Yes, _, Outcome::Sent) => Self::Yes,
-            (Self::Yes, Way::Hook, _) => Self::Nothing,
-            (Self::Yes, Way::Challenge, Outcome::Cancelled) => Self::Dismissed,
+            (_, Way::Challenge, Outcome::Cancelled) => Self::Dismissed,
             (Self::Yes, Way::Challenge, _) => Self::No,
+            (Self::Yes, Way::Hook, _) => Self::Nothing,
             (reply, _, _) => reply,
         }
     }

@@ -73,7 +73,7 @@ impl Registry {
         self.events.watch_only(members.values().flatten().map(|pid| pid.get()), users_of(&config));
         self.give_up_strangers(&config, &members);
         if !config.serve.iter().any(Serve::registers_processes) {
-            self.spares.give_back();
+            self.pool.close_all();
         }
         for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
             for held in candidates.remove(&serve.target).unwrap_or_default() {
@@ -108,7 +108,7 @@ impl Registry {
                 Ok(held) if self.retry.contains_key(&held.process.pid) => {}
                 Ok(held) => drop(self.add_within(serve, &config, held)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => self.said.once(&format!("{target}: not served: {error}")),
+                Err(error) => self.warnings.warn(&format!("{target}: not served: {error}")),
             }
         }
     }

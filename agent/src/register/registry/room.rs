@@ -94,7 +94,7 @@ impl Registry {
                               until polkit restarts"
             }
         };
-        self.said.once(&format!(
+        self.warnings.warn(&format!(
             "{target}: its processes end too fast for registrations: polkitd {version} {then}. \
              Serve it by the hook instead (way = \"hook\", and [[hook]] of polkit-policy-gen)"
         ));
@@ -117,7 +117,7 @@ impl Registry {
     }
 
     pub(super) fn say_over(&mut self, target: &ServeTarget, share: usize) {
-        self.said.once(&format!(
+        self.warnings.warn(&format!(
             "{target}: more than {share} processes; those above are not served, and polkit will say that they have no agent. \
              Serve it by the hook, which has no such limit (way = \"hook\", and [[hook]] of polkit-policy-gen), or raise `max`"
         ));

@@ -93,7 +93,7 @@ impl Registry {
         let wanted = match self.wanted_sessions(&config) {
             Ok(wanted) => wanted,
             // What is registered stays so: what cannot be seen has not gone.
-            Err(error) => return self.said.once(&format!("sessions cannot be looked at: {error}")),
+            Err(error) => return self.warnings.warn(&format!("sessions cannot be looked at: {error}")),
         };
         self.sessions.keep_only(&wanted);
         for (target, login) in &wanted {
@@ -122,7 +122,7 @@ impl Registry {
                 }
                 ServeTarget::OwnSession => match logind_sessions::own(&self.context.cgroup_root, logind)? {
                     Some(login) => wanted.push((serve.target.clone(), login)),
-                    None => self.said.once(&format!("{}: not served: the agent runs in no session", serve.target)),
+                    None => self.warnings.warn(&format!("{}: not served: the agent runs in no session", serve.target)),
                 },
                 ServeTarget::Unit(_) | ServeTarget::User(_) | ServeTarget::PidFile(_) | ServeTarget::Exec(_) => {}
             }
@@ -134,7 +134,7 @@ impl Registry {
         let Some(serve) = config.serve.iter().find(|serve| serve.target == *target) else { return };
         let share = share_of(serve, config);
         if self.count(target) >= share || self.places() >= config.max_registrations {
-            self.said.once(&format!("{target}: more than {share} sessions; those above are not served. Raise `max`"));
+            self.warnings.warn(&format!("{target}: more than {share} sessions; those above are not served. Raise `max`"));
             return;
         }
         match self.register_session(target, login).await {
@@ -175,15 +175,15 @@ impl Registry {
         let LogindSession { id, class, kind, .. } = login;
         let of = format!("{target}: session {id} (class {class}, {kind})");
         match failure {
-            Failure::Authority(AuthorityError::AlreadyRegistered) => self.said.once(&format!(
+            Failure::Authority(AuthorityError::AlreadyRegistered) => self.warnings.warn(&format!(
                 "{of} has an agent of its own, which was there first and is left alone; it is served once that one is gone"
             )),
             Failure::Authority(error @ (AuthorityError::BusLimit(_) | AuthorityError::Bus(_))) => {
                 self.full_until = Some(Instant::now() + RETRY);
-                self.said.once(&format!("{of} is not served at the moment: {error}"));
+                self.warnings.warn(&format!("{of} is not served at the moment: {error}"));
             }
-            Failure::Authority(error) => self.said.once(&format!("{of} could not be registered: {error}")),
-            Failure::Join(error) => self.said.once(&format!("{of} is not served: {error}")),
+            Failure::Authority(error) => self.warnings.warn(&format!("{of} could not be registered: {error}")),
+            Failure::Join(error) => self.warnings.warn(&format!("{of} is not served: {error}")),
         }
     }
 }

@@ -62,7 +62,7 @@ impl Registry {
                 && config.serve.iter().any(|serve| self.strain(&serve.target, &config) == Strain::Spent),
             served: served.collect(),
             scan_microseconds: self.last_scan.as_micros(),
-            last_error: self.said.last().map(str::to_owned),
+            last_error: self.warnings.last().map(str::to_owned),
         }
     }
 }
