@@ -74,7 +74,7 @@ fn a_broken_configuration_is_shown_in_its_place_with_a_way_out(root: &Root) {
             "there is no group `no-such`",
             "`getent group`",
         ),
-        (rule("answer = \"perhaps\""), "5:10", "`perhaps` is no answer", "`\"ask\"` or `\"authenticate\"`"),
+        (rule("answer = \"perhaps\""), "5:10", "unknown answer `perhaps`", "`\"ask\"` or `\"authenticate\"`"),
         (
             denied.repeat(2),
             "6:1",
@@ -88,7 +88,7 @@ fn a_broken_configuration_is_shown_in_its_place_with_a_way_out(root: &Root) {
         (
             rule("answer = \"allow\"").replace("user = \"daemon\"\n", ""),
             "1:1",
-            "this grants to everybody who is served",
+            "this grants to every served process",
             "add one of `unit`, `user`",
         ),
         (

@@ -346,7 +346,7 @@ fn an_agent_without_root_is_not_started_with_what_needs_root(root: &Root) {
     let own = "[[serve]]\nsession = \"own\"\n";
     let rule = "[[rule]]\nid = \"a\"\naction = \"org.example.x\"\nuser = \"games\"\nanswer = \"allow\"\n";
     let allows = try_with(&format!("{own}{rule}"));
-    assert!(allows.contains("`a` allows, and polkitd believes root alone"), "{allows}");
+    assert!(allows.contains("`a` allows, but polkitd believes only root"), "{allows}");
     assert!(allows.contains("polkit-policy-gen generate"), "{allows}");
     let mixed = try_with(&format!("{own}[[serve]]\nunit = \"a.service\"\n"));
     assert!(mixed.contains("`a.service` cannot be served without root"), "{mixed}");

@@ -176,7 +176,7 @@ fn another_identity_than_the_agent_s_own_is_refused_at_load(root: &Root) {
     let config = CONFIG.replace("kiosk", "games");
     bed.write("/home/agent.toml", 0o644, &config);
     let right = bed.exec_as("games", ["polkit-service-agent", "check", "--config", "/home/agent.toml"]).success();
-    assert!(right.stdout.contains("authenticates for org.libvirt.unix.manage, which is as good as root"), "{right}");
+    assert!(right.stdout.contains("authenticates for org.libvirt.unix.manage, which is root-equivalent"), "{right}");
     let tried = ["polkit-service-agent", "test", "--config", "/home/agent.toml", "--user", "games", "--action", MANAGE];
     let tried = bed.exec_as("games", tried);
     assert_eq!(tried.code(), Some(4), "{tried}");

@@ -58,7 +58,7 @@ fn a_rule_that_is_over_answers_nobody(root: &Root) {
     let bed = light(root);
     let process = process_in(&bed, "www-data", POOL_CGROUP);
     let agent = Agent::start(&bed, &pool("until = 2020-01-31"));
-    assert!(agent.said().contains("`until` is over since 2020-01-31"), "{}", agent.said());
+    assert!(agent.said().contains("`until` expired on 2020-01-31"), "{}", agent.said());
     until_served(&bed, process.pid());
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::No);
     assert_eq!(agent.decision(MANAGE).verdict(), ("deny", "", "no-rule"));

@@ -1,29 +1,29 @@
-//! What a configuration gives away, said plainly: by `check`, by `test` and at every start.
+//! Advisories about grants of a configuration: `check`, `test` and each start show them.
 
 use polkit_agent_rules::rule::{Answer, Rule, SessionKey};
 
 use crate::config::{Config, root_equivalent::ROOT_EQUIVALENT};
 
-/// One line for every grant of an action that is as good as root, and for every rule that says `session = "active"`.
+/// One line for each grant of a root-equivalent action, and for each rule with `session = "active"`.
 #[must_use]
 pub fn of(config: &Config) -> Vec<String> {
-    [as_good_as_root(config), active(config)].concat()
+    [root_equivalent(config), active(config)].concat()
 }
 
-/// The word once covered every session that logind calls active, and so every one without a seat.
+/// In earlier versions the word covered every session that logind calls active, also without a seat.
 fn active(config: &Config) -> Vec<String> {
     let rules = config.rules.iter().filter(|rule| rule.session == Some(SessionKey::Active));
     let line = |rule: &Rule| {
         format!(
-            "rule \"{}\" ({}) is about sessions in the foreground of a seat: a session without a seat, as ssh makes it, is not \
-             `active`. `session = \"remote\"` or a class covers such a session",
+            "rule \"{}\" ({}) covers sessions in the foreground of a seat. A session without a seat, for example of ssh, is not \
+             `active`: `session = \"remote\"` or a class covers it",
             rule.id, rule.origin
         )
     };
     rules.map(line).collect()
 }
 
-fn as_good_as_root(config: &Config) -> Vec<String> {
+fn root_equivalent(config: &Config) -> Vec<String> {
     let grants = config.rules.iter().filter(|rule| rule.answer.grants());
     let lines = grants.flat_map(|rule| {
         let given =
@@ -34,16 +34,16 @@ fn as_good_as_root(config: &Config) -> Vec<String> {
                 Answer::Authenticate => "authenticates for",
                 Answer::Allow | Answer::Deny | Answer::Dismiss => "grants",
             };
-            format!("rule \"{}\" ({}) {grants} {action}, which is as good as root: {why}", rule.id, rule.origin)
+            format!("rule \"{}\" ({}) {grants} {action}, which is root-equivalent: {why}", rule.id, rule.origin)
         })
     });
     lines.collect()
 }
 
-/// One line for every grant of the old configuration that the new one does not make in the same way, and whose answers polkit
-/// may have kept: nobody can take those back.
+/// One line for each grant of the old configuration that the new one does not have, if polkit may have kept its authorizations: the
+/// agent cannot revoke those.
 #[must_use]
-pub fn kept(old: &Config, new: &Config) -> Vec<String> {
+pub fn stale_grants(old: &Config, new: &Config) -> Vec<String> {
     let stays = |rule: &Rule| {
         let moved = |other: &Rule| Rule { origin: rule.origin.clone(), ..other.clone() } == *rule;
         new.rules.iter().any(moved)
@@ -51,8 +51,8 @@ pub fn kept(old: &Config, new: &Config) -> Vec<String> {
     let gone = old.rules.iter().filter(|rule| rule.answer.grants() && rule.unbound && !stays(rule));
     let line = |rule: &Rule| {
         format!(
-            "rule \"{}\" is not what it was: what it granted may go on for up to 5 minutes, for processes that still run, where \
-             the action's default is one of auth_…_keep. PendingOutcome these processes or restarting polkit ends it",
+            "rule \"{}\" changed: its grants may stay valid for up to 5 minutes, for processes that still run, if the implicit \
+             authorization is auth_…_keep. To end them, end these processes or restart polkit",
             rule.id
         )
     };

@@ -1,5 +1,5 @@
-//! What the host says of units and users. One of the files with effects: it runs systemctl(1), and reads the files of logind, of
-//! cron and of the kernel. It runs when a configuration is read, never when a request is answered.
+//! The units and users of the host. One of the files with effects: it runs systemctl(1), and reads the files of logind, cron and the
+//! kernel. It runs when a configuration is read, and never for a request.
 
 use std::{
     collections::BTreeSet,
@@ -24,15 +24,15 @@ use crate::{
 
 /// systemd runs here: sd_booted(3).
 const BOOTED: &str = "/run/systemd/system";
-/// How long the system manager may take.
+/// The time limit of the system manager.
 const WITHIN: Duration = Duration::from_secs(10);
-/// The longest answer, in bytes: a unit has about a hundred.
+/// The longest output, in bytes. A unit has about a hundred.
 const LONGEST: u64 = 4 << 20;
 const PROPERTIES: &str = "--property=Id,User,UID,Delegate,PAMName";
-/// What cannot be logged in with.
+/// Shells that allow no login.
 const NO_SHELLS: [&str; 4] = ["nologin", "false", "sync", ""];
 
-/// Asks about all loaded services and these units, and about these users.
+/// Reads all loaded services, these units and these users.
 #[must_use]
 pub fn look(units: &[&UnitPattern], users: &[Named]) -> Host {
     Host {
@@ -43,7 +43,7 @@ pub fn look(units: &[&UnitPattern], users: &[Named]) -> Host {
     }
 }
 
-/// The agent's own unit does not see /proc/sys: what it does not see is unknown, and not absent.
+/// The agent's unit does not see /proc/sys. A file that it does not see is unknown, not absent.
 fn ptrace_scope() -> Fact<Option<u8>> {
     match fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope") {
         Ok(scope) => scope.trim().parse().map(Some).into(),
@@ -52,7 +52,7 @@ fn ptrace_scope() -> Fact<Option<u8>> {
     }
 }
 
-/// The real uids, without root's, of the processes that are in these units now.
+/// The real uids, except root's, of the processes in these units.
 fn uids(units: &UnitPattern) -> Option<Vec<u32>> {
     let pids = Cgroups::of_host(&cgroup_root().ok()?).ok()?.processes_of(units);
     let real = pids.into_iter().filter_map(|pid| uids_of(pid).ok()?.first().copied());
@@ -68,17 +68,17 @@ fn shown(units: &[&UnitPattern]) -> io::Result<String> {
     std::thread::spawn(move || {
         let mut text = String::new();
         let read = output.take(LONGEST).read_to_string(&mut text);
-        // What comes too late is not waited for.
+        // Fails if the output comes too late.
         let _ = sender.send(read.map(|_| text));
     });
     let text = receiver.recv_timeout(WITHIN);
-    // It has ended, or takes too long.
+    // Fails if the program has ended.
     let _ = child.kill();
     let _ = child.wait();
     text.map_err(|_| io::ErrorKind::TimedOut)?
 }
 
-/// Units in the text of `systemctl show`: lines of `KEY=VALUE`, and an empty line between two units.
+/// Reads the output of `systemctl show`: lines of `KEY=VALUE`, with an empty line between two units.
 fn parse(text: &str) -> Vec<Unit> {
     let unit = |block: &str| {
         let value = |key: &str| block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
@@ -86,7 +86,7 @@ fn parse(text: &str) -> Vec<Unit> {
         Some(Unit {
             name: set("Id")?.to_owned(),
             user: set("User").map(str::to_owned),
-            // Not set is the highest number, or words.
+            // A uid that is not set is the highest number, or text.
             uid: set("UID").and_then(|uid| uid.parse().ok()).filter(|uid| *uid != u32::MAX),
             is_delegated: value("Delegate") == Some("yes"),
             opens_sessions: set("PAMName").is_some(),
@@ -95,7 +95,7 @@ fn parse(text: &str) -> Vec<Unit> {
     text.split("\n\n").filter_map(unit).collect()
 }
 
-/// What a user has besides units.
+/// The other uses of a user: logins, a crontab, a session.
 fn people(user: &Named) -> Vec<(String, &'static str)> {
     let name = &user.name;
     let account = User::from_name(name).ok().flatten();
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_blocks_of_systemctl_are_units() {
+    fn each_block_of_systemctl_is_a_unit() {
         let text = "Id=pool.service\nUser=www-data\nUID=33\nDelegate=no\nPAMName=\n\n\
                     Id=ci.service\nUser=ci\nUID=4294967295\nDelegate=yes\nPAMName=login\n\n\
                     Id=root.service\nUser=\nUID=[not set]\nDelegate=no\n\nUser=nobody\n";

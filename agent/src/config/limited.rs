@@ -1,4 +1,4 @@
-//! What narrows a rule in time and number: `between`, `days`, `until` and `at_most`.
+//! The keys `between`, `days`, `until` and `at_most` of a rule.
 
 use std::str::FromStr;
 
@@ -23,8 +23,8 @@ pub(super) fn read(table: &mut Table, report: &mut Report) -> (When, Option<AtMo
         let at = text.at.clone();
         let until: Until = parsed("until", text, report)?;
         if now().is(|now| until.is_past(now)) == Truth::True {
-            let problem = Problem::warning(at, format!("`until` is over since {until}: the rule never applies"));
-            report.push(problem.help("take the rule out, or give it another end"));
+            let problem = Problem::warning(at, format!("`until` expired on {until}: the rule never applies"));
+            report.push(problem.help("remove the rule, or set a later end"));
         }
         Some(until)
     });
@@ -46,24 +46,24 @@ fn day(word: Spanned<String>, report: &mut Report) -> Option<jiff::civil::Weekda
     let known = DAYS.into_iter().find(|(name, _)| *name == word.value);
     if known.is_none() {
         let help = format!("the days are {}", DAYS.map(|(name, _)| name).join(", "));
-        report.push(Problem::error(word.at, format!("`{}` is no day", word.value)).help(help));
+        report.push(Problem::error(word.at, format!("unknown day `{}`", word.value)).help(help));
     }
     known.map(|(_, day)| day)
 }
 
-/// What the limits of a rule do not do.
+/// Warns about limits without effect.
 pub(super) fn warn(rule: &Rule, at: &polkit_config::report::Location, report: &mut Report) {
     if !rule.answer.grants() {
         if rule.at_most.is_some() {
-            let problem = Problem::warning(at.clone(), "`at_most` means something for a grant alone");
-            report.push(problem.help("a refusal refuses as often as it is asked"));
+            let problem = Problem::warning(at.clone(), "`at_most` has no effect on a rule that refuses");
+            report.push(problem.help("remove it: a rule that refuses has no limit"));
         }
         return;
     }
     if rule.unbound && !(rule.when.is_always() && rule.at_most.is_none()) {
-        let message = format!("a yes of `{}` may outlive its limits", rule.id);
-        let help = "without an [[agent]] of polkit-policy-gen, polkit keeps a yes for up to 5 minutes where the action's default is \
-                    one of auth_…_keep, and asks nobody in that time";
+        let message = format!("a grant of `{}` may outlive its limits", rule.id);
+        let help = "without an [[agent]] of polkit-policy-gen, polkit keeps an authorization for up to 5 minutes if the implicit \
+                    authorization is auth_…_keep, and does not challenge the agent in that time";
         report.push(Problem::warning(at.clone(), message).help(help));
     }
 }

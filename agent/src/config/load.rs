@@ -1,5 +1,4 @@
-//! The configuration: `agent.toml` and its fragments, read strictly and as a whole. A file that is wrong anywhere gives no
-//! configuration at all.
+//! The configuration: `agent.toml` and its fragments, read strictly and as a whole. One error anywhere means no configuration.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,44 +11,43 @@ use polkit_config::{
     table::{self, Table},
 };
 
-use super::{Found, Serve, ServeTarget, authenticate, covered, fences, files, rules, serve, settings};
+use super::{ConfigFile, Serve, ServeTarget, authenticate, files, rules, serve, settings, shadowed, unit_isolation};
 use crate::{base::paths, config::separation::Host};
 
-/// A configuration that was found right.
+/// A configuration without errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// How long a challenge may take before it is refused.
+    /// The time limit of a challenge. Afterwards the agent refuses it.
     pub answer_within: Duration,
-    /// How many registrations, and so bus connections, there may be in all.
+    /// The most registrations, and so bus connections, in all.
     pub max_registrations: usize,
-    /// Whom the agent stands in for.
+    /// What the agent serves.
     pub serve: Vec<Serve>,
-    /// The rules, in the order in which they are asked.
+    /// The rules, in their order.
     pub rules: Vec<Rule>,
-    /// What they need to know.
+    /// The facts that the rules need.
     pub requirements: Requirements,
-    /// What the host said of the units that rules name, and of their users, when the configuration was read.
+    /// The units that rules name, and their users, as they were when the configuration was read.
     pub host: Host,
 }
 
-/// Which files make the configuration.
+/// The source of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// `agent.toml` and the fragments in /etc and /usr/lib.
     Host,
-    /// One file alone.
+    /// One file.
     File(PathBuf),
 }
 
-/// What came of reading: the files in their order, everything that there is to say, and a configuration if nothing of it
-/// is an error.
+/// The result of reading: the files, the problems, and the configuration if no problem is an error.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The files that were read, in the order of their rules.
-    pub files: Vec<Found>,
+    /// The files, in the order of their rules.
+    pub files: Vec<ConfigFile>,
     /// Errors and warnings.
     pub report: Report,
-    /// The configuration; none if anything in it is wrong.
+    /// The configuration. `None` if it has errors.
     pub config: Option<Config>,
 }
 
@@ -59,7 +57,7 @@ pub fn load(origin: &Origin) -> Loaded {
     let mut report = Report::new();
     let files = match origin {
         Origin::Host => files::of_host(Path::new(paths::CONFIG), Path::new(paths::VENDOR_CONFIG), &mut report),
-        Origin::File(path) => vec![Found::alone(path)],
+        Origin::File(path) => vec![ConfigFile::alone(path)],
     };
     let config = read(&files, &mut report);
     files::warn_of_masked_refusals(&files, &mut report);
@@ -67,8 +65,8 @@ pub fn load(origin: &Origin) -> Loaded {
     Loaded { files, report, config }
 }
 
-fn read(files: &[Found], report: &mut Report) -> Option<Config> {
-    let mut tables: Vec<(&Found, Table)> = Vec::new();
+fn read(files: &[ConfigFile], report: &mut Report) -> Option<Config> {
+    let mut tables: Vec<(&ConfigFile, Table)> = Vec::new();
     for file in files.iter().filter(|file| !file.masks()) {
         match file.read() {
             Ok(source) => tables.push((file, table::parse(&source, report))),
@@ -87,11 +85,11 @@ fn read(files: &[Found], report: &mut Report) -> Option<Config> {
         }
         table.finish(report);
     }
-    rules::refuse_doubles(&rules, report);
-    covered::warn(&rules, report);
-    let host = fences::look(&rules);
-    fences::refuse(&rules, &host, report);
-    serve::warn_of_doubles(&serve, report);
+    rules::refuse_duplicates(&rules, report);
+    shadowed::warn(&rules, report);
+    let host = unit_isolation::look(&rules);
+    unit_isolation::refuse(&rules, &host, report);
+    serve::warn_of_duplicates(&serve, report);
     let own = serve.iter().any(|entry| entry.serve.target == ServeTarget::OwnSession);
     let uid = rustix::process::geteuid();
     if own && !uid.is_root() {

@@ -2,21 +2,21 @@
 
 pub mod advisories;
 mod authenticate;
-mod covered;
-mod entry;
-mod fences;
 mod files;
 mod host_units;
 mod limited;
 mod load;
 pub mod root_equivalent;
+mod rule_entry;
 mod rules;
 mod run_for_users;
 pub mod separation;
 mod serve;
 mod settings;
+mod shadowed;
+mod unit_isolation;
 
-pub use files::Found;
+pub use files::ConfigFile;
 pub use load::{Config, Loaded, Origin, load};
 pub use run_for_users::is_run_for_users;
 pub use serve::{ExecPrincipal, Serve, ServeTarget};

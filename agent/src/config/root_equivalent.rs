@@ -1,10 +1,8 @@
-//! Actions that are as good as root.
+//! Root-equivalent actions.
 
-pub use polkit_config::pattern::ActionPattern;
-
-/// Actions whose grant is as good as root, and why. Known ones: the list can only be too short.
+/// The known root-equivalent actions, and why they are. The list is not complete.
 pub const ROOT_EQUIVALENT: [(&str, &str); 8] = [
-    ("org.libvirt.unix.manage", "who may manage domains may read and write any file of the host through them"),
+    ("org.libvirt.unix.manage", "a user that manages domains can read and write any file of the host through them"),
     ("org.freedesktop.policykit.exec", "pkexec runs any program as root"),
     ("org.freedesktop.systemd1.manage-units", "starts any unit, also transient ones that run any program as root"),
     ("org.freedesktop.systemd1.manage-unit-files", "enables and links any unit file"),
@@ -14,6 +12,5 @@ pub const ROOT_EQUIVALENT: [(&str, &str); 8] = [
     ("org.freedesktop.accounts.user-administration", "changes any user's password and groups"),
 ];
 
-/// Those of them that a challenge cannot narrow at all: an agent is not told which program or which unit is meant, so a
-/// grant covers all of them.
+/// The actions that a challenge cannot narrow: it does not name the program or the unit, so a grant covers all of them.
 pub const NEVER_NARROWED: [&str; 2] = ["org.freedesktop.policykit.exec", "org.freedesktop.systemd1.manage-units"];

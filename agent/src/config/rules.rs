@@ -1,4 +1,4 @@
-//! `[[rule]]`: what is answered.
+//! `[[rule]]`: reads and checks the rules.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,9 +15,9 @@ use polkit_types::pattern::{ActionPattern, Glob};
 
 use super::{
     authenticate,
-    entry::Entry,
-    files::Found,
+    files::ConfigFile,
     limited,
+    rule_entry::RuleEntry,
     run_for_users::runs_for_users,
     serve::{checked_unit, named_group, named_user},
     settings::Settings,
@@ -28,8 +28,8 @@ const MANAGE_UNITS: &str = "org.freedesktop.systemd1.manage-units";
 const LONGEST_ID: usize = 128;
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
-/// Reads one rule. All of its errors are reported; with any of them there is no rule.
-pub(super) fn read(mut table: Table, file: &Found, settings: &Settings, report: &mut Report) -> Option<Entry> {
+/// Reads one rule. Reports all its errors. `None` if it has one.
+pub(super) fn read(mut table: Table, file: &ConfigFile, settings: &Settings, report: &mut Report) -> Option<RuleEntry> {
     let at = table.at().clone();
     let before = report.errors();
     let id = table.required_string("id", report).and_then(|id| checked_id(id, report));
@@ -82,25 +82,26 @@ pub(super) fn read(mut table: Table, file: &Found, settings: &Settings, report: 
     if rule.answer.grants() {
         check_grant(&rule, root_equivalent.is_some_and(|key| key.value), &at, report);
         if file.vendor && !settings.vendor_rules {
-            let problem = Problem::warning(at, format!("`{}` is ignored: a package's files grant nothing", rule.id));
-            report.push(problem.help("`vendor_rules = true` under [agent] in agent.toml lets them"));
+            let problem =
+                Problem::warning(at, format!("`{}` is ignored: the files of packages grant nothing", rule.id));
+            report.push(problem.help("`vendor_rules = true` under [agent] in agent.toml allows it"));
             return None;
         }
     } else if let Some(unbound) = unbound {
-        report.push(Problem::warning(unbound.at, "`unbound` means something for a grant alone"));
+        report.push(Problem::warning(unbound.at, "`unbound` has no effect on a rule that refuses"));
     }
-    Some(Entry { rule, at, identity })
+    Some(RuleEntry { rule, at, identity })
 }
 
-/// An id names one rule in the record, so no two may share it.
-pub(super) fn refuse_doubles(entries: &[Entry], report: &mut Report) {
+/// Refuses two rules with the same id: records name a rule by its id.
+pub(super) fn refuse_duplicates(entries: &[RuleEntry], report: &mut Report) {
     let mut seen: HashMap<&str, &Location> = HashMap::new();
     for entry in entries {
         match seen.get(entry.rule.id.as_str()) {
             Some(first) => {
                 let message = format!("the id `{}` is taken by the rule at {}", entry.rule.id, report.place(first));
                 report.push(
-                    Problem::error(entry.at.clone(), message).help("records name a rule by its id: choose another"),
+                    Problem::error(entry.at.clone(), message).help("records name a rule by its id: choose another id"),
                 );
             }
             None => drop(seen.insert(&entry.rule.id, &entry.at)),
@@ -108,25 +109,26 @@ pub(super) fn refuse_doubles(entries: &[Entry], report: &mut Report) {
     }
 }
 
-/// What an agent without root says yes to polkitd does not believe.
-pub(super) fn refuse_what_needs_root(entries: &[Entry], report: &mut Report) {
+/// Refuses grants of an agent without root: polkitd does not believe them.
+pub(super) fn refuse_what_needs_root(entries: &[RuleEntry], report: &mut Report) {
     for entry in entries.iter().filter(|entry| matches!(entry.rule.answer, Answer::Allow | Answer::Ask)) {
-        let message = format!("`{}` allows, and polkitd believes root alone", entry.rule.id);
-        let help = "write it as a rule of polkit (`polkit-policy-gen generate`), or for the system's agent, which serves the \
+        let message = format!("`{}` allows, but polkitd believes only root", entry.rule.id);
+        let help = "write a policy rule (`polkit-policy-gen generate`), or a rule for the system's agent, which serves the \
                     session by `session_user`";
         report.push(Problem::error(entry.at.clone(), message).help(help));
     }
 }
 
-/// logind's own rule for the names of seats, with `*` for any part.
+/// logind's rule for the names of seats, with `*` for any part.
 fn checked_seat(seat: Spanned<String>, report: &mut Report) -> Option<Glob> {
     let plain = seat.value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*'));
     if plain && (seat.value.starts_with("seat") || seat.value.starts_with('*')) {
         return Some(Glob::new(&seat.value));
     }
     let problem = Problem::error(seat.at, format!("`{}` cannot be the name of a seat", seat.value));
-    report
-        .push(problem.help("a name that `loginctl list-seats` shows, such as `\"seat0\"`, or `\"*\"` for every seat"));
+    report.push(
+        problem.help("write a name that `loginctl list-seats` shows, such as `\"seat0\"`, or `\"*\"` for every seat"),
+    );
     None
 }
 
@@ -134,8 +136,10 @@ fn checked_id(id: Spanned<String>, report: &mut Report) -> Option<Spanned<String
     if !id.value.is_empty() && id.value.len() <= LONGEST_ID && !id.value.chars().any(char::is_control) {
         return Some(id);
     }
-    let problem = Problem::error(id.at, "this cannot be an id");
-    report.push(problem.help(format!("1 to {LONGEST_ID} bytes without control characters, such as `\"web-panel\"`")));
+    let problem = Problem::error(id.at, "invalid id");
+    report.push(
+        problem.help(format!("write 1 to {LONGEST_ID} bytes without control characters, such as `\"web-panel\"`")),
+    );
     None
 }
 
@@ -145,14 +149,14 @@ fn patterns(list: Vec<Spanned<String>>, report: &mut Report) -> Vec<ActionPatter
         match ActionPattern::new(&text.value) {
             Ok(pattern) => patterns.push(pattern),
             Err(help) => {
-                report.push(Problem::error(text.at, format!("`{}` is no action", text.value)).help(help));
+                report.push(Problem::error(text.at, format!("invalid action `{}`", text.value)).help(help));
             }
         }
     }
     patterns
 }
 
-/// `details = { unit = "nginx.service" }`: any keys, each a text in which `*` stands for anything.
+/// `details = { unit = "nginx.service" }`: any keys, each with a text in which `*` stands for any characters.
 fn details(table: &mut Table, report: &mut Report) -> BTreeMap<String, Glob> {
     let Some(details) = table.table("details", report) else { return BTreeMap::new() };
     let pairs = details.strings_by_key(report);
@@ -162,33 +166,32 @@ fn details(table: &mut Table, report: &mut Report) -> BTreeMap<String, Glob> {
 fn checked_answer(word: Spanned<String>, report: &mut Report) -> Option<Spanned<Answer>> {
     let known = Answer::WORDS.into_iter().find(|(name, _)| *name == word.value);
     if known.is_none() {
-        let problem = Problem::error(word.at.clone(), format!("`{}` is no answer", word.value));
-        report.push(problem.help("`\"allow\"`, `\"deny\"`, `\"dismiss\"`, `\"ask\"` or `\"authenticate\"`"));
+        let problem = Problem::error(word.at.clone(), format!("unknown answer `{}`", word.value));
+        report.push(problem.help("write `\"allow\"`, `\"deny\"`, `\"dismiss\"`, `\"ask\"` or `\"authenticate\"`"));
     }
     known.map(|(_, value)| Spanned { value, at: word.at })
 }
 
 fn checked_hold(hold: Spanned<Duration>, answer: Option<&Spanned<Answer>>, report: &mut Report) -> Option<Duration> {
     if answer.is_some_and(|answer| answer.value != Answer::Ask) {
-        report.push(Problem::error(hold.at.clone(), "`hold` is for `answer = \"ask\"` alone").help("leave it out"));
+        report.push(Problem::error(hold.at.clone(), "`hold` needs `answer = \"ask\"`").help("leave it out"));
     }
     let fits = (Duration::from_secs(1)..=LONGEST_HOLD).contains(&hold.value);
     if !fits {
         let problem = Problem::error(hold.at, "`hold` is from 1 s to 60 s");
-        report.push(
-            problem.help("`\"15s\"`: it is over at `answer_within` in any case, and libvirt gives up after 30 s"),
-        );
+        report
+            .push(problem.help("`\"15s\"`: it ends at `answer_within` at the latest, and libvirt gives up after 30 s"));
     }
     fits.then_some(hold.value)
 }
 
-/// Who may write a program, or a directory on the way to it, chooses what a rule with that `exe` is about.
+/// Refuses an `exe` that users other than root can replace: they would choose the program of the rule.
 fn check_exe(exe: &Spanned<std::path::PathBuf>, report: &mut Report) {
     let shown = exe.value.display();
     match program(&exe.value) {
         Ok(_) => {}
         Err(Unfit::Writable(why)) => {
-            let message = format!("`{shown}` is not controlled by root alone: {}", why.message);
+            let message = format!("root alone does not control `{shown}`: {}", why.message);
             let help = why.help.unwrap_or_else(|| "name a program that root installed".into());
             report.push(Problem::error(exe.at.clone(), message).help(help));
         }
@@ -199,48 +202,46 @@ fn check_exe(exe: &Spanned<std::path::PathBuf>, report: &mut Report) {
     }
 }
 
-/// Whether these details let units be started whose names their maker chooses (seen on systemd 257 and 262; 252 passes none with a
+/// Whether these details allow starting units whose name the client chooses (seen on systemd 257 and 262; 252 passes no details for a
 /// transient unit).
 fn starts_any(details: &BTreeMap<String, Glob>) -> bool {
     details.get("unit").is_none_or(|unit| !unit.is_exact())
         && details.get("verb").is_none_or(|verb| verb.covers("start"))
 }
 
-/// What is wrong with a grant although each of its keys is right.
+/// Refuses grants that are too wide, although each key is valid.
 fn check_grant(rule: &Rule, root_equivalent: bool, at: &Location, report: &mut Report) {
     let mut refuse = |message: String, help: &str| report.push(Problem::error(at.clone(), message).help(help));
     if rule.actions.iter().any(ActionPattern::covers_everything) {
-        refuse("a grant of every action is a grant of root".into(), "name the actions");
+        refuse("a grant of every action is root-equivalent".into(), "name the actions");
     }
-    let whom =
+    let selectors =
         [rule.unit.is_some(), rule.user.is_some(), rule.group.is_some(), rule.session.is_some(), rule.seat.is_some()];
-    if !whom.contains(&true) {
-        let help = "add one of `unit`, `user`, `group`, `session` and `seat`; `exe` narrows and is no fence";
-        refuse("this grants to everybody who is served".into(), help);
+    if !selectors.contains(&true) {
+        let help = "add `unit`, `user`, `group`, `session` or `seat`; `exe` alone does not protect";
+        refuse("this grants to every served process".into(), help);
     }
     let wide = NEVER_NARROWED.into_iter().find(|action| rule.actions.iter().any(|pattern| pattern.covers(action)));
-    // With details no challenge matches it, and by the hook it is as narrow as they are.
+    // A challenge carries no details, so it does not match. By the hook the grant is as narrow as the details.
     if let Some(action) = wide.filter(|_| !root_equivalent && rule.details.is_empty()) {
-        let help = "an agent is not told which program or unit is meant; `root_equivalent = true` if that is wanted";
-        refuse(format!("this grants `{action}` for all programs and all units: root in everything but name"), help);
+        let help =
+            "a challenge does not name the program or the unit; set `root_equivalent = true` to grant all of them";
+        refuse(format!("this grants `{action}` for all programs and all units: root-equivalent"), help);
     }
     let units = rule.actions.iter().any(|pattern| pattern.covers(MANAGE_UNITS));
     if units && !root_equivalent && !rule.details.is_empty() && starts_any(&rule.details) {
-        let help = "who may start units of a pattern makes one of that name, of any program: systemd 257 and later tell polkit the \
-                    name of a transient unit. Name the units, or verbs other than `start`";
-        refuse(
-            format!("this grants `{MANAGE_UNITS}` for units that somebody may make: root in everything but name"),
-            help,
-        );
+        let help = "a user that may start units of a pattern can create such a unit, with any program: systemd 257 and later pass \
+                    the name of a transient unit to polkit. Name the units, or verbs other than `start`";
+        refuse(format!("this grants `{MANAGE_UNITS}` for units that its users can create: root-equivalent"), help);
     }
     match &rule.unit {
         Some(unit) if runs_for_users(unit) => {
-            let help = "the unit runs what users tell it: jobs, logins, mail filters, activated programs; \
+            let help = "the unit runs programs that its users choose: jobs, logins, mail filters, activated programs; \
                         grant to a `user`, or run the program as a unit of its own";
-            refuse(format!("a grant to `{unit}` is a grant to whoever has it run something"), help);
+            refuse(format!("a grant to `{unit}` is a grant to every user that can make it run a program"), help);
         }
         Some(unit) if rule.user.is_none() => {
-            let message = format!("a unit is not a user: this grants to every user who has a process in `{unit}`");
+            let message = format!("a unit is not a user: this grants to every user with a process in `{unit}`");
             report.push(Problem::warning(at.clone(), message).help("add `user`"));
         }
         Some(_) | None => {}

@@ -1,11 +1,11 @@
-//! Services that run whatever users tell them to: being in one says nothing about the program.
+//! Services that run programs of their users' choice. That a process is in such a unit tells nothing about its program.
 //!
-//! The names are those of Debian, Fedora, Arch and openSUSE, with the aliases. A distribution may have others: what is here is a floor.
+//! The names are those of Debian, Fedora, Arch and openSUSE, with their aliases. Other distributions may have other names.
 
 use polkit_agent_rules::unit_pattern::UnitPattern;
 
-/// Services with jobs, logins, mail filters or activated programs of users, and the system's own message bus, in whose unit a
-/// program runs that the bus starts without systemd.
+/// Services with jobs, logins, mail filters or activated programs of users, and the system bus, whose unit contains the programs that
+/// the bus starts without systemd.
 const NAMES: [&str; 43] = [
     // Jobs: crontabs and at.
     "anacron.service",
@@ -22,7 +22,7 @@ const NAMES: [&str; 43] = [
     "incron.service",
     "incrond.service",
     "systemd-cron.service",
-    // Logins, also where no session is opened for them.
+    // Logins, also without a session.
     "autovt@*.service",
     "console-getty.service",
     "container-getty@*.service",
@@ -50,7 +50,7 @@ const NAMES: [&str; 43] = [
     "qmail.service",
     "sendmail.service",
     "smtpd.service",
-    // Programs that the bus starts, and each user's own manager with all of its units, activated ones among them.
+    // Programs that the bus starts, and each user's manager with all of its units.
     "dbus.service",
     "dbus-broker.service",
     "user@*.service",

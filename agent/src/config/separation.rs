@@ -1,36 +1,36 @@
-//! How well a grant to a unit keeps other processes of the unit's user out. Pure: what the host says is given.
+//! How well a grant to a unit keeps out other processes of the unit's user. Pure: the state of the host is given.
 //!
-//! A unit separates programs, not attackers. A process of the same user gets into a unit that is delegated by one call
-//! (AttachProcessesToUnit), and into any other one by ptrace, by the unit's sockets and by the files that the unit runs.
+//! A unit separates programs, but does not stop an attacker. A process of the same user can enter a delegated unit by one call
+//! (AttachProcessesToUnit), and any other unit by ptrace, by the unit's sockets and by the files that the unit runs.
 
 use polkit_agent_rules::{facts::Fact, rule::Named, unit_pattern::UnitPattern};
 use polkit_types::escape::escape;
 
-/// One unit, as the system manager has it.
+/// One unit of the system manager.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Unit {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// `User=` as written; none for root's.
+    /// `User=` as written. `None` for a unit of root.
     pub user: Option<String>,
-    /// The uid that it runs as, if it runs.
+    /// The uid of the unit, if it runs.
     pub uid: Option<u32>,
-    /// `Delegate=`: processes of its user can have themselves put into it.
+    /// `Delegate=`: processes of its user can move into it.
     pub is_delegated: bool,
-    /// `PAMName=`: it opens a login session for its user, as a getty or user@.service does.
+    /// `PAMName=`: the unit opens a login session for its user, as a getty or user@.service does.
     pub opens_sessions: bool,
 }
 
-/// What the host says of units and users. A part that could not be read is missing.
+/// The units and users of the host. A part that could not be read is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Host {
-    /// The units that the system manager has loaded, and those that rules name; none where it does not answer.
+    /// The loaded units, and the units that rules name. `None` if the system manager does not respond.
     pub units: Option<Vec<Unit>>,
-    /// Users who can log in, or who have a session, a manager of their own, or a crontab, with what they have.
+    /// Users that can log in, or have a session, a manager or a crontab, each with a description of that.
     pub people: Vec<(String, &'static str)>,
-    /// For each unit or pattern of a grant: the users, root excepted, whose processes are in the units now, as uids.
+    /// For each unit or pattern of a grant: the uids, except root's, of its processes.
     pub uids: Vec<(String, Vec<u32>)>,
-    /// `kernel.yama.ptrace_scope`; none on a kernel without Yama.
+    /// `kernel.yama.ptrace_scope`. `None` on a kernel without Yama.
     pub ptrace_scope: Fact<Option<u8>>,
 }
 
@@ -41,13 +41,13 @@ impl Host {
         units.filter(move |unit| unit.is_delegated && pattern.covers(&unit.name))
     }
 
-    /// The units that a pattern covers and that open login sessions: what they run is for their users to say.
+    /// The units that a pattern covers and that open login sessions: their users choose what they run.
     pub fn session_units<'a>(&'a self, pattern: &'a UnitPattern) -> impl Iterator<Item = &'a Unit> {
         let units = self.units.iter().flatten();
         units.filter(move |unit| unit.opens_sessions && pattern.covers(&unit.name))
     }
 
-    /// What else uses a user than the units of a pattern: other units, and what people have. Each has a few words.
+    /// The other uses of a user, besides the units of a pattern. Each is a short description.
     #[must_use]
     pub fn others(&self, pattern: &UnitPattern, user: &Named) -> Vec<String> {
         let is_of = |unit: &Unit| unit.uid == Some(user.id) || unit.user.as_deref() == Some(user.name.as_str());
@@ -63,7 +63,7 @@ impl Host {
         let mut lines = vec![match (user, &self.units) {
             (None, _) => "the rule names no user: every user who has a process in the unit is covered".to_owned(),
             (Some(_), None) => {
-                "the system manager does not answer: other units of the same user are unknown".to_owned()
+                "the system manager does not respond: other units of the same user are unknown".to_owned()
             }
             (Some(user), Some(_)) => match self.others(pattern, user).as_slice() {
                 [] => format!("no other unit, login or crontab uses {}", escape(&user.name)),
@@ -72,7 +72,7 @@ impl Host {
         }];
         let delegated: Vec<String> = self.delegated(pattern).map(|unit| escape(&unit.name)).collect();
         if !delegated.is_empty() {
-            lines.push(format!("delegated, so any process of its user can join it: {}", delegated.join(", ")));
+            lines.push(format!("delegated, so any process of its user can move into it: {}", delegated.join(", ")));
         }
         let name = pattern.to_string();
         if let Some((_, uids)) = self.uids.iter().find(|(of, uids)| *of == name && uids.len() > 1) {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_uses_the_user_of_a_unit_is_named() {
+    fn other_uses_of_the_user_of_a_unit_are_named() {
         let pool = UnitPattern::new("pool.service").unwrap();
         assert_eq!(host().others(&pool, &named("www-data", 33)), ["apache2.service"]);
         assert_eq!(host().others(&UnitPattern::new("ci.service").unwrap(), &named("ci", 990)), ["a crontab"]);
@@ -140,21 +140,21 @@ mod tests {
     }
 
     #[test]
-    fn check_says_how_strong_the_separation_is() {
+    fn check_describes_the_separation() {
         let ci = UnitPattern::new("ci.service").unwrap();
         let lines = host().describe(&ci, Some(&named("ci", 990)));
         assert_eq!(
             lines,
             [
                 "ci is also used by a crontab",
-                "delegated, so any process of its user can join it: ci.service",
+                "delegated, so any process of its user can move into it: ci.service",
                 "runs programs of several users now (uids 990, 991)",
                 "processes of one user can attach to each other (ptrace; no Yama)"
             ]
         );
         let unknown = Host { ptrace_scope: Fact::Known(Some(1)), ..Host::default() };
         let lines = unknown.describe(&ci, Some(&named("ci", 990)));
-        assert!(lines.first().is_some_and(|line| line.contains("does not answer")), "{lines:?}");
+        assert!(lines.first().is_some_and(|line| line.contains("does not respond")), "{lines:?}");
         assert!(lines.last().is_some_and(|line| line.contains("ptrace_scope = 1")), "{lines:?}");
     }
 }

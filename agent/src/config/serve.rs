@@ -1,4 +1,4 @@
-//! `[[serve]]`: whom the agent stands in for.
+//! `[[serve]]`: the units, users and sessions that the agent serves.
 
 use std::path::PathBuf;
 
@@ -16,51 +16,50 @@ use polkit_config::{
 use super::settings::registrations;
 use crate::base::cgroup;
 
-/// The keys that say whom.
+/// The keys that select what is served.
 const FORMS: [&str; 6] = ["unit", "user", "pid_file", "session_user", "session", "exec"];
 
-/// One entry.
+/// One `[[serve]]` entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Serve {
-    /// Whom.
+    /// What the entry serves.
     pub target: ServeTarget,
-    /// The most registrations of this entry; without it the entries share evenly.
+    /// The most registrations of this entry. Entries without it share the rest evenly.
     pub max: Option<usize>,
-    /// New registrations in a second, once those that existed at first are there. Without it only a polkitd that loses
-    /// descriptors sets a pace.
+    /// The most new registrations in a second, after the first scan. Without it only a polkitd that leaks descriptors sets a limit.
     pub new_per_second: Option<u32>,
-    /// Nothing is registered: a rule asks through the hook.
+    /// `way = "hook"`: the agent registers nothing, and a policy rule runs the hook.
     pub by_hook: bool,
 }
 
-/// Whom an entry serves.
+/// What an entry serves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ServeTarget {
     /// Every process of a unit of the system manager, or of all units of a pattern.
     Unit(UnitPattern),
-    /// Every process of a user that is in no session.
+    /// Every process of a user outside sessions.
     User(Named),
-    /// The process whose pid a file holds.
+    /// The process of a pid file.
     PidFile(PathBuf),
-    /// Every logind session of a user, from outside.
+    /// Every logind session of a user. The agent runs outside these sessions.
     SessionUser(Named),
     /// The logind session that the agent runs in.
     OwnSession,
-    /// Whoever of these runs `polkit-service-agent exec`.
+    /// Programs that these users start by `polkit-service-agent exec`.
     Exec(Vec<ExecPrincipal>),
 }
 
-/// Who may ask for a registration by `exec`.
+/// A user or group that may use `exec`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ExecPrincipal {
-    /// A user. Never root: polkit asks nobody about root.
+    /// A user. Never root: polkit allows root everything.
     User(Named),
-    /// The members of a group, by the user database.
+    /// The members of a group in the user database.
     Group(Named),
 }
 
 impl Serve {
-    /// Whether processes are registered one by one.
+    /// Whether the agent registers single processes for this entry.
     #[must_use]
     pub fn registers_processes(&self) -> bool {
         !self.by_hook && !matches!(self.target, ServeTarget::SessionUser(_) | ServeTarget::OwnSession)
@@ -104,7 +103,7 @@ impl std::fmt::Display for ServeTarget {
     }
 }
 
-/// An entry and where it stands.
+/// An entry and its position.
 pub(super) struct Entry {
     pub(super) serve: Serve,
     at: Location,
@@ -112,7 +111,7 @@ pub(super) struct Entry {
 
 pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
     let at = table.at().clone();
-    // Counted before they are read: what is read is taken out.
+    // Counted before they are read, because reading removes a key.
     let named = FORMS.into_iter().filter(|key| table.has(key)).count();
     let unit = table.string("unit", report).and_then(|unit| checked_unit(unit, report));
     let user = table.string("user", report).and_then(|name| served_user(&name, report));
@@ -134,7 +133,7 @@ pub(super) fn read(mut table: Table, report: &mut Report) -> Option<Entry> {
         return None;
     }
     let exec = || exec.map(|who| ServeTarget::Exec(who.into_iter().filter_map(|name| who_may(name, report)).collect()));
-    // A form that was there and wrong has its own error already.
+    // A wrong key has an error of its own already.
     let target = unit
         .map(|unit| ServeTarget::Unit(unit.value))
         .or(user.map(ServeTarget::User))
@@ -161,32 +160,30 @@ fn own(word: &Spanned<String>, report: &mut Report) -> Option<ServeTarget> {
     if word.value == "own" {
         return Some(ServeTarget::OwnSession);
     }
-    let problem = Problem::error(word.at.clone(), format!("`{}` is no session to serve", word.value));
-    report.push(
-        problem.help("`\"own\"`, the one that the agent runs in; `session_user = \"NAME\"` serves all of a user"),
-    );
+    let problem = Problem::error(word.at.clone(), format!("unknown session `{}`", word.value));
+    report.push(problem.help(
+        "`\"own\"` is the session that the agent runs in; `session_user = \"NAME\"` serves all sessions of a user",
+    ));
     None
 }
 
-/// Without root polkitd takes registrations for what is the agent's own, and believes no answer: such an agent can refuse on
-/// behalf of its session, and nothing else. For a file that serves `session = "own"` this is said when it is read.
+/// Refuses entries that need root. Without root, polkitd accepts registrations for the agent's own session only, and believes no yes.
 pub(super) fn refuse_what_needs_root(entries: &[Entry], report: &mut Report) {
     for entry in entries.iter().filter(|entry| entry.serve.target != ServeTarget::OwnSession) {
         let message = format!("`{}` cannot be served without root", entry.serve.target);
-        let help =
-            "beside `session = \"own\"` an agent that is not root serves nothing; the system's agent serves the rest";
+        let help = "an agent without root serves `session = \"own\"` only; the system's agent serves the rest";
         report.push(Problem::error(entry.at.clone(), message).help(help));
     }
 }
 
 fn hook(way: &Spanned<String>, target: &ServeTarget, report: &mut Report) -> Option<bool> {
     if way.value != "hook" {
-        let problem = Problem::error(way.at.clone(), format!("`{}` is no way", way.value));
-        report.push(problem.help("`\"hook\"`; without `way` the processes are registered"));
+        let problem = Problem::error(way.at.clone(), format!("unknown way `{}`", way.value));
+        report.push(problem.help("write `\"hook\"`, or leave `way` out to register processes"));
         return None;
     }
     if !matches!(target, ServeTarget::Unit(_) | ServeTarget::User(_)) {
-        report.push(Problem::error(way.at.clone(), "the hook is for a `unit` or a `user`"));
+        report.push(Problem::error(way.at.clone(), "`way = \"hook\"` needs `unit` or `user`"));
         return None;
     }
     Some(true)
@@ -200,7 +197,7 @@ fn per_second(pace: &Spanned<i64>, report: &mut Report) -> Option<u32> {
     number
 }
 
-pub(super) fn warn_of_doubles(entries: &[Entry], report: &mut Report) {
+pub(super) fn warn_of_duplicates(entries: &[Entry], report: &mut Report) {
     for (position, entry) in entries.iter().enumerate() {
         let first = entries
             .iter()
@@ -213,12 +210,14 @@ pub(super) fn warn_of_doubles(entries: &[Entry], report: &mut Report) {
     }
 }
 
-/// A unit as `[[serve]]` and `[[rule]]` name it.
+/// The unit of a `[[serve]]` or a `[[rule]]`.
 pub(super) fn checked_unit(unit: Spanned<String>, report: &mut Report) -> Option<Spanned<UnitPattern>> {
     let pattern = UnitPattern::new(&unit.value);
     if pattern.is_none() {
         let problem = Problem::error(unit.at.clone(), format!("`{}` cannot be a unit that runs", unit.value));
-        report.push(problem.help("the full name, such as `apache2.service`, or a pattern of such, as `app@*.service`"));
+        report.push(
+            problem.help("write the full name, such as `apache2.service`, or a pattern, such as `app@*.service`"),
+        );
     }
     pattern.map(|value| Spanned { value, at: unit.at })
 }
@@ -233,13 +232,13 @@ fn who_may(name: Spanned<String>, report: &mut Report) -> Option<ExecPrincipal> 
 fn served_user(name: &Spanned<String>, report: &mut Report) -> Option<Named> {
     let user = named_user(name, report)?;
     if user.id == 0 {
-        report.push(Problem::error(name.at.clone(), "root needs no agent: polkit asks nobody about root"));
+        report.push(Problem::error(name.at.clone(), "root needs no agent: polkit allows root everything"));
         return None;
     }
     Some(user)
 }
 
-/// Looks a user up.
+/// Looks up a user.
 pub(super) fn named_user(name: &Spanned<String>, report: &mut Report) -> Option<Named> {
     match Names::Host.user(&name.value) {
         Ok(Some(user)) => Some(Named { name: name.value.clone(), id: user.uid }),
@@ -248,7 +247,7 @@ pub(super) fn named_user(name: &Spanned<String>, report: &mut Report) -> Option<
     }
 }
 
-/// Looks a group up.
+/// Looks up a group.
 pub(super) fn named_group(name: &Spanned<String>, report: &mut Report) -> Option<Named> {
     match Names::Host.group(&name.value) {
         Ok(Some(group)) => Some(Named { name: name.value.clone(), id: group.gid }),
@@ -259,7 +258,7 @@ pub(super) fn named_group(name: &Spanned<String>, report: &mut Report) -> Option
 
 fn unknown(kind: &str, name: &Spanned<String>, list: &str, report: &mut Report) -> Option<Named> {
     let problem = Problem::error(name.at.clone(), format!("there is no {kind} `{}` on this host", name.value));
-    report.push(problem.help(format!("`{list}` lists those that there are")));
+    report.push(problem.help(format!("`{list}` lists the names")));
     None
 }
 

@@ -1,4 +1,4 @@
-//! `[agent]`: what holds for the whole. A key may stand in one file only.
+//! `[agent]`: the settings of the whole agent. Each key can be set in one file only.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -7,25 +7,25 @@ use polkit_config::{
     table::{Spanned, Table},
 };
 
-use super::files::Found;
+use super::files::ConfigFile;
 
-/// libvirt gives up after 30 s, and polkit 122 may add 15 s of its own.
+/// The default of `answer_within`. libvirt gives up after 30 s, and polkit 122 can add 15 s.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const LONGEST_ANSWER: Duration = Duration::from_secs(60);
 const MAX_REGISTRATIONS: usize = 128;
-/// The bus allows each user 256 connections, root too, and others of root need some.
+/// The bus allows each user 256 connections, including root, and other programs of root need some.
 pub(super) const MOST_REGISTRATIONS: i64 = 160;
 
-/// `[agent]`, with what was not set as usual. A part that was set wrongly is missing.
+/// The settings. A key that is not set has its default. A key with a wrong value is `None`.
 pub(super) struct Settings {
     pub(super) answer_within: Option<Duration>,
     pub(super) max_registrations: Option<usize>,
     pub(super) vendor_rules: bool,
-    /// Every rule requires a user of its own.
+    /// The default of `require_own_user` in each rule.
     pub(super) require_own_user: bool,
 }
 
-pub(super) fn read(tables: &mut [(&Found, Table)], report: &mut Report) -> Settings {
+pub(super) fn read(tables: &mut [(&ConfigFile, Table)], report: &mut Report) -> Settings {
     let mut settings = Settings {
         answer_within: Some(ANSWER_WITHIN),
         max_registrations: Some(MAX_REGISTRATIONS),
@@ -47,7 +47,7 @@ pub(super) fn read(tables: &mut [(&Found, Table)], report: &mut Report) -> Setti
             once("vendor_rules", &vendor.at, &mut seen, report);
             settings.vendor_rules = vendor.value;
             if !file.main {
-                let problem = Problem::error(vendor.at, "`vendor_rules` counts in agent.toml alone");
+                let problem = Problem::error(vendor.at, "`vendor_rules` must be in agent.toml");
                 report.push(problem.help("move it to agent.toml"));
             }
         }
@@ -60,13 +60,12 @@ pub(super) fn read(tables: &mut [(&Found, Table)], report: &mut Report) -> Setti
     settings
 }
 
-/// How many registrations: also for `max` of one entry.
+/// Reads a number of registrations: `max_registrations`, or `max` of an entry.
 pub(super) fn registrations(max: &Spanned<i64>, report: &mut Report) -> Option<usize> {
     let number = usize::try_from(max.value).ok().filter(|_| (1..=MOST_REGISTRATIONS).contains(&max.value));
     if number.is_none() {
         let problem = Problem::error(max.at.clone(), format!("`{}` is not from 1 to {MOST_REGISTRATIONS}", max.value));
-        report
-            .push(problem.help("each registration is a bus connection of root's, and the bus has 256 for all of root"));
+        report.push(problem.help("each registration is a bus connection, and the bus allows root 256 of them"));
     }
     number
 }

@@ -24,7 +24,9 @@ impl Reload {
     /// Starts to read. If a configuration is being read, it may be older than this request: the agent reads once more after it.
     pub fn begin(&mut self) {
         if self.reading.is_some() {
-            tracing::warn!("still reading the configuration, and will read it once more: the old configuration stays in force");
+            tracing::warn!(
+                "still reading the configuration, and will read it once more: the old configuration stays in force"
+            );
             self.again = true;
             return;
         }

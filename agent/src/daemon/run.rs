@@ -340,7 +340,7 @@ impl Running {
                 self.registry.scan_soon();
                 tracing::info!("the new configuration is in force");
                 self.say_notes();
-                for line in advisories::kept(&old, &config) {
+                for line in advisories::stale_grants(&old, &config) {
                     tracing::warn!("{line}");
                 }
             }

@@ -87,10 +87,10 @@ fn hold_is_some_seconds_of_a_rule_that_asks() {
     let Some((_folder, loaded)) = loaded(&ask) else { return };
     let rule = loaded.config.unwrap().rules.remove(0);
     assert_eq!((rule.answer, rule.hold), (Answer::Ask, Some(Duration::from_secs(15))));
-    refused!(ask.replace("ask", "deny"), "agent.toml:6:8: `hold` is for `answer = \"ask\"` alone (leave it out)",);
+    refused!(ask.replace("ask", "deny"), "agent.toml:6:8: `hold` needs `answer = \"ask\"` (leave it out)",);
     refused!(
         ask.replace("15s", "2m"),
-        "agent.toml:6:8: `hold` is from 1 s to 60 s (`\"15s\"`: it is over at `answer_within` in any case, and libvirt gives up after 30 s)",
+        "agent.toml:6:8: `hold` is from 1 s to 60 s (`\"15s\"`: it ends at `answer_within` at the latest, and libvirt gives up after 30 s)",
     );
 }
 
@@ -112,19 +112,19 @@ fn a_wrong_type_says_what_to_write() {
 fn users_groups_units_and_answers_that_do_not_exist_are_refused() {
     refused!(
         RULE.replace("daemon", "nobody-here"),
-        "agent.toml:4:8: there is no user `nobody-here` on this host (`getent passwd` lists those that there are)",
+        "agent.toml:4:8: there is no user `nobody-here` on this host (`getent passwd` lists the names)",
     );
     refused!(
         RULE.replace("user", "group").replace("daemon", "no-group"),
-        "agent.toml:4:9: there is no group `no-group` on this host (`getent group` lists those that there are)",
+        "agent.toml:4:9: there is no group `no-group` on this host (`getent group` lists the names)",
     );
     refused!(
         RULE.replace("user = \"daemon\"", "unit = \"apache2\""),
-        "agent.toml:4:8: `apache2` cannot be a unit that runs (the full name, such as `apache2.service`, or a pattern of such, as `app@*.service`)",
+        "agent.toml:4:8: `apache2` cannot be a unit that runs (write the full name, such as `apache2.service`, or a pattern, such as `app@*.service`)",
     );
     refused!(
         RULE.replace("\"allow\"", "\"yes\""),
-        "agent.toml:5:10: `yes` is no answer (`\"allow\"`, `\"deny\"`, `\"dismiss\"`, `\"ask\"` or `\"authenticate\"`)",
+        "agent.toml:5:10: unknown answer `yes` (write `\"allow\"`, `\"deny\"`, `\"dismiss\"`, `\"ask\"` or `\"authenticate\"`)",
     );
 }
 
@@ -146,16 +146,15 @@ fn a_form_of_serving_that_is_wrong_is_told_once_and_two_are_one_too_many() {
 fn a_session_to_serve_is_the_agent_s_own_or_all_of_a_user() {
     refused!(
         "[[serve]]\nsession = \"3\"\n",
-        "agent.toml:2:11: `3` is no session to serve (`\"own\"`, the one that the agent runs in; \
-         `session_user = \"NAME\"` serves all of a user)",
+        "agent.toml:2:11: unknown session `3` (`\"own\"` is the session that the agent runs in; `session_user = \"NAME\"` serves all sessions of a user)",
     );
     refused!(
         "[[serve]]\nsession_user = \"root\"\n",
-        "agent.toml:2:16: root needs no agent: polkit asks nobody about root"
+        "agent.toml:2:16: root needs no agent: polkit allows root everything"
     );
     refused!(
         "[[serve]]\nsession_user = \"daemon\"\nway = \"hook\"\n",
-        "agent.toml:3:7: the hook is for a `unit` or a `user`"
+        "agent.toml:3:7: `way = \"hook\"` needs `unit` or `user`"
     );
 }
 
@@ -165,8 +164,8 @@ fn an_id_is_required_and_unique() {
     refused!(
         RULE.repeat(2),
         "agent.toml:6:1: the id `a` is taken by the rule at agent.toml:1:1 \
-         (records name a rule by its id: choose another)",
-        "agent.toml:6:1: `a` is never asked: `a` at agent.toml:1:1 matches whatever it matches \
+         (records name a rule by its id: choose another id)",
+        "agent.toml:6:1: `a` is never reached: `a` at agent.toml:1:1 matches all its requests \
          (first match wins: put the narrower rule first)",
     );
 }
@@ -183,12 +182,11 @@ fn all_errors_of_a_file_are_told_at_once() {
 fn a_grant_to_everybody_is_refused() {
     refused!(
         RULE.replace("user = \"daemon\"\n", ""),
-        "agent.toml:1:1: this grants to everybody who is served (add one of `unit`, `user`, `group`, `session` and `seat`; \
-         `exe` narrows and is no fence)",
+        "agent.toml:1:1: this grants to every served process (add `unit`, `user`, `group`, `session` or `seat`; `exe` alone does not protect)",
     );
     refused!(
         RULE.replace("org.example.x", "*").replace("answer", "root_equivalent = true\nanswer"),
-        "agent.toml:1:1: a grant of every action is a grant of root (name the actions)",
+        "agent.toml:1:1: a grant of every action is root-equivalent (name the actions)",
     );
 }
 
@@ -219,7 +217,7 @@ fn units_of_a_pattern_that_may_be_started_are_any_unit() {
     };
     for details in ["unit = \"web-*.service\"", "unit = \"web-*.service\", verb = \"*\"", "verb = \"start\""] {
         let Some(lines) = said(with(details)) else { return };
-        assert!(lines[0].contains("for units that somebody may make"), "{details}: {lines:?}");
+        assert!(lines[0].contains("for units that its users can create"), "{details}: {lines:?}");
     }
     for details in ["unit = \"web-*.service\", verb = \"restart\"", "unit = \"web.service\""] {
         let Some((_folder, loaded)) = loaded(with(details)) else { return };
@@ -246,7 +244,7 @@ fn a_program_that_others_may_write_is_refused() {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o777)).unwrap();
     let text = RULE.replace("answer", &format!("exe = \"{}\"\nanswer", program.display()));
     let Some(lines) = said(text) else { return };
-    assert!(lines[0].contains("is not controlled by root alone") && lines[0].contains("mode 0777"), "{lines:?}");
+    assert!(lines[0].contains("root alone does not control") && lines[0].contains("mode 0777"), "{lines:?}");
 }
 
 #[test]
@@ -254,7 +252,7 @@ fn a_seat_has_the_name_of_a_seat() {
     let with = |seat: &str| RULE.replace("answer", &format!("seat = \"{seat}\"\nanswer"));
     refused!(
         with("desk"),
-        "agent.toml:5:8: `desk` cannot be the name of a seat (a name that `loginctl list-seats` shows, such as `\"seat0\"`, \
+        "agent.toml:5:8: `desk` cannot be the name of a seat (write a name that `loginctl list-seats` shows, such as `\"seat0\"`, \
          or `\"*\"` for every seat)",
     );
     for seat in ["seat0", "seat-usb_1", "seat*", "*"] {
@@ -265,7 +263,7 @@ fn a_seat_has_the_name_of_a_seat() {
 
 #[test]
 fn who_may_exec_is_never_root() {
-    refused!("[[serve]]\nexec = [\"root\"]\n", "agent.toml:2:9: root needs no agent: polkit asks nobody about root",);
+    refused!("[[serve]]\nexec = [\"root\"]\n", "agent.toml:2:9: root needs no agent: polkit allows root everything",);
 }
 
 #[test]
@@ -306,12 +304,11 @@ fn what_is_no_text_is_refused_with_a_reason() {
 fn a_problem_shows_the_line_and_a_caret() {
     let Some((folder, loaded)) = loaded(RULE.replace("\"allow\"", "\"yes\"")) else { return };
     let shown = loaded.report.render(false).replace(&format!("{}/", folder.path().display()), "");
-    let expected = "error: `yes` is no answer\n --> agent.toml:5:10\n  |\n5 | answer = \"yes\"\n  |          ^^^^^\n  |\n  \
-        = help: `\"allow\"`, `\"deny\"`, `\"dismiss\"`, `\"ask\"` or `\"authenticate\"`\n";
+    let expected = "error: unknown answer `yes`\n --> agent.toml:5:10\n  |\n5 | answer = \"yes\"\n  |          ^^^^^\n  |\n  = help: write `\"allow\"`, `\"deny\"`, `\"dismiss\"`, `\"ask\"` or `\"authenticate\"`\n";
     assert_eq!(shown.trim_end(), expected.trim_end(), "{shown}");
 }
 
-fn host(files: &[(&str, &str)]) -> Option<(tempfile::TempDir, Vec<Found>, Report)> {
+fn host(files: &[(&str, &str)]) -> Option<(tempfile::TempDir, Vec<ConfigFile>, Report)> {
     let folder = folder()?;
     for (path, text) in files {
         write(folder.path().join(path), text);
@@ -370,7 +367,7 @@ fn a_fragment_masks_the_vendors_and_hiding_a_refusal_is_told() {
     let config = read(&found, &mut report).unwrap();
     assert!(config.rules.is_empty());
     files::warn_of_masked_refusals(&found, &mut report);
-    assert!(report.lines()[0].contains("it refuses something"), "{:?}", report.lines());
+    assert!(report.lines()[0].contains("it has rules that refuse"), "{:?}", report.lines());
 }
 
 #[test]

@@ -134,7 +134,8 @@ impl Registry {
         let Some(serve) = config.serve.iter().find(|serve| serve.target == *target) else { return };
         let share = share_of(serve, config);
         if self.count(target) >= share || self.places() >= config.max_registrations {
-            self.warnings.warn(&format!("{target}: more than {share} sessions; those above are not served. Raise `max`"));
+            self.warnings
+                .warn(&format!("{target}: more than {share} sessions; those above are not served. Raise `max`"));
             return;
         }
         match self.register_session(target, login).await {

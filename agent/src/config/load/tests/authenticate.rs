@@ -9,9 +9,7 @@ const FOR_ROOT: &str =
 fn an_agent_of_root_has_no_secret_to_tell() {
     refused!(
         format!("{FOR_ROOT}credential = \"password\"\n"),
-        "agent.toml:1:1: `a` authenticates, and that is for an agent that is not root (polkitd believes root without a password: \
-         `answer = \"allow\"`. An agent inside a session, which is not root's, authenticates: `session = \"own\"` (check its file \
-         as its user))",
+        "agent.toml:1:1: `a` has `answer = \"authenticate\"`, which needs an agent that is not root (use `answer = \"allow\"`: polkitd believes root without a password. An agent inside a user's session authenticates: `session = \"own\"` (check its file as that user))",
     );
 }
 
@@ -19,8 +17,7 @@ fn an_agent_of_root_has_no_secret_to_tell() {
 fn a_rule_that_authenticates_names_what_pam_is_told() {
     refused!(
         FOR_ROOT,
-        "agent.toml:5:10: there is nothing to tell PAM (`credential = \"NAME\"`, a file that the unit's `LoadCredential=NAME:…` \
-         makes)",
+        "agent.toml:5:10: `answer = \"authenticate\"` needs `credential` (add `credential = \"NAME\"`, the name of a `LoadCredential=NAME:…` of the unit)",
     );
 }
 
@@ -36,7 +33,7 @@ fn a_credential_is_a_file_in_the_folder_of_credentials() {
 fn secrets_and_identities_are_for_rules_that_authenticate() {
     refused!(
         format!("{RULE}credential = \"password\"\nidentity = \"daemon\"\n"),
-        "agent.toml:6:14: `credential` is for `answer = \"authenticate\"` alone (leave it out)",
-        "agent.toml:7:12: `identity` is for `answer = \"authenticate\"` alone (leave it out)",
+        "agent.toml:6:14: `credential` needs `answer = \"authenticate\"` (leave it out)",
+        "agent.toml:7:12: `identity` needs `answer = \"authenticate\"` (leave it out)",
     );
 }

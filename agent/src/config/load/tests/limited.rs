@@ -25,7 +25,7 @@ fn limits_that_mean_nothing_are_refused() {
         limited("between = \"8-18\"\ndays = [\"monday\"]\nuntil = \"2027-01-31\"\nat_most = \"often\""),
         "agent.toml:6:11: `between` cannot be `8-18` (write two times of the day, as in `\"08:00-18:00\"`; \
          `\"22:00-06:00\"` passes midnight)",
-        "agent.toml:7:9: `monday` is no day (the days are mon, tue, wed, thu, fri, sat, sun)",
+        "agent.toml:7:9: unknown day `monday` (the days are mon, tue, wed, thu, fri, sat, sun)",
         "agent.toml:8:9: `until`: expected a date, found a string (write `until = 2027-01-31`)",
         "agent.toml:9:11: `at_most` cannot be `often` (write a number from 1 to 10000 and one of /s, /min, /hour and /day, \
          as in `\"30/min\"`)",
@@ -37,8 +37,7 @@ fn a_rule_that_is_over_is_warned_of() {
     let Some(lines) = said(limited("until = 2020-01-31")) else { return };
     assert_eq!(
         lines,
-        ["agent.toml:6:9: `until` is over since 2020-01-31: the rule never applies (take the rule out, or give it \
-          another end)"]
+        ["agent.toml:6:9: `until` expired on 2020-01-31: the rule never applies (remove the rule, or set a later end)"]
     );
 }
 
@@ -48,8 +47,7 @@ fn a_kept_yes_that_outlives_its_limits_is_warned_of() {
     assert_eq!(
         lines,
         [
-            "agent.toml:1:1: a yes of `a` may outlive its limits (without an [[agent]] of polkit-policy-gen, polkit keeps a yes \
-          for up to 5 minutes where the action's default is one of auth_…_keep, and asks nobody in that time)"
+            "agent.toml:1:1: a grant of `a` may outlive its limits (without an [[agent]] of polkit-policy-gen, polkit keeps an authorization for up to 5 minutes if the implicit authorization is auth_…_keep, and does not challenge the agent in that time)"
         ]
     );
 }

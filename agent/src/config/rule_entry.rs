@@ -1,16 +1,16 @@
-//! A rule as its file has it.
+//! A rule with its position in a file.
 
 use polkit_agent_rules::rule::{Named, Rule};
 use polkit_config::report::Location;
 
-/// A rule and where it stands.
-pub(super) struct Entry {
+/// A rule and its position.
+pub(super) struct RuleEntry {
     pub(super) rule: Rule,
     pub(super) at: Location,
     pub(super) identity: Option<Identity>,
 }
 
-/// As whom a rule would authenticate.
+/// The key `identity`: the user that the rule authenticates as.
 pub(super) struct Identity {
     pub(super) user: Named,
     pub(super) at: Location,

@@ -1,17 +1,17 @@
-//! Rules that an earlier one leaves nothing to.
+//! Rules that an earlier rule shadows.
 
 use polkit_agent_rules::rule::Rule;
 use polkit_config::report::{Problem, Report};
 
-use super::entry::Entry;
+use super::rule_entry::RuleEntry;
 
-/// Warns of them.
-pub(super) fn warn(entries: &[Entry], report: &mut Report) {
+/// Warns about shadowed rules.
+pub(super) fn warn(entries: &[RuleEntry], report: &mut Report) {
     for (position, entry) in entries.iter().enumerate() {
         let earlier = entries.iter().take(position).find(|earlier| covers(&earlier.rule, &entry.rule));
         if let Some(earlier) = earlier {
             let message = format!(
-                "`{}` is never asked: `{}` at {} matches whatever it matches",
+                "`{}` is never reached: `{}` at {} matches all its requests",
                 entry.rule.id, earlier.rule.id, earlier.rule.origin
             );
             report.push(
@@ -21,7 +21,7 @@ pub(super) fn warn(entries: &[Entry], report: &mut Report) {
     }
 }
 
-/// Whether every question that `later` matches is matched by `earlier`, as far as all facts are known.
+/// Whether `earlier` matches every request that `later` matches, if all facts are known.
 fn covers(earlier: &Rule, later: &Rule) -> bool {
     let actions = later.actions.iter().all(|action| earlier.actions.iter().any(|pattern| pattern.includes(action)));
     actions
@@ -40,7 +40,7 @@ fn sessions(earlier: &Rule, later: &Rule) -> bool {
     later.session.as_ref().is_some_and(|later| earlier.includes(later))
 }
 
-/// A key that is not there is wider than any value.
+/// A key that is not set is wider than any value.
 fn wider<T: PartialEq>(earlier: Option<T>, later: Option<T>) -> bool {
     earlier.is_none() || earlier == later
 }

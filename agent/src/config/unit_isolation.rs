@@ -1,4 +1,4 @@
-//! Grants to units that other processes of the unit's user can get into.
+//! Grants to units that other processes of the unit's user can enter.
 
 use polkit_agent_rules::{
     rule::{Named, Rule},
@@ -6,11 +6,11 @@ use polkit_agent_rules::{
 };
 use polkit_config::report::{Problem, Report};
 
-use super::entry::Entry;
+use super::rule_entry::RuleEntry;
 use crate::config::{host_units, separation::Host};
 
-/// Asks the host about the units that grants name and about their users. Asks nothing where no grant names a unit.
-pub(super) fn look(entries: &[Entry]) -> Host {
+/// Reads the units that grants name, and their users. Reads nothing if no grant names a unit.
+pub(super) fn look(entries: &[RuleEntry]) -> Host {
     let grants: Vec<&Rule> = entries.iter().map(|entry| &entry.rule).filter(|rule| rule.answer.grants()).collect();
     if !grants.iter().any(|rule| rule.unit.is_some() || rule.own_user) {
         return Host::default();
@@ -20,20 +20,20 @@ pub(super) fn look(entries: &[Entry]) -> Host {
     host_units::look(&units, &users)
 }
 
-/// Refuses a grant to a delegated unit without consent, and one that requires a user of its own where others use the user.
-pub(super) fn refuse(entries: &[Entry], host: &Host, report: &mut Report) {
-    for Entry { rule, at, .. } in entries.iter().filter(|entry| entry.rule.answer.grants()) {
+/// Refuses a grant to a delegated unit without `delegated = true`, and a grant with `require_own_user` whose user has other uses.
+pub(super) fn refuse(entries: &[RuleEntry], host: &Host, report: &mut Report) {
+    for RuleEntry { rule, at, .. } in entries.iter().filter(|entry| entry.rule.answer.grants()) {
         let refusal = |message: String, help: &str| Problem::error(at.clone(), message).help(help);
         if let (Some(pattern), false) = (&rule.unit, rule.delegated)
             && let Some(unit) = host.delegated(pattern).next()
         {
-            let message = format!("`{}` is delegated: any process of its user can have itself put into it", unit.name);
-            report.push(refusal(message, "take Delegate= away from the unit, or accept that with `delegated = true`"));
+            let message = format!("`{}` is delegated: any process of its user can move into it", unit.name);
+            report.push(refusal(message, "remove Delegate= from the unit, or accept this by `delegated = true`"));
         }
         if let Some(pattern) = &rule.unit
             && let Some(unit) = host.session_units(pattern).next()
         {
-            let message = format!("`{}` opens login sessions (PAMName=): it runs what its users say", unit.name);
+            let message = format!("`{}` opens login sessions (PAMName=): its users choose what it runs", unit.name);
             let help = "grant to a `user` or a `session`, or run the program as a unit of its own";
             report.push(Problem::warning(at.clone(), message).help(help));
         }
@@ -42,12 +42,15 @@ pub(super) fn refuse(entries: &[Entry], host: &Host, report: &mut Report) {
         }
         let own = "`require_own_user` needs both `unit` and `user`";
         let (Some(pattern), Some(user)) = (&rule.unit, &rule.user) else {
-            report.push(refusal(format!("`{}` names no user of its own", rule.id), own));
+            report.push(refusal(
+                format!("`{}` requires a user of its own, and has no `unit` or no `user`", rule.id),
+                own,
+            ));
             continue;
         };
         if host.units.is_none() {
             let help = "the system manager must be running: it knows which units use the user";
-            report.push(refusal(format!("whether `{}` has `{}` to itself cannot be told", pattern, user.name), help));
+            report.push(refusal(format!("cannot find out whether only `{}` uses `{}`", pattern, user.name), help));
         }
         let others = host.others(pattern, user);
         if !others.is_empty() {
