@@ -20,11 +20,11 @@ use tokio::runtime::{Builder, Runtime};
 
 /// ServeTarget the agent needs cannot be reached.
 const CANNOT_REACH: u8 = 3;
-/// The configuration is broken; `check` alone says that with 1.
+/// The configuration has errors. `check` reports that by 1.
 const BROKEN: u8 = 3;
 
 fn main() -> ExitCode {
-    // The agent's own children. They are nothing for people, so the command line does not know of them.
+    // The agent's own children. They are not for users, so they are not part of the command line.
     let mut arguments = std::env::args_os().skip(1);
     match (arguments.next(), arguments.next()) {
         (Some(command), Some(scope)) if command == session_helper::COMMAND => {
@@ -72,7 +72,7 @@ fn run(origin: Origin) -> ExitCode {
     let loaded = load(&origin);
     terminal::report(&loaded.report);
     let Some(config) = loaded.config else {
-        terminal::error("the configuration is broken: not started");
+        terminal::error("the configuration has errors: not started");
         return BROKEN.into();
     };
     match serve(origin, config) {
@@ -87,7 +87,7 @@ fn run(origin: Origin) -> ExitCode {
 fn serve(origin: Origin, config: Config) -> Result<(), String> {
     let runtime = runtime()?;
     let ended = runtime.block_on(daemon::run::run(origin, config));
-    // A thread that hangs in the user database is not waited for.
+    // Does not wait for a thread that hangs in the user database.
     runtime.shutdown_background();
     ended
 }
@@ -95,5 +95,5 @@ fn serve(origin: Origin, config: Config) -> Result<(), String> {
 fn runtime() -> Result<Runtime, String> {
     let mut runtime = Builder::new_current_thread();
     let runtime = runtime.enable_all().max_blocking_threads(blocking::THREADS).build();
-    runtime.map_err(|error| format!("the runtime could not be started: {error}"))
+    runtime.map_err(|error| format!("cannot start the runtime: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Threads for work that takes as long as the user database likes. A thread that hangs there stays lost.
+//! Threads for work that can take long, such as lookups in the user database. A thread that hangs there is lost.
 
 use std::sync::LazyLock;
 
@@ -6,20 +6,20 @@ use tokio::task::{JoinError, spawn_blocking};
 
 use crate::base::budget::Budget;
 
-/// How many there are in all. Eight are for questions to the user database; the others are for the watchdog's own question to it,
-/// for scans, and for children that join a session.
+/// The number of threads. Eight are for lookups in the user database. The others are for the watchdog's own lookup, for scans, and
+/// for starting children in sessions.
 pub const THREADS: usize = 16;
 
-/// Places for questions to the user database, by the uid that is asked about.
+/// The places of lookups in the user database, by the uid that is looked up.
 static NSS: LazyLock<Budget<u32>> = LazyLock::new(|| Budget::new(THREADS / 2, THREADS / 4));
 
-/// Places for the work of hook requests that takes as long as there are processes, by the subject's uid.
+/// The places of reads of all processes for hook requests, by the uid of the subject.
 static HOOK: LazyLock<Budget<u32>> = LazyLock::new(|| Budget::new(THREADS / 8, 1));
 
-/// Does work for a hook request about a subject of that uid, once there is a thread for it.
+/// Runs work for a hook request about a subject of this uid, when a thread is free.
 ///
 /// # Errors
-/// If the work panics.
+/// The work panicked.
 pub async fn run_for_hook<T: Send + 'static>(
     uid: u32,
     work: impl FnOnce() -> T + Send + 'static,
@@ -27,11 +27,11 @@ pub async fn run_for_hook<T: Send + 'static>(
     within(&HOOK, uid, work).await
 }
 
-/// Does work that asks the user database about a uid, once there is a thread for it. Not cancelled by being dropped: the work
-/// keeps its place for as long as it keeps its thread.
+/// Runs work that looks up a uid in the user database, when a thread is free. Dropping the call does not cancel the work, which keeps
+/// its place while it keeps its thread.
 ///
 /// # Errors
-/// If the work panics.
+/// The work panicked.
 pub async fn run_nss<T: Send + 'static>(uid: u32, work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
     within(&NSS, uid, work).await
 }

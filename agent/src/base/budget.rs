@@ -1,4 +1,4 @@
-//! A budget of places: so many in all, and so many of each key. One key's work cannot take the places of all others.
+//! A budget of places: a number in all, and a number for each key. The work of one key cannot take the places of all others.
 
 use std::{
     collections::HashMap,
@@ -24,17 +24,16 @@ pub struct Place {
 }
 
 impl<K: Eq + Hash> Budget<K> {
-    /// `all` places, of which one key has `each` at most.
+    /// A budget of `all` places. One key has `each` of them at most.
     #[must_use]
     pub fn new(all: usize, each: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(all)), each, of: Mutex::default() }
     }
 
-    /// Waits for a place. The work of one key waits for that key's own places first, so a key that has none left takes no place
-    /// of others while it waits. Cancel-safe.
+    /// Waits for a place. The work waits for a place of its key first, so a key without free places takes no place of others. Cancel-safe.
     pub async fn enter(&self, key: K) -> Place {
         let own = self.own(key).acquire_owned().await.ok();
-        // Neither is ever closed.
+        // The semaphores are never closed.
         Place { _own: own, _all: Arc::clone(&self.all).acquire_owned().await.ok() }
     }
 
@@ -45,7 +44,7 @@ impl<K: Eq + Hash> Budget<K> {
         Arc::clone(of.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.each))))
     }
 
-    /// A panic elsewhere does not make the map wrong: each change is one call.
+    /// A panic elsewhere leaves the map intact: each change is one call.
     fn of(&self) -> MutexGuard<'_, HashMap<K, Arc<Semaphore>>> {
         self.of.lock().unwrap_or_else(PoisonError::into_inner)
     }

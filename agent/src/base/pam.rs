@@ -1,5 +1,5 @@
-//! What a rule that authenticates does: polkit's helper asks PAM about the agent's own user, and is told secrets of the service
-//! manager's keeping. One of the files with effects.
+//! `answer = "authenticate"`: polkit's helper asks PAM about the agent's own user, and gets secrets from the credentials of the unit.
+//! One of the files with effects. polkitd believes the helper, not the agent.
 
 use std::{
     fs::File,
@@ -14,57 +14,57 @@ use thiserror::Error;
 
 use crate::base::blocking;
 
-/// Where the service manager puts credentials (systemd.exec(5)).
+/// The variable with the folder of credentials (systemd.exec(5)).
 const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-/// Why polkitd was not told that somebody is authenticated.
+/// Why the authentication failed.
 #[derive(Debug, Error)]
 pub enum NotAuthenticated {
-    /// polkitd wants another user than the one whom the agent runs as.
-    #[error("polkitd wants uid {identity} authenticated, and the agent runs as uid {own}: it speaks for nobody else")]
+    /// polkitd offers another user than the agent's own.
+    #[error("polkitd asks for uid {identity}, and the agent runs as uid {own}: it authenticates only its own user")]
     OtherIdentity {
-        /// Whom.
+        /// The offered user.
         identity: IdentityUid,
-        /// The agent's own.
+        /// The agent's user.
         own: AgentUid,
     },
     /// The service manager gave no credentials.
-    #[error("${DIRECTORY} is not set: start the agent by a unit with `LoadCredential=` or the like")]
+    #[error("${DIRECTORY} is not set: start the agent by a unit with `LoadCredential=`")]
     NoDirectory,
-    /// One of them cannot be read.
-    #[error("the credential `{name}` cannot be read: {error}")]
+    /// A credential cannot be read.
+    #[error("cannot read the credential `{name}`: {error}")]
     Unreadable {
-        /// Its name.
+        /// The name of the credential.
         name: String,
-        /// What happened.
+        /// The error.
         error: io::Error,
     },
-    /// One of them is nothing to say to PAM.
-    #[error("the credential `{name}` is no secret: {error}")]
+    /// A credential is not a valid secret.
+    #[error("the credential `{name}` is not a valid secret: {error}")]
     Unfit {
-        /// Its name.
+        /// The name of the credential.
         name: String,
-        /// Why.
+        /// The error.
         error: BadSecret,
     },
-    /// The user has no name, and PAM knows users by their names.
+    /// The user has no name. PAM identifies users by name.
     #[error("uid {0} has no name in the user database")]
     NoName(AgentUid),
     /// The user database failed.
-    #[error("the name of uid {0} could not be looked up: {1}")]
+    #[error("cannot look up the name of uid {0}: {1}")]
     Lookup(AgentUid, LookupError),
-    /// A thread of the agent's broke.
-    #[error("the credentials were not read to their end")]
+    /// A thread of the agent panicked.
+    #[error("reading the credentials panicked")]
     Broken,
-    /// The helper, or PAM.
+    /// The helper or PAM failed.
     #[error(transparent)]
     Helper(#[from] HelperError),
 }
 
-/// Authenticates the agent's own user for a challenge. The secrets live for as long as that takes.
+/// Authenticates the agent's own user for a challenge. The secrets stay in memory only during the call.
 ///
 /// # Errors
-/// [`NotAuthenticated`]: polkitd was told nothing.
+/// [`NotAuthenticated`]: polkitd was not told anything.
 pub async fn authenticate(
     own: AgentUid,
     identity: IdentityUid,
@@ -80,7 +80,7 @@ pub async fn authenticate(
     Ok(Helper::of_host().authenticate(&user, cookie, &secrets).await?)
 }
 
-/// The user's name, and what is said for him.
+/// The name of the user, and the secrets.
 fn prepare(own: AgentUid, credentials: &[String]) -> Result<(String, Vec<Secret>), NotAuthenticated> {
     let user = Names::Host.user_by_uid(own.get()).map_err(|error| NotAuthenticated::Lookup(own, error))?;
     let user = user.ok_or(NotAuthenticated::NoName(own))?;
@@ -89,12 +89,12 @@ fn prepare(own: AgentUid, credentials: &[String]) -> Result<(String, Vec<Secret>
     Ok((user.name, secrets.collect::<Result<_, _>>()?))
 }
 
-/// Reads one. The buffer is as long as it can get: one that grows leaves copies behind.
+/// Reads a credential. The buffer has its full length from the start: a growing buffer would leave copies in memory.
 fn secret(directory: &Path, name: &str) -> Result<Secret, NotAuthenticated> {
     let read = || {
         let file = File::open(directory.join(name))?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a file"));
+            return Err(io::Error::other("not a regular file"));
         }
         let longest = Secret::LONGEST + 2;
         let mut bytes = Zeroizing::new(Vec::with_capacity(longest));

@@ -1,14 +1,14 @@
-//! Where things are. A packager's choices are compiled in: `make build SYSCONFDIR=…` sets these variables.
+//! The paths of the agent. The choices of a packager are compiled in: `make build SYSCONFDIR=…` sets these variables.
 
 /// The folder of `agent.toml` and `agent.d`.
 pub const CONFIG: &str = concat!(env!("PSA_SYSCONFDIR"), "/polkit-service-agent");
-/// The folder of a distribution's own `agent.d`.
+/// The folder of the distribution's `agent.d`.
 pub const VENDOR_CONFIG: &str = "/usr/lib/polkit-service-agent";
-/// Where logind keeps its state.
+/// The folder of logind's state files.
 pub const LOGIND: &str = "/run/systemd";
-/// The daemon's run-time folder.
+/// The runtime folder of the daemon.
 pub const RUN: &str = "/run/polkit-service-agent";
-/// The socket that the hook asks over.
+/// The socket for hook requests.
 pub const HOOK_SOCKET: &str = "/run/polkit-service-agent/hook.sock";
-/// The socket that `exec` asks over.
+/// The socket for `exec`.
 pub const EXEC_SOCKET: &str = "/run/polkit-service-agent/exec.sock";

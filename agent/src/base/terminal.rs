@@ -1,21 +1,21 @@
-//! What the commands print. A reader that went away is no error of theirs.
+//! The output of the commands. A reader that ended is not an error.
 
 use std::io::{IsTerminal, Write};
 
 use polkit_config::report::Report;
 use polkit_types::escape::escape;
 
-/// Result, to stdout.
+/// Prints a result to stdout.
 pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// What went wrong, to stderr.
+/// Prints an error to stderr.
 pub fn error(text: &str) {
     let _ = writeln!(std::io::stderr(), "polkit-service-agent: {}", escape(text));
 }
 
-/// What is to be said of the configuration, to stderr, in colour on a terminal.
+/// Prints the problems of the configuration to stderr, in colour on a terminal.
 pub fn report(report: &Report) {
     let mut stderr = std::io::stderr();
     let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -7,62 +7,62 @@ use serde_json::Value;
 
 use crate::{
     base::terminal,
-    cli::client::{self, NoAnswer},
+    cli::client::{self, ClientError},
 };
 
 /// The agent cannot be reached.
 const CANNOT_REACH: u8 = 3;
 
-/// Shows the questions that wait, or what is approved.
+/// Shows the requests that wait, or the valid approvals.
 pub async fn pending(approved: bool, json: bool) -> ExitCode {
     let answer = match client::text(if approved { "ListApproved" } else { "ListPending" }).await {
         Ok(answer) => answer,
         Err(why) => return failed(&why),
     };
     let Ok(Value::Array(waiting)) = serde_json::from_str(&answer) else {
-        terminal::error("the agent's answer is no JSON list");
+        terminal::error("the reply of the agent is not a JSON list");
         return CANNOT_REACH.into();
     };
     if json {
         terminal::print(&Value::Array(waiting).to_string());
     } else {
-        for question in &waiting {
-            terminal::print(&to_text(question));
+        for request in &waiting {
+            terminal::print(&to_text(request));
         }
     }
     ExitCode::SUCCESS
 }
 
-/// Approves a question, for one answer or a length of time.
+/// Approves a request, once or for a time.
 pub async fn approve(id: &str, length: Option<Duration>) -> ExitCode {
-    // Whole seconds: a part of one counts as one.
+    // The bus carries whole seconds: a fraction counts as one.
     let seconds = length.map_or(0, |length| length.as_secs() + u64::from(length.subsec_nanos() > 0));
     done(client::call("Approve", &(id, seconds)).await.map(drop))
 }
 
-/// Takes a question away.
+/// Denies a request, or revokes an approval.
 pub async fn deny(id: &str) -> ExitCode {
     done(client::call("Deny", &id).await.map(drop))
 }
 
-fn done(answer: Result<(), NoAnswer>) -> ExitCode {
+fn done(answer: Result<(), ClientError>) -> ExitCode {
     match answer {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => failed(&why),
     }
 }
 
-fn failed(why: &NoAnswer) -> ExitCode {
+fn failed(why: &ClientError) -> ExitCode {
     terminal::error(&why.to_string());
     match why {
-        NoAnswer::Refused(_) => ExitCode::FAILURE,
-        NoAnswer::Unreachable(_) => CANNOT_REACH.into(),
+        ClientError::Refused(_) => ExitCode::FAILURE,
+        ClientError::NotRunning | ClientError::Denied | ClientError::Unreachable(_) => CANNOT_REACH.into(),
     }
 }
 
-/// What the process says of itself: nobody vouches for it.
-fn claim(question: &Value, key: &str) -> Option<String> {
-    question.get("claims")?.get(key).and_then(plain)
+/// A claim of the process about itself.
+fn claim(request: &Value, key: &str) -> Option<String> {
+    request.get("claims")?.get(key).and_then(plain)
 }
 
 fn plain(value: &Value) -> Option<String> {
@@ -74,22 +74,17 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// What the agent sends is escaped already, and is so once more where that changes something: this is a terminal.
-fn to_text(question: &Value) -> String {
-    let text = |key: &str| question.get(key).and_then(plain);
+/// Formats a request for a terminal. The agent sends escaped text; this escapes what is still hostile.
+fn to_text(request: &Value) -> String {
+    let text = |key: &str| request.get(key).and_then(plain);
     let shown = |key: &str| text(key).unwrap_or_else(|| "?".into());
     let user = text("user").unwrap_or_else(|| format!("uid {}", shown("uid")));
     let place =
         text("unit").or_else(|| text("session").map(|id| format!("session {id}"))).unwrap_or_else(|| "no unit".into());
     let mut lines = vec![
         format!("{}  {} for {user} in {place}", shown("id"), shown("action")),
-        format!(
-            "    rule \"{}\", asked {} times, the first time {} s ago",
-            shown("rule"),
-            shown("times"),
-            shown("age")
-        ),
-        match (text("exe"), claim(question, "exe")) {
+        format!("    rule \"{}\", {} requests, the first {} s ago", shown("rule"), shown("times"), shown("age")),
+        match (text("exe"), claim(request, "exe")) {
             (Some(exe), _) => format!("    pid {}, program {exe}", shown("pid")),
             (None, Some(exe)) => format!("    pid {}, program unknown: it claims to be {exe}", shown("pid")),
             (None, None) => format!("    pid {}, program unknown", shown("pid")),
@@ -97,7 +92,7 @@ fn to_text(question: &Value) -> String {
     ];
     lines.extend(text("approver").map(|uid| {
         let often =
-            if question.get("once") == Some(&Value::Bool(true)) { "one answer" } else { "any number of answers" };
+            if request.get("once") == Some(&Value::Bool(true)) { "one request" } else { "any number of requests" };
         format!("    approved by uid {uid}, for {often} within {} s", shown("left"))
     }));
     lines.extend(text("command_line").map(|words| format!("    it claims to run: {words}")));
@@ -111,20 +106,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_subject_chose_is_escaped_and_called_a_claim() {
+    fn text_that_the_subject_chose_is_escaped_and_called_a_claim() {
         let text = to_text(&json!({
             "id": "ab12", "action": "org.example.x", "user": "www-data", "uid": 33, "unit": "pool.service", "rule": "r",
             "pid": 7, "exe": "/usr/bin/php", "command_line": "php \u{202e}\u{1b}[2J\u{200b}", "age": 3, "times": 2,
         }));
         assert_eq!(
             text,
-            "ab12  org.example.x for www-data in pool.service\n    rule \"r\", asked 2 times, the first time 3 s ago\n    \
+            "ab12  org.example.x for www-data in pool.service\n    rule \"r\", 2 requests, the first 3 s ago\n    \
              pid 7, program /usr/bin/php\n    it claims to run: php \\u{202e}\\x1b[2J\\u{200b}"
         );
     }
 
     #[test]
-    fn a_path_that_is_no_fact_is_called_a_claim() {
+    fn a_path_that_the_agent_did_not_verify_is_called_a_claim() {
         let of = |claims: Value| to_text(&json!({"pid": 7, "exe": null, "claims": claims}));
         let claimed = of(json!({"exe": "/usr/bin/virsh\u{1b}[2J"}));
         assert!(claimed.ends_with("pid 7, program unknown: it claims to be /usr/bin/virsh\\x1b[2J"), "{claimed}");
@@ -132,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn an_approval_says_whose_it_is_and_what_is_left_of_it() {
+    fn an_approval_shows_its_approver_and_its_remaining_time() {
         let of = |once| to_text(&json!({"id": "ab12", "approver": 5, "once": once, "left": 9}));
-        assert!(of(true).ends_with("approved by uid 5, for one answer within 9 s"));
-        assert!(of(false).ends_with("approved by uid 5, for any number of answers within 9 s"));
+        assert!(of(true).ends_with("approved by uid 5, for one request within 9 s"));
+        assert!(of(false).ends_with("approved by uid 5, for any number of requests within 9 s"));
     }
 
     #[test]
-    fn what_is_no_question_is_shown_without_a_panic() {
+    fn a_malformed_request_is_shown_without_a_panic() {
         assert!(to_text(&json!(7)).starts_with("?  ? for uid ? in no unit"));
     }
 }

@@ -9,19 +9,19 @@ use jiff::{
 };
 use polkit_config::table::parse_duration;
 
-/// Answers polkit in place of the human that a service does not have: by configured rules, and refuses everything else.
+/// A polkit authentication agent for services. It allows what its rules allow and refuses everything else.
 #[derive(Debug, Parser)]
 #[command(
     name = "polkit-service-agent",
     version,
     after_help = "\
-Example: what would the rules say to PHP under Apache?
+Example: show how the rules would answer a request of PHP under Apache
     polkit-service-agent test --action org.libvirt.unix.manage --user www-data --unit apache2.service
 
-Exit codes: 0 done; 2 usage; 3 what is needed cannot be reached. Each command adds its own."
+Exit codes: 0 success; 2 wrong usage; 3 something that the command needs cannot be reached. Commands have further codes."
 )]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -34,138 +34,141 @@ pub enum Command {
 Example:
     polkit-service-agent run --config /root/draft.toml
 
-Runs until SIGTERM. SIGHUP reads the configuration again; a broken one changes nothing.
-Exit codes: 0 ended as told; 3 broken configuration, or the bus or polkitd cannot be reached.")]
+Runs until SIGTERM. SIGHUP reads the configuration again; one with errors changes nothing.
+Exit codes: 0 ended by a signal; 3 the configuration has errors, or the bus or polkitd cannot be reached.")]
     Run(ConfigFile),
     /// Register this process with the running agent, then become COMMAND.
     #[command(after_help = "\
 Example:
     polkit-service-agent exec -- virsh -c qemu:///system list
 
-For those whom an `exec` entry of [[serve]] names. The process of COMMAND is covered, its children are not.
-Exit codes: those of COMMAND; 125 not registered, COMMAND was not run; 126 it cannot be run; 127 it is not there.")]
+For users that an `exec` entry of [[serve]] names. The process of COMMAND is registered, its children are not.
+Exit codes: those of COMMAND; 125 not registered, so COMMAND was not run; 126 COMMAND cannot be run; 127 COMMAND was
+not found.")]
     Exec {
         /// The program and its arguments.
         #[arg(required = true, last = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
-    /// Say what the running agent serves, and by which way.
+    /// Show which units, users and sessions the running agent serves.
     #[command(after_help = "\
 Example:
     polkit-service-agent status --json | jq .served
 
-Ways: events (the kernel tells of forks), rescan (units and sessions are looked at ten times a second), fixed, hook.
-Exit codes: 0 fine; 1 polkitd may have lost so many descriptors that some entry is not registered any more; 3 the agent does
-not answer.")]
+Ways: events (the kernel reports forks), rescan (the agent scans units and sessions ten times a second), fixed, hook.
+Exit codes: 0 fine; 1 polkitd may have leaked so many descriptors that the agent registers no more for an entry; 3 the
+agent cannot be reached.")]
     Status {
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
     },
-    /// Show the questions that wait for a person.
+    /// Show the requests that wait for approval.
     #[command(after_help = "\
 Example:
     polkit-service-agent pending
 
-A rule with `answer = \"ask\"` refuses, and lets the question wait. For root and the group polkit-approvers.
-Exit codes: 0 done; 3 the agent does not answer.")]
+A rule with `answer = \"ask\"` refuses the request, and an approval request waits. For root and the group polkit-approvers.
+Exit codes: 0 success; 3 the agent cannot be reached.")]
     Pending {
-        /// Show what is approved instead, and how long.
+        /// Show the valid approvals instead, and how long they are valid.
         #[arg(long)]
         approved: bool,
         /// Print one JSON list.
         #[arg(long)]
         json: bool,
     },
-    /// Approve a question that waits: it is allowed when it is asked again.
+    /// Approve a request: the agent allows it when the client repeats it.
     #[command(after_help = "\
 Example:
     polkit-service-agent approve 5f0c19aa --for 10m
 
-An approval is for that rule, action, user, unit or session and program. It ends with a reload or restart of the agent.
-Exit codes: 0 done; 1 refused: nobody approves a question of his own, or --for a program that root alone does not control;
-2 usage; 3 the agent does not answer.")]
+An approval covers this rule, action, user, unit or session, and program. It ends with a reload or restart of the agent.
+Exit codes: 0 success; 1 refused: a request of your own user, or --for with a program that root alone does not control;
+2 wrong usage; 3 the agent cannot be reached.")]
     Approve {
-        /// As `pending` shows it.
+        /// The id that `pending` shows.
         #[arg(value_name = "ID")]
         id: String,
-        /// As often as it is asked for a length of time, up to 1h; without it, for one answer.
+        /// Approve every identical request for this long (at most 1h). Without it, only the next one.
         #[arg(long = "for", value_name = "TIME", value_parser = length)]
         length: Option<Duration>,
     },
-    /// Take a question away that waits, or end what was approved.
+    /// Reject a waiting request, or revoke an approval.
     #[command(after_help = "\
 Example:
     polkit-service-agent deny 5f0c19aa
 
-The same question may be asked again. Exit codes: 0 done; 1 no such question; 2 usage; 3 the agent does not answer.")]
+The client can make the same request again. Exit codes: 0 success; 1 no such request; 2 wrong usage; 3 the agent cannot be
+reached.")]
     Deny {
-        /// As `pending` shows it.
+        /// The id that `pending` shows.
         #[arg(value_name = "ID")]
         id: String,
     },
-    /// Show what was decided, from the journal.
+    /// Show the decisions in the journal.
     #[command(after_help = "\
-Example: what was refused since this morning, as rules to choose from?
+Example: show today's refusals as rules to choose from
     polkit-service-agent decisions --since today --suggest
 
-Only entries that journald saw coming from the agent's unit, as root, are looked at. A decision without an outcome is shown as
-unknown. Exit codes: 0 done; 2 usage; 3 the journal cannot be read.")]
-    Decisions(Shown),
-    /// Read the configuration, and say what is wrong with it, what it gives away and in which order it is asked.
+Only entries that journald received from the agent's unit, as root, count. If the outcome was not recorded, it is shown as
+unknown. Exit codes: 0 success; 2 wrong usage; 3 the journal cannot be read.")]
+    Decisions(DecisionsOptions),
+    /// Check the configuration: show its errors, its root-equivalent grants and the order of its rules.
     #[command(after_help = "\
 Example:
     polkit-service-agent check --config draft.toml && systemctl reload polkit-service-agent
 
-Exit codes: 0 right, perhaps with warnings; 1 broken.")]
+Exit codes: 0 no errors, perhaps warnings; 1 errors.")]
     Check(ConfigFile),
-    /// Say what the rules answer, and ask nobody.
+    /// Show how the rules would answer a request. Nothing is sent to polkit.
     #[command(after_help = "\
 Example:
     polkit-service-agent test --action org.libvirt.unix.manage --pid 4242 --json
 
-With --pid everything is read from the process. Otherwise a fact that is not given is unknown: a rule that grants needs
-every one of its keys to be true, a rule that refuses matches unless one is false. Groups that are not given are those of
-the user. It is taken for granted that polkitd vouches for the subject (AUTH_SELF, the [[agent]] of polkit-policy-gen).
-Exit codes: 0 allow; 1 deny or dismiss; 2 usage; 3 broken configuration, or no such process; 4 ask or authenticate.")]
-    Test(Box<Asked>),
+With --pid the facts are read from the process. Otherwise a fact without an option is unknown: a rule that grants matches if
+all its keys are true, a rule that refuses matches unless one is false. Without --group the groups are those of the user. The
+result assumes that polkitd vouches for the subject (AUTH_SELF, the [[agent]] of polkit-policy-gen).
+Exit codes: 0 allow; 1 deny or dismiss; 2 wrong usage; 3 the configuration has errors, or no such process; 4 ask or
+authenticate.")]
+    Test(Box<TestRequest>),
 }
 
-/// Which configuration.
+/// The configuration to read.
 #[derive(Debug, Args)]
 pub struct ConfigFile {
-    /// Read this file alone, instead of agent.toml and its fragments.
+    /// Read only this file, instead of agent.toml and its fragments.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
-/// What `decisions` shows.
+/// The options of `decisions`.
 #[derive(Debug, Args)]
-pub struct Shown {
-    /// From this time on, as journalctl(1) takes it.
+pub struct DecisionsOptions {
+    /// Show decisions from this time on, in the format of journalctl(1).
     #[arg(long, value_name = "TIME", default_value = "-24h", allow_hyphen_values = true)]
     pub since: String,
-    /// Go on with what comes.
+    /// Also show new decisions as they come.
     #[arg(long)]
     pub follow: bool,
-    /// Write, for each kind of refusal, the narrowest rule that would have answered it, the most frequent first.
+    /// For each kind of refusal, write the narrowest rule that would have allowed it, the most frequent first.
     #[arg(long, conflicts_with_all = ["follow", "json"])]
     pub suggest: bool,
-    /// Print one JSON object a line.
+    /// Print one JSON object per line.
     #[arg(long)]
     pub json: bool,
 }
 
-/// A question for `test`.
+/// The request of `test`.
 #[derive(Debug, Args)]
-pub struct Asked {
-    /// Which configuration.
+pub struct TestRequest {
+    /// The configuration to read.
     #[command(flatten)]
     pub config: ConfigFile,
-    /// The action's id.
+    /// The action id.
     #[arg(long, value_name = "ID")]
     pub action: String,
-    /// Ask about this process.
+    /// Read the facts from this process.
     #[arg(long, value_name = "N", conflicts_with_all = ["user", "unit", "group", "exe", "session", "seat"])]
     pub pid: Option<u32>,
     /// The subject's real user.
@@ -186,13 +189,13 @@ pub struct Asked {
     /// The seat of the subject's session.
     #[arg(long, value_name = "SEAT")]
     pub seat: Option<String>,
-    /// A detail of the action, which only the hook is told; may be given more than once.
+    /// A detail of the action, which only hook requests carry; may be given more than once.
     #[arg(long, value_name = "K=V", value_parser = key_value)]
     pub detail: Vec<(String, String)>,
-    /// How the question comes.
+    /// The way of the request.
     #[arg(long, value_name = "WAY", value_parser = ["challenge", "hook"], default_value = "challenge")]
     pub way: String,
-    /// Ask about this time instead of now: 2027-01-31T18:00, 18:00 of today, or a time with its offset.
+    /// Use this time instead of now: 2027-01-31T18:00, 18:00 (today), or a time with an offset.
     #[arg(long, value_name = "TIME", value_parser = at)]
     pub at: Option<At>,
     /// Print one JSON object.
@@ -200,14 +203,14 @@ pub struct Asked {
     pub json: bool,
 }
 
-/// A time that `test` is asked about.
+/// The time of the request of `test`.
 #[derive(Debug, Clone, Copy)]
 pub enum At {
-    /// Wherever.
+    /// A time with an offset.
     Instant(Timestamp),
-    /// By the host's clocks.
+    /// A local time.
     Local(DateTime),
-    /// Today, by the host's clocks.
+    /// A local time of today.
     Today(Time),
 }
 
@@ -215,16 +218,16 @@ fn at(text: &str) -> Result<At, String> {
     let instant = || text.parse().map(At::Instant).ok();
     let time = || text.parse().map(At::Today).ok().filter(|_| !text.contains('-'));
     let local = || text.parse().map(At::Local).ok();
-    instant().or_else(time).or_else(local).ok_or_else(|| "a time is 2027-01-31T18:00, or 18:00".into())
+    instant().or_else(time).or_else(local).ok_or_else(|| "write a time as 2027-01-31T18:00 or 18:00".into())
 }
 
 fn length(text: &str) -> Result<Duration, String> {
-    parse_duration(text).filter(|length| !length.is_zero()).ok_or_else(|| "a length of time is 90s, 10m or 1h".into())
+    parse_duration(text).filter(|length| !length.is_zero()).ok_or_else(|| "write a duration as 90s, 10m or 1h".into())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("a detail is KEY=VALUE".into()),
+        _ => Err("write a detail as KEY=VALUE".into()),
     }
 }

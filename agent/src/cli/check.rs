@@ -9,13 +9,15 @@ use crate::{
     config::{Config, Loaded, Origin, advisories, load},
 };
 
-/// Reads the configuration and tells what there is to tell.
+/// Reads the configuration and shows its problems, its files and its rules.
 #[must_use]
 pub fn run(origin: &Origin) -> ExitCode {
     let loaded = load(origin);
     terminal::report(&loaded.report);
     let Some(config) = &loaded.config else {
-        terminal::error("the configuration is broken; nothing of it would be used");
+        terminal::error(
+            "the configuration has errors: the agent would not start, and a running agent keeps its old configuration",
+        );
         return ExitCode::FAILURE;
     };
     terminal::print(&describe(&loaded, config));
@@ -31,14 +33,14 @@ fn describe(loaded: &Loaded, config: &Config) -> String {
     }
     lines.push("Served:".to_owned());
     lines.extend(config.serve.iter().map(|serve| format!("  {}", serve.target)));
-    lines.push("Rules, the first match wins; what none matches is refused:".to_owned());
+    lines.push("Rules, in their order; the first match wins. A request without a match is refused:".to_owned());
     lines.extend(config.rules.iter().map(|rule| format!("  {}", line_of(rule))));
     lines.extend(separations(config));
     lines.extend(advisories::of(config).into_iter().map(|note| format!("note: {note}")));
     lines.join("\n")
 }
 
-/// How well each grant to a unit keeps other processes of its user out.
+/// How well each grant to a unit keeps out other processes of its user.
 fn separations(config: &Config) -> Vec<String> {
     let grants = config.rules.iter().filter(|rule| rule.answer.grants());
     let mut lines: Vec<String> = grants
@@ -50,7 +52,7 @@ fn separations(config: &Config) -> Vec<String> {
         })
         .collect();
     if !lines.is_empty() {
-        let head = "A unit separates programs, not attackers: code that runs as the unit's user can get into the unit.";
+        let head = "A unit separates programs, but does not stop an attacker: code that runs as the unit's user can enter the unit.";
         lines.insert(0, head.to_owned());
     }
     lines

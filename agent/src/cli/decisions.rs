@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use crate::{
     base::{clock::local_zone, terminal},
     cli::{
-        args::Shown,
-        journal_reader::{self, Decided, Joined, Span},
+        args::DecisionsOptions,
+        journal_reader::{self, DecisionJoiner, JournalDecision, Span},
         suggest::suggest,
     },
     config::{Origin, load},
@@ -23,29 +23,30 @@ use crate::{
 
 /// The journal cannot be read.
 const CANNOT_READ: u8 = 3;
-/// Without an outcome after so long there will be none: `answer_within` is 60 s at most.
+/// After this time no outcome can come any more: `answer_within` is 60 s at most.
 const OUTCOME_WITHIN: Duration = Duration::from_secs(62);
 
-/// Shows what was decided.
+/// Shows decisions.
 #[must_use]
-pub fn run(shown: &Shown) -> ExitCode {
+pub fn run(shown: &DecisionsOptions) -> ExitCode {
     let span = Span { since: Some(shown.since.clone()), follow: shown.follow };
     let ended = if shown.follow { follow(&span, shown.json) } else { past(&span, shown) };
     match ended {
         Ok(code) => code,
-        // Whoever read the output has seen enough.
+        // The reader of the output ended.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::error(&format!("the journal cannot be read with journalctl: {error}"));
+            terminal::error(&format!("cannot read the journal by journalctl: {error}"));
             CANNOT_READ.into()
         }
     }
 }
 
-fn past(span: &Span, shown: &Shown) -> io::Result<ExitCode> {
+fn past(span: &Span, shown: &DecisionsOptions) -> io::Result<ExitCode> {
     let (mut child, lines) = journal_reader::read(span)?;
-    let mut joined = Joined::default();
-    let mut decisions: Vec<Decided> = journal_reader::entries(lines).filter_map(|entry| joined.take(entry)).collect();
+    let mut joined = DecisionJoiner::default();
+    let mut decisions: Vec<JournalDecision> =
+        journal_reader::entries(lines).filter_map(|entry| joined.take(entry)).collect();
     if !child.wait()?.success() {
         return Ok(CANNOT_READ.into());
     }
@@ -64,13 +65,13 @@ fn past(span: &Span, shown: &Shown) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A decision is shown when its outcome is there, or none can come any more.
+/// Shows new decisions. A decision is shown when its outcome came, or can no longer come.
 fn follow(span: &Span, json: bool) -> io::Result<ExitCode> {
     let (mut child, lines) = journal_reader::read(span)?;
     let (send, entries) = mpsc::channel();
     std::thread::spawn(move || journal_reader::entries(lines).try_for_each(|entry| send.send(entry)));
     let zone = local_zone().unwrap_or(TimeZone::UTC);
-    let mut joined = Joined::default();
+    let mut joined = DecisionJoiner::default();
     loop {
         let mut ready = Vec::new();
         match entries.recv_timeout(Duration::from_secs(1)) {
@@ -90,11 +91,11 @@ fn follow(span: &Span, json: bool) -> io::Result<ExitCode> {
     Ok(if child.wait()?.success() { ExitCode::SUCCESS } else { CANNOT_READ.into() })
 }
 
-fn line(decided: &Decided, json: bool, zone: &TimeZone) -> String {
+fn line(decided: &JournalDecision, json: bool, zone: &TimeZone) -> String {
     if json { to_json(decided).to_string() } else { to_text(decided, zone) }
 }
 
-fn to_json(decided: &Decided) -> Value {
+fn to_json(decided: &JournalDecision) -> Value {
     let decision = &decided.decision;
     let ended = decided.outcome.as_ref();
     json!({
@@ -114,21 +115,21 @@ fn to_json(decided: &Decided) -> Value {
         "exe_claimed": decision.get("EXE_CLAIMED"),
         "command_line": decision.get("COMMAND_LINE"),
         "identity": decision.get("IDENTITY"),
-        "outcome": decided.ended(),
+        "outcome": decided.outcome_word(),
         "error": ended.and_then(|outcome| outcome.get("ERROR")),
         "microseconds": ended.and_then(|outcome| outcome.number("MICROSECONDS")),
         "times": decided.times(),
     })
 }
 
-/// Seconds since 1970, with the microseconds behind the point.
+/// Converts microseconds since 1970 to seconds.
 #[expect(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
 fn seconds(microseconds: u64) -> f64 {
     microseconds as f64 / 1e6
 }
 
-/// Values in records are escaped already.
-fn to_text(decided: &Decided, zone: &TimeZone) -> String {
+/// Formats a decision as one line. The values in records are escaped.
+fn to_text(decided: &JournalDecision, zone: &TimeZone) -> String {
     let decision = &decided.decision;
     let time = i64::try_from(decision.time).ok().and_then(|time| Timestamp::from_microsecond(time).ok());
     let time = time.map_or_else(|| "-".to_owned(), |time| zone.to_datetime(time).strftime("%F %T").to_string());
@@ -148,6 +149,6 @@ fn to_text(decided: &Decided, zone: &TimeZone) -> String {
         get("VERDICT"),
         get("ACTION"),
         get("SUBJECT_PID"),
-        decided.ended()
+        decided.outcome_word()
     )
 }

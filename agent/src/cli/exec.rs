@@ -1,4 +1,4 @@
-//! `polkit-service-agent exec -- COMMAND`: registered first, then the same process becomes COMMAND.
+//! `polkit-service-agent exec -- COMMAND`: registers this process, which then becomes COMMAND.
 
 use std::{
     ffi::OsString,
@@ -13,11 +13,11 @@ use polkit_types::escape::{escape, escape_bytes};
 
 /// COMMAND was not run.
 pub const NOT_REGISTERED: u8 = 125;
-/// COMMAND is there and cannot be run, as with env(1).
+/// COMMAND exists and cannot be run, as with env(1).
 const CANNOT_RUN: u8 = 126;
-/// There is no COMMAND, as with env(1).
+/// COMMAND was not found, as with env(1).
 const NOT_FOUND: u8 = 127;
-/// A little more than the daemon takes at most.
+/// The time limit: a little more than the daemon's.
 const DEADLINE: Duration = Duration::from_secs(28);
 
 /// Registers this process and becomes `command`. Returns only if that fails.
@@ -26,17 +26,17 @@ pub fn run(socket: &Path, command: &[OsString]) -> ExitCode {
     let Some((program, arguments)) = command.split_first() else { return NOT_REGISTERED.into() };
     let shown = escape_bytes(program.as_encoded_bytes());
     if let Err(why) = ask(socket) {
-        eprintln!("polkit-service-agent: {shown} was not run, since it could not be registered: {why}");
+        eprintln!("polkit-service-agent: {shown} was not run, because it could not be registered: {why}");
         return NOT_REGISTERED.into();
     }
     let error = Command::new(program).args(arguments).exec();
-    eprintln!("polkit-service-agent: {shown} could not be run: {error}");
+    eprintln!("polkit-service-agent: cannot run {shown}: {error}");
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND.into() } else { CANNOT_RUN.into() }
 }
 
 fn ask(socket: &Path) -> Result<(), String> {
     let reach = |error: io::Error| {
-        format!("the agent does not answer at {}: {error}. Is polkit-service-agent.service running?", socket.display())
+        format!("cannot reach the agent at {}: {error}. Is polkit-service-agent.service running?", socket.display())
     };
     let mut stream = UnixStream::connect(socket).map_err(reach)?;
     stream.set_read_timeout(Some(DEADLINE)).map_err(reach)?;
@@ -45,6 +45,6 @@ fn ask(socket: &Path) -> Result<(), String> {
     match line.trim_end().split_once(' ') {
         None if line == "ok\n" => Ok(()),
         Some(("no", why)) => Err(escape(why)),
-        _ => Err("the agent gave no answer".into()),
+        _ => Err("the agent did not reply".into()),
     }
 }

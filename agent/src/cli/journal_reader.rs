@@ -1,4 +1,4 @@
-//! Reading records back: journald's entries, joined to decisions with their outcomes. Pure but for [`read`].
+//! Reads records from the journal, and joins decisions with their outcomes. Only [`read`] has effects.
 
 use std::{
     collections::HashMap,
@@ -10,24 +10,24 @@ use serde_json::{Map, Value};
 
 use crate::kernel::audit::journal_writer::MESSAGE_ID;
 
-/// Not a library: journalctl is there wherever a journal is, and what it reads as root was written by others.
+/// A program instead of a library: it exists wherever a journal does, and it parses files that other users wrote.
 const JOURNALCTL: &str = "/usr/bin/journalctl";
-/// What journald itself says of an entry's sender. Anybody can write entries with our fields and our MESSAGE_ID.
+/// The fields about the sender, which journald sets itself. Any user can write entries with our fields and our MESSAGE_ID.
 const TRUSTED: [(&str, &str); 2] = [("_UID", "0"), ("_SYSTEMD_UNIT", "polkit-service-agent.service")];
 
-/// Which entries.
+/// The entries to read.
 #[derive(Debug, Clone, Default)]
 pub struct Span {
-    /// As for journalctl(1).
+    /// The first time, in the format of journalctl(1).
     pub since: Option<String>,
-    /// Go on with what comes.
+    /// Also read new entries.
     pub follow: bool,
 }
 
-/// Starts journalctl: its entries are a JSON object a line.
+/// Starts journalctl, which prints one JSON object per line.
 ///
 /// # Errors
-/// If it cannot be started.
+/// journalctl cannot be started.
 pub fn read(span: &Span) -> io::Result<(Child, BufReader<ChildStdout>)> {
     let mut command = Command::new(JOURNALCTL);
     command.args(["--output=json", "--no-pager", "--quiet", "--all"]);
@@ -48,21 +48,21 @@ pub fn read(span: &Span) -> io::Result<(Child, BufReader<ChildStdout>)> {
     Ok((child, BufReader::new(stdout)))
 }
 
-/// The records among these lines, as they come; what is none of ours is left out.
-pub fn entries(lines: impl BufRead) -> impl Iterator<Item = Entry> {
-    lines.lines().map_while(Result::ok).filter_map(|line| Entry::from_json(&line))
+/// The records among these lines. Other entries are skipped.
+pub fn entries(lines: impl BufRead) -> impl Iterator<Item = JournalEntry> {
+    lines.lines().map_while(Result::ok).filter_map(|line| JournalEntry::from_json(&line))
 }
 
 /// One entry of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Microseconds since 1970.
     pub time: u64,
     fields: Map<String, Value>,
 }
 
-impl Entry {
-    /// Takes journalctl's form. A field that an entry has twice is a list there, and no record of ours has one.
+impl JournalEntry {
+    /// Reads the format of journalctl. A field that an entry has twice is a list there; no record has such a field.
     #[must_use]
     pub fn from_json(line: &str) -> Option<Self> {
         let Value::Object(fields) = serde_json::from_str(line).ok()? else { return None };
@@ -85,19 +85,19 @@ impl Entry {
     }
 }
 
-/// A decision, and its outcome where there is one.
+/// A decision, with its outcome if it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
-    /// The decision's entry.
-    pub decision: Entry,
-    /// The outcome's entry. Counted refusals have none: theirs is known.
-    pub outcome: Option<Entry>,
+pub struct JournalDecision {
+    /// The entry of the decision.
+    pub decision: JournalEntry,
+    /// The entry of the outcome. Counted refusals have none: their outcome is a refusal.
+    pub outcome: Option<JournalEntry>,
 }
 
-impl Decided {
-    /// How it ended: `unknown` for a decision whose outcome was never recorded.
+impl JournalDecision {
+    /// The outcome: `unknown` if it was not recorded.
     #[must_use]
-    pub fn ended(&self) -> &str {
+    pub fn outcome_word(&self) -> &str {
         match &self.outcome {
             Some(outcome) => outcome.get("OUTCOME").unwrap_or("unknown"),
             None if self.times() > 1 => "refused",
@@ -105,7 +105,7 @@ impl Decided {
         }
     }
 
-    /// How many equal refusals it stands for.
+    /// The number of equal refusals that this record counts.
     #[must_use]
     pub fn times(&self) -> u64 {
         self.decision.number("REPEATED").unwrap_or(1)
@@ -114,18 +114,18 @@ impl Decided {
 
 /// Joins decisions and outcomes by their record id.
 #[derive(Debug, Default)]
-pub struct Joined {
-    waiting: HashMap<String, Decided>,
+pub struct DecisionJoiner {
+    waiting: HashMap<String, JournalDecision>,
     order: Vec<String>,
 }
 
-impl Joined {
-    /// Takes an entry; gives back the decision that is whole by it.
-    pub fn take(&mut self, entry: Entry) -> Option<Decided> {
+impl DecisionJoiner {
+    /// Takes an entry. Returns the decision that it completes.
+    pub fn take(&mut self, entry: JournalEntry) -> Option<JournalDecision> {
         let id = entry.get("RECORD")?.to_owned();
         match entry.get("ENTRY")? {
             "decision" => {
-                let decided = Decided { decision: entry, outcome: None };
+                let decided = JournalDecision { decision: entry, outcome: None };
                 if decided.times() > 1 {
                     return Some(decided);
                 }
@@ -136,14 +136,14 @@ impl Joined {
             "outcome" => {
                 let decided = self.waiting.remove(&id)?;
                 self.order.retain(|waiting| *waiting != id);
-                Some(Decided { outcome: Some(entry), ..decided })
+                Some(JournalDecision { outcome: Some(entry), ..decided })
             }
             _ => None,
         }
     }
 
-    /// Gives back, the oldest first, the decisions from before `time` that still have no outcome.
-    pub fn without_outcome(&mut self, time: u64) -> Vec<Decided> {
+    /// Returns the decisions before `time` that have no outcome yet, oldest first.
+    pub fn without_outcome(&mut self, time: u64) -> Vec<JournalDecision> {
         let is_old = |id: &String| self.waiting.get(id).is_none_or(|decided| decided.decision.time < time);
         let (old, young) = std::mem::take(&mut self.order).into_iter().partition(is_old);
         self.order = young;
@@ -162,36 +162,36 @@ mod tests {
         )
     }
 
-    fn entry(time: u64, id: &str, kind: &str) -> Entry {
+    fn entry(time: u64, id: &str, kind: &str) -> JournalEntry {
         let fields =
             format!(r#""POLKIT_AGENT_RECORD":"{id}","POLKIT_AGENT_ENTRY":"{kind}","POLKIT_AGENT_OUTCOME":"sent""#);
-        Entry::from_json(&line(time, "0", &fields)).unwrap()
+        JournalEntry::from_json(&line(time, "0", &fields)).unwrap()
     }
 
     #[test]
     fn an_entry_of_another_sender_is_none() {
         let record = r#""POLKIT_AGENT_RECORD":"a","POLKIT_AGENT_ENTRY":"decision""#;
-        assert!(Entry::from_json(&line(1, "0", record)).is_some());
-        assert!(Entry::from_json(&line(1, "33", record)).is_none());
+        assert!(JournalEntry::from_json(&line(1, "0", record)).is_some());
+        assert!(JournalEntry::from_json(&line(1, "33", record)).is_none());
         let elsewhere = line(1, "0", record).replace("agent.service", "agent.service.d");
-        assert!(Entry::from_json(&elsewhere).is_none());
+        assert!(JournalEntry::from_json(&elsewhere).is_none());
         let twice = line(1, "0", record).replace(r#""_UID":"0""#, r#""_UID":["0","0"]"#);
-        assert!(Entry::from_json(&twice).is_none());
-        assert!(Entry::from_json("[]").is_none() && Entry::from_json("{").is_none());
+        assert!(JournalEntry::from_json(&twice).is_none());
+        assert!(JournalEntry::from_json("[]").is_none() && JournalEntry::from_json("{").is_none());
     }
 
     #[test]
     fn an_outcome_belongs_to_the_decision_of_its_id() {
-        let mut joined = Joined::default();
+        let mut joined = DecisionJoiner::default();
         assert_eq!(joined.take(entry(1, "a", "decision")), None);
         assert_eq!(joined.take(entry(2, "b", "decision")), None);
         assert_eq!(joined.take(entry(3, "c", "outcome")), None, "the decision is older than what is read");
         let whole = joined.take(entry(4, "b", "outcome")).unwrap();
-        assert_eq!((whole.decision.time, whole.ended()), (2, "sent"));
+        assert_eq!((whole.decision.time, whole.outcome_word()), (2, "sent"));
         assert!(joined.without_outcome(1).is_empty());
         let rest = joined.without_outcome(u64::MAX);
         assert_eq!(
-            rest.iter().map(|decided| (decided.decision.time, decided.ended())).collect::<Vec<_>>(),
+            rest.iter().map(|decided| (decided.decision.time, decided.outcome_word())).collect::<Vec<_>>(),
             [(1, "unknown")]
         );
         assert!(joined.without_outcome(u64::MAX).is_empty());
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn counted_refusals_need_no_outcome() {
         let counted = r#""POLKIT_AGENT_RECORD":"a","POLKIT_AGENT_ENTRY":"decision","POLKIT_AGENT_REPEATED":"7""#;
-        let whole = Joined::default().take(Entry::from_json(&line(1, "0", counted)).unwrap()).unwrap();
-        assert_eq!((whole.times(), whole.ended()), (7, "refused"));
+        let whole = DecisionJoiner::default().take(JournalEntry::from_json(&line(1, "0", counted)).unwrap()).unwrap();
+        assert_eq!((whole.times(), whole.outcome_word()), (7, "refused"));
     }
 }

@@ -9,7 +9,7 @@ use crate::{base::terminal, cli::client, register::status};
 /// The agent cannot be reached.
 const CANNOT_REACH: u8 = 3;
 
-/// Asks the running agent and shows what it says. Fails where polkitd has lost so much that nothing more is registered.
+/// Shows the status of the running agent. Fails if polkitd leaked so many descriptors that the agent registers no more.
 pub async fn run(json: bool) -> ExitCode {
     let answer = match client::text("Status").await {
         Ok(answer) => answer,
@@ -19,7 +19,7 @@ pub async fn run(json: bool) -> ExitCode {
         }
     };
     let Ok(status) = serde_json::from_str::<Value>(&answer) else {
-        terminal::error("the agent's answer is no JSON");
+        terminal::error("the reply of the agent is not JSON");
         return CANNOT_REACH.into();
     };
     terminal::print(&if json { status.to_string() } else { status::to_text(&status) });

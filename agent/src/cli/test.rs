@@ -1,4 +1,4 @@
-//! `polkit-service-agent test`: the daemon's own decision, on facts from the command line or of a process.
+//! `polkit-service-agent test`: the daemon's decision, with facts from the command line or from a process.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ use crate::{
         clock::{local_zone, now},
         root_control, terminal,
     },
-    cli::args::{Asked, At},
+    cli::args::{At, TestRequest},
     config::{Config, Origin, advisories, load},
     kernel::subject::{
         isolation::Isolation,
@@ -35,24 +35,24 @@ use crate::{
     },
 };
 
-/// A broken configuration, or a process that is not there.
+/// The configuration has errors, or the process does not exist.
 const CANNOT: u8 = 3;
-/// A person, or a secret, decides.
+/// A person or a secret decides.
 const ASKS: u8 = 4;
 
-/// Answers the question.
+/// Decides about the request, and shows the verdict.
 #[must_use]
-pub fn run(origin: &Origin, asked: &Asked) -> ExitCode {
+pub fn run(origin: &Origin, request: &TestRequest) -> ExitCode {
     let loaded = load(origin);
     terminal::report(&loaded.report);
     let Some(config) = loaded.config else {
-        terminal::error("the configuration is broken");
+        terminal::error("the configuration has errors");
         return CANNOT.into();
     };
-    match facts(asked, &config) {
+    match facts(request, &config) {
         Ok(facts) => {
             let verdict = decide(&config.rules, &facts, &History::default());
-            terminal::print(&if asked.json { json(&verdict) } else { text(&verdict, &config) });
+            terminal::print(&if request.json { json(&verdict) } else { text(&verdict, &config) });
             match verdict.answer() {
                 Answer::Allow => ExitCode::SUCCESS,
                 Answer::Deny | Answer::Dismiss => ExitCode::FAILURE,
@@ -66,9 +66,9 @@ pub fn run(origin: &Origin, asked: &Asked) -> ExitCode {
     }
 }
 
-fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
+fn facts(request: &TestRequest, config: &Config) -> Result<Facts, String> {
     let root = cgroup_root().unwrap_or_default();
-    if let Some(pid) = asked.pid {
+    if let Some(pid) = request.pid {
         let process = SubjectPid::new(pid).ok().and_then(|pid| PinnedProcess::open(pid).ok());
         let process = process.ok_or(format!("there is no process {pid}"))?;
         let state = process.state(&root).map_err(|reason| format!("process {pid}: {}", reason.word()))?;
@@ -76,17 +76,18 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
         let cgroups = Cgroups::of_host(&root).map_err(|error| format!("the unified cgroup hierarchy: {error}"))?;
         let isolation = Isolation::read(&cgroups, &state, &config.requirements);
         let slow = slow_facts(&process, config)?;
-        let claim = Claim { action: asked.action.clone(), details: details(asked), vouched_for: true, session: None };
+        let claim =
+            Claim { action: request.action.clone(), details: details(request), vouched_for: true, session: None };
         let readings = Readings { state, login: process.login_uid(), account, isolation, slow };
-        return Ok(Facts { moment: moment(asked)?, ..Subject::new(claim, readings).facts });
+        return Ok(Facts { moment: moment(request)?, ..Subject::new(claim, readings).facts });
     }
-    let uid = user(asked.user.as_deref().unwrap_or_default())?;
-    let exe = asked.exe.as_deref().map_or(Fact::Unknown, |path| file(path).into());
+    let uid = user(request.user.as_deref().unwrap_or_default())?;
+    let exe = request.exe.as_deref().map_or(Fact::Unknown, |path| file(path).into());
     Ok(Facts {
-        action: asked.action.clone(),
+        action: request.action.clone(),
         uid,
-        unit: asked.unit.clone().map_or(Fact::Unknown, |unit| Fact::Known(Some(unit))),
-        groups: groups(uid, &asked.group)?,
+        unit: request.unit.clone().map_or(Fact::Unknown, |unit| Fact::Known(Some(unit))),
+        groups: groups(uid, &request.group)?,
         exe,
         content: Fact::Unknown,
         login: None,
@@ -96,33 +97,33 @@ fn facts(asked: &Asked, config: &Config) -> Result<Facts, String> {
             .iter()
             .map(|path| (path.clone(), root_control::program(path).into()))
             .collect(),
-        session: session(asked.session.as_deref(), asked.seat.as_deref()),
+        session: session(request.session.as_deref(), request.seat.as_deref()),
         served_session: None,
         other_user: false,
-        details: details(asked),
+        details: details(request),
         vouched_for: true,
         // The running agent reads the cgroup of the unit, and the other processes of the user.
         delegated: Fact::Known(false),
         exclusive_user: Fact::Known(true),
-        moment: moment(asked)?,
+        moment: moment(request)?,
     })
 }
 
-/// The slow facts of a process, read on a thread that is not waited for longer than a second.
+/// Reads the slow facts of a process on a thread, in one second at most.
 fn slow_facts(held: &PinnedProcess, config: &Config) -> Result<SlowFacts, String> {
     let folder = held.folder().map_err(|error| format!("process {}: {error}", held.process.pid))?;
     let (named, (facts, read)) = (config.requirements.exes.clone(), mpsc::channel());
-    // Nobody hears of what is read too late.
+    // Fails if the facts come too late.
     std::thread::spawn(move || drop(facts.send(SlowFacts::read(&folder, &named))));
     Ok(read.recv_timeout(Duration::from_secs(1)).unwrap_or_default())
 }
 
-/// By name, or by number for a user without a name.
+/// Looks up a user by name, or takes the number of a user without a name.
 fn user(name: &str) -> Result<SubjectUid, String> {
     let number = match Names::Host.user(name) {
         Ok(Some(user)) => Some(user.uid),
         Ok(None) => name.parse().ok(),
-        Err(error) => return Err(format!("the user `{name}` could not be looked up: {error}")),
+        Err(error) => return Err(format!("cannot look up the user `{name}`: {error}")),
     };
     let uid = number.and_then(|uid| SubjectUid::new(uid).ok());
     uid.ok_or_else(|| format!("there is no user `{name}` on this host"))
@@ -137,23 +138,23 @@ fn groups(uid: SubjectUid, given: &[String]) -> Result<Fact<BTreeSet<u32>>, Stri
     let gid = |name: &String| match Names::Host.group(name) {
         Ok(Some(group)) => Ok(group.gid),
         Ok(None) => Err(format!("there is no group `{name}` on this host")),
-        Err(error) => Err(format!("the group `{name}` could not be looked up: {error}")),
+        Err(error) => Err(format!("cannot look up the group `{name}`: {error}")),
     };
     given.iter().map(gid).collect::<Result<_, _>>().map(Fact::Known)
 }
 
-/// A challenge does not bring the details along: they are unknown then.
-fn details(asked: &Asked) -> Fact<BTreeMap<String, String>> {
-    match asked.way.as_str() {
-        "hook" => Fact::Known(asked.detail.iter().cloned().collect()),
+/// A challenge carries no details: they are unknown then.
+fn details(request: &TestRequest) -> Fact<BTreeMap<String, String>> {
+    match request.way.as_str() {
+        "hook" => Fact::Known(request.detail.iter().cloned().collect()),
         _ => Fact::Unknown,
     }
 }
 
-/// The time that is asked about; without one it is now.
-fn moment(asked: &Asked) -> Result<Fact<Moment>, String> {
-    let Some(at) = asked.at else { return Ok(now()) };
-    let zone = local_zone().map_err(|error| format!("the time zone of this host cannot be read: {error}"))?;
+/// The time of the request. The default is now.
+fn moment(request: &TestRequest) -> Result<Fact<Moment>, String> {
+    let Some(at) = request.at else { return Ok(now()) };
+    let zone = local_zone().map_err(|error| format!("cannot read the time zone of this host: {error}"))?;
     let today = || Timestamp::now().to_zoned_datetime(zone.clone()).date();
     let local = match at {
         At::Instant(instant) => return Ok(Fact::Known(Moment::new(instant, &zone))),
@@ -169,7 +170,7 @@ fn file(path: &Path) -> std::io::Result<FileId> {
     Ok(FileId { device: stat.st_dev, inode: stat.st_ino })
 }
 
-/// Only what the two options say: a session is not active at its seat unless the word is `active`.
+/// The session of the two options. A session is active only if the word is `active`.
 fn session(word: Option<&str>, seat: Option<&str>) -> Fact<Session> {
     let of = |class: &str, seat: Option<&str>, active, remote| {
         Fact::Known(Session::Of { class: class.to_owned(), seat: seat.map(str::to_owned), active, remote })
@@ -201,7 +202,8 @@ fn text(verdict: &Verdict<'_>, config: &Config) -> String {
     let mut lines = vec![format!("{}: {by}", verdict.answer().word())];
     if verdict.answer().grants() {
         lines.push(
-            "This holds where polkitd vouches for the subject: install an [[agent]] with polkit-policy-gen".into(),
+            "This verdict assumes that polkitd vouches for the subject: install an [[agent]] with polkit-policy-gen"
+                .into(),
         );
         let marked = rule.map(|rule| format!("rule \"{}\" ", rule.id)).unwrap_or_default();
         if rule.is_some_and(|rule| rule.at_most.is_some()) {

@@ -1,4 +1,5 @@
-//! The agent on the system bus: `io.github.polkit_service_agent.Agent1`. The bus policy says who may call what, and who hears of it.
+//! The agent on the system bus: `io.github.polkit_service_agent.Agent1`. The bus policy limits the callers and the receivers of
+//! signals. One of the files with effects.
 
 use std::{
     sync::Arc,
@@ -23,9 +24,9 @@ use crate::{
     register::status::Status,
 };
 
-/// Bus name and interface.
+/// The bus name and the interface.
 pub const NAME: &str = "io.github.polkit_service_agent.Agent1";
-/// The one object.
+/// The object.
 pub const PATH: &str = "/io/github/polkit_service_agent/Agent1";
 
 /// What a caller is told that is refused: errors of the agent's own, so that none of the bus's is taken for one.

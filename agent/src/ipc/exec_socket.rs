@@ -1,5 +1,5 @@
-//! The daemon's side of `exec`: a socket that anybody may connect to and nobody sends anything over. The kernel says who
-//! connected; the answer is one line.
+//! The daemon's side of `exec`: a socket that any user can connect to. The client sends nothing; the kernel tells which process it is.
+//! The reply is one line. One of the files with effects.
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
@@ -17,18 +17,18 @@ use crate::{
     kernel::subject::process::PinnedProcess,
 };
 
-/// Those who are answered at the same time; others wait in the socket's backlog.
+/// The number of simultaneous connections. Others wait in the backlog of the socket.
 pub const AT_ONCE: usize = 32;
-/// How long one of them may take, registering included.
+/// The time limit of one connection, including the registration.
 const DEADLINE: Duration = Duration::from_secs(25);
 
-/// The process that asks, for the registry, and where the answer goes.
+/// A process to register, and the channel for the reply.
 pub type Request = (PinnedProcess, oneshot::Sender<Result<(), String>>);
 
-/// Makes the socket. One that another agent listens on is left alone; one that nobody does is what a killed agent left.
+/// Makes the socket. Fails if another agent is listening; replaces a stale socket.
 ///
 /// # Errors
-/// [`io::ErrorKind::AddrInUse`] where another agent runs; else what the file system says.
+/// [`io::ErrorKind::AddrInUse`] if another agent runs, and those of the file system.
 pub async fn listen(path: &Path) -> io::Result<UnixListener> {
     if UnixStream::connect(path).await.is_ok() {
         return Err(io::ErrorKind::AddrInUse.into());
@@ -45,7 +45,7 @@ pub async fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers whoever connects, for ever.
+/// Answers all connections. Never returns.
 pub async fn serve(listener: UnixListener, config: watch::Receiver<Arc<Config>>, registry: mpsc::Sender<Request>) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
@@ -55,12 +55,12 @@ pub async fn serve(listener: UnixListener, config: watch::Receiver<Arc<Config>>,
                 let (config, registry) = (Arc::clone(&config.borrow()), registry.clone());
                 tokio::spawn(async move {
                     let _place = place;
-                    // Who does not wait for the answer gets none.
+                    // Fails if the client does not wait for the reply.
                     let _ = tokio::time::timeout(DEADLINE, answer(stream, config, registry)).await;
                 });
             }
             Err(error) => {
-                tracing::warn!("exec: a connection could not be taken: {error}");
+                tracing::warn!("exec: cannot accept a connection: {error}");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
@@ -75,14 +75,14 @@ async fn answer(mut stream: UnixStream, config: Arc<Config>, registry: mpsc::Sen
     stream.write_all(line.as_bytes()).await
 }
 
-/// The peer is held by a pidfd from here on. Should its pid have passed to another process since it connected, that one
-/// is of the same user, who could have had it registered anyway; and what it may do is decided when it asks.
+/// Pins the peer. If its pid was reused since it connected, the new process belongs to the same user, who could have registered it
+/// anyway. The agent decides about its requests when they come.
 async fn register(stream: &UnixStream, config: Arc<Config>, registry: mpsc::Sender<Request>) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("the agent failed: {error}");
     let peer = stream.peer_cred().map_err(|error| failed(&error))?;
     let uid = peer.uid();
     if uid == 0 {
-        return Err("root needs no agent: polkit asks nobody about root".into());
+        return Err("root needs no agent: polkit allows root everything".into());
     }
     let may = blocking::run_nss(uid, move || may_ask(uid, &config)).await.map_err(|error| failed(&error))?;
     if !may {
@@ -90,7 +90,7 @@ async fn register(stream: &UnixStream, config: Arc<Config>, registry: mpsc::Send
     }
     let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).and_then(|pid| SubjectPid::new(pid).ok());
     let held = pid.and_then(|pid| PinnedProcess::open(pid).ok()).filter(|held| held.process.uid.get() == uid);
-    let held = held.ok_or("the process that asks cannot be found")?;
+    let held = held.ok_or("cannot find the process")?;
     let (reply, answer) = oneshot::channel();
     registry.send((held, reply)).await.map_err(|error| failed(&error))?;
     answer.await.map_err(|error| failed(&error))?

@@ -57,16 +57,16 @@ pub struct Served {
     pub over_limit: usize,
 }
 
-/// How the processes of an entry are known.
+/// How the agent finds the processes of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// The kernel tells of forks.
+    /// The kernel reports forks.
     Events,
-    /// By looking again and again.
+    /// The agent scans ten times a second.
     Rescan,
-    /// The process is given: by a pid file, or by asking itself.
+    /// A pid file, or the process itself, names the process.
     Fixed,
-    /// Not at all: a rule asks.
+    /// A policy rule runs the hook; the agent registers nothing.
     Hook,
 }
 
@@ -119,7 +119,7 @@ impl Served {
     }
 }
 
-/// The stable form, for a person.
+/// Formats the stable form for people.
 #[must_use]
 pub fn to_text(status: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), escape);
@@ -127,41 +127,47 @@ pub fn to_text(status: &Value) -> String {
     let polkit = status.pointer("/polkit/version").filter(|version| version.is_string());
     let health = status.pointer("/polkit/health").and_then(Value::as_str);
     let mut out = match polkit {
-        Some(version) if health == Some("slow") => format!("polkitd {} does not answer just now\n", text(version)),
+        Some(version) if health == Some("slow") => format!("polkitd {} does not respond\n", text(version)),
         Some(version) => format!("polkitd {}\n", text(version)),
-        None => "polkitd is not there: nobody is served\n".to_owned(),
+        None => "polkitd is not running: the agent cannot serve\n".to_owned(),
     };
     if let Some(error) = status.pointer("/polkit/error").filter(|error| error.is_string()) {
-        let _ = writeln!(out, "the bus says of it: {}", text(error));
+        let _ = writeln!(out, "the bus reports: {}", text(error));
     }
-    let _ = writeln!(out, "{} registrations, for {} s now", field("registrations"), field("uptime"));
+    let _ = writeln!(out, "{} registrations, up {} s", field("registrations"), field("uptime"));
     let seconds = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
     match field("pending").as_str() {
         "0" | "?" => {}
-        pending => drop(writeln!(out, "{pending} questions wait for a person: polkit-service-agent pending")),
+        pending => drop(writeln!(out, "{pending} requests wait for approval: polkit-service-agent pending")),
     }
     for served in status.get("served").and_then(Value::as_array).into_iter().flatten() {
         let field = |key: &str| served.get(key).map_or_else(|| "?".into(), text);
         let over = match field("over_limit").as_str() {
             "0" => String::new(),
-            over => format!(", {over} more have no place"),
+            over => format!(", {over} over limit"),
         };
         let what = field("what");
-        let kind = if what.starts_with("session_user ") || what == "session own" { "sessions" } else { "processes" };
+        let is_session = what.starts_with("session_user ") || what == "session own";
+        let kind = match (is_session, field("processes").as_str()) {
+            (true, "1") => "session",
+            (true, _) => "sessions",
+            (false, "1") => "process",
+            (false, _) => "processes",
+        };
         let age = seconds(status, "time").zip(seconds(served, "since")).map(|(now, then)| now.saturating_sub(then));
-        let age = age.map(|age| format!(", for {age} s now")).unwrap_or_default();
+        let age = age.map(|age| format!(", since {age} s")).unwrap_or_default();
         let _ = writeln!(out, "  {what} ({}): {} {kind}{over}{age}", field("way"), field("processes"));
     }
-    let _ = writeln!(out, "the last look at everything took {} µs", field("scan_microseconds"));
+    let _ = writeln!(out, "last full scan: {} µs", field("scan_microseconds"));
     if let Some(count) = status.pointer("/unfinished_reads/count").and_then(Value::as_u64).filter(|count| *count > 0) {
         let last = status.pointer("/unfinished_reads/last").map(text).unwrap_or_default();
-        let _ = writeln!(out, "{count} reads did not end; the last was of {last}");
+        let _ = writeln!(out, "{count} reads did not return; the last read {last}");
     }
     if let Some(count) = status.get("not_served").and_then(Value::as_u64).filter(|count| *count > 0) {
-        let _ = writeln!(out, "{count} hook requests were about processes that no entry names");
+        let _ = writeln!(out, "{count} hook requests were about processes that no entry serves");
     }
     if field("leaked") != "0" {
-        let _ = writeln!(out, "polkitd may have lost the descriptors of {} registrations", field("leaked"));
+        let _ = writeln!(out, "polkitd may have leaked the descriptors of {} registrations", field("leaked"));
     }
     if let Some(error) = status.get("last_error").filter(|error| error.is_string()) {
         let _ = writeln!(out, "last warning: {}", text(error));
@@ -217,20 +223,20 @@ mod tests {
     }
 
     #[test]
-    fn a_person_sees_the_same_without_escapes() {
-        let expected = "polkitd 126\n12 registrations, for 60 s now\n  \
-            apache2.service (events): 12 processes, 138 more have no place, for 60 s now\n  \
-            php*-fpm.service (hook): 0 processes, for 60 s now\n  \
-            session_user kiosk (rescan): 1 sessions, for 60 s now\nthe last look at everything took 450 µs\n\
-            2 reads did not end; the last was of process 7 of uid 33\n\
-            18 hook requests were about processes that no entry names\n\
-            polkitd may have lost the descriptors of 3 registrations\nlast warning: evil\\x1b[2J";
+    fn the_text_for_people_is_escaped() {
+        let expected = "polkitd 126\n12 registrations, up 60 s\n  \
+            apache2.service (events): 12 processes, 138 over limit, since 60 s\n  \
+            php*-fpm.service (hook): 0 processes, since 60 s\n  \
+            session_user kiosk (rescan): 1 session, since 60 s\nlast full scan: 450 µs\n\
+            2 reads did not return; the last read process 7 of uid 33\n\
+            18 hook requests were about processes that no entry serves\n\
+            polkitd may have leaked the descriptors of 3 registrations\nlast warning: evil\\x1b[2J";
         assert_eq!(to_text(&status().to_json()), expected);
     }
 
     #[test]
-    fn what_is_no_status_is_shown_without_a_panic() {
-        assert!(to_text(&json!({})).contains("polkitd is not there"));
+    fn a_malformed_status_is_shown_without_a_panic() {
+        assert!(to_text(&json!({})).contains("polkitd is not running"));
         assert!(to_text(&json!({"served": [1, {}], "polkit": 7})).contains("? (?)"));
     }
 }

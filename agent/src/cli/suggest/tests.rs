@@ -1,9 +1,9 @@
 use polkit_config::names::Tree;
 
 use super::*;
-use crate::{cli::journal_reader::Entry, kernel::audit::journal_writer::MESSAGE_ID};
+use crate::{cli::journal_reader::JournalEntry, kernel::audit::journal_writer::MESSAGE_ID};
 
-fn refused(fields: &[(&str, &str)]) -> Decided {
+fn refused(fields: &[(&str, &str)]) -> JournalDecision {
     let mut json = serde_json::json!({
         "__REALTIME_TIMESTAMP": "1", "_UID": "0", "_SYSTEMD_UNIT": "polkit-service-agent.service",
         "MESSAGE_ID": MESSAGE_ID, "POLKIT_AGENT_WAY": "challenge", "POLKIT_AGENT_VERDICT": "deny",
@@ -13,10 +13,10 @@ fn refused(fields: &[(&str, &str)]) -> Decided {
     for (field, value) in fields {
         json[format!("POLKIT_AGENT_{field}")] = (*value).into();
     }
-    Decided { decision: Entry::from_json(&json.to_string()).unwrap(), outcome: None }
+    JournalDecision { decision: JournalEntry::from_json(&json.to_string()).unwrap(), outcome: None }
 }
 
-fn suggested(decisions: &[Decided]) -> String {
+fn suggested(decisions: &[JournalDecision]) -> String {
     suggest(decisions, &Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", "")), &BTreeSet::new())
 }
 
