@@ -90,7 +90,7 @@ fn a_user_whom_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line(r
     let named = own(&bed).matches(&format!("process {pid} of uid 3001: no [[serve]] entry names it")).count();
     assert_eq!(named, TIMES, "{}", own(&bed));
     let status = bed.exec(["polkit-service-agent", "status"]).success();
-    assert!(status.stdout.contains("18 hook requests were about processes that no entry names"), "{status}");
+    assert!(status.stdout.contains("18 hook requests were about processes that no entry serves"), "{status}");
     // A new agent has no memory of the attack, and fares as the old one.
     let _ = bed.exec(["systemctl", "restart", "polkit-service-agent"]).success();
     for _ in 0..TIMES {
@@ -151,10 +151,10 @@ fn a_served_process_cannot_get_round_a_refusal_by_an_endless_command_line(root: 
     for _ in 0..3 {
         assert_eq!(ask(pid), Verdict::No, "{}", own(&bed));
     }
-    let warning = format!("reading process {pid} of uid 33 did not end");
+    let warning = format!("reading process {pid} of uid 33 did not return");
     assert!(own(&bed).contains(&warning), "{}", own(&bed));
     let status = bed.exec(["polkit-service-agent", "status"]).success();
-    let line = format!("1 reads did not end; the last was of process {pid} of uid 33");
+    let line = format!("1 reads did not return; the last read process {pid} of uid 33");
     assert!(status.stdout.contains(&line), "{status}");
     let _ = bed.exec(["systemctl", "kill", "--signal=KILL", "bad.service"]).success();
 }
@@ -180,7 +180,7 @@ fn a_served_process_that_is_never_read_keeps_no_other_challenge_waiting(root: &R
     let refused = || agent.decisions("org.example.x");
     until(|| refused().iter().map(Record::times).sum::<usize>() == COOKIES.len());
     assert!(refused().iter().all(|record| record.verdict() == ("deny", "", "no-rule")), "{}", agent.said());
-    assert!(agent.said().contains(&format!("reading process {pid} of uid 33 did not end")), "{}", agent.said());
+    assert!(agent.said().contains(&format!("reading process {pid} of uid 33 did not return")), "{}", agent.said());
     process.kill();
 }
 
@@ -217,7 +217,7 @@ fn a_pid_file_on_a_file_system_that_stands_still_keeps_nobody_waiting(root: &Roo
     let _pid = told_pid(&mut server);
     bed.write("/run/stall", 0o644, "");
     let agent = Agent::start(&bed, &format!("[[serve]]\npid_file = \"/srv/share/x.pid\"\n{POOL}"));
-    until(|| agent.said().contains("reading the file /srv/share/x.pid did not end"));
+    until(|| agent.said().contains("reading the file /srv/share/x.pid did not return"));
     let victim = process_in(&bed, "www-data", POOL_CGROUP);
     until_served(&bed, victim.pid());
     assert_eq!(ask(&bed, victim.pid(), MANAGE), Verdict::Yes, "{}", agent.said());

@@ -44,7 +44,7 @@ fn refused_as_it_is(bed: &Bed) -> String {
         assert_eq!((output.code(), output.stdout.as_str()), (Some(code), ""), "{output}");
     }
     let report = |output: &Output| {
-        output.stderr.split("polkit-service-agent: the configuration is broken").next().unwrap().to_owned()
+        output.stderr.split("polkit-service-agent: the configuration has errors").next().unwrap().to_owned()
     };
     assert_eq!(report(&check), report(&run));
     check.stderr
@@ -174,7 +174,7 @@ fn check_tells_the_order_and_what_is_as_good_as_root(root: &Root) {
         position("deny \"early\"") < position("allow \"pool\"")
             && position("allow \"pool\"") < position("deny \"late\"")
     );
-    assert!(position("as good as root") > 0);
+    assert!(position("root-equivalent") > 0);
 }
 
 // What the rules say.
@@ -248,7 +248,7 @@ fn exec_without_a_registration_runs_nothing(root: &Root) {
     assert_eq!(exec(&bed, "games", &["echo", "ran"]).success().text(), "ran", "by its group");
     bed.stop_polkitd();
     drop(agent);
-    nothing_ran(exec(&bed, "www-data", &["echo", "ran"]), "the agent does not answer");
+    nothing_ran(exec(&bed, "www-data", &["echo", "ran"]), "cannot reach the agent");
 }
 
 fn exec_becomes_the_command_and_ends_as_it_does(root: &Root) {
@@ -256,11 +256,11 @@ fn exec_becomes_the_command_and_ends_as_it_does(root: &Root) {
     let _agent = Agent::start(&bed, EXEC);
     let not_there = exec(&bed, "www-data", &["no-such-program"]);
     assert!(
-        not_there.code() == Some(127) && not_there.stderr.contains("no-such-program could not be run"),
+        not_there.code() == Some(127) && not_there.stderr.contains("cannot run no-such-program"),
         "{not_there}"
     );
     let hostile = exec(&bed, "www-data", &["no-such\u{1b}[2J\nprogram"]);
-    assert!(hostile.stderr.contains("no-such\\x1b[2J\\x0aprogram could not be run"), "{hostile}");
+    assert!(hostile.stderr.contains("cannot run no-such\\x1b[2J\\x0aprogram"), "{hostile}");
     let no_program = exec(&bed, "www-data", &["/etc/passwd"]);
     assert!(no_program.code() == Some(126) && no_program.stderr.contains("Permission denied"), "{no_program}");
     assert_eq!(exec(&bed, "www-data", &["sh", "-c", "exit 7"]).code(), Some(7));

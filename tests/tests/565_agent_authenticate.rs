@@ -200,11 +200,11 @@ fn without_a_credential_or_a_helper_nothing_is_granted_and_the_record_says_why(r
 
     let other = Kiosk::with(root, CONFIG, &[("passwort", SECRET)]);
     assert_eq!(other.ask(), Verdict::No);
-    assert!(other.last().2.starts_with("the credential `password` cannot be read: No such file"), "{:?}", other.last());
+    assert!(other.last().2.starts_with("cannot read the credential `password`: No such file"), "{:?}", other.last());
 
     let empty = Kiosk::with(root, CONFIG, &[("password", "\n")]);
     assert_eq!(empty.ask(), Verdict::No);
-    assert_eq!(empty.last().2, "the credential `password` is no secret: it is empty");
+    assert_eq!(empty.last().2, "the credential `password` is not a valid secret: it is empty");
 
     let bare = Kiosk::with(root, CONFIG, &[("password", SECRET)]);
     let _ = bare.bed.exec(["systemctl", "stop", "polkit-agent-helper.socket"]);

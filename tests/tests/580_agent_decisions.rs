@@ -73,7 +73,7 @@ fn a_suggestion_pasted_allows_what_was_refused_and_nothing_else(root: &Root) {
         assert!(said.contains("access denied by policy"), "{said}");
     }
     let suggested = decisions(&bed, &["--suggest"]);
-    let (warning, rule) = ("# WARNING: as good as root", "[[rule]]\nid = \"web-test-unix-manage\"");
+    let (warning, rule) = ("# WARNING: root-equivalent", "[[rule]]\nid = \"web-test-unix-manage\"");
     // virsh asks several times when it is refused.
     let times = suggested.split_once(" times: org.libvirt.unix.manage for www-data, in web-test.service");
     let times = times.and_then(|(before, _)| before.strip_prefix("# Refused ")).map(str::parse::<u32>);

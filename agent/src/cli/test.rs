@@ -208,7 +208,7 @@ fn text(verdict: &Verdict<'_>, config: &Config) -> String {
         let marked = rule.map(|rule| format!("rule \"{}\" ", rule.id)).unwrap_or_default();
         if rule.is_some_and(|rule| rule.at_most.is_some()) {
             lines.push(
-                "ServeTarget its at_most has counted is known to the running agent alone, and not looked at here"
+                "The counts of at_most are in the running agent and are ignored here"
                     .into(),
             );
         }

@@ -32,8 +32,8 @@ impl Unfinished {
     pub(super) fn count(&mut self, key: String, what: &str, now: Instant) -> String {
         self.count = self.count.saturating_add(1);
         let warning = format!(
-            "reading {what} did not end: what it would have shown is unknown, and for {} s no more is read for {key} \
-             ({} such reads since the agent's start)",
+            "reading {what} did not return: its facts are unknown, and for {} s the agent reads no more for {key} \
+             ({} such reads since the start of the agent)",
             REST.as_secs(),
             self.count
         );

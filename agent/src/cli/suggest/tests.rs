@@ -48,9 +48,9 @@ fn the_most_frequent_comes_first_and_counted_ones_count() {
 }
 
 #[test]
-fn what_is_as_good_as_root_is_called_so() {
+fn a_root_equivalent_action_has_a_warning() {
     let text = suggested(&[refused(&[("ACTION", "org.libvirt.unix.manage")])]);
-    assert!(text.contains("\n# WARNING: as good as root: "), "{text}");
+    assert!(text.contains("\n# WARNING: root-equivalent: "), "{text}");
     assert_eq!(rules(&text).len(), 1);
 }
 
@@ -83,9 +83,9 @@ fn where_a_rule_would_not_help_there_is_advice_instead() {
         (&[("REASON", "other-user"), ("RULE", "r")], "names no `user`"),
         (&[("REASON", "limit"), ("RULE", "r")], "its `at_most`"),
         (&[("REASON", "rule"), ("RULE", "r")], "The rule \"r\" refuses it"),
-        (&[("REASON", "sender")], "No rule would have helped"),
+        (&[("REASON", "sender")], "A rule does not help"),
         (&[("SUBJECT_UID", "4000000000")], "The uid has no name"),
-        (&[("ACTION", "org.freedesktop.policykit.exec")], "root in everything but name"),
+        (&[("ACTION", "org.freedesktop.policykit.exec")], "which is root-equivalent"),
         (&[("UNIT", "cron.service")], "run the job as a unit of its own"),
     ];
     for (fields, advice) in cases {
@@ -95,7 +95,7 @@ fn where_a_rule_would_not_help_there_is_advice_instead() {
 }
 
 #[test]
-fn an_allowed_question_and_an_outcome_suggest_nothing() {
+fn an_allowed_request_and_an_outcome_suggest_nothing() {
     assert_eq!(suggested(&[refused(&[("VERDICT", "allow"), ("REASON", "rule")])]), "");
 }
 
