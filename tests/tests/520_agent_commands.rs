@@ -255,10 +255,7 @@ fn exec_becomes_the_command_and_ends_as_it_does(root: &Root) {
     let bed = light(root);
     let _agent = Agent::start(&bed, EXEC);
     let not_there = exec(&bed, "www-data", &["no-such-program"]);
-    assert!(
-        not_there.code() == Some(127) && not_there.stderr.contains("cannot run no-such-program"),
-        "{not_there}"
-    );
+    assert!(not_there.code() == Some(127) && not_there.stderr.contains("cannot run no-such-program"), "{not_there}");
     let hostile = exec(&bed, "www-data", &["no-such\u{1b}[2J\nprogram"]);
     assert!(hostile.stderr.contains("cannot run no-such\\x1b[2J\\x0aprogram"), "{hostile}");
     let no_program = exec(&bed, "www-data", &["/etc/passwd"]);

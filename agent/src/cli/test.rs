@@ -207,10 +207,7 @@ fn text(verdict: &Verdict<'_>, config: &Config) -> String {
         );
         let marked = rule.map(|rule| format!("rule \"{}\" ", rule.id)).unwrap_or_default();
         if rule.is_some_and(|rule| rule.at_most.is_some()) {
-            lines.push(
-                "The counts of at_most are in the running agent and are ignored here"
-                    .into(),
-            );
+            lines.push("The counts of at_most are in the running agent and are ignored here".into());
         }
         lines.extend(advisories::of(config).into_iter().filter(|note| note.starts_with(&marked)));
     }

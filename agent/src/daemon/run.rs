@@ -1,4 +1,4 @@
-//! `polkit-service-agent run`: the loop that everything else is called from.
+//! `polkit-service-agent run`: the main loop.
 
 use std::{
     path::Path,
@@ -45,25 +45,26 @@ use crate::{
     },
 };
 
-/// How often the registry is asked whether it is time to look at everything.
+/// The interval of the main loop's turns.
 const TICK: Duration = Duration::from_millis(100);
-/// How often a polkitd that is not there is asked for over the bus, which starts it where it can.
+/// The interval of attempts to start polkitd over the bus, while it does not run.
 const WAKE: Duration = Duration::from_secs(2);
-/// How long to wait for its version.
+/// The time limit of such an attempt.
 const WAKE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Decisions and questions that wait to be told over the bus; beyond that they are not told.
-const NEWS: usize = 256;
+/// The number of events that can wait for the bus. Further events are lost.
+const EVENTS: usize = 256;
 
-/// Runs until it is told to end.
+/// Runs until a signal ends it.
 ///
 /// # Errors
-/// What the agent cannot do without, and what to do about it.
+/// Something that the agent needs cannot be reached, with the remedy.
 pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
-    let [mut reload, mut terminate, mut interrupt] = signals().map_err(|error| format!("no signals: {error}"))?;
-    let connection = connect().await.map_err(|error| format!("the system bus cannot be reached: {error}"))?;
+    let [mut reload, mut terminate, mut interrupt] =
+        signals().map_err(|error| format!("cannot receive signals: {error}"))?;
+    let connection = connect().await.map_err(|error| format!("cannot reach the system bus: {error}"))?;
     let (mut watch, owner) = OwnerWatch::new(&connection).await.map_err(|error| error.to_string())?;
-    let root = cgroup_root().map_err(|error| format!("the cgroup of pid 1 cannot be read: {error}"))?;
+    let root = cgroup_root().map_err(|error| format!("cannot read the cgroup of pid 1: {error}"))?;
     let cgroups =
         Cgroups::of_host(&root).map_err(|error| format!("the unified cgroup hierarchy is missing: {error}"))?;
     let is_root = geteuid().is_root();
@@ -73,7 +74,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
 
     let (config_sender, config) = watch::channel(Arc::new(config));
     let (polkitd_sender, polkitd) = watch::channel(None);
-    let (news, heard) = mpsc::channel(NEWS);
+    let (events_sender, heard) = mpsc::channel(EVENTS);
     let (requests, mut asked) = mpsc::channel(exec_socket::AT_ONCE);
     if is_root {
         tokio::spawn(exec_socket::serve(exec_listener().await?, config.clone(), requests));
@@ -87,7 +88,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         unserved: UnservedLog::default(),
         recorder: Recorder::for_host(),
         state: DecisionState::default(),
-        events: news,
+        events: events_sender,
         cgroup_root: root,
         cgroups: cgroups.clone(),
         registering,
@@ -97,7 +98,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     let (events, mut hints) = if is_root { events() } else { no_events() };
     let (status_sender, status) = watch::channel(Arc::default());
     if is_root && let Err(error) = bus::publish(&connection, status, Arc::clone(&context), heard).await {
-        tracing::warn!("`status` cannot be asked over the bus: {error}; is the bus policy installed?");
+        tracing::warn!("cannot take the bus name, so `status` does not work: {error}; is the bus policy installed?");
     }
     let mut agent = Running {
         started: Instant::now(),
@@ -116,7 +117,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         next_wake: Instant::now(),
         ready: false,
     };
-    agent.say_notes();
+    agent.log_advisories();
     agent.on_polkitd_changed(owner).await?;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -136,7 +137,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
             },
             Some((held, asker)) = asked.recv() => agent.registry.add_exec(held, asker),
             _ = reload.recv() => agent.reload.begin(),
-            loaded = agent.reload.next() => agent.take(loaded),
+            loaded = agent.reload.next() => agent.reload(loaded),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -150,13 +151,13 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
 async fn exec_listener() -> Result<UnixListener, String> {
     exec_socket::listen(Path::new(paths::EXEC_SOCKET)).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => "another polkit-service-agent is running".to_owned(),
-        _ => format!("{} cannot be made: {error}", paths::EXEC_SOCKET),
+        _ => format!("cannot create {}: {error}", paths::EXEC_SOCKET),
     })
 }
 
 fn events() -> (Events, mpsc::Receiver<Hint>) {
     Events::start().unwrap_or_else(|error| {
-        tracing::info!("no process events ({error}): units are looked at ten times a second instead");
+        tracing::info!("no process events ({error}): the agent scans units ten times a second instead");
         no_events()
     })
 }
@@ -165,20 +166,19 @@ fn no_events() -> (Events, mpsc::Receiver<Hint>) {
     (Events::default(), mpsc::channel(1).1)
 }
 
-/// The configuration of an agent that is not root: what else stands in it was refused when it was read, if it serves its own
-/// session at all.
+/// Requires `session = "own"` of an agent without root. Its other entries were refused when the configuration was read.
 fn serves_only_its_own(config: &Config) -> Result<(), String> {
     if config.serve.iter().any(|serve| serve.target == ServeTarget::OwnSession) {
         return Ok(());
     }
-    Err("without root the agent serves its own session and nothing else: give it a file with `session = \"own\"` in its \
+    Err("without root the agent serves only its own session: give it a file with `session = \"own\"` in its \
          [[serve]], by --config"
         .into())
 }
 
 async fn write_counted(context: &Context) {
     if let Err(error) = context.recorder.flush().await {
-        tracing::error!("counted refusals could not be recorded: {error}");
+        tracing::error!("cannot record counted refusals: {error}");
     }
 }
 
@@ -186,7 +186,7 @@ struct Running {
     started: Instant,
     status: watch::Sender<Arc<Status>>,
     context: Arc<Context>,
-    /// Whom the hook's socket is for, and who answers there.
+    /// The user of the hook's socket, and the task that answers there.
     hook: Option<(u32, JoinHandle<()>)>,
     registry: Registry,
     systemd: Systemd,
@@ -202,13 +202,13 @@ struct Running {
 }
 
 impl Running {
-    /// One turn of the loop: who is new, who is gone, and whether polkitd is there.
+    /// One turn of the loop: ping the watchdog, scan, publish the status.
     async fn turn(&mut self) -> Result<(), String> {
         if self.systemd.watchdog_due() && self.health.pipeline_is_sound(&self.context).await {
             self.systemd.ping_watchdog();
         }
         if self.polkitd.borrow().is_none() {
-            self.tell_status();
+            self.publish_status();
             return self.wake().await;
         }
         if let Some(change) = self.health.look(&Authority::new(self.connection.clone())).await {
@@ -221,11 +221,11 @@ impl Running {
             self.systemd.ready();
             tracing::info!("ready");
         }
-        self.tell_status();
+        self.publish_status();
         Ok(())
     }
 
-    fn tell_status(&mut self) {
+    fn publish_status(&mut self) {
         let mut status = self.registry.status(self.started);
         (status.health, status.polkit_error) = (self.health.polkitd(), self.polkit_error.clone());
         (status.unfinished, status.last_unfinished) = self.context.readers.unfinished();
@@ -233,7 +233,7 @@ impl Running {
         let (registrations, entries) = (status.registrations, status.served.len());
         let line = match (status.health, &status.polkit_error) {
             (Polkitd::Well, _) => format!("{registrations} processes registered, {entries} entries to serve"),
-            (Polkitd::Slow, _) => format!("polkitd does not answer; {registrations} processes registered"),
+            (Polkitd::Slow, _) => format!("polkitd does not respond; {registrations} processes registered"),
             (Polkitd::Absent, Some(error)) => format!("waiting for polkitd: {error}"),
             (Polkitd::Absent, None) => "waiting for polkitd".to_owned(),
         };
@@ -247,7 +247,7 @@ impl Running {
         }
     }
 
-    /// Asks for polkitd, which the bus starts where it can. Under a service manager it is waited for; by hand it is missed.
+    /// Starts polkitd over the bus. Under a service manager the agent waits for polkitd; without one it ends with an error.
     async fn wake(&mut self) -> Result<(), String> {
         if Instant::now() < self.next_wake {
             return Ok(());
@@ -255,7 +255,7 @@ impl Running {
         self.next_wake = Instant::now() + WAKE;
         let authority = Authority::new(self.connection.clone());
         match tokio::time::timeout(WAKE_WITHIN, authority.version()).await {
-            // That it is there comes by `OwnerWatch`.
+            // `OwnerWatch` reports polkitd.
             Ok(Ok(_)) | Err(_) => Ok(()),
             Ok(Err(error)) if self.ready || Systemd::is_manager() => {
                 self.polkit_error = Some(error.to_string());
@@ -265,11 +265,11 @@ impl Running {
                 Ok(())
             }
             Ok(Err(AuthorityError::Absent)) => Err(NO_POLKITD.into()),
-            Ok(Err(error)) => Err(format!("polkitd does not answer: {error}")),
+            Ok(Err(error)) => Err(format!("polkitd does not respond: {error}")),
         }
     }
 
-    /// polkitd came, went, or is another one: it knows nothing of earlier registrations.
+    /// Handles a polkitd that appeared, disappeared or was replaced. It does not know earlier registrations.
     async fn on_polkitd_changed(&mut self, owner: Option<Owner>) -> Result<(), String> {
         self.polkitd.send_replace(None);
         self.health.on_polkitd_changed(false);
@@ -277,7 +277,7 @@ impl Running {
         self.registry.scan_soon();
         let Some(owner) = owner else {
             if self.ready {
-                tracing::warn!("polkitd is gone: nobody is served until it is back");
+                tracing::warn!("polkitd disappeared: the agent cannot serve until polkitd is back");
             }
             return Ok(());
         };
@@ -285,18 +285,18 @@ impl Running {
         let asked = (authority.version().await, authority.pid().await, authority.uid().await);
         let (version, pid, uid) = match asked {
             (Ok(version), Ok(pid), Ok(uid)) => (version, pid, uid),
-            // It went again at once, and that comes by `OwnerWatch`, too.
+            // polkitd disappeared again. `OwnerWatch` reports that as well.
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
-                tracing::warn!("polkitd does not say its version: {error}");
+                tracing::warn!("cannot read the version of polkitd: {error}");
                 return Ok(());
             }
         };
-        // Root alone may look; another can only refuse, whatever a pid means to him.
+        // Only root can read this. An agent without root can only refuse.
         if self.is_root {
             polkitd::same_namespaces(pid)?;
         }
         self.registry.on_polkitd_changed(&version, polkitd::open_files(pid), authority);
-        tracing::info!("polkitd {version} is there, with pid {pid}");
+        tracing::info!("polkitd {version} runs with pid {pid}");
         self.polkitd.send_replace(Some(context::Polkitd { owner, version }));
         self.health.on_polkitd_changed(true);
         self.polkit_error = None;
@@ -306,7 +306,7 @@ impl Running {
         Ok(())
     }
 
-    /// The hook's socket belongs to the user that polkitd runs as, which is known now.
+    /// Opens the hook's socket for the user that polkitd runs as.
     fn listen_for_hook(&mut self, polkitd: u32) {
         if self.hook.as_ref().is_some_and(|(uid, task)| *uid == polkitd && !task.is_finished()) {
             return;
@@ -318,19 +318,21 @@ impl Running {
                     old.abort();
                 }
             }
-            Err(error) => tracing::error!("{} cannot be made, and no rule can ask: {error}", paths::HOOK_SOCKET),
+            Err(error) => {
+                tracing::error!("cannot create {}, so hook requests get no reply: {error}", paths::HOOK_SOCKET)
+            }
         }
     }
 
-    /// All of the new configuration, or all of the old one.
-    fn take(&mut self, loaded: Loaded) {
+    /// Puts the whole new configuration in force, or keeps the whole old one.
+    fn reload(&mut self, loaded: Loaded) {
         for line in loaded.report.lines() {
             tracing::warn!("{line}");
         }
         match loaded.config {
             Some(config) if !self.is_root && serves_only_its_own(&config).is_err() => {
                 tracing::error!(
-                    "the new configuration does not serve the agent's own session: the old one stays in force"
+                    "the new configuration does not serve the agent's own session: the old configuration stays in force"
                 );
             }
             Some(config) => {
@@ -339,25 +341,25 @@ impl Running {
                 self.context.state.set_config(&config);
                 self.registry.scan_soon();
                 tracing::info!("the new configuration is in force");
-                self.say_notes();
+                self.log_advisories();
                 for line in advisories::stale_grants(&old, &config) {
                     tracing::warn!("{line}");
                 }
             }
-            None => tracing::error!("the new configuration is broken: the old one stays in force"),
+            None => tracing::error!("the new configuration has errors: the old configuration stays in force"),
         }
     }
 
-    fn say_notes(&self) {
+    fn log_advisories(&self) {
         for note in advisories::of(&self.config.borrow()) {
             tracing::info!("{note}");
         }
     }
 }
 
-/// What to tell where there is no polkitd.
-pub const NO_POLKITD: &str = "polkitd is not installed, or cannot be started: nobody would ask the agent anything. \
-    Debian and its kin: apt install polkitd (policykit-1 before Debian 12); Fedora and SUSE: the package polkit";
+/// The error without polkitd.
+pub const NO_POLKITD: &str = "polkitd is not installed or cannot be started, so the agent has nothing to do. \
+    Debian and its derivatives: apt install polkitd (policykit-1 before Debian 12); Fedora and SUSE: the package polkit";
 
 fn signals() -> std::io::Result<[Signal; 3]> {
     Ok([signal(SignalKind::hangup())?, signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])

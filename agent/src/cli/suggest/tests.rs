@@ -79,7 +79,7 @@ fn hostile_values_stay_data() {
 #[test]
 fn where_a_rule_would_not_help_there_is_advice_instead() {
     let cases: [(&[(&str, &str)], &str); 8] = [
-        (&[("REASON", "unbound"), ("RULE", "r")], "name the user in an [[agent]]"),
+        (&[("REASON", "unbound"), ("RULE", "r")], "add the user to an [[agent]] table"),
         (&[("REASON", "other-user"), ("RULE", "r")], "names no `user`"),
         (&[("REASON", "limit"), ("RULE", "r")], "its `at_most`"),
         (&[("REASON", "rule"), ("RULE", "r")], "The rule \"r\" refuses it"),
