@@ -1,4 +1,4 @@
-//! Who is said to authenticate.
+//! The identities of a challenge.
 
 use std::collections::HashMap;
 
@@ -6,19 +6,19 @@ use zbus::{OwnedVariant, Variant};
 
 use crate::{DecodeError, IdentityUid};
 
-/// An identity that polkitd offers with a challenge. polkitd expands groups and netgroups before it asks, so users are
-/// all that has ever been seen (0.105 to 128); the other kinds decode, and nobody can answer as one.
+/// An identity that polkitd offers with a challenge. polkitd expands groups and netgroups into users before the challenge
+/// (0.105 to 128). The other kinds decode, but no answer can name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     /// `unix-user`.
     User(IdentityUid),
-    /// `unix-group`, by its gid.
+    /// `unix-group`, with its gid.
     Group(u32),
-    /// `unix-netgroup`, by its name.
+    /// `unix-netgroup`, with its name.
     Netgroup(String),
 }
 
-/// An identity as it arrives: `(sa{sv})`.
+/// An identity on the bus: `(sa{sv})`.
 pub(crate) type WireIdentity = (String, HashMap<String, OwnedVariant>);
 
 impl Identity {
@@ -36,7 +36,7 @@ impl Identity {
     }
 }
 
-/// A user as polkitd wants it in an answer.
+/// Encodes a user for an answer.
 pub(crate) fn wire_user(uid: IdentityUid) -> (&'static str, HashMap<&'static str, Variant<'static>>) {
     ("unix-user", HashMap::from([("uid", Variant::U32(uid.get()))]))
 }

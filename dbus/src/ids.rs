@@ -1,11 +1,11 @@
-//! Numbers that look alike and must not be mixed.
+//! Number types that must not be mixed.
 
 use std::fmt;
 
 use crate::DecodeError;
 
-/// The largest uid or pid that polkit can carry: it sends a subject's uid as `int32`, and a larger one was once taken for
-/// "unknown" (CVE-2018-19788).
+/// The largest uid or pid that polkit handles. It sends the uid of a subject as `int32`, and earlier versions mistook larger
+/// uids for "unknown" (CVE-2018-19788).
 const LARGEST: u32 = i32::MAX as u32;
 
 macro_rules! id {
@@ -15,10 +15,10 @@ macro_rules! id {
         pub struct $name(u32);
 
         impl $name {
-            /// Refuses a number that polkit cannot carry.
+            /// Checks the range that polkit handles.
             ///
             /// # Errors
-            /// [`DecodeError::Range`], naming the kind of number.
+            /// [`DecodeError::Range`] with the kind of number.
             pub fn new(number: u32) -> Result<Self, DecodeError> {
                 if ($least..=LARGEST).contains(&number) {
                     Ok(Self(number))
@@ -27,7 +27,7 @@ macro_rules! id {
                 }
             }
 
-            /// The bare number, for the kernel, the bus and the record.
+            /// Returns the plain number, for the kernel, the bus and the decision record.
             #[must_use]
             pub fn get(self) -> u32 {
                 self.0
@@ -43,23 +43,23 @@ macro_rules! id {
 }
 
 id! {
-    /// The real uid of the process that a question is about.
+    /// The real uid of the subject process.
     SubjectUid, "subject uid", least 0
 }
 id! {
-    /// The uid that is said to authenticate: one of those that polkitd offers with a challenge.
+    /// The uid of an identity that authenticates: one that polkitd offers with a challenge.
     IdentityUid, "identity uid", least 0
 }
 id! {
-    /// The uid under which polkitd keeps the agent, its `creator_uid`: the first argument of `AuthenticationAgentResponse2`.
+    /// The uid that polkitd stores for the agent (`creator_uid`): the first argument of `AuthenticationAgentResponse2`.
     AgentUid, "agent uid", least 0
 }
 id! {
-    /// The process that a question is about: the client of the mechanism.
+    /// The subject process: the client of the mechanism.
     SubjectPid, "subject pid", least 1
 }
 id! {
-    /// The process that asks polkitd: the mechanism, libvirtd for instance.
+    /// The process that calls polkitd: the mechanism, for example libvirtd.
     CallerPid, "caller pid", least 1
 }
 
@@ -68,14 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uid_above_the_signed_range_is_refused() {
+    fn a_uid_above_the_int32_range_is_refused() {
         assert!(SubjectUid::new(2_147_483_647).is_ok());
         assert!(SubjectUid::new(2_147_483_648).is_err());
         assert!(IdentityUid::new(u32::MAX).is_err());
     }
 
     #[test]
-    fn no_process_has_pid_zero() {
+    fn pid_zero_is_refused() {
         assert!(SubjectPid::new(0).is_err());
         assert!(CallerPid::new(0).is_err());
     }

@@ -1,4 +1,4 @@
-//! What a question to polkit is about.
+//! Subjects of polkit checks.
 
 use std::{collections::HashMap, fmt};
 
@@ -6,7 +6,8 @@ use zbus::Variant;
 
 use crate::{SubjectPid, SubjectUid};
 
-/// When a process started, in clock ticks after boot: field 22 of `/proc/PID/stat`. With the pid it names one process.
+/// The start time of a process in clock ticks since boot: field 22 of `/proc/PID/stat`. Start time and pid together identify
+/// a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StartTime(pub u64);
 
@@ -16,32 +17,32 @@ impl fmt::Display for StartTime {
     }
 }
 
-/// One process as polkit names it. All three parts are always given: a bare pid is a race (CVE-2013-4288), and polkitd
-/// compares the uid with the real one (CVE-2018-1116).
+/// A process subject. All three parts are required: a pid alone is a race (CVE-2013-4288), and polkitd compares the uid with
+/// the real uid (CVE-2018-1116).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Process {
-    /// Its pid in polkitd's pid namespace.
+    /// The pid in polkitd's pid namespace.
     pub pid: SubjectPid,
-    /// Its start time.
+    /// The start time.
     pub start_time: StartTime,
-    /// Its real uid, or what is claimed to be it.
+    /// The real uid, or a claim of it.
     pub uid: SubjectUid,
 }
 
-/// A subject of polkit. Bus names are left out: an agent can stand in for none.
+/// A subject of polkit. Bus names are missing because no agent can register for them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A process.
     Process(Process),
-    /// A logind session, by its id.
+    /// A logind session id.
     Session(String),
 }
 
-/// A subject as the bus carries it: `(sa{sv})`.
+/// A subject on the bus: `(sa{sv})`.
 pub(crate) type WireSubject<'a> = (&'static str, HashMap<&'static str, Variant<'a>>);
 
 impl Subject {
-    /// polkit reads the uid as `int32`; sent as `uint32` it is ignored without a word (polkitsubject.c).
+    /// Encodes the uid as `int32`. polkit silently ignores a `uint32` (polkitsubject.c).
     pub(crate) fn to_wire(&self) -> WireSubject<'_> {
         match self {
             Self::Process(process) => (
