@@ -1,4 +1,4 @@
-//! Asking the running polkitd, so that what was installed is seen to decide.
+//! Queries the running polkitd, to confirm that an installed policy is in force.
 
 mod netgroups;
 mod roles;
@@ -18,29 +18,29 @@ use stand_in::StandIn;
 use crate::policy::{Detail, Grant, OnFailure, Policy, Question};
 use crate::word::{PerSession, Word};
 
-/// How long polkitd may take to notice the new files.
+/// Time limit for polkitd to notice new files.
 const RELOAD: Duration = Duration::from_secs(3);
-/// How many questions are asked; a policy of thousands of grants is not asked about as a whole.
+/// Limit of the number of queries. A policy may have thousands of grants.
 const QUESTIONS_MAX: usize = 40;
-/// Users that hardly any policy names.
+/// Users that policies rarely name.
 const STRANGERS: [&str; 4] = ["nobody", "daemon", "bin", "games"];
 
-/// A question to polkitd and what came of it.
+/// A query to polkitd and its result.
 #[derive(Debug)]
 pub struct Row {
     grant: String,
     action: String,
     details: BTreeMap<String, String>,
     user: Option<User>,
-    /// What the policy says; none of a user that it does not name.
+    /// The result that the policy gives; `None` for a user whom it does not name.
     expected: Option<PerSession<Word>>,
-    /// Whether the agent has a say, by a `[[hook]]`, so that whatever is seen is not held against the policy.
+    /// The `on_failure` of a `[[hook]]` for the action. The agent then decides, so the result is not compared with the policy.
     asked_first: Option<OnFailure>,
     seen: String,
     as_expected: bool,
 }
 
-/// All answers, and what was not asked.
+/// All results, and the number of queries that were not made.
 #[derive(Debug, Default)]
 pub struct Answers {
     rows: Vec<Row>,
@@ -48,7 +48,7 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Whether every user that the policy names got what it says.
+    /// Whether every user whom the policy names gets the result of the policy.
     #[must_use]
     pub fn as_expected(&self) -> bool {
         self.rows.iter().all(|row| row.as_expected || row.asked_first.is_some())
@@ -58,7 +58,7 @@ impl Answers {
         self.rows.iter().all(|row| row.as_expected)
     }
 
-    /// A table for a person.
+    /// Formats the results as a table.
     #[must_use]
     pub fn table(&self) -> String {
         let mut lines = vec![["GRANT", "ACTION", "USER", "POLICY", "POLKITD"].map(str::to_owned)];
@@ -100,18 +100,18 @@ fn words(results: PerSession<Word>) -> String {
     if results == PerSession::always(results.any) { results.any.text().to_owned() } else { words.join("/") }
 }
 
-/// Asks about each hook, for a user whom hardly any policy names, and about each grant: for a user that it names, and for one
-/// that no grant of the action names. What the agent has a say in is shown, and not compared: its rules are not ours.
-/// Waits for polkitd to have read the new files.
+/// Queries each hook, for a user whom policies rarely name, and each grant: for a user whom it names, and for a user whom no
+/// grant of the action names. Results that the agent decides are shown and not compared, because its rules are not known here.
+/// Waits until polkitd has read the new files.
 ///
 /// # Errors
-/// polkitd or the user database cannot be asked.
+/// polkitd or the user database does not answer.
 pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
     let connection = polkit_dbus::connect().await.map_err(|error| error.to_string())?;
     let authority = Authority::new(connection);
     let has_patterns = policy.grants.iter().flat_map(|grant| &grant.actions).any(|action| !action.value.is_exact());
     let actions = if has_patterns {
-        authority.actions().await.map_err(|error| format!("asking polkitd for its actions: {error}"))?
+        authority.actions().await.map_err(|error| format!("cannot list the actions of polkitd: {error}"))?
     } else {
         Vec::new()
     };
@@ -130,7 +130,7 @@ pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
     }
 }
 
-/// What is known for the questions.
+/// The data for the queries.
 struct Asked<'a> {
     policy: &'a Policy,
     names: &'a Names,
@@ -164,7 +164,7 @@ impl Asked<'_> {
         Ok(answers)
     }
 
-    /// Asks for one whom the grant names, and for one whom no grant of the action names; with details that fit the grant.
+    /// Adds a query for a user whom the grant names, and for a user whom no grant of the action names, with matching details.
     fn about(&self, grant: &Grant, pattern: &ActionPattern, answers: &mut Answers) -> Result<(), String> {
         let covered = self.actions.iter().find(|action| !pattern.is_exact() && pattern.covers(action));
         let action = covered.map_or(pattern.as_str(), String::as_str);
@@ -197,14 +197,14 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// The names of all whom a grant names or its groups and netgroups list.
+    /// Returns the names of all users that a grant names or that are in its groups and netgroups.
     fn named(&self, grant: &Grant) -> Result<Vec<String>, String> {
         let mut named = self.listed(&grant.users, &grant.groups)?;
         named.extend(grant.netgroups.iter().flat_map(|name| self.netgroups.named(&name.value)).map(str::to_owned));
         Ok(named)
     }
 
-    /// These users, and whom these groups list.
+    /// Returns these users and the listed members of these groups.
     fn listed(&self, users: &[Spanned<String>], groups: &[Spanned<String>]) -> Result<Vec<String>, String> {
         let mut named: Vec<String> = users.iter().map(|user| user.value.clone()).collect();
         for group in groups {
@@ -216,13 +216,13 @@ impl Asked<'_> {
     }
 }
 
-/// A value that a detail may have.
+/// Returns a value that matches a detail.
 fn example(detail: &Detail) -> Option<(String, String)> {
     let value = detail.values.first()?;
     Some((detail.key.value.clone(), value.value.as_str().replace('*', "x")))
 }
 
-/// The first who exists and fits. polkit lets uid 0 do everything, whatever the rules say.
+/// Returns the first user that exists and satisfies `fits`. Skips uid 0, which polkit allows everything without policy.
 fn first_user(
     names: &Names,
     among: Vec<String>,
@@ -255,7 +255,7 @@ impl Row {
         asked_first: Option<OnFailure>,
     ) -> Self {
         let expected = if asked_first == Some(OnFailure::No) { Some(PerSession::always(Word::No)) } else { by_grants };
-        let seen = "not asked: no registered action, or nobody who is there".to_owned();
+        let seen = "not tested: no registered action, or no such user".to_owned();
         Self {
             grant: label.to_owned(),
             action: action.to_owned(),
@@ -278,7 +278,7 @@ impl Row {
             Ok(answer) if answer.challenge => Some(Outcome::Challenge),
             Ok(_) => Some(Outcome::No),
             Err(AuthorityError::UnknownAction) => None,
-            Err(error) => return Err(format!("asking polkitd about {}: {error}", self.action)),
+            Err(error) => return Err(format!("cannot ask polkitd about {}: {error}", self.action)),
         };
         self.seen = match outcome {
             Some(Outcome::Yes) => "yes".to_owned(),
@@ -286,13 +286,13 @@ impl Row {
             Some(Outcome::No) => "no".to_owned(),
             None => "the action is not registered (yet)".to_owned(),
         };
-        // The process may belong to the session that we were started from, so any of the three will do.
+        // The process may belong to the session of the caller, so each of the three results is valid.
         self.as_expected = self.expected.is_none_or(|results| {
             let possible = [results.any, results.inactive, results.active].map(Outcome::of);
             outcome.is_none_or(|outcome| possible.contains(&outcome))
         });
         if self.expected.is_none() && outcome == Some(Outcome::Yes) {
-            self.seen.push_str(" (by something else)");
+            self.seen.push_str(" (by other policy)");
         }
         Ok(())
     }

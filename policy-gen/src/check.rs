@@ -1,4 +1,4 @@
-//! What a policy would do to the host or tree that it is for.
+//! Checks of a policy against the host or tree that it is for.
 
 mod details;
 pub mod libvirt;
@@ -22,23 +22,23 @@ pub use look_alike::Shipped;
 pub use root::root_equivalent;
 pub use units::units;
 
-/// What is known about the host or tree; what is not known is not checked, and that is said.
+/// Facts about the host or tree. Unknown facts are not checked, and a warning says so.
 #[derive(Debug)]
 pub struct Surroundings<'a> {
-    /// Its users and groups.
+    /// Users and groups.
     pub names: &'a Names,
-    /// Their passwords.
+    /// Passwords.
     pub passwords: &'a Passwords,
-    /// The rules that packages brought.
+    /// The policy rules of packages.
     pub shipped: &'a Shipped,
-    /// Whether users and groups that are missing come later (`--create`).
+    /// Whether missing users and groups are created later (`--create`).
     pub create: bool,
 }
 
-/// Checks the names and passwords that the policy is about.
+/// Checks the users, groups and passwords that the policy names.
 ///
 /// # Errors
-/// [`Failure::Unreachable`] if the user database cannot be asked: that is not "does not exist".
+/// [`Failure::Unreachable`] if the user database does not answer. This does not mean that a name does not exist.
 pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) -> Result<(), Failure> {
     let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
     for grant in &policy.grants {
@@ -72,7 +72,7 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
         }
     }
     for member in policy.members.iter().filter(|_| !around.create) {
-        let help = "correct the name, or say --create when building an image: systemd-sysusers would create it";
+        let help = "correct the name, or use --create to build an image: systemd-sysusers would create it";
         let with = |hint: Option<String>| hint.map_or_else(|| help.to_owned(), |hint| format!("{hint}; {help}"));
         let (user, group) = (&member.user, &member.group);
         if around.names.user(&user.value).map_err(unreachable)?.is_none() {
@@ -80,8 +80,9 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
             let message = format!("there is no user `{}`", user.value);
             report.push(Problem::error(user.at.clone(), message).help(with(hint)));
         } else if around.names.group(&user.value).map_err(unreachable)?.is_none() {
-            let message = format!("there is no group `{0}`, and systemd-sysusers makes one for every user", user.value);
-            let help = "it will be empty, and made when the system's accounts are next brought up to date";
+            let message =
+                format!("there is no group `{0}`; systemd-sysusers creates a group for every user", user.value);
+            let help = "the next run of systemd-sysusers creates it, without members";
             report.push(Problem::warning(user.at.clone(), message).help(help));
         }
         if around.names.group(&group.value).map_err(unreachable)?.is_none() {
@@ -93,19 +94,19 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
     Ok(())
 }
 
-/// A grant to nobody is harmless; an agent for nobody is a mistake in what it guards.
+/// A grant for a missing user is harmless and a warning. An `[[agent]]` for a missing user is an error.
 fn absent(what: &str, name: &str, at: Location, kind: Kind, hint: Option<String>) -> Problem {
     match (kind, hint) {
         (Kind::Grant, hint) => {
-            let problem = Problem::warning(at, format!("there is no {what} `{name}`: the grant gives nobody anything"));
+            let problem = Problem::warning(at, format!("there is no {what} `{name}`: the grant has no effect"));
             hint.into_iter().fold(problem, Problem::help)
         }
         (Kind::Agent, hint) => Problem::error(at, format!("there is no {what} `{name}`"))
-            .help(hint.unwrap_or_else(|| "create it first, or say --create when building an image".to_owned())),
+            .help(hint.unwrap_or_else(|| "create it first, or use --create to build an image".to_owned())),
     }
 }
 
-/// Of two names with one id polkit sees the first in the database only (122 to 128).
+/// Warns of an alias: polkit sees only the first of two names with one id in the database (122 to 128).
 fn report_alias(what: &str, name: &str, known: Option<String>, at: Location, report: &mut Report) {
     if let Some(known) = known.filter(|known| known != name) {
         let message = format!("polkit knows the {what} `{name}` as `{known}`, which has the same id and comes first");
@@ -113,24 +114,24 @@ fn report_alias(what: &str, name: &str, known: Option<String>, at: Location, rep
     }
 }
 
-/// Warns that nobody has looked at the passwords of those whom an agent answers for.
+/// Warns that the passwords of the users in `[[agent]]` tables are not checked.
 pub fn passwords_unseen(policy: &Policy, report: &mut Report) {
     for grant in policy.grants.iter().filter(|grant| grant.kind == Kind::Agent) {
-        let message = "whether these users have passwords is not checked for another machine";
-        let help = "`polkit-policy-gen install` there checks it; they must have none";
+        let message = "the passwords of these users are not checked for another machine";
+        let help = "`polkit-policy-gen install` on that machine checks them; the users must have none";
         report.push(Problem::warning(grant.at.clone(), message).help(help));
     }
 }
 
-/// Warns of an `[[agent]]` that is never reached, since a grant answers first: to the user, or to
-/// a group that a `[[member]]` of the same policy puts the user into.
+/// Warns of an `[[agent]]` that is never reached because a grant answers first: a grant for the user, or for a group that a
+/// `[[member]]` of the same policy adds the user to.
 pub fn unreached_agents(policy: &Policy, report: &mut Report) {
     for agent in policy.grants.iter().filter(|grant| grant.kind == Kind::Agent) {
         for user in &agent.users {
             let memberships = policy.members.iter().filter(|member| member.user.value == user.value);
             let groups = memberships.map(|member| member.group.value.clone()).collect();
             for action in &agent.actions {
-                // A grant with details leaves the rest to the agent.
+                // Without details in the question, only grants without details count: the others leave cases to the agent.
                 let question = Question {
                     action: action.value.as_str(),
                     user: &user.value,
@@ -141,50 +142,51 @@ pub fn unreached_agents(policy: &Policy, report: &mut Report) {
                 let first = policy.grants.iter().find(|grant| grant.covers(&question));
                 if let Some(grant) = first.filter(|grant| grant.kind == Kind::Grant) {
                     let message = format!(
-                        "`{}` answers {} for `{}` before the agent is asked",
+                        "`{}` decides {} for `{}`, so the agent is never asked",
                         grant.label, action.value, user.value
                     );
-                    report.push(Problem::warning(user.at.clone(), message).help("leave one of the two out"));
+                    report.push(Problem::warning(user.at.clone(), message).help("remove one of the two"));
                 }
             }
         }
     }
 }
 
-/// Warns of a hook whose program polkitd cannot run, and of what a hook that refuses keeps from others.
+/// Warns of a hook whose program polkitd cannot run, and says what happens then.
 pub fn hooks(policy: &Policy, tree: &Tree, report: &mut Report) {
     let missing = match tree.file_mode(hook::PROGRAM) {
         Ok(Some(mode)) if mode & 0o001 != 0 => None,
-        Ok(Some(mode)) => Some(format!("{} has the mode {mode:04o}, and polkitd's user cannot run it", hook::PROGRAM)),
+        Ok(Some(mode)) => Some(format!("{} has the mode {mode:04o}, so polkitd's user cannot run it", hook::PROGRAM)),
         Ok(None) => Some(format!("there is no program {}", hook::PROGRAM)),
-        Err(error) => Some(format!("{} cannot be looked at: {error}", hook::PROGRAM)),
+        Err(error) => Some(format!("cannot check {}: {error}", hook::PROGRAM)),
     };
     for hook in &policy.hooks {
         let Some(missing) = &missing else { return };
         let (label, then) = match hook.on_failure {
             OnFailure::Nothing => (&hook.label, "polkit's other rules decide"),
-            OnFailure::No => (&hook.label, "its actions are refused to everybody but root"),
+            OnFailure::No => (&hook.label, "all users except root are refused its actions"),
         };
-        let problem = Problem::warning(hook.at.clone(), format!("`{label}` asks nobody: {missing}"));
+        let problem = Problem::warning(hook.at.clone(), format!("`{label}` has no effect: {missing}"));
         report.push(problem.help(format!("install polkit-service-agent; until then {then}")));
     }
 }
 
-/// Warns of a hook that refuses whomever the agent does not allow, and of grants that are therefore never reached.
+/// Warns that a hook with `on_failure = "no"` refuses every user whom the agent does not allow, and of grants that it shadows.
 pub fn refusing_hooks(policy: &Policy, report: &mut Report) {
     for hook in policy.hooks.iter().filter(|hook| hook.on_failure == OnFailure::No) {
         let message =
-            format!("`{}` refuses its actions to everybody but root whom the agent does not allow", hook.label);
-        let help = "administrators, people at the desktop and members of a distribution's group, too: \
-                    each needs a `way = \"hook\"` entry of [[serve]] and a [[rule]] of the agent";
+            format!("`{}` refuses its actions to every user except root unless the agent allows them", hook.label);
+        let help = "this includes administrators, desktop users and members of the distribution's groups: \
+                    each needs a [[serve]] entry with `way = \"hook\"` and a [[rule]] of the agent";
         report.push(Problem::warning(hook.at.clone(), message).help(help));
     }
     for grant in &policy.grants {
         for action in &grant.actions {
             for hook in policy.hooks.iter().filter(|hook| hook.on_failure == OnFailure::No) {
                 if let Some(asked) = hook.actions.iter().find(|asked| action.value.covers(&asked.value)) {
-                    let message = format!("`{}` never answers {}: `{}` does", grant.label, asked.value, hook.label);
-                    report.push(Problem::warning(action.at.clone(), message).help("leave one of the two out"));
+                    let message =
+                        format!("`{}` never decides {}: `{}` comes first", grant.label, asked.value, hook.label);
+                    report.push(Problem::warning(action.at.clone(), message).help("remove one of the two"));
                 }
             }
         }
@@ -196,7 +198,7 @@ fn check_password(user: &str, at: Location, passwords: &Passwords, report: &mut 
         Password::None => return,
         Password::Usable => Problem::error(at, format!("`{user}` has a usable password"))
             .help(format!("an agent may answer only for a user who cannot log in: `passwd --lock {user}`")),
-        Password::Unknown(why) => Problem::error(at, format!("whether `{user}` has a password cannot be told: {why}"))
+        Password::Unknown(why) => Problem::error(at, format!("cannot check whether `{user}` has a password: {why}"))
             .help("run this as root, for a user of /etc/passwd"),
     };
     report.push(problem);

@@ -1,11 +1,13 @@
-//! Writes, installs and removes static polkit policy.
+//! Generates, installs, removes, checks and explains static polkit policy.
 //!
-//! In the order of the data: a [`policy`], in polkit's [`word`]s, is read and [`check`]ed, [`target`] says what reads the result,
-//! [`emit`] makes the files, [`libvirt`] what its daemons need beside them, [`install`] puts all of it in place and takes it away,
-//! [`ask`] lets the running polkitd confirm it. [`verdict`] says what a polkit will decide, without asking it, [`convert`] makes
-//! rules of pkla files, and [`lint`] finds mistakes in policy that others wrote; [`actions`] are those that polkit has. [`doctor`]
-//! goes from a refusal to the fix, with all of these. The subcommands are in [`command`].
-//! Effects are only in `install`, `ask`, `doctor::look` and `command`.
+//! In the order of the data: [`policy`] reads policy files, with the results of polkit ([`word`]); [`check`] finds mistakes in
+//! them; [`target`] says which polkit reads the result; [`emit`] generates the files; [`libvirt`] knows the settings of
+//! libvirt's daemons; [`install`] writes and removes everything; and [`ask`] compares the result with the decisions of the
+//! running polkitd. [`verdict`] evaluates policy offline, [`convert`] turns pkla files into rules, [`lint`] finds mistakes in
+//! existing policy, and [`actions`] lists the registered actions. [`doctor`] uses all of these to find the reason for a refusal
+//! and a fix. [`command`] has the subcommands.
+//!
+//! Only `install`, `ask`, `doctor::look` and `command` have side effects.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! What is asked about the roles of libvirt's access control: to start a domain of the role, and to see one of nobody's.
+//! Queries about the roles of libvirt's access control: starting a domain of the role, and seeing a domain outside it.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use super::{Answers, Asked, QUESTIONS_MAX, Row, first_user, group_names};
 use crate::policy::{Libvirt, Question, Role};
 use crate::word::PerSession;
 
-/// A name that hardly any pattern but `*` covers.
+/// A domain name that only the pattern `*` covers in practice.
 const OTHERS: &str = "(a domain of others)";
 
-/// Adds the questions about each role, for one whom it names.
+/// Adds the queries about each role, for a user whom it names.
 ///
 /// # Errors
-/// The user database cannot be asked.
+/// The user database does not answer.
 pub(super) fn questions(asked: &Asked<'_>, libvirt: &Libvirt, answers: &mut Answers) -> Result<(), String> {
     for role in &libvirt.roles {
         if answers.rows.len() >= QUESTIONS_MAX {

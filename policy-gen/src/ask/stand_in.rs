@@ -1,4 +1,4 @@
-//! A process to ask polkitd about.
+//! Short-lived processes for queries to polkitd.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,27 +8,27 @@ use polkit_config::escape::escape;
 use polkit_config::names::User;
 use polkit_dbus::{Process, StartTime, Subject, SubjectPid, SubjectUid};
 
-/// How long it may take to start.
+/// Time limit for the start of the process.
 const START: Duration = Duration::from_secs(2);
 
-/// A process of a user that does nothing but be asked about.
+/// An idle process of a user, as the subject of queries.
 pub struct StandIn {
     child: Child,
-    /// The process, as a mechanism names it to polkit.
+    /// The process as a polkit subject.
     pub subject: Subject,
 }
 
 impl StandIn {
-    /// Starts one.
+    /// Starts a process of `user`.
     ///
-    /// The user can trace the process and so become it. It therefore gets nothing of ours: no
-    /// environment, and no terminal, which it loses (setsid) before it stops being root.
+    /// The user can trace this process and control it. It therefore inherits neither environment nor terminal: setsid(1)
+    /// detaches it before it drops root.
     ///
     /// # Errors
-    /// setsid(1) or setpriv(1) cannot be run, or do not come to it in time.
+    /// setsid(1) or setpriv(1) cannot be run, or they take too long.
     pub fn of(user: &User) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| {
-            format!("starting a process of `{}` to ask about: {error}", escape(&user.name))
+            format!("cannot start a process of `{}` for the query: {error}", escape(&user.name))
         };
         let mut command = Command::new("setsid");
         command.arg("setpriv").arg(format!("--reuid={}", user.uid)).arg(format!("--regid={}", user.gid));
@@ -45,17 +45,17 @@ impl StandIn {
         }
         let pid = stand_in.child.id();
         let stat = kernel_text(format!("/proc/{pid}/stat"));
-        // Field 22, counted from the last parenthesis, after which field 3 begins: the name may hold anything.
+        // Field 22. Fields are counted after the last parenthesis, because the process name may contain anything.
         let started = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok());
         let subject = || {
             let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(user.uid).ok()?);
             Some(Subject::Process(Process { pid, start_time: StartTime(started?), uid }))
         };
-        stand_in.subject = subject().ok_or_else(|| failed(&"it cannot be found in /proc"))?;
+        stand_in.subject = subject().ok_or_else(|| failed(&"its entry in /proc is unreadable"))?;
         Ok(stand_in)
     }
 
-    /// Whether it is the last program of the three, and the user's.
+    /// Whether the process runs the last of the three programs, as the user.
     fn is_ready(&self, uid: u32) -> bool {
         let status = kernel_text(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
