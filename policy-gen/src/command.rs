@@ -1,4 +1,4 @@
-//! The subcommands, one file each, and what they share: reading a policy and planning its files.
+//! The subcommands, one file each, and their shared steps: reading a policy, checking it and generating its files.
 
 pub mod actions;
 pub mod check;
@@ -34,44 +34,44 @@ use crate::target::{self, Target};
 use crate::tree::Tree;
 use sources::{default_sources, explicit};
 
-/// Nothing to do, or done.
+/// Exit code: success, or nothing to do.
 pub const DONE: u8 = 0;
-/// There would be a change.
+/// Exit code: there are changes.
 pub const WOULD_CHANGE: u8 = 4;
-/// Done, and polkitd does not answer as it should.
+/// Exit code: installed, but polkitd decides differently.
 pub const NOT_AS_EXPECTED: u8 = 1;
 
-/// A policy with its files, for one tree.
+/// A policy with its generated files, for one tree.
 #[derive(Debug)]
 pub struct Ready {
     /// The tree.
     pub tree: Tree,
-    /// Its users and groups.
+    /// Users and groups of the tree.
     pub names: Names,
-    /// The polkit that will read the files.
+    /// The polkit that reads the files.
     pub target: Target,
     /// The policy.
     pub policy: Policy,
-    /// What it becomes.
+    /// The generated files.
     pub files: Vec<File>,
-    /// User and group of each `[[member]]`.
+    /// The user and the group of each `[[member]]`.
     pub members: Vec<(String, String)>,
-    /// What is to be changed in the configurations of libvirt.
+    /// The changes to libvirt's configuration files.
     pub edits: Vec<Edit>,
 }
 
 impl Ready {
-    /// What is to be there.
+    /// Returns the desired state of the tree.
     #[must_use]
     pub fn wanted(&self) -> Wanted<'_> {
         Wanted { files: &self.files, members: &self.members, edits: &self.edits }
     }
 }
 
-/// Reads and checks the policy of `install` and `diff`, and makes its files.
+/// Reads and checks the policy of `install` and `diff`, and generates its files.
 ///
 /// # Errors
-/// All that is wrong with it, at once.
+/// All problems of the policy together.
 pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     let tree = Tree::open_trusted(place.root.as_deref())?;
     let target = match &place.target.target {
@@ -116,7 +116,7 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
             edits = wanted.edits;
         }
     }
-    // By these was decided what to write, and for which polkit.
+    // The target and the generated files depend on these files.
     for path in ["etc/passwd", "etc/group", "var/lib/dpkg/status"] {
         let _ = tree.vet(path);
     }
@@ -127,16 +127,16 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     Ok(Ready { tree, names, target, policy, files, members, edits })
 }
 
-/// What there is of libvirt in a tree: its daemons, and what its packages let manage it.
+/// Finds libvirt's daemons and the groups that packages allow to manage libvirt.
 fn look_for_libvirt(tree: &Tree, format: Format) -> Result<(Vec<daemons::Found>, Vec<shipped::Shipped>), Failure> {
     let unreadable = |error| Failure::Unreachable(format!("cannot look for libvirt in {}: {error}", tree.shown("")));
     Ok((daemons::of_tree(tree).map_err(unreadable)?, shipped::groups(tree, format).map_err(unreadable)?))
 }
 
-/// Shows the problems of a policy on standard error.
+/// Prints the problems of a policy to standard error.
 ///
 /// # Errors
-/// [`Failure::Refused`] if one of them is an error; the text is then in it.
+/// [`Failure::Refused`] with the text if there is an error among them.
 fn tell(report: &Report) -> Result<(), Failure> {
     let shown = report.render(std::io::stderr().is_terminal());
     if report.has_errors() {
@@ -146,7 +146,7 @@ fn tell(report: &Report) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses to overwrite what a person changed, unless told to.
+/// Refuses to overwrite manual changes unless `force` is set.
 fn settle(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
     let mut text = String::new();
     for conflict in conflicts {
@@ -159,10 +159,10 @@ fn settle(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
         say_aside(text.trim_end());
         return Ok(());
     }
-    Err(Failure::Refused(format!("{text}Nothing was changed. --force goes over it.")))
+    Err(Failure::Refused(format!("{text}Nothing was changed. Use --force to overwrite manual changes.")))
 }
 
-/// Prints the diff of a plan, and says by the exit code whether there is one.
+/// Prints the diff of a plan. The exit code says whether there are changes.
 fn show_diff(plan: &Plan) -> u8 {
     for conflict in &plan.conflicts {
         say_aside(&escape(&conflict.message));
@@ -171,7 +171,7 @@ fn show_diff(plan: &Plan) -> u8 {
     if plan.is_empty() { DONE } else { WOULD_CHANGE }
 }
 
-/// Says what was done.
+/// Prints the changes that were made.
 fn show_done(tree: &Tree, plan: &Plan) {
     for change in &plan.changes {
         let did = if change.to.is_some() { "wrote" } else { "removed" };
@@ -182,35 +182,35 @@ fn show_done(tree: &Tree, plan: &Plan) {
         say(&format!("{} {} {} {}", did.0, member.user, did.1, member.group));
     }
     if !rustix::process::geteuid().is_root() && plan.changes.iter().any(|change| change.to.is_some()) {
-        say_aside("note: these files belong to you and not to root: polkit's must be root's where they are used");
+        say_aside("note: these files belong to you; change their owner to root where polkit uses them");
     }
 }
 
-/// A diff with everything hostile written out.
+/// Escapes a diff.
 fn safe(diff: &str) -> String {
     diff.lines().map(|line| format!("{}\n", line.split('\t').map(escape_line).collect::<Vec<_>>().join("\t"))).collect()
 }
 
-/// As [`escape`], but a backslash stays single, as it is in the file.
+/// Escapes as [`escape`] does, but keeps a backslash as it is in the file.
 fn escape_line(text: &str) -> String {
     escape(text).replace("\\\\", "\\")
 }
 
-/// A line, or several, for standard output. Nobody is left to tell where it is closed.
+/// Prints lines to standard output. Write errors are ignored: the output is closed.
 fn say(text: &str) {
     if !text.is_empty() {
         let _ = writeln!(std::io::stdout(), "{text}");
     }
 }
 
-/// The same for standard error.
+/// Prints lines to standard error.
 fn say_aside(text: &str) {
     if !text.is_empty() {
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 }
 
-/// A problem with an option as a [`Problem`] without a line.
+/// Makes a [`Problem`] about an option.
 fn option_problem(name: &str, message: impl Into<String>) -> Problem {
     Problem::error(Source::new(name, "").whole(), message)
 }

@@ -1,4 +1,4 @@
-//! `actions`
+//! The subcommand `actions`.
 
 use polkit_config::escape::escape;
 use polkit_config::pattern::Glob;
@@ -15,10 +15,10 @@ use crate::target;
 use crate::tree::Tree;
 use crate::word::PerSession;
 
-/// Lists actions.
+/// Lists the actions.
 ///
 /// # Errors
-/// What cannot be read.
+/// An action file or a directory is unreadable.
 pub async fn run(options: &Actions) -> Result<u8, Failure> {
     let tree = Tree::open(options.root.as_deref())?;
     let version =

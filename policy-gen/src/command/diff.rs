@@ -1,14 +1,14 @@
-//! `diff`
+//! The subcommand `diff`.
 
 use super::{ready, show_diff};
 use crate::cli::Diff;
 use crate::failure::Failure;
 use crate::install::run::{Site, plan_now};
 
-/// Shows what `install` would change.
+/// Prints the changes that `install` would make.
 ///
 /// # Errors
-/// Those of the policy, and what cannot be read.
+/// The policy has errors, or a file is unreadable.
 pub async fn run(options: &Diff) -> Result<u8, Failure> {
     let place = &options.place;
     let ready = ready(place).await?;

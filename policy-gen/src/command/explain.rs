@@ -1,4 +1,4 @@
-//! `explain`
+//! The subcommand `explain`.
 
 mod batch;
 mod suggest;
@@ -18,17 +18,17 @@ use crate::tree::Tree;
 use crate::verdict::{Evaluator, Outcome, Question, Verdict};
 use crate::word::Word;
 
-/// The answer is a refusal.
+/// Exit code: refused.
 const NO: u8 = 1;
-/// Somebody must authenticate.
+/// Exit code: authentication is required.
 const AUTHENTICATE: u8 = 4;
-/// It cannot be known.
+/// Exit code: the verdict depends on an unknown fact.
 const DEPENDS: u8 = 5;
 
-/// Explains one verdict, or answers a batch.
+/// Explains one verdict, or evaluates a batch.
 ///
 /// # Errors
-/// What is needed cannot be read, or the user does not exist.
+/// A required file is unreadable, or the user does not exist.
 pub async fn run(options: &Explain) -> Result<u8, Failure> {
     let tree = Tree::open(options.root.as_deref())?;
     let spelling = match &options.target {
@@ -83,7 +83,7 @@ fn code(outcome: Outcome) -> u8 {
     }
 }
 
-/// What the answers of a batch hold.
+/// The part of a verdict that a batch prints.
 #[derive(Serialize)]
 struct Brief<'a> {
     verdict: &'a str,

@@ -1,4 +1,4 @@
-//! `generate`
+//! The subcommand `generate`.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ use crate::policy::{self, Mode};
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
 
-/// Writes the files of a policy.
+/// Generates the files of a policy.
 ///
 /// # Errors
-/// Those of the policy, and what cannot be written.
+/// The policy has errors, or the output cannot be written.
 pub async fn run(options: &Generate) -> Result<u8, Failure> {
     let mut report = Report::new();
     let (sources, origin) = match &options.policy {
@@ -43,9 +43,11 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
         if matches!(libvirt.mode, Mode::Acl | Mode::Socket) {
             let note = Problem::note(
                 libvirt.at.clone(),
-                "these files alone do not make the mode: libvirt's daemons are changed, too",
+                "this mode also needs changes to libvirt's daemons, which these files do not contain",
             );
-            report.push(note.help("`polkit-policy-gen install` does that; without it, whoever may connect is root"));
+            report.push(note.help(
+                "`polkit-policy-gen install` makes them; without them every user who may connect is root-equivalent",
+            ));
         }
     }
     let owner = if options.vendor { Owner::Vendor } else { Owner::Admin };
@@ -54,11 +56,11 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
     write(&files, options.output.as_deref())
 }
 
-/// The options as a policy file, so that they are checked as one.
+/// Converts the options to a policy file, so that the same checks apply.
 fn from_options(options: &Generate, report: &mut Report) -> Result<Source, Failure> {
     if options.action.is_empty() || (options.group.is_empty() && options.user.is_empty()) {
         return Err(Failure::Usage(
-            "name a policy file, or --action with --group or --user. Example:\n  \
+            "give a policy file, or --action with --group or --user. Example:\n  \
              polkit-policy-gen generate --group libvirt --action org.libvirt.unix.manage --result yes"
                 .to_owned(),
         ));
@@ -76,7 +78,7 @@ fn from_options(options: &Generate, report: &mut Report) -> Result<Source, Failu
     Ok(Source::new("<command line>", text))
 }
 
-/// Checks names and passwords where the target is at hand, and says where it is not.
+/// Checks names and passwords if the target is this host or a tree. Otherwise warns that they are unchecked.
 fn surroundings(spelling: &Spelling, policy: &policy::Policy, report: &mut Report) -> Result<(), Failure> {
     let (names, root) = match spelling {
         Spelling::Host => (Names::Host, None),
@@ -94,7 +96,7 @@ fn surroundings(spelling: &Spelling, policy: &policy::Policy, report: &mut Repor
     check::check(policy, &around, report)
 }
 
-/// Writes files to standard output, to a file, or into a directory.
+/// Writes files to standard output, to a file or to a directory.
 pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure> {
     let Some(output) = output.filter(|output| output.as_os_str() != "-") else {
         let mut text = String::new();
@@ -117,7 +119,7 @@ pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure
         _ => {
             let names: Vec<&str> = files.iter().map(|file| file.name).collect();
             return Err(Failure::Usage(format!(
-                "the policy becomes {} files ({}): name a directory, {}/",
+                "the policy generates {} files ({}): give a directory, {}/",
                 files.len(),
                 names.join(", "),
                 output.display()

@@ -1,4 +1,4 @@
-//! `remove`
+//! The subcommand `remove`.
 
 use polkit_config::names::Names;
 
@@ -11,10 +11,10 @@ use crate::install::run::{Site, Wanted, lock, plan_now};
 use crate::install::units::Restarts;
 use crate::tree::Tree;
 
-/// Takes away what was installed.
+/// Removes everything that `install` wrote.
 ///
 /// # Errors
-/// What was changed by hand; what cannot be read or written. Nothing was changed then.
+/// Files have manual changes, or a file cannot be read or written. Nothing is changed in these cases.
 pub fn run(options: &Remove) -> Result<u8, Failure> {
     let tree = Tree::open_trusted(options.root.as_deref())?;
     let names = if tree.is_host() {

@@ -1,4 +1,4 @@
-//! Changing the files together with what has to read them anew.
+//! Applies a plan, with a restart of the daemons that read the changed files.
 
 use super::{say, say_aside, show_done};
 use crate::failure::Failure;
@@ -7,10 +7,10 @@ use crate::install::run::{Lock, Site, apply};
 use crate::install::units::{Restarts, has_systemd};
 use crate::tree::Tree;
 
-/// Does what was planned, with the daemons stopped meanwhile if they are to be restarted.
+/// Applies a plan. With `restart`, the daemons are stopped before and started afterwards.
 ///
 /// # Errors
-/// What could not be done: everything is then as it was. Or what could not be started again.
+/// The plan could not be applied, and everything is unchanged; or a daemon could not be started again.
 pub fn change(
     site: &Site<'_>,
     plan: &Plan,
@@ -29,22 +29,22 @@ pub fn change(
     let started = stopped.start();
     applied?;
     show_done(site.tree, plan);
-    started.map_err(|error| Failure::Refused(format!("it is installed, but {error}")))?;
+    started.map_err(|error| Failure::Refused(format!("the policy is installed, but {error}")))?;
     if !stopped.units().is_empty() {
         say(&format!("restarted {}", stopped.units().join(" ")));
     }
     Ok(())
 }
 
-/// Says what is to be restarted.
+/// Prints the necessary restarts.
 pub fn show_restarts(tree: &Tree, restarts: &Restarts) {
     if restarts.is_empty() || !tree.is_host() {
         return;
     }
     if has_systemd() {
-        say_aside("to be run after it, in this order (--restart does it):");
+        say_aside("run afterwards, in this order (or use --restart):");
         restarts.commands().iter().for_each(|command| say_aside(&format!("  {command}")));
     } else {
-        say_aside("libvirt's daemons read their configuration when they start: restart those that run");
+        say_aside("restart the running libvirt daemons: they read their configuration at start");
     }
 }
