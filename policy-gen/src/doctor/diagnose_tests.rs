@@ -28,7 +28,7 @@ fn answer(word: Word, kind: Kind, file: &str) -> Answer {
     }
 }
 
-/// A host with libvirtd behind systemd, and www-data, whom the defaults want to authenticate.
+/// A host with libvirtd under systemd, and the subject www-data, for whom authentication is required.
 fn host() -> Facts {
     let socket = |path: &str, read_only| Socket {
         path: path.to_owned(),
@@ -80,7 +80,7 @@ fn with_answer(change: impl FnOnce(&mut Answer)) -> Facts {
 }
 
 #[test]
-fn the_fixes_go_from_the_least_privilege_to_the_most() {
+fn fixes_are_ordered_from_least_to_most_privilege() {
     let facts = changed(|facts| facts.subject.as_mut().unwrap().unit = Some("web.service".to_owned()));
     let found = diagnose(&facts);
     assert_eq!(found[0].code, "not-in-group");
@@ -92,7 +92,7 @@ fn the_fixes_go_from_the_least_privilege_to_the_most() {
 }
 
 #[test]
-fn a_user_of_its_own_is_proposed_for_a_unit_that_systemd_starts_as_the_subject_s_user() {
+fn a_separate_user_is_proposed_if_systemd_sets_the_user_of_the_unit() {
     let with = |user: &str| {
         let facts = changed(|facts| {
             let subject = facts.subject.as_mut().unwrap();
@@ -109,7 +109,7 @@ fn a_user_of_its_own_is_proposed_for_a_unit_that_systemd_starts_as_the_subject_s
 }
 
 #[test]
-fn an_allowed_user_and_a_served_unit_are_no_findings() {
+fn an_allowed_user_and_a_served_unit_have_no_findings() {
     assert_eq!(codes(&changed(|facts| facts.answer = Some(answer(Word::Yes, Kind::Rule, "/etc/x.rules")))), [""; 0]);
     let served = changed(|facts| {
         facts.agent.running = true;
@@ -120,7 +120,7 @@ fn an_allowed_user_and_a_served_unit_are_no_findings() {
 }
 
 #[test]
-fn why_somebody_would_have_to_authenticate_is_told_apart() {
+fn each_reason_for_authentication_has_its_own_code() {
     assert_eq!(codes(&with_answer(|answer| answer.groups.clear())), ["must-authenticate"]);
     assert_eq!(
         codes(&with_answer(|answer| answer.groups = vec![remedy("libvirt", true, Some("kvm"))])),
@@ -134,7 +134,7 @@ fn why_somebody_would_have_to_authenticate_is_told_apart() {
 }
 
 #[test]
-fn a_file_that_is_about_the_action_explains_the_refusal_and_another_one_does_not() {
+fn only_a_file_about_the_action_explains_the_refusal() {
     let over = |file: &str, why: &str| PassedOver { file: file.to_owned(), line: Some(2), why: why.to_owned() };
     let unreadable = |about: bool| {
         changed(|facts| {
@@ -181,7 +181,7 @@ fn the_socket_comes_before_the_verdict() {
 }
 
 #[test]
-fn what_is_open_is_told_without_anybody_who_asks() {
+fn excess_access_is_reported_without_a_subject() {
     let open = |change: fn(&mut Facts)| {
         codes(&changed(|facts| {
             (facts.subject, facts.answer) = (None, None);
@@ -196,7 +196,7 @@ fn what_is_open_is_told_without_anybody_who_asks() {
         ["conf-misnamed"]
     );
     assert_eq!(open(|facts| facts.edited.push(("/x.policy".into(), "libvirt0".into()))), ["policy-edited"]);
-    // A daemon that is switched off is no fault where nobody asks for it.
+    // Without a subject, a disabled daemon is not a problem.
     let off = open(|facts| {
         facts.libvirt.daemons[0].socket_unit =
             UnitState { load: "loaded".into(), active: "inactive".into(), enabled: "disabled".into() };
@@ -206,7 +206,7 @@ fn what_is_open_is_told_without_anybody_who_asks() {
 }
 
 #[test]
-fn settings_of_a_daemon_that_does_not_serve_are_told() {
+fn settings_of_a_daemon_that_does_not_serve_are_reported() {
     let facts = changed(|facts| {
         let mut modular = facts.libvirt.daemons[0].clone();
         modular.name = "virtqemud".to_owned();
@@ -219,11 +219,11 @@ fn settings_of_a_daemon_that_does_not_serve_are_told() {
 }
 
 #[test]
-fn an_error_gives_its_line_and_leads_where_nobody_is_named() {
+fn an_error_text_without_a_subject_leads_to_a_finding() {
     let with = |line: &str| {
         changed(|facts| {
             (facts.subject, facts.answer) = (None, None);
-            facts.reported = first(line, &[]);
+            facts.reported = first(line);
         })
     };
     let found = diagnose(&with(
@@ -253,7 +253,7 @@ fn an_error_gives_its_line_and_leads_where_nobody_is_named() {
 }
 
 #[test]
-fn a_client_that_goes_elsewhere_by_its_environment_is_named_after_what_keeps_it_from_the_system() {
+fn a_preset_connection_is_reported_after_the_cause_of_the_refusal() {
     let with = |uri: &str, directory: &str| {
         changed(|facts| {
             let preset =
@@ -278,15 +278,15 @@ fn a_client_that_goes_elsewhere_by_its_environment_is_named_after_what_keeps_it_
 }
 
 #[test]
-fn a_log_of_calls_that_only_read_offers_reading_first() {
+fn calls_that_only_read_get_a_read_only_connection_first() {
     let log = "PHP Warning: libvirt_connect(): authentication unavailable: no polkit agent available to authenticate action \
                'org.libvirt.unix.manage'\nPHP Warning: libvirt_list_domains(): Invalid arguments\n";
-    let facts = changed(|facts| facts.reported = first(log, &[]));
+    let facts = changed(|facts| facts.reported = first(log));
     assert_eq!(codes(&facts), ["read-only-is-enough", "not-in-group"]);
 }
 
 #[test]
-fn a_polkitd_that_cannot_be_asked_is_the_first_cause() {
+fn an_unreachable_polkitd_is_the_first_finding() {
     let absent =
         |unit: Option<&str>, installed| Polkitd::Absent { why: "x".into(), installed, unit: unit.map(str::to_owned) };
     for (polkitd, code) in [

@@ -1,4 +1,4 @@
-//! What polkit decides for the subject, by its files and by its own word, and what would change it.
+//! The decision for the subject, from the files and from polkitd, and changes that would allow the request.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question};
 use crate::word::{Session, Word};
 
 const LIMIT: Duration = Duration::from_secs(4);
-/// Groups for one purpose, which are taken for each other.
+/// Groups with the same purpose, which users confuse.
 const FAMILIES: [&[&str]; 2] = [&["libvirt", "libvirtd", "kvm", "libvirt-qemu"], &["sudo", "wheel", "admin"]];
-/// Somebody in no group, whom no policy means.
+/// A user in no group whom policies do not name.
 const STRANGER: &str = "nobody";
-/// Starts a program as root.
+/// The action of pkexec.
 const EXEC: &str = "org.freedesktop.policykit.exec";
 const GROUPS_MAX: usize = 5;
 
@@ -53,7 +53,7 @@ pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<
     }
 }
 
-/// Whether a file, or one in a directory, names the action.
+/// Whether a file, or a file in a directory, names the action.
 fn is_about(tree: &Tree, path: &str, action: &str) -> bool {
     let below = path.trim_start_matches('/');
     let names = tree.names(below).unwrap_or_default();
@@ -76,7 +76,7 @@ fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &st
         user: subject.user.clone(),
         action: action.to_owned(),
         session,
-        // libvirt and pkcheck name a process to polkit, and polkit knows no unit then.
+        // libvirt and pkcheck pass a process subject, and then polkit does not know the unit.
         system_unit: Some(None),
         ..Question::default()
     };
@@ -123,7 +123,7 @@ fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &st
     })
 }
 
-/// Groups of the host that would make it a yes, and those that rules name and that do not exist.
+/// Returns groups whose members would be allowed: existing groups, and missing groups that rules name.
 fn group_remedies(
     evaluator: &mut Evaluator,
     tree: &Tree,
@@ -163,7 +163,7 @@ fn group_remedies(
             look_alike: look_alike.map(|group| (*group).to_owned()),
         });
     }
-    // Those that exist first; groups that are made for this before those that may do everything.
+    // Existing groups first, and special groups before groups of administrators.
     found.sort_by_key(|remedy| {
         (!remedy.exists, FAMILIES.iter().skip(1).any(|family| family.contains(&remedy.group.as_str())))
     });
@@ -174,14 +174,14 @@ fn group_remedies(
     Ok(found)
 }
 
-/// Why a grant cannot be put into the policy by `install` alone.
+/// Returns the reason why `install` alone cannot add a grant.
 fn no_grant(tree: &Tree) -> Option<String> {
     let record = Record::read(tree).ok()?;
     let has = |path: &str| !matches!(tree.file_mode(path), Ok(None));
     let own = has("etc/polkit-policy-gen/policy.toml")
         || !tree.names("etc/polkit-policy-gen/policy.d").unwrap_or_default().is_empty();
     (!record.is_empty() && !own)
-        .then(|| "what is installed came from a policy file elsewhere: add the grant to that one".to_owned())
+        .then(|| "the installed policy comes from another policy file: add the grant to that file".to_owned())
 }
 
 fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
@@ -206,7 +206,8 @@ fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
         if !facts.open_to_all.iter().any(same) {
             facts.open_to_all.push(OpenTo {
                 action: action.to_owned(),
-                who: group.map_or_else(|| "everybody".to_owned(), |group| format!("whoever is in the group {group}")),
+                who: group
+                    .map_or_else(|| "every user".to_owned(), |group| format!("every member of the group {group}")),
                 file: decider.and_then(|decider| decider.file.clone()),
                 line: decider.and_then(|decider| decider.line),
                 implicit: decider.is_some_and(|decider| decider.kind == Kind::Implicit),
@@ -215,18 +216,18 @@ fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
     }
 }
 
-/// What a service complained of, if polkit would still not say yes.
+/// Returns the recent refusal if polkit would still refuse.
 fn still_refused(evaluator: &mut Evaluator, one: Lately) -> Option<Lately> {
     let question =
         Question { user: one.user.clone(), action: one.action.clone(), system_unit: Some(None), ..Question::default() };
     let verdict = evaluator.verdict(&question).ok()?;
     let user = Names::Host.user_by_uid(one.user.parse().ok()?).ok().flatten().map_or(one.user, |user| user.name);
-    // A plain no is somebody's decision.
+    // A plain "no" is intended.
     let asks = matches!(verdict.outcome, Outcome::Word(word) if !matches!(word, Word::Yes | Word::No));
     asks.then(|| Lately { user, verdict: verdict.outcome.text().to_owned(), ..one })
 }
 
-/// polkitd's own answer: about the process, or about one that does nothing and is the user's.
+/// Asks polkitd about the process, or about an idle process of the user.
 async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) -> Option<Real> {
     let connection = polkit_dbus::connect().await.ok()?;
     let authority = Authority::new(connection);
@@ -256,7 +257,7 @@ async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) 
 
 fn wire(pid: u32, uid: u32) -> Option<Wire> {
     let stat = kernel_text(format!("/proc/{pid}/stat")).ok()?;
-    // Field 22, counted from the last parenthesis: the name may hold anything.
+    // Field 22. Fields are counted after the last parenthesis, because the process name may contain anything.
     let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
     let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(uid).ok()?);
     Some(Wire::Process(Process { pid, start_time: StartTime(started), uid }))
