@@ -1,30 +1,30 @@
-//! What a mode wants of libvirt's daemons. Pure.
+//! The changes of a mode to libvirt's daemons. Pure.
 //!
-//! `none` in `auth_unix_rw` leaves the socket's own mode as the only fence, and it is open to everybody where systemd makes
-//! it (SocketMode=0666): the two are only ever written together.
+//! With `auth_unix_rw = "none"` only the mode of the socket restricts access, and every user may open a socket that systemd
+//! creates (SocketMode=0666). Both settings are therefore always changed together.
 
 use super::{File, Origin, first_line};
 use crate::libvirt::conf::{Edit, Key, Value, Want};
 use crate::libvirt::daemons::{DROP_IN, Found};
 use crate::policy::{Libvirt, Mode};
 
-const NONE: &str = "with `none` the mode of the socket is all that keeps people out. Where systemd makes the socket, \
-                    unix_sock_group and unix_sock_rw_perms have no effect, it is open to everybody, and every local user is root";
-const ALONE: &str = "it was set without us, and when ours is taken away the socket would be open to everybody: take the line \
-                     out first";
-const CLOSED: &str = "it closes the socket to those whom polkit would let in";
-const NARROWED: &str = "with an access driver the mode is `acl`";
+const NONE: &str = "with `none` only the mode of the socket restricts access. If systemd creates the socket, \
+                    unix_sock_group and unix_sock_rw_perms have no effect, every user may open it, and every local user is root-equivalent";
+const ALONE: &str = "it was set by hand, and after `remove` every user could open the socket: remove the line \
+                     first";
+const CLOSED: &str = "it closes the socket to users whom polkit would allow";
+const NARROWED: &str = "an access driver requires the mode `acl`";
 
-/// What is to be done to the tree, beside polkit's own files.
+/// The changes to the tree, besides polkit's own files.
 #[derive(Debug, Default)]
 pub struct Wanted {
-    /// The configurations.
+    /// The changes to configuration files.
     pub edits: Vec<Edit>,
-    /// The drop-ins of sockets.
+    /// The drop-ins of socket units.
     pub files: Vec<File>,
 }
 
-/// What the policy wants of these daemons.
+/// Returns the changes for these daemons.
 #[must_use]
 pub fn wanted(libvirt: &Libvirt, found: &[Found], origin: &Origin) -> Wanted {
     let mut wanted = Wanted::default();
@@ -43,7 +43,7 @@ pub fn wanted(libvirt: &Libvirt, found: &[Found], origin: &Origin) -> Wanted {
 fn keys(libvirt: &Libvirt, found: &Found) -> Vec<Key> {
     let text = |text: &str| Value::Text(text.to_owned());
     let key = |name, want, why| Key { name, want, why };
-    // Where systemd makes the socket these have no effect, and what has none is left alone.
+    // Without effect if systemd creates the socket; then the keys are not changed.
     let closed = |name| (!found.activated).then(|| key(name, Want::Unset, CLOSED));
     let polkit = || key("auth_unix_rw", Want::Default(text("polkit")), NONE);
     match libvirt.mode {
@@ -75,7 +75,7 @@ fn keys(libvirt: &Libvirt, found: &Found) -> Vec<Key> {
 
 fn drop_in(libvirt: &Libvirt, found: &Found, origin: &Origin) -> File {
     let text = format!(
-        "# {}\n# {}.conf has auth_unix_rw = \"none\": this mode is all that keeps people out.\n\
+        "# {}\n# {}.conf has auth_unix_rw = \"none\": only this mode restricts access.\n\
          [Socket]\nSocketMode=0660\nSocketGroup={}\n",
         first_line(origin),
         found.daemon.name,
