@@ -20,7 +20,7 @@ fn member(user: &str, group: &str) -> (String, String) {
 }
 
 #[test]
-fn a_new_file_is_written_and_the_same_again_is_no_change() {
+fn a_new_file_is_written_once() {
     let first = plan(&wanted("a\n"), &[], &Record::default(), &Current::new(), &nobody);
     let to = NewFile { bytes: b"a\n".to_vec(), mode: 0o644, owner: None };
     assert_eq!(first.changes, [Change { path: PATH.into(), to: Some(to) }]);
@@ -33,7 +33,7 @@ fn a_new_file_is_written_and_the_same_again_is_no_change() {
 }
 
 #[test]
-fn what_was_there_before_is_put_back_as_it_was() {
+fn a_file_that_existed_before_is_restored() {
     let first = plan(&wanted("a\n"), &[], &Record::default(), &current("theirs\n"), &nobody);
     assert_eq!(first.conflicts.len(), 1);
     let removal = plan(&[], &[], &first.done, &current("a\n"), &nobody);
@@ -42,20 +42,20 @@ fn what_was_there_before_is_put_back_as_it_was() {
 }
 
 #[test]
-fn every_change_by_hand_is_a_conflict() {
+fn every_manual_change_is_a_conflict() {
     let record = plan(&wanted("a\n"), &[], &Record::default(), &Current::new(), &nobody).done;
     let changed = plan(&wanted("b\n"), &[], &record, &current("mine\n"), &nobody);
     assert!(changed.conflicts[0].diff.contains("-a\n+mine\n"), "{:?}", changed.conflicts);
     assert_eq!(plan(&wanted("a\n"), &[], &record, &Current::new(), &nobody).conflicts.len(), 1);
     assert_eq!(plan(&[], &[], &record, &current("mine\n"), &nobody).conflicts.len(), 1);
-    // Gone already, and to be gone: nobody minds.
+    // A file that is already removed, and is to be removed.
     assert!(plan(&[], &[], &record, &Current::new(), &nobody).conflicts.is_empty());
-    // What somebody wrote by hand just as we would.
+    // A file that already has the new content.
     assert!(plan(&wanted("b\n"), &[], &record, &current("b\n"), &nobody).conflicts.is_empty());
 }
 
 #[test]
-fn after_an_installation_that_was_cut_short_both_states_are_ours() {
+fn both_states_of_an_interrupted_installation_are_accepted() {
     let record = plan(&wanted("a\n"), &[], &Record::default(), &Current::new(), &nobody).done;
     let pending = plan(&wanted("b\n"), &[], &record, &current("a\n"), &nobody).pending;
     assert!(pending.pending);
@@ -68,7 +68,7 @@ fn after_an_installation_that_was_cut_short_both_states_are_ours() {
 }
 
 #[test]
-fn only_memberships_that_were_added_are_taken_away() {
+fn only_added_memberships_are_removed() {
     let alice = |user: &str, _: &str| user == "alice";
     let both = [member("alice", "vm"), member("bob", "vm")];
     let first = plan(&[], &both, &Record::default(), &Current::new(), &alice);
@@ -79,13 +79,13 @@ fn only_memberships_that_were_added_are_taken_away() {
     let removal = plan(&[], &[], &first.done, &Current::new(), &everybody);
     assert_eq!(removal.members, [MemberChange { add: false, ..add }]);
     assert!(plan(&[], &[], &first.done, &Current::new(), &nobody).members.is_empty());
-    // Taken out by hand since.
+    // Removed by hand in the meantime.
     assert_eq!(plan(&[], &both, &first.done, &Current::new(), &alice).conflicts.len(), 1);
     assert!(plan(&[], &both, &first.pending, &Current::new(), &alice).conflicts.is_empty());
 }
 
 #[test]
-fn a_file_that_could_not_be_put_back_is_never_overwritten() {
+fn a_file_that_cannot_be_restored_is_not_overwritten() {
     let latin1 = Contents { bytes: vec![0xe9], mode: 0o644, uid: 0, gid: 0 };
     let plan = plan(&wanted("a\n"), &[], &Record::default(), &[(PATH.to_owned(), latin1)].into(), &nobody);
     assert!(plan.changes.is_empty() && plan.conflicts.len() == 1 && plan.done.files.is_empty());

@@ -34,7 +34,7 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn nothing_is_visible_before_the_commit_and_all_after_it() {
+fn changes_are_invisible_before_the_commit() {
     let (root, tree) = tree();
     std::fs::write(root.path().join("d/old"), "old").unwrap();
     std::fs::write(root.path().join("e/gone"), "gone").unwrap();
@@ -49,7 +49,7 @@ fn nothing_is_visible_before_the_commit_and_all_after_it() {
 }
 
 #[test]
-fn what_is_dropped_leaves_the_very_same_files() {
+fn a_drop_restores_the_same_files() {
     let (root, tree) = tree();
     let old = root.path().join("d/old");
     std::fs::write(&old, "old").unwrap();
@@ -63,7 +63,7 @@ fn what_is_dropped_leaves_the_very_same_files() {
 }
 
 #[test]
-fn one_that_fails_fails_all_and_is_named() {
+fn one_failed_change_undoes_all_changes() {
     let (root, tree) = tree();
     std::fs::write(root.path().join("d/old"), "old").unwrap();
     let before = files(root.path());
@@ -72,7 +72,7 @@ fn one_that_fails_fails_all_and_is_named() {
         failure.to_string().contains("absent/x: No such file") && failure.to_string().contains("Nothing was changed.")
     );
     assert_eq!(files(root.path()), before);
-    // The second rename fails: a directory has the name.
+    // The second rename fails because a directory has the name.
     let prepared = Prepared::new(&tree, &[change("d/old", Some("new")), change("e/taken", Some("x"))]).unwrap();
     std::fs::create_dir(root.path().join("e/taken")).unwrap();
     let failure = prepared.commit().unwrap_err();
@@ -82,7 +82,7 @@ fn one_that_fails_fails_all_and_is_named() {
 }
 
 #[test]
-fn what_a_killed_installation_left_is_in_nobody_s_way() {
+fn leftovers_of_a_killed_installation_are_replaced() {
     let (root, tree) = tree();
     for name in ["d/.x.new", "d/.x.old"] {
         std::fs::write(root.path().join(name), "left over").unwrap();
@@ -95,7 +95,7 @@ fn what_a_killed_installation_left_is_in_nobody_s_way() {
 }
 
 #[test]
-fn a_link_in_the_tree_does_not_lead_out_of_it() {
+fn a_link_does_not_leave_the_tree() {
     let (root, tree) = tree();
     let outside = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();

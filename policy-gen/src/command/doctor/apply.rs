@@ -1,10 +1,8 @@
 //! Applies a fix. This module makes all changes of the doctor: either all steps, or as few as possible. Files are restored if a
 //! later step fails.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use polkit_config::escape::escape_bytes;
 use polkit_config::names::Names;
 use polkit_dbus::Authority;
 use rustix::fs::{Mode, OFlags};
@@ -18,13 +16,12 @@ use crate::install::members::change_host;
 use crate::install::plan::{Change, MemberChange, NewFile, unified};
 use crate::install::run::Site;
 use crate::install::run::plan_now;
+use crate::install::tool::run;
 use crate::install::units::has_systemd;
 use crate::install::write::{Committed, Prepared};
 use crate::libvirt::conf::{self, Key, Want};
 use crate::tree::{Tree, split};
 
-/// The search path for programs, instead of the caller's.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Time limit for polkitd to end.
 const END: Duration = Duration::from_secs(5);
 const MODE: u32 = 0o644;
@@ -69,7 +66,7 @@ pub async fn apply(fix: &Fix) -> Result<(), Failure> {
 
 async fn one(tree: &Tree, step: &Step) -> Result<Option<Committed>, Failure> {
     match step {
-        Step::Run(argv) => run(argv).map(|()| None),
+        Step::Run(argv) => run_tool(argv).map(|()| None),
         Step::Write { path, text } => {
             let known = tree.read(below(path)).map_err(|error| refused(path, &error))?;
             if known.is_some_and(|known| known.bytes != text.as_bytes()) {
@@ -160,17 +157,9 @@ fn directory(tree: &Tree, path: &str, mode: u32, owner: Option<&(String, String)
     rustix::fs::fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| refused(path, &error))
 }
 
-fn run(argv: &[String]) -> Result<(), Failure> {
-    let shown = argv.join(" ");
-    let Some((program, arguments)) = argv.split_first() else { return Ok(()) };
-    match Command::new(program).args(arguments).env("PATH", PATH).current_dir("/").output() {
-        Err(error) => Err(Failure::Refused(format!("cannot run `{shown}`: {error}"))),
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let said = escape_bytes(output.stderr.trim_ascii());
-            Err(Failure::Refused(format!("`{shown}` failed ({}): {said}", output.status)))
-        }
-    }
+fn run_tool(argv: &[impl AsRef<str>]) -> Result<(), Failure> {
+    let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+    run(&argv).map_err(|error| Failure::Refused(error.to_string()))
 }
 
 fn place() -> Place {
@@ -204,7 +193,7 @@ async fn install() -> Result<(), Failure> {
 
 async fn restart_polkitd() -> Result<(), Failure> {
     if has_systemd() {
-        return run(&["systemctl", "restart", "polkit.service"].map(str::to_owned));
+        return run_tool(&["systemctl", "restart", "polkit.service"]);
     }
     let unreachable = |error: polkit_dbus::AuthorityError| Failure::Refused(format!("cannot restart polkitd: {error}"));
     let authority = Authority::new(polkit_dbus::connect().await.map_err(unreachable)?);
