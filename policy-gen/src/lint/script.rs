@@ -1,8 +1,8 @@
-//! JavaScript, cut into words: enough to find a call or a return, and no more.
+//! Splits JavaScript into tokens: enough to find a call or a return.
 
 use std::ops::Range;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A name, a keyword or a number.
@@ -15,21 +15,21 @@ pub enum Kind {
     Sign(char),
 }
 
-/// A token and its bytes.
+/// A token and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
-    /// Where.
+    /// The bytes.
     pub span: Range<usize>,
 }
 
-/// Cuts a script. What is not JavaScript comes out as something; that it does not compile is for the engine to say.
+/// Splits a script into tokens. Invalid JavaScript also gives tokens; the engine reports syntax errors.
 #[must_use]
 pub fn tokens(source: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut rest = source;
-    // After a value a slash divides, else it begins a regular expression.
+    // After a value a slash is a division, otherwise it starts a regular expression.
     let mut after_value = false;
     while let Some(first) = rest.chars().next() {
         let start = source.len() - rest.len();
@@ -73,7 +73,7 @@ fn is_letter(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '$')
 }
 
-/// A string's text and how many bytes it takes with its quotes. An escape stands for what follows it.
+/// Returns the text of a string and its length with quotes in bytes. An escape sequence becomes the escaped character.
 fn text(source: &str, quote: char) -> (String, usize) {
     let mut text = String::new();
     let mut characters = source.char_indices().skip(1);
@@ -88,7 +88,7 @@ fn text(source: &str, quote: char) -> (String, usize) {
     (text, source.len())
 }
 
-/// How many bytes something takes up to its closing sign, which a backslash hides.
+/// Returns the length in bytes up to the closing character, which a backslash escapes.
 fn closed_by(source: &str, sign: char, on_one_line: bool) -> usize {
     let mut in_class = false;
     let mut characters = source.char_indices().skip(1);
