@@ -1,5 +1,5 @@
-//! From a question to a verdict, in the order of polkitd: is the action registered, is the subject root, implicit
-//! authorization, pkla (up to 0.105) or rules (later), and the actions that imply this one.
+//! The evaluation, in the order of polkitd: registration of the action, root, implicit authorization, pkla (up to 0.105) or rules
+//! (later), and the actions that imply the requested one.
 
 mod answer;
 mod decide;
@@ -26,7 +26,7 @@ use crate::target::Target;
 use crate::tree::Tree;
 use crate::word::Word;
 
-/// A polkit's whole policy, ready to be asked.
+/// The complete policy of a polkit, ready for evaluation.
 #[derive(Debug)]
 pub struct Evaluator {
     names: Names,
@@ -35,31 +35,31 @@ pub struct Evaluator {
     users: BTreeMap<String, Rc<Known>>,
 }
 
-/// A question about a user who was found.
+/// A request with its user.
 #[derive(Debug)]
 pub struct Asked {
     question: Question,
     user: Rc<Known>,
 }
 
-/// Questions that were begun: [`Evaluator::imply`] goes on with them.
+/// Requests whose first stage has started. [`Evaluator::imply`] starts the second stage.
 #[derive(Debug)]
 pub struct Begun {
     asked: Vec<Asked>,
     put: Put,
 }
 
-/// Questions that were asked, and begun for the actions that imply theirs: [`Evaluator::finish`] gives their verdicts.
+/// Requests whose second stage, the implying actions, has started. [`Evaluator::finish`] returns the verdicts.
 #[derive(Debug)]
 pub struct Implying {
     asked: Vec<Asked>,
     verdicts: Vec<Verdict>,
-    /// The number of the question, and the action that implies its own.
+    /// The index of a request, and an action that implies the requested one.
     implied: Vec<(usize, String)>,
     put: Put,
 }
 
-/// The verdicts for which no rule is asked, and the engine's numbers of the questions for which they are.
+/// The verdicts that need no rules, and the numbers of the engine requests for the others.
 #[derive(Debug)]
 struct Put {
     verdicts: Vec<Option<Verdict>>,
@@ -67,10 +67,10 @@ struct Put {
 }
 
 impl Evaluator {
-    /// Reads the files of a tree, and loads its rules.
+    /// Reads the files of a tree and loads its rules.
     ///
     /// # Errors
-    /// The accounts cannot be asked.
+    /// The user database does not answer.
     pub fn open(tree: &Tree, names: Names, target: Target) -> Result<Self, Failure> {
         let files = files::read(tree, &names, target)?;
         let engine = if files.rules.is_empty() { None } else { Some(Engine::start(&files.rules)) };
@@ -78,25 +78,25 @@ impl Evaluator {
         Ok(Self { names, read, engine: engine.and_then(Result::ok), users: BTreeMap::new() })
     }
 
-    /// The polkit that it speaks for.
+    /// Returns the evaluated polkit.
     #[must_use]
     pub fn target(&self) -> Target {
         self.read.target
     }
 
-    /// The files that are not read, or not to their end.
+    /// Returns the files that polkit skips completely or in part.
     #[must_use]
     pub fn passed_over(&self) -> &[PassedOver] {
         &self.read.files.passed_over
     }
 
-    /// The rules files that are run, in their order.
+    /// Returns the rules files in the order of execution.
     #[must_use]
     pub fn rules_files(&self) -> Vec<&str> {
         self.read.files.rules.iter().map(|rules| rules.path.as_str()).collect()
     }
 
-    /// The rules files of which no rule was run for this verdict, since an earlier one answered.
+    /// Returns the rules files that were not run for this verdict, because an earlier rule decided.
     #[must_use]
     pub fn never_reached(&self, verdict: &Verdict) -> Vec<&str> {
         let Some(decider) = verdict.decided_by.as_ref().filter(|decider| decider.kind == Kind::Rule) else {
@@ -109,23 +109,23 @@ impl Evaluator {
         later.filter_map(|number| self.read.files.rules.get(number)).map(|rules| rules.path.as_str()).collect()
     }
 
-    /// The ids of all registered actions.
+    /// Returns the ids of all registered actions.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
         self.read.files.actions.keys().map(String::as_str)
     }
 
-    /// The groups of the user that is asked about, in polkit's order.
+    /// Returns the groups of the user in polkit's order.
     ///
     /// # Errors
-    /// As [`Evaluator::verdicts`].
+    /// The errors of [`Evaluator::verdicts`].
     pub fn groups(&mut self, question: &Question) -> Result<Vec<String>, Failure> {
         Ok(self.known(question)?.groups.clone())
     }
 
-    /// The rules file that, by itself, ends polkitd instead of answering this question.
+    /// Returns the rules file that ends polkitd for this request.
     ///
     /// # Errors
-    /// As [`Evaluator::verdicts`].
+    /// The errors of [`Evaluator::verdicts`].
     pub fn ending_file(&mut self, question: &Question) -> Result<Option<String>, Failure> {
         let user = self.known(question)?;
         let ask = self.read.ask(&Task { question, user: &user, action: &question.action });
@@ -140,19 +140,19 @@ impl Evaluator {
         Ok(None)
     }
 
-    /// Answers one question.
+    /// Evaluates one request.
     ///
     /// # Errors
-    /// As [`Evaluator::verdicts`].
+    /// The errors of [`Evaluator::verdicts`].
     pub fn verdict(&mut self, question: &Question) -> Result<Verdict, Failure> {
         let verdicts = self.verdicts(std::slice::from_ref(question))?;
-        verdicts.into_iter().next().ok_or_else(|| Failure::Unreachable("there was no answer".to_owned()))
+        verdicts.into_iter().next().ok_or_else(|| Failure::Unreachable("the engine returned no verdict".to_owned()))
     }
 
-    /// Answers all questions, in order. As in polkitd, the rules of all of them share one set of global variables.
+    /// Evaluates requests in order. As in polkitd, the rules share one set of global variables.
     ///
     /// # Errors
-    /// As [`Evaluator::look_up`] and [`Evaluator::finish`].
+    /// The errors of [`Evaluator::look_up`] and [`Evaluator::finish`].
     pub fn verdicts(&mut self, questions: &[Question]) -> Result<Vec<Verdict>, Failure> {
         let asked = questions.iter().map(|question| self.look_up(question.clone())).collect::<Result<_, _>>()?;
         let begun = self.begin(asked);
@@ -160,24 +160,24 @@ impl Evaluator {
         self.finish(implying)
     }
 
-    /// Finds the user that a question is about.
+    /// Looks up the user of a request.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if there is no such user, and another if the accounts cannot be asked.
+    /// [`Failure::Refused`] if the user does not exist; other errors if the user database does not answer.
     pub fn look_up(&mut self, question: Question) -> Result<Asked, Failure> {
         Ok(Asked { user: self.known(&question)?, question })
     }
 
-    /// Begins with questions, which are answered while others are begun or looked at.
+    /// Starts the first stage. The engine works on the requests while the caller continues.
     pub fn begin(&mut self, asked: Vec<Asked>) -> Begun {
         let put = self.put(&tasks(&asked));
         Begun { asked, put }
     }
 
-    /// Goes on with questions that were begun: polkitd looks at implying actions where the answer is not yes.
+    /// Starts the second stage: polkitd evaluates implying actions if the result is not yes.
     ///
     /// # Errors
-    /// The engine cannot be started any more.
+    /// The engine cannot be restarted.
     pub fn imply(&mut self, begun: Begun) -> Result<Implying, Failure> {
         let tasks = tasks(&begun.asked);
         let verdicts = self.answers(&tasks, begun.put)?;
@@ -191,10 +191,10 @@ impl Evaluator {
         Ok(Implying { asked: begun.asked, verdicts, implied, put })
     }
 
-    /// The verdicts of questions that were begun and gone on with, in order.
+    /// Returns the verdicts in order.
     ///
     /// # Errors
-    /// The engine cannot be started any more.
+    /// The engine cannot be restarted.
     pub fn finish(
         &mut self,
         Implying { asked, mut verdicts, implied, put }: Implying,
@@ -208,7 +208,7 @@ impl Evaluator {
         Ok(verdicts)
     }
 
-    /// Puts to the rules what they are to say.
+    /// Evaluates tasks as far as possible without rules, and sends the others to the engine.
     fn put(&mut self, tasks: &[Task<'_>]) -> Put {
         let verdicts: Vec<Option<Verdict>> = tasks.iter().map(|task| self.read.before_rules(task)).collect();
         let open = tasks.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
@@ -217,7 +217,7 @@ impl Evaluator {
         Put { verdicts, numbers }
     }
 
-    /// The verdicts without implying actions.
+    /// Returns the verdicts of tasks, without implying actions.
     fn answers(&mut self, tasks: &[Task<'_>], put: Put) -> Result<Vec<Verdict>, Failure> {
         let answers = match &mut self.engine {
             Some(engine) => engine.answers(put.numbers).map_err(Failure::Unreachable)?,

@@ -15,7 +15,7 @@ fn words(pkla: &Pkla, user: &str, groups: &[&str]) -> Vec<Option<Word>> {
 }
 
 #[test]
-fn globs_are_stars_and_question_marks_over_the_whole_text() {
+fn globs_match_the_whole_text() {
     for (pattern, text) in [("*", ""), ("a*", "a"), ("*b*d", "abcbd"), ("?", "ä"), ("a?c", "abc"), ("", "")] {
         assert!(glob(pattern, text), "{pattern} {text}");
     }
@@ -25,7 +25,7 @@ fn globs_are_stars_and_question_marks_over_the_whole_text() {
 }
 
 #[test]
-fn a_user_s_entry_beats_that_of_any_group_and_default_comes_first() {
+fn the_user_overrides_groups_and_groups_override_default() {
     let text = "[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n[2]\nIdentity=unix-group:g\nAction=*\nResultAny=no\n\
                 [3]\nIdentity=default\nAction=org.a.*\nResultAny=auth_self\n";
     let compat = pkla(Reader::Compat, &[&[text]]);
@@ -36,7 +36,7 @@ fn a_user_s_entry_beats_that_of_any_group_and_default_comes_first() {
 }
 
 #[test]
-fn the_last_match_of_a_directory_takes_all_three_results_away() {
+fn the_last_match_of_a_directory_replaces_all_three_results() {
     let (yes, active) = (
         "[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n",
         "[2]\nIdentity=unix-user:u\nAction=*\nResultActive=no\n",
@@ -47,7 +47,7 @@ fn the_last_match_of_a_directory_takes_all_three_results_away() {
 }
 
 #[test]
-fn several_files_in_a_directory_have_no_order_in_0_105() {
+fn files_of_a_directory_have_no_order_in_0_105() {
     let (yes, no) =
         ("[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n", "[2]\nIdentity=unix-user:u\nAction=*\nResultAny=no\n");
     assert_eq!(words(&pkla(Reader::Native, &[&[yes, no]]), "u", &[]), [Some(Word::No), Some(Word::Yes)]);
@@ -56,18 +56,18 @@ fn several_files_in_a_directory_have_no_order_in_0_105() {
 }
 
 #[test]
-fn an_entry_that_is_not_understood_is_dropped_alone() {
+fn a_malformed_entry_does_not_affect_the_others() {
     let dropped = |text: &str| parse(text.as_bytes()).1.first().map(|dropped| (dropped.line, dropped.why.clone()));
     let why = |text: &str| dropped(text).unwrap().1;
     assert!(why("[a]\nIdentity=x\nAction=y\nResultAny=yes \n").contains("`yes ` is not a result"));
     assert!(why("[a]\nIdentity=x\nAction=y\nResultsAny=yes\n").contains("none of ResultAny"));
     assert!(why("[a]\nAction=y\nResultAny=yes\n").contains("no Identity"));
-    assert!(why("[a]\nIdentity=\\x61\nAction=y\nResultAny=yes\n").contains("no such escape"));
+    assert!(why("[a]\nIdentity=\\x61\nAction=y\nResultAny=yes\n").contains("invalid escape"));
     assert_eq!(dropped("[a]\nIdentity=x\nAction=a\nb\nResultAny=yes\n").unwrap().0, 4);
 }
 
 #[test]
-fn a_netgroup_that_nobody_knows_is_named() {
+fn an_unknown_netgroup_is_named() {
     let entry = pkla(Reader::Compat, &[&["[1]\nIdentity=unix-netgroup:n\nAction=*\nResultAny=yes\n"]]);
     let known = ["n".to_owned()];
     let subject = |netgroups| Subject { user: "u", groups: &[], netgroups, session: Session::None };

@@ -1,9 +1,9 @@
-//! How a verdict comes together, step by step.
+//! Builds verdicts step by step.
 
 use crate::verdict::{Decider, Kind, Outcome, Step, Verdict};
 use crate::word::Word;
 
-/// An answer through another action that implies this one: it only ever turns a refusal or a question into a yes.
+/// Adds the verdict of an implying action. It can only turn a refusal or a required authentication into a yes.
 pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
     if verdict.outcome == Outcome::Word(Word::Yes) && verdict.depends_on.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! One action's verdict, of what files, pkla and rules say, without the actions that imply it. Nothing here has an effect.
+//! The verdict about one action from files, pkla and rules, without implying actions. Pure.
 
 use super::read::Read;
 use super::task::{Task, compat, is_compat};
@@ -9,13 +9,13 @@ use crate::verdict::wire::{Ask, End, Told};
 use crate::verdict::{Decider, Kind, Outcome, Question, Verdict};
 use crate::word::{Session, Word};
 
-/// The first polkit that tells rules of the caller's unit.
+/// The first version that provides rules with the unit of the caller.
 const UNITS: Version = Version(124);
-/// The first polkit that tells rules the user's number.
+/// The first version that provides rules with the uid.
 const UIDS: Version = Version(127);
 
 impl Read {
-    /// The verdict, where no rule is asked.
+    /// Returns the verdict if it needs no rules.
     pub(super) fn before_rules(&self, task: &Task<'_>) -> Option<Verdict> {
         let Some(registered) = self.files.actions.get(task.action) else {
             let mut verdict = Verdict::of(Outcome::Unregistered, None);
@@ -24,14 +24,14 @@ impl Read {
                     .closed_to_us
                     .iter()
                     .filter(|path| path.contains("/actions"))
-                    .map(|path| format!("what is in {path}: only root may read it")),
+                    .map(|path| format!("the content of {path}, which only root may read")),
             );
             return Some(verdict);
         };
         if task.user.uid == Some(0) {
             let decider = Decider { kind: Kind::Root, file: None, line: None, by_action: None };
             let mut verdict = Verdict::of(Outcome::Word(Word::Yes), Some(decider));
-            verdict.step("root", "yes: polkit refuses root nothing", None, None);
+            verdict.step("root", "yes: polkit allows root everything", None, None);
             return Some(verdict);
         }
         if self.target.version >= Version::RULES {
@@ -66,7 +66,7 @@ impl Read {
         let mut verdict = Verdict::of(Outcome::Word(word), Some(decider));
         verdict.step("implicit", word.text(), file, line);
         if let Some(rival) = &registered.rival {
-            verdict.depend_on([format!("which of {rival} and {} polkitd reads last", registered.file)]);
+            verdict.depend_on([format!("whether polkitd reads {rival} or {} last", registered.file)]);
         }
         verdict
     }
@@ -101,7 +101,9 @@ impl Read {
         let mut verdict = Self::implicit(registered, task);
         match told {
             None => {}
-            Some(Err(why)) => verdict.depend_on([format!("what polkitd makes of a rule: run here, {why}")]),
+            Some(Err(why)) => {
+                verdict.depend_on([format!("the effect of a rule in polkitd: when run by this program, {why}")])
+            }
             Some(Ok(told)) => self.rules_said(&mut verdict, task, told),
         }
         verdict.depend_on(self.always.iter().cloned());
@@ -140,19 +142,23 @@ impl Read {
             End::Threw(message, thrown_at) => {
                 let line = thrown_at.and_then(|line| usize::try_from(line).ok()).or(line);
                 verdict.decide(Word::No, Kind::Rule, file.clone(), line);
-                let says = format!("no: the rule throws, which refuses to everybody who gets here: {message}");
+                let says = format!("no: the rule throws an exception: {message}");
                 verdict.step("rules", &says, file, line);
                 if other_engine {
-                    verdict.depend_on([format!("the engine of that polkit: with Duktape a rule throws ({message})")]);
+                    verdict.depend_on([format!(
+                        "the engine of that polkit: in Duktape a rule throws an exception ({message})"
+                    )]);
                 }
             }
             End::Kills(message) => {
                 verdict.decide(Word::No, Kind::Rule, file.clone(), line);
-                let says = format!("no answer: polkitd ends here, for everybody: {message}");
+                let says = format!("no result: the rule ends polkitd: {message}");
                 verdict.step("rules", &says, file, line);
                 verdict.ends_polkitd = Some(message.clone());
                 if other_engine {
-                    verdict.depend_on([format!("the engine of that polkit: Duktape ends polkitd here ({message})")]);
+                    verdict.depend_on([format!(
+                        "the engine of that polkit: with Duktape the rule ends polkitd ({message})"
+                    )]);
                 }
             }
         }
@@ -166,14 +172,14 @@ fn order_unknown(outcome: &pkla::Outcome) -> String {
     format!("the order in which polkit 0.105 reads {}", Vec::from_iter(files).join(" and "))
 }
 
-/// The engine's word for what it was not told, for a person.
+/// Describes an unknown fact that the engine reported.
 fn unknown(what: &str) -> String {
     match what.split_once(' ') {
-        Some(("program", line)) => format!("what the program says that a rule runs: {line}"),
+        Some(("program", line)) => format!("the output of a program that a rule runs: {line}"),
         Some(("netgroup", name)) => format!("whether the user is in the netgroup {name}"),
-        _ if what == "memory" => "whether polkitd has more memory than a rule may take here".to_owned(),
+        _ if what == "memory" => "whether polkitd has more memory than this program allows a rule".to_owned(),
         _ if what == "subject.system_unit" => {
-            "subject.system_unit, which polkit knows of a caller over D-Bus only: null for a bare process, as libvirtd's"
+            "subject.system_unit, which polkit knows only for callers over D-Bus; it is null for a process subject, as libvirtd passes"
                 .to_owned()
         }
         _ => format!("{what}, which a rule reads"),

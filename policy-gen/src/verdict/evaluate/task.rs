@@ -1,14 +1,14 @@
-//! A question about one action, and what the helper for pkla files is asked for it.
+//! An evaluation task: a request and one action. Also the results of polkit-pkla-compat's helper.
 
 use super::user::Known;
 use crate::verdict::Question;
 use crate::verdict::pkla::{self, Pkla};
 use crate::verdict::wire::Program;
 
-/// Where `49-polkit-pkla-compat.rules` finds its program: Debian, and others.
+/// The paths of the program of `49-polkit-pkla-compat.rules`: Debian's, and the usual one.
 const COMPAT: [&str; 2] = ["/usr/sbin/pkla-check-authorization", "/usr/bin/pkla-check-authorization"];
 
-/// A question about an action: the one that it names, or one that implies it.
+/// A request about one action: the requested action, or one that implies it.
 #[derive(Clone, Copy)]
 pub(super) struct Task<'a> {
     pub(super) question: &'a Question,
@@ -27,7 +27,7 @@ impl Task<'_> {
     }
 }
 
-/// What `pkla-check-authorization` comes to, when it is asked what its rule asks. It fails for a uid without a name.
+/// Returns the results of `pkla-check-authorization` for the call of its rule. The program fails for a uid without a name.
 pub(super) fn compat(pkla: &Pkla, task: &Task<'_>) -> Vec<Program> {
     let outcome = pkla.outcome(task.subject(), task.action);
     if !outcome.unknown.is_empty() {

@@ -1,4 +1,4 @@
-//! The user of a question, by the accounts.
+//! The user of a request, from the user database.
 
 use std::rc::Rc;
 
@@ -8,13 +8,13 @@ use super::Evaluator;
 use crate::failure::Failure;
 use crate::verdict::Question;
 
-/// A subject's user, as polkit knows it.
+/// The user of a subject, as polkit sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) name: String,
     pub(super) groups: Vec<String>,
     pub(super) uid: Option<u32>,
-    /// Whether it is a name of the accounts, and not a mere number.
+    /// Whether the name is from the user database, and not a uid.
     pub(super) has_name: bool,
 }
 
@@ -26,7 +26,7 @@ impl Evaluator {
         let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
         let name = question.user.as_str();
         let found = match self.names.user(name).map_err(unreachable)? {
-            // Of two users with one uid polkit knows the first alone.
+            // polkit uses the first of two users with the same uid.
             Some(user) => self.names.user_by_uid(user.uid).map_err(unreachable)?.or(Some(user)),
             None => match name.parse() {
                 Ok(uid) => self.names.user_by_uid(uid).map_err(unreachable)?,
@@ -48,7 +48,7 @@ impl Evaluator {
             }
             None => {
                 return Err(Failure::Refused(format!(
-                    "there is no user `{}`: say which groups it will have, with --group",
+                    "there is no user `{}`: give the groups of the user with --group",
                     polkit_config::escape::escape(name)
                 )));
             }

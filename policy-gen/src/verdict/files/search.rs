@@ -1,4 +1,4 @@
-//! Looking through polkit's directories with the eyes of polkitd's user: what it cannot read is passed over, with the reason.
+//! Searches polkit's directories with the permissions of polkitd's user. Files that this user cannot read are skipped.
 
 use std::fs::File;
 use std::io;
@@ -12,18 +12,18 @@ use crate::failure::Failure;
 use crate::target::{Target, Version};
 use crate::tree::Tree;
 
-/// A file that lies where polkit's files lie, and is not read, or not to its end.
+/// A file in polkit's directories that is skipped completely or in part.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PassedOver {
-    /// The file, or the directory.
+    /// The file or directory.
     pub file: String,
-    /// The line that is to blame, from 1.
+    /// The line of the error, from 1.
     pub line: Option<usize>,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// The user that polkitd reads files as: root up to 0.105, then one of its own.
+/// The user of polkitd: root up to 0.105, then its own user.
 enum Daemon {
     Root,
     User { uid: u32, gids: Vec<u32> },
@@ -41,11 +41,11 @@ impl Daemon {
                 return Ok(Self::User { uid: user.uid, gids });
             }
         }
-        // No account, as in a tree that holds nothing but polkit's files: there is nobody whom a mode could keep out.
+        // Without an account, as in a tree with only polkit's files, no mode can exclude polkitd.
         Ok(Self::Root)
     }
 
-    /// Whether it has these rights (of `rwx`, 4, 2 and 1), by the one of the three classes that it belongs to.
+    /// Whether the user has a right (of `rwx`: 4, 2, 1), from its permission class (owner, group or others).
     fn may(&self, right: u32, stat: &rustix::fs::Stat) -> bool {
         let Self::User { uid, gids } = self else { return true };
         let class = match () {
@@ -60,25 +60,25 @@ impl Daemon {
 const READ: u32 = 4;
 const ENTER: u32 = 1;
 
-/// What was looked at so far, as polkitd's user sees it.
+/// A search with the permissions of polkitd's user.
 pub(super) struct Search<'a> {
     pub(super) tree: &'a Tree,
     daemon: Daemon,
     pub(super) passed_over: Vec<PassedOver>,
-    /// What we may not look at, and polkitd may.
+    /// Files and directories that polkitd may read but this process may not.
     pub(super) closed: Vec<String>,
 }
 
 impl<'a> Search<'a> {
-    /// A search that has seen nothing.
+    /// Starts a search.
     ///
     /// # Errors
-    /// The accounts cannot be looked up.
+    /// The user database does not answer.
     pub(super) fn of(tree: &'a Tree, names: &Names, target: Target) -> Result<Self, Failure> {
         Ok(Self { tree, daemon: Daemon::of(names, target)?, passed_over: Vec::new(), closed: Vec::new() })
     }
 
-    /// The files of a directory that have this suffix, with path and name, by name.
+    /// Returns path and name of the files with this suffix in a directory, sorted by name.
     pub(super) fn list(
         &mut self,
         directory: &str,
@@ -113,7 +113,7 @@ impl<'a> Search<'a> {
         wanted.into_iter().map(|name| (format!("{directory}/{name}"), name)).collect()
     }
 
-    /// Whether polkitd can list a directory; else it is passed over.
+    /// Whether polkitd can list a directory. Records a directory that it cannot list as skipped.
     pub(super) fn enter(&mut self, directory: &str) -> bool {
         if !self.tree.has_directory(directory).unwrap_or(true) {
             return false;
@@ -137,7 +137,7 @@ impl<'a> Search<'a> {
         rustix::fs::fstat(&opened).ok()
     }
 
-    /// The bytes of a file, where polkitd and we can read it.
+    /// Reads a file if polkitd and this process can read it. Records it as skipped otherwise.
     pub(super) fn read(&mut self, path: &str) -> Option<Vec<u8>> {
         if let Err(error) = self.tree.vet(path) {
             self.pass_over(path, None, &error.to_string());
@@ -178,7 +178,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// `a`, `a/b`, `a/b/c` of `a/b/c`.
+/// Returns `a`, `a/b`, `a/b/c` for `a/b/c`.
 fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     ends.filter_map(|end| path.get(..end))
