@@ -75,10 +75,10 @@ fn both_states_of_an_interrupted_installation_can_be_undone() {
 }
 
 #[test]
-fn a_configuration_that_libvirt_cannot_read_stops_the_plan() {
+fn a_configuration_that_libvirt_cannot_parse_stops_the_plan() {
     let mut plan = Plan::default();
     let error = plan.edit(&edits(), &Record::default(), &current("what\n")).unwrap_err();
-    assert_eq!(error, "cannot edit /etc/libvirt/libvirtd.conf: line 1 is not one that libvirt could read");
+    assert_eq!(error, "cannot edit /etc/libvirt/libvirtd.conf: libvirt could not parse line 1");
     assert!(plan.changes.is_empty());
 }
 

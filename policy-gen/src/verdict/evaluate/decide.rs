@@ -131,12 +131,7 @@ impl Read {
                 }
                 None => {
                     verdict.decide(Word::No, Kind::Rule, file.clone(), line);
-                    verdict.step(
-                        "rules",
-                        &format!("no: `{text}` is not a result of polkit, which refuses"),
-                        file,
-                        line,
-                    );
+                    verdict.step("rules", &format!("no: `{text}` is not a result of polkit"), file, line);
                 }
             },
             End::Threw(message, thrown_at) => {
