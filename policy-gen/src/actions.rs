@@ -4,7 +4,7 @@ use std::io;
 
 use crate::target::Version;
 use crate::tree::Tree;
-use crate::verdict::implicit::{self, Action};
+use crate::verdict::action_file::{self, Action};
 
 /// The directory of packages. polkit 126 and later also read the others.
 const SHARED: &str = "usr/share/polkit-1/actions";
@@ -42,7 +42,7 @@ pub fn of_tree(tree: &Tree, version: Option<Version>) -> io::Result<Found> {
             let path = format!("{directory}/{name}");
             let file = tree.shown(&path);
             let bytes = tree.read(&path)?.map(|contents| contents.bytes).unwrap_or_default();
-            let (actions, problem) = implicit::parse(&bytes);
+            let (actions, problem) = action_file::parse(&bytes);
             let problem =
                 problem.map(|(line, why)| format!("{file}: line {line}: {why}; polkit ignores the rest of the file"));
             found.problems.extend(problem);

@@ -2,8 +2,8 @@
 
 mod details;
 pub mod libvirt;
-pub(crate) mod look_alike;
 mod root;
+pub(crate) mod suggest_name;
 mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +18,8 @@ use crate::policy::{Kind, OnFailure, Policy, Question};
 use crate::tree::Tree;
 
 pub use details::details;
-pub use look_alike::Shipped;
 pub use root::root_equivalent;
+pub use suggest_name::Shipped;
 pub use units::units;
 
 /// Facts about the host or tree. Unknown facts are not checked, and a warning says so.
@@ -47,7 +47,7 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
             let found = around.names.user(&user.value).map_err(unreachable)?;
             let Some(found) = found else {
                 if !around.create {
-                    let hint = look_alike::user(&user.value, around.names).map_err(unreachable)?;
+                    let hint = suggest_name::user(&user.value, around.names).map_err(unreachable)?;
                     report.push(absent("user", &user.value, at, grant.kind, hint));
                 }
                 continue;
@@ -76,7 +76,7 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
         let with = |hint: Option<String>| hint.map_or_else(|| help.to_owned(), |hint| format!("{hint}; {help}"));
         let (user, group) = (&member.user, &member.group);
         if around.names.user(&user.value).map_err(unreachable)?.is_none() {
-            let hint = look_alike::user(&user.value, around.names).map_err(unreachable)?;
+            let hint = suggest_name::user(&user.value, around.names).map_err(unreachable)?;
             let message = format!("there is no user `{}`", user.value);
             report.push(Problem::error(user.at.clone(), message).help(with(hint)));
         } else if around.names.group(&user.value).map_err(unreachable)?.is_none() {

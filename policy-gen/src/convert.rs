@@ -12,8 +12,8 @@ use script::{AFTER, BEFORE};
 
 use crate::emit::quote::{comment, javascript};
 use crate::emit::rules::{Line, add, key};
+use crate::implicit_authorization::Word;
 use crate::verdict::pkla::{Entry, Pkla, Reader, glob};
-use crate::word::Word;
 
 /// An entry that a rules file cannot express.
 #[derive(Debug, Clone, PartialEq, Eq)]

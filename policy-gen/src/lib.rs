@@ -1,18 +1,17 @@
 //! Generates, installs, removes, checks and explains static polkit policy.
 //!
-//! In the order of the data: [`policy`] reads policy files, with the results of polkit ([`word`]); [`check`] finds mistakes in
-//! them; [`target`] says which polkit reads the result; [`emit`] generates the files; [`libvirt`] knows the settings of
-//! libvirt's daemons; [`install`] writes and removes everything; and [`ask`] compares the result with the decisions of the
-//! running polkitd. [`verdict`] evaluates policy offline, [`convert`] turns pkla files into rules, [`lint`] finds mistakes in
-//! existing policy, and [`actions`] lists the registered actions. [`doctor`] uses all of these to find the reason for a refusal
+//! In the order of the data: [`policy`] reads policy files, with the results of polkit ([`implicit_authorization`]); [`check`]
+//! finds mistakes in them; [`target`] says which polkit reads the result; [`emit`] generates the files; [`libvirt`] knows the
+//! settings of libvirt's daemons; [`install`] writes and removes everything; and [`verify`] compares the result with the decisions
+//! of the running polkitd. [`verdict`] evaluates policy offline, [`convert`] turns pkla files into rules, [`lint`] finds mistakes
+//! in existing policy, and [`actions`] lists the registered actions. [`doctor`] uses all of these to find the reason for a refusal
 //! and a fix. [`command`] has the subcommands.
 //!
-//! Only `install`, `ask`, `doctor::look` and `command` have side effects.
+//! Only `install`, `verify`, `doctor::look` and `command` have side effects.
 
 #![forbid(unsafe_code)]
 
 pub mod actions;
-pub mod ask;
 pub mod check;
 pub mod cli;
 pub mod command;
@@ -20,6 +19,7 @@ pub mod convert;
 pub mod doctor;
 pub mod emit;
 pub mod failure;
+pub mod implicit_authorization;
 pub mod install;
 pub mod libvirt;
 pub mod lint;
@@ -28,4 +28,4 @@ pub mod policy;
 pub mod target;
 pub mod tree;
 pub mod verdict;
-pub mod word;
+pub mod verify;

@@ -16,7 +16,7 @@ pub use libvirt::{Libvirt, Mode, Others, Role, RoleKind};
 pub use read::read;
 pub use systemd::ACTION as SYSTEMD_ACTION;
 
-use crate::word::{PerSession, Word};
+use crate::implicit_authorization::{PerSession, Word};
 
 /// A policy from one or several files.
 #[derive(Debug, Default)]

@@ -1,20 +1,20 @@
 //! Offline evaluation: what a polkit would decide, and why.
 //!
-//! In the order of the data: [`files`] finds the files that a polkit reads; [`implicit`] parses actions; [`keyfile`] and [`pkla`]
+//! In the order of the data: [`files`] finds the files that a polkit reads; [`action_file`] parses actions; [`keyfile`] and [`pkla`]
 //! parse pkla files; [`engine`] runs rules in a separate process, with the protocol in [`wire`]. [`Evaluator`] combines them as
 //! polkitd does. A verdict names the unknown facts on which it depends.
 
+pub mod action_file;
 pub mod engine;
 pub mod evaluate;
 pub mod files;
-pub mod implicit;
 pub mod keyfile;
 pub mod pkla;
 pub mod wire;
 
 use serde::Deserialize;
 
-use crate::word::{Session, Word};
+use crate::implicit_authorization::{Session, Word};
 
 pub use evaluate::Evaluator;
 pub use files::PassedOver;

@@ -3,8 +3,8 @@
 use polkit_config::report::{Problem, Report};
 
 use crate::emit::details::known;
+use crate::implicit_authorization::Word;
 use crate::policy::{Grant, Policy};
-use crate::word::Word;
 
 /// Actions without details (systemd 252 to 262, libvirt 7.0 to 11.3).
 const WITHOUT: [&str; 5] = [

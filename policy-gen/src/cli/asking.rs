@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::implicit_authorization::Session;
 use crate::lint::Kind;
 use crate::target::Spelling;
-use crate::word::Session;
 
 pub(super) const EXPLAIN_HELP: &str = "\
 Examples:

@@ -9,11 +9,11 @@ use crate::actions::{Declared, of_tree};
 use crate::cli::Actions;
 use crate::emit::details;
 use crate::failure::Failure;
+use crate::implicit_authorization::PerSession;
 use crate::libvirt::needs::{self, Need};
 use crate::policy::permissions::PREFIX;
 use crate::target;
 use crate::tree::Tree;
-use crate::word::PerSession;
 
 /// Lists the actions.
 ///

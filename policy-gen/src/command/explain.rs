@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::say;
 use crate::cli::Explain;
 use crate::failure::Failure;
+use crate::implicit_authorization::Word;
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
 use crate::verdict::{Evaluator, Outcome, Question, Verdict};
-use crate::word::Word;
 
 /// Exit code: refused.
 const NO: u8 = 1;

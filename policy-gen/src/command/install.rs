@@ -2,12 +2,12 @@
 
 use super::restart::{change, show_restarts};
 use super::{DONE, NOT_AS_EXPECTED, Ready, ready, say, say_aside, settle, show_diff};
-use crate::ask::ask;
 use crate::cli::Install;
 use crate::failure::Failure;
 use crate::install::run::{Site, lock, plan_now};
 use crate::install::units::Restarts;
 use crate::policy::Mode;
+use crate::verify::ask;
 
 /// Installs a policy.
 ///

@@ -1,9 +1,9 @@
 use super::*;
 use crate::doctor::error::first;
 use crate::doctor::facts::{Answer, Client, Daemon, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState};
+use crate::implicit_authorization::{Session, Word};
 use crate::libvirt::MANAGE;
 use crate::verdict::{Decider, Kind, Outcome, PassedOver, Verdict};
-use crate::word::{Session, Word};
 
 fn answer(word: Word, kind: Kind, file: &str) -> Answer {
     let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None };

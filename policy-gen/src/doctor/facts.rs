@@ -3,10 +3,10 @@
 mod libvirt;
 
 use super::error::Reported;
+use crate::implicit_authorization::{Session, Word};
 use crate::libvirt::MANAGE;
 use crate::target::{Target, Version};
 use crate::verdict::{Outcome, PassedOver, Verdict};
-use crate::word::{Session, Word};
 
 pub use libvirt::{Daemon, Libvirt, Socket, UnitState};
 

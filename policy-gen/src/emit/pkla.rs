@@ -18,8 +18,8 @@ use polkit_config::table::Spanned;
 
 use super::Origin;
 use super::quote::comment;
+use crate::implicit_authorization::{PerSession, Word};
 use crate::policy::{Grant, Policy};
-use crate::word::{PerSession, Word};
 
 /// The reason for the directory name, for the generated file.
 const HERE: &str = "polkit uses the last match in the order of the directory names: this directory comes after 10-vendor.d, \

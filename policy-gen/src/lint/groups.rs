@@ -4,7 +4,7 @@ use polkit_config::names::{LookupError, Names};
 
 use super::read::Script;
 use super::{File, Finding, codes};
-use crate::check::look_alike::Shipped;
+use crate::check::suggest_name::Shipped;
 
 /// Checks all rules files.
 ///

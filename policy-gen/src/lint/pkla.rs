@@ -6,10 +6,10 @@ use polkit_config::report::Source;
 
 use super::codes::{self, Code};
 use super::{File, Finding, line_span};
+use crate::implicit_authorization::{PerSession, Word};
 use crate::target::{Target, Version};
 use crate::verdict::keyfile::{self, Group};
 use crate::verdict::pkla::{Entry, parse};
-use crate::word::{PerSession, Word};
 
 const KEYS: [&str; 6] = ["Identity", "Action", "ResultAny", "ResultInactive", "ResultActive", "ReturnValue"];
 

@@ -2,8 +2,8 @@
 
 use super::read::{Rule, Script};
 use super::{File, Finding, codes, sessions};
+use crate::implicit_authorization::Word;
 use crate::target::{JavaScript, Target};
-use crate::word::Word;
 
 const RESULTS: [&str; 7] = ["NO", "YES", "AUTH_SELF", "AUTH_SELF_KEEP", "AUTH_ADMIN", "AUTH_ADMIN_KEEP", "NOT_HANDLED"];
 /// The properties of a subject. Other properties of all objects are unlikely to be used by mistake.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::read::{Rule, Script};
 use super::{File, Finding, codes};
-use crate::word::Word;
+use crate::implicit_authorization::Word;
 
 /// Checks all rules files, which are in the order in which polkitd runs them.
 #[must_use]

@@ -6,7 +6,7 @@ use polkit_config::report::{Location, Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
 use super::Detail;
-use crate::word::{PerSession, Word};
+use crate::implicit_authorization::{PerSession, Word};
 
 /// Limit of the values of a detail. Duktape allows 65,535 constants in one function and drops rules files with more.
 const VALUES_MAX: usize = 10_000;

@@ -6,9 +6,9 @@ use polkit_config::table::{Spanned, Table};
 
 use super::fields::check_names;
 use super::{Grant, Kind};
+use crate::implicit_authorization::{PerSession, Word};
 use crate::libvirt::MANAGE;
 use crate::libvirt::daemons::Daemon;
-use crate::word::{PerSession, Word};
 
 /// The `[libvirt]` table with all `[[libvirt_role]]` tables.
 #[derive(Debug)]

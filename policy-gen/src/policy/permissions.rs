@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{Libvirt, Others, Role, RoleKind};
-use crate::word::Word;
+use crate::implicit_authorization::Word;
 
 /// The prefix of all actions of libvirt's access control.
 pub const PREFIX: &str = "org.libvirt.api.";

@@ -7,7 +7,7 @@ use polkit_config::table::{self, Spanned, Table};
 use super::fields::{Who, check_actions, check_details, check_kept, check_names, details, patterns, results, who};
 use super::libvirt::{libvirt, role};
 use super::{Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
-use crate::word::{PerSession, Word};
+use crate::implicit_authorization::{PerSession, Word};
 
 /// Reads policy files in this order. If the report has errors, the policy must not be used.
 pub fn read(sources: &[Source], report: &mut Report) -> Policy {

@@ -6,7 +6,7 @@ use polkit_config::table::{Spanned, Table};
 
 use super::fields::{Who, check_kept, results, who};
 use super::{Detail, Grant, Kind};
-use crate::word::{PerSession, Word};
+use crate::implicit_authorization::{PerSession, Word};
 
 /// The action that starts, stops and changes units, with the details unit and verb (systemd 237 to 262). It has no details for
 /// operations on all units, and up to 252 for transient units (systemd-run); 257 reports these as the start of a unit.

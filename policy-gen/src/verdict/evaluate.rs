@@ -22,9 +22,9 @@ use super::files::{self, PassedOver};
 use super::wire::{End, Told};
 use super::{Kind, Outcome, Question, Verdict};
 use crate::failure::Failure;
+use crate::implicit_authorization::Word;
 use crate::target::Target;
 use crate::tree::Tree;
-use crate::word::Word;
 
 /// The complete policy of a polkit, ready for evaluation.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use polkit_config::names::Names;
 pub use search::PassedOver;
 use search::Search;
 
-use super::implicit::{self, Action};
+use super::action_file::{self, Action};
 use super::pkla::{self, Pkla, Reader, Store};
 use crate::failure::Failure;
 use crate::target::{Target, Version};
@@ -115,7 +115,7 @@ impl Search<'_> {
                     continue;
                 }
                 let Some(bytes) = self.read(&path) else { continue };
-                let (found, error) = implicit::parse(&bytes);
+                let (found, error) = action_file::parse(&bytes);
                 match error {
                     Some((line, why)) => {
                         let why = format!("polkitd stops reading here: {why}");

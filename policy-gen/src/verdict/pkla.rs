@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::keyfile::{self, Group};
-use crate::word::{PerSession, Session, Word};
+use crate::implicit_authorization::{PerSession, Session, Word};
 
 /// The reader of pkla files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use polkit_policy_gen::convert::emit;
 use polkit_policy_gen::verdict::pkla::{File, Pkla, Reader, Store, Subject, glob, parse};
-use polkit_policy_gen::word::Session;
+use polkit_policy_gen::implicit_authorization::Session;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (entries, dropped) = parse(bytes);

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use polkit_dbus::{Authority, Authorization, Interaction, Subject};
+use polkit_policy_gen::implicit_authorization::{PerSession, Word};
 use polkit_policy_gen::policy::Question;
 use polkit_policy_gen::target::Format;
-use polkit_policy_gen::word::{PerSession, Word};
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Process, Root};
 use tokio::runtime::Runtime;

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use bed::{Asked, Host, Seen};
 use polkit_config::report::{Report, Source};
 use polkit_policy_gen::emit::{self, Origin, Owner};
+use polkit_policy_gen::implicit_authorization::{PerSession, Word};
 use polkit_policy_gen::policy::{self, Policy};
 use polkit_policy_gen::target::Format;
-use polkit_policy_gen::word::{PerSession, Word};
 use polkit_tests::{Root, Suite, require};
 use random::{Random, World};
 

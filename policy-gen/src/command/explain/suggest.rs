@@ -8,10 +8,10 @@ use crate::doctor::report::safe;
 use crate::emit::GRANTS;
 use crate::emit::quote::shell;
 use crate::failure::Failure;
+use crate::implicit_authorization::{Session, Word};
 use crate::target::{Spelling, Version};
 use crate::tree::Tree;
 use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question, Verdict};
-use crate::word::{Session, Word};
 
 /// Limit of suggested groups.
 const GROUPS_MAX: usize = 5;

@@ -3,8 +3,8 @@
 use polkit_config::escape::escape;
 
 use super::suggest::{Suggestion, in_session, place};
+use crate::implicit_authorization::Word;
 use crate::verdict::{Evaluator, Kind, Outcome, Question, Verdict};
-use crate::word::Word;
 
 /// Formats the whole explanation.
 pub(super) fn text(

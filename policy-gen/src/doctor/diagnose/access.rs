@@ -6,9 +6,9 @@ use super::evidence::with_evidence;
 use crate::doctor::facts::{Answer, Facts, GroupRemedy, Real, Subject};
 use crate::doctor::fixes::{Fix, access, manual, programs, read_only};
 use crate::emit::quote::shell;
+use crate::implicit_authorization::{Session, Word};
 use crate::libvirt::MANAGE;
 use crate::verdict::{Kind, Outcome};
-use crate::word::{Session, Word};
 
 const API: &str = "org.libvirt.api.";
 const AGENT_RULES: &str = "46-polkit-policy-gen-agent.rules";

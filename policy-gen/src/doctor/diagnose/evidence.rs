@@ -2,8 +2,8 @@
 
 use super::Finding;
 use crate::doctor::facts::{Answer, Facts, Subject};
+use crate::implicit_authorization::Session;
 use crate::verdict::{Kind, Outcome};
-use crate::word::Session;
 
 /// Formats polkit's decision and its source.
 pub(super) fn decided(answer: &Answer) -> String {

@@ -10,15 +10,15 @@ use polkit_dbus::{
 };
 
 use super::files::names_action;
-use crate::ask::stand_in::StandIn;
 use crate::doctor::facts::{Answer, Facts, GroupRemedy, Lately, OpenTo, Polkitd, Real, Subject};
 use crate::emit::GRANTS;
 use crate::failure::Failure;
+use crate::implicit_authorization::{Session, Word};
 use crate::install::record::Record;
 use crate::libvirt::MANAGE;
 use crate::tree::Tree;
 use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question};
-use crate::word::{Session, Word};
+use crate::verify::probe_process::ProbeProcess;
 
 const LIMIT: Duration = Duration::from_secs(4);
 /// Groups with the same purpose, which users confuse.
@@ -232,13 +232,13 @@ async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) 
     let connection = polkit_dbus::connect().await.ok()?;
     let authority = Authority::new(connection);
     let own = subject.process.as_ref().and_then(|process| wire(process.pid, subject.uid));
-    let stand_in;
+    let probe;
     let asked = match own {
         Some(own) => own,
         None if is_root && session == Session::None && subject.uid != 0 => {
             let user = Names::Host.user(&subject.user).ok().flatten()?;
-            stand_in = StandIn::of(&user).ok()?;
-            stand_in.subject.clone()
+            probe = ProbeProcess::of(&user).ok()?;
+            probe.subject.clone()
         }
         None => return None,
     };

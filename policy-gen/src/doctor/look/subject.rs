@@ -15,9 +15,9 @@ use super::client;
 use super::run::run;
 use crate::doctor::facts::{Client, Facts, Process, Subject};
 use crate::failure::Failure;
+use crate::implicit_authorization::Session;
 use crate::passwords::{Password, Passwords};
 use crate::tree::Tree;
-use crate::word::Session;
 
 const SYSTEMCTL: Duration = Duration::from_secs(2);
 /// The mount points of the unified hierarchy.

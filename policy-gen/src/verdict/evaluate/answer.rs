@@ -1,7 +1,7 @@
 //! Builds verdicts step by step.
 
+use crate::implicit_authorization::Word;
 use crate::verdict::{Decider, Kind, Outcome, Step, Verdict};
-use crate::word::Word;
 
 /// Adds the verdict of an implying action. It can only turn a refusal or a required authentication into a yes.
 pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {

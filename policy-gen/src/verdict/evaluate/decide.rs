@@ -2,12 +2,12 @@
 
 use super::read::Read;
 use super::task::{Task, compat, is_compat};
+use crate::implicit_authorization::{Session, Word};
 use crate::target::{JavaScript, Version};
 use crate::verdict::files::Registered;
 use crate::verdict::pkla::{self, Reader};
 use crate::verdict::wire::{Ask, End, Told};
 use crate::verdict::{Decider, Kind, Outcome, Question, Verdict};
-use crate::word::{Session, Word};
 
 /// The first version that provides rules with the unit of the caller.
 const UNITS: Version = Version(124);

@@ -1,8 +1,8 @@
 //! Queries the running polkitd, to confirm that an installed policy is in force.
 
 mod netgroups;
+pub mod probe_process;
 mod roles;
-pub mod stand_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use polkit_config::names::{Names, User};
 use polkit_config::pattern::ActionPattern;
 use polkit_config::table::Spanned;
 use polkit_dbus::{Authority, AuthorityError, Interaction};
-use stand_in::StandIn;
+use probe_process::ProbeProcess;
 
+use crate::implicit_authorization::{PerSession, Word};
 use crate::policy::{Detail, Grant, OnFailure, Policy, Question};
-use crate::word::{PerSession, Word};
 
 /// Time limit for polkitd to notice new files.
 const RELOAD: Duration = Duration::from_secs(3);
@@ -270,9 +270,9 @@ impl Row {
 
     async fn ask(&mut self, authority: &Authority) -> Result<(), String> {
         let Some(user) = &self.user else { return Ok(()) };
-        let stand_in = StandIn::of(user)?;
+        let probe = ProbeProcess::of(user)?;
         let details = self.details.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let answer = authority.check(&stand_in.subject, &self.action, &details, Interaction::Forbidden).await;
+        let answer = authority.check(&probe.subject, &self.action, &details, Interaction::Forbidden).await;
         let outcome = match answer {
             Ok(answer) if answer.authorized => Some(Outcome::Yes),
             Ok(answer) if answer.challenge => Some(Outcome::Challenge),

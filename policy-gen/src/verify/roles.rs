@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Answers, Asked, QUESTIONS_MAX, Row, first_user, group_names};
+use crate::implicit_authorization::PerSession;
 use crate::policy::{Libvirt, Question, Role};
-use crate::word::PerSession;
 
 /// A domain name that only the pattern `*` covers in practice.
 const OTHERS: &str = "(a domain of others)";

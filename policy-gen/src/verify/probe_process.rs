@@ -12,13 +12,13 @@ use polkit_dbus::{Process, StartTime, Subject, SubjectPid, SubjectUid};
 const START: Duration = Duration::from_secs(2);
 
 /// An idle process of a user, as the subject of queries.
-pub struct StandIn {
+pub struct ProbeProcess {
     child: Child,
     /// The process as a polkit subject.
     pub subject: Subject,
 }
 
-impl StandIn {
+impl ProbeProcess {
     /// Starts a process of `user`.
     ///
     /// The user can trace this process and control it. It therefore inherits neither environment nor terminal: setsid(1)
@@ -35,15 +35,15 @@ impl StandIn {
         command.args(["--clear-groups", "sleep", "30"]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().map_err(|error| failed(&error))?;
-        let mut stand_in = Self { child, subject: Subject::Session(String::new()) };
+        let mut probe = Self { child, subject: Subject::Session(String::new()) };
         let deadline = Instant::now() + START;
-        while !stand_in.is_ready(user.uid) {
-            if Instant::now() > deadline || !matches!(stand_in.child.try_wait(), Ok(None)) {
+        while !probe.is_ready(user.uid) {
+            if Instant::now() > deadline || !matches!(probe.child.try_wait(), Ok(None)) {
                 return Err(failed(&"setsid and setpriv (util-linux) did not start it"));
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        let pid = stand_in.child.id();
+        let pid = probe.child.id();
         let stat = kernel_text(format!("/proc/{pid}/stat"));
         // Field 22. Fields are counted after the last parenthesis, because the process name may contain anything.
         let started = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok());
@@ -51,8 +51,8 @@ impl StandIn {
             let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(user.uid).ok()?);
             Some(Subject::Process(Process { pid, start_time: StartTime(started?), uid }))
         };
-        stand_in.subject = subject().ok_or_else(|| failed(&"its entry in /proc is unreadable"))?;
-        Ok(stand_in)
+        probe.subject = subject().ok_or_else(|| failed(&"its entry in /proc is unreadable"))?;
+        Ok(probe)
     }
 
     /// Whether the process runs the last of the three programs, as the user.
@@ -64,7 +64,7 @@ impl StandIn {
     }
 }
 
-impl Drop for StandIn {
+impl Drop for ProbeProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::word::{PerSession, Word};
+use crate::implicit_authorization::{PerSession, Word};
 
 /// polkitd's limit of the nesting depth of elements.
 const DEPTH_MAX: usize = 32;
@@ -212,5 +212,5 @@ fn attributes(start: &BytesStart<'_>) -> Result<Vec<(String, String)>, String> {
 }
 
 #[cfg(test)]
-#[path = "implicit_tests.rs"]
+#[path = "action_file_tests.rs"]
 mod tests;
