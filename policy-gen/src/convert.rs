@@ -12,7 +12,7 @@ use script::{AFTER, BEFORE};
 
 use crate::emit::quote::{comment, javascript};
 use crate::emit::rules::{Line, add, key};
-use crate::implicit_authorization::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::verdict::pkla::{Entry, Pkla, Reader, glob};
 
 /// An entry that a rules file cannot express.
@@ -93,7 +93,8 @@ fn entry_line(placed: &Placed<'_>, reader: Reader) -> Line {
     let exact: std::collections::BTreeSet<&String> = exact.into_iter().collect();
     let exact: Vec<String> = exact.into_iter().map(|name| format!("{}: true", key(name))).collect();
     let patterns: Vec<String> = patterns.into_iter().map(|pattern| javascript(pattern)).collect();
-    let word = |word: Option<Word>| word.map_or_else(|| "null".to_owned(), |word| javascript(word.text()));
+    let word =
+        |word: Option<ImplicitAuthorization>| word.map_or_else(|| "null".to_owned(), |word| javascript(word.text()));
     let results = &entry.results;
     let answers = [results.any, results.inactive, results.active].map(word).join(", ");
     let text = format!(

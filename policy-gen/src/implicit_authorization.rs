@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// One of polkit's six results (`PolkitImplicitAuthorization`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
+pub enum ImplicitAuthorization {
     /// Denied.
     No,
     /// Allowed.
@@ -22,7 +22,7 @@ pub enum Word {
     AuthAdminKeep,
 }
 
-impl Word {
+impl ImplicitAuthorization {
     /// All results.
     pub const ALL: [Self; 6] =
         [Self::Yes, Self::No, Self::AuthSelf, Self::AuthSelfKeep, Self::AuthAdmin, Self::AuthAdminKeep];
@@ -53,7 +53,7 @@ impl Word {
     }
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for ImplicitAuthorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text())
     }
@@ -105,7 +105,7 @@ impl fmt::Display for Session {
 /// A value for each session state: `ResultAny`, `ResultInactive` and `ResultActive` of a pkla file, or `allow_any`,
 /// `allow_inactive` and `allow_active` of a .policy file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PerSession<T> {
+pub struct BySession<T> {
     /// The value without a session at a seat.
     pub any: T,
     /// The value in a background session at a seat.
@@ -114,7 +114,7 @@ pub struct PerSession<T> {
     pub active: T,
 }
 
-impl<T: Copy> PerSession<T> {
+impl<T: Copy> BySession<T> {
     /// The same value for all sessions.
     #[must_use]
     pub fn always(value: T) -> Self {

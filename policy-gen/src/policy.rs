@@ -16,7 +16,7 @@ pub use libvirt::{Libvirt, Mode, Others, Role, RoleKind};
 pub use read::read;
 pub use systemd::ACTION as SYSTEMD_ACTION;
 
-use crate::implicit_authorization::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// A policy from one or several files.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ pub struct Grant {
     /// The required details. All must match; without any, details are ignored.
     pub details: Vec<Detail>,
     /// The results.
-    pub results: PerSession<Word>,
+    pub results: BySession<ImplicitAuthorization>,
     /// The location of the header.
     pub at: Location,
 }
@@ -84,7 +84,7 @@ pub struct Question<'a> {
 pub enum Kind {
     /// `[[grant]]` and `[[systemd]]`
     Grant,
-    /// `[[agent]]`: always [`Word::AuthSelf`], and only for users.
+    /// `[[agent]]`: always [`ImplicitAuthorization::AuthSelf`], and only for users.
     Agent,
 }
 
@@ -135,7 +135,12 @@ impl Grant {
     /// Whether a user may get the action without an administrator.
     #[must_use]
     pub fn gives(&self) -> bool {
-        let gives = |answer| matches!(answer, Word::Yes | Word::AuthSelf | Word::AuthSelfKeep);
+        let gives = |answer| {
+            matches!(
+                answer,
+                ImplicitAuthorization::Yes | ImplicitAuthorization::AuthSelf | ImplicitAuthorization::AuthSelfKeep
+            )
+        };
         self.results.all().into_iter().any(gives)
     }
 
@@ -157,7 +162,7 @@ impl OnFailure {
 
     /// Returns the text in policy files.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
             Self::No => "no",
@@ -174,7 +179,7 @@ impl Policy {
 
     /// Returns the results of the first grant that applies; `None` leaves the request to other rules.
     #[must_use]
-    pub fn results(&self, question: &Question<'_>) -> Option<PerSession<Word>> {
+    pub fn results(&self, question: &Question<'_>) -> Option<BySession<ImplicitAuthorization>> {
         self.grants.iter().find(|grant| grant.covers(question)).map(|grant| grant.results)
     }
 }

@@ -14,7 +14,7 @@ pub mod wire;
 
 use serde::Deserialize;
 
-use crate::implicit_authorization::{Session, Word};
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 
 pub use evaluate::Evaluator;
 pub use files::PassedOver;
@@ -66,7 +66,7 @@ pub struct Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A result.
-    Word(Word),
+    Result(ImplicitAuthorization),
     /// An error: no .policy file defines the action.
     Unregistered,
     /// Unknown: the decision depends on unknown facts.
@@ -78,7 +78,7 @@ impl Outcome {
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            Self::Word(word) => word.text(),
+            Self::Result(result) => result.text(),
             Self::Unregistered => "unregistered",
             Self::Depends => "depends",
         }

@@ -15,7 +15,7 @@ use polkit_config::table::Spanned;
 use polkit_dbus::{Authority, AuthorityError, Interaction};
 use probe_process::ProbeProcess;
 
-use crate::implicit_authorization::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::policy::{Detail, Grant, OnFailure, Policy, Question};
 
 /// Time limit for polkitd to notice new files.
@@ -33,7 +33,7 @@ pub struct Row {
     details: BTreeMap<String, String>,
     user: Option<User>,
     /// The result that the policy gives; `None` for a user whom it does not name.
-    expected: Option<PerSession<Word>>,
+    expected: Option<BySession<ImplicitAuthorization>>,
     /// The `on_failure` of a `[[hook]]` for the action. The agent then decides, so the result is not compared with the policy.
     asked_first: Option<OnFailure>,
     seen: String,
@@ -95,9 +95,9 @@ impl Answers {
     }
 }
 
-fn words(results: PerSession<Word>) -> String {
-    let words = results.all().map(Word::text);
-    if results == PerSession::always(results.any) { results.any.text().to_owned() } else { words.join("/") }
+fn words(results: BySession<ImplicitAuthorization>) -> String {
+    let words = results.all().map(ImplicitAuthorization::text);
+    if results == BySession::always(results.any) { results.any.text().to_owned() } else { words.join("/") }
 }
 
 /// Queries each hook, for a user whom policies rarely name, and each grant: for a user whom it names, and for a user whom no
@@ -170,7 +170,7 @@ impl Asked<'_> {
         let action = covered.map_or(pattern.as_str(), String::as_str);
         let details: BTreeMap<String, String> = grant.details.iter().filter_map(example).collect();
         let asked_first = self.policy.hook(action).map(|hook| hook.on_failure);
-        let mut row = |user: Option<User>, expected: Option<PerSession<Word>>| {
+        let mut row = |user: Option<User>, expected: Option<BySession<ImplicitAuthorization>>| {
             let row = Row::new(&grant.label, action, user, expected, asked_first);
             answers.rows.push(Row { details: details.clone(), ..row });
         };
@@ -178,7 +178,7 @@ impl Asked<'_> {
             row(None, None);
             return Ok(());
         }
-        let expected = |user: &User| -> Result<Option<PerSession<Word>>, String> {
+        let expected = |user: &User| -> Result<Option<BySession<ImplicitAuthorization>>, String> {
             Ok(self.policy.results(&Question {
                 action,
                 user: &user.name,
@@ -251,10 +251,14 @@ impl Row {
         label: &str,
         action: &str,
         user: Option<User>,
-        by_grants: Option<PerSession<Word>>,
+        by_grants: Option<BySession<ImplicitAuthorization>>,
         asked_first: Option<OnFailure>,
     ) -> Self {
-        let expected = if asked_first == Some(OnFailure::No) { Some(PerSession::always(Word::No)) } else { by_grants };
+        let expected = if asked_first == Some(OnFailure::No) {
+            Some(BySession::always(ImplicitAuthorization::No))
+        } else {
+            by_grants
+        };
         let seen = "not tested: no registered action, or no such user".to_owned();
         Self {
             grant: label.to_owned(),
@@ -306,10 +310,10 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn of(answer: Word) -> Self {
+    fn of(answer: ImplicitAuthorization) -> Self {
         match answer {
-            Word::Yes => Self::Yes,
-            Word::No => Self::No,
+            ImplicitAuthorization::Yes => Self::Yes,
+            ImplicitAuthorization::No => Self::No,
             _ => Self::Challenge,
         }
     }

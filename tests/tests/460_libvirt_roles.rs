@@ -7,7 +7,7 @@ use std::path::Path;
 use polkit_config::report::{Report, Source};
 use polkit_dbus::{Authority, Interaction, Subject};
 use polkit_policy_gen::emit::{self, Origin, Owner};
-use polkit_policy_gen::implicit_authorization::Word;
+use polkit_policy_gen::implicit_authorization::ImplicitAuthorization;
 use polkit_policy_gen::libvirt::MANAGE;
 use polkit_policy_gen::policy::{self, Libvirt};
 use polkit_policy_gen::target::Format;
@@ -177,7 +177,9 @@ fn every_action_is_answered_as_the_policy_says(root: &Root, text: &str) {
             for object in if own { &OBJECTS[..] } else { &OBJECTS[12..] } {
                 let named = Some(*object).filter(|object| !object.is_empty());
                 let answer = libvirt.answer(&action.id, named, user, &groups);
-                expected.push(answer.map_or(action.results.any == Word::Yes, |answer| answer == Word::Yes));
+                expected.push(answer.map_or(action.results.any == ImplicitAuthorization::Yes, |answer| {
+                    answer == ImplicitAuthorization::Yes
+                }));
                 questions.push((person, action.id.clone(), *object));
             }
         }

@@ -3,7 +3,7 @@
 use polkit_config::report::{Problem, Report};
 
 use crate::emit::details::known;
-use crate::implicit_authorization::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::policy::{Grant, Policy};
 
 /// Actions without details (systemd 252 to 262, libvirt 7.0 to 11.3).
@@ -41,14 +41,14 @@ pub fn details(policy: &Policy, report: &mut Report) {
 }
 
 fn outlived(grant: &Grant, policy: &Policy, report: &mut Report) {
-    if !grant.results.all().contains(&Word::No) {
+    if !grant.results.all().contains(&ImplicitAuthorization::No) {
         return;
     }
     let shares = |other: &Grant| {
         let mut pairs = other.actions.iter().flat_map(|one| grant.actions.iter().map(move |two| (one, two)));
         pairs.any(|(one, two)| one.value.overlaps(&two.value))
     };
-    let keeps = |other: &&Grant| other.results.all().into_iter().any(Word::is_kept) && shares(other);
+    let keeps = |other: &&Grant| other.results.all().into_iter().any(ImplicitAuthorization::is_kept) && shares(other);
     if let Some(other) = policy.grants.iter().find(keeps) {
         let message =
             format!("a user who has authenticated for `{}` bypasses `{}` for some minutes", other.label, grant.label);

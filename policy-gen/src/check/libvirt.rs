@@ -78,14 +78,14 @@ pub fn check(libvirt: &Libvirt, around: &Around<'_>, report: &mut Report) -> Res
         if around.vendor {
             let problem = Problem::error(
                 at(),
-                format!("mode `{}` changes libvirt's configuration, which a package cannot do", libvirt.mode.word()),
+                format!("mode `{}` changes libvirt's configuration, which a package cannot do", libvirt.mode.text()),
             );
             report.push(problem.help("run `polkit-policy-gen install` on the host, or use mode `polkit`"));
         }
         if around.found.is_empty() {
             let problem = Problem::error(
                 at(),
-                format!("mode `{}` changes libvirt's daemons, but none is installed", libvirt.mode.word()),
+                format!("mode `{}` changes libvirt's daemons, but none is installed", libvirt.mode.text()),
             );
             report.push(problem.help("install libvirt first"));
         }

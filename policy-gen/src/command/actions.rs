@@ -9,7 +9,7 @@ use crate::actions::{Declared, of_tree};
 use crate::cli::Actions;
 use crate::emit::details;
 use crate::failure::Failure;
-use crate::implicit_authorization::PerSession;
+use crate::implicit_authorization::BySession;
 use crate::libvirt::needs::{self, Need};
 use crate::policy::permissions::PREFIX;
 use crate::target;
@@ -49,7 +49,7 @@ fn list(text: &str) -> Vec<&str> {
 
 fn as_json(declared: &Declared) -> Value {
     let action = &declared.action;
-    let PerSession { any, inactive, active } = action.results;
+    let BySession { any, inactive, active } = action.results;
     let annotations: serde_json::Map<String, Value> =
         action.annotations.iter().map(|(key, value)| (key.clone(), Value::from(value.trim()))).collect();
     let need = need(declared);
@@ -67,7 +67,7 @@ fn as_json(declared: &Declared) -> Value {
 
 fn as_text(declared: &Declared) -> String {
     let action = &declared.action;
-    let PerSession { any, inactive, active } = action.results;
+    let BySession { any, inactive, active } = action.results;
     let results =
         if any == inactive && inactive == active { any.to_string() } else { format!("{any}/{inactive}/{active}") };
     let mut out = format!("{}  {results}\n    {}\n", escape(&action.id), escape(action.description.trim()));

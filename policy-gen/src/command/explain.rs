@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::say;
 use crate::cli::Explain;
 use crate::failure::Failure;
-use crate::implicit_authorization::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
 use crate::verdict::{Evaluator, Outcome, Question, Verdict};
@@ -76,9 +76,9 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
 
 fn code(outcome: Outcome) -> u8 {
     match outcome {
-        Outcome::Word(Word::Yes) => super::DONE,
-        Outcome::Word(Word::No) | Outcome::Unregistered => NO,
-        Outcome::Word(_) => AUTHENTICATE,
+        Outcome::Result(ImplicitAuthorization::Yes) => super::DONE,
+        Outcome::Result(ImplicitAuthorization::No) | Outcome::Unregistered => NO,
+        Outcome::Result(_) => AUTHENTICATE,
         Outcome::Depends => DEPENDS,
     }
 }

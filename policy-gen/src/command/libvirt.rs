@@ -79,7 +79,7 @@ fn text(options: &Libvirt, group: Option<&str>) -> String {
         out.push_str(format!("# {line}").trim_end());
         out.push('\n');
     }
-    out.push_str(&format!("[libvirt]\nmode = \"{}\"\n", options.mode.word()));
+    out.push_str(&format!("[libvirt]\nmode = \"{}\"\n", options.mode.text()));
     match (options.mode, group) {
         (Mode::Polkit | Mode::Socket, Some(group)) => out.push_str(&format!("groups = [{}]\n", toml(group))),
         (Mode::Acl, Some(group)) => {
@@ -87,7 +87,7 @@ fn text(options: &Libvirt, group: Option<&str>) -> String {
             let role = options.role.unwrap_or(RoleKind::Viewer);
             let domains: Vec<String> = options.domains.iter().map(|pattern| toml(pattern)).collect();
             out.push_str(&format!("\n[[libvirt_role]]\n# {}\n", about_role(role)));
-            out.push_str(&format!("role = \"{}\"\ngroups = [{}]\n", role.word(), toml(group)));
+            out.push_str(&format!("role = \"{}\"\ngroups = [{}]\n", role.text(), toml(group)));
             out.push_str(&format!("# Names; `*` matches any characters.\ndomains = [{}]\n", domains.join(", ")));
             out.push_str("# A domain starts only if the role has its networks and storage pools:\n# networks = [\"default\"]\n# pools = [\"default\"]\n");
         }

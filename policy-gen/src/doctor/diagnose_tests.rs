@@ -1,14 +1,14 @@
 use super::*;
 use crate::doctor::error::first;
 use crate::doctor::facts::{Answer, Client, Daemon, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState};
-use crate::implicit_authorization::{Session, Word};
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
 use crate::verdict::{Decider, Kind, Outcome, PassedOver, Verdict};
 
-fn answer(word: Word, kind: Kind, file: &str) -> Answer {
+fn answer(word: ImplicitAuthorization, kind: Kind, file: &str) -> Answer {
     let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None };
     let verdict = Verdict {
-        outcome: Outcome::Word(word),
+        outcome: Outcome::Result(word),
         decided_by: Some(decider),
         depends_on: Vec::new(),
         steps: Vec::new(),
@@ -53,7 +53,11 @@ fn host() -> Facts {
     facts.polkitd = Polkitd::Answers { version: "126".to_owned(), pid: Some(9), uid: Some(990) };
     facts.libvirt.daemons.push(daemon);
     let groups = vec!["www-data".to_owned()];
-    let mut asked = answer(Word::AuthAdminKeep, Kind::Implicit, "/usr/share/polkit-1/actions/org.libvirt.unix.policy");
+    let mut asked = answer(
+        ImplicitAuthorization::AuthAdminKeep,
+        Kind::Implicit,
+        "/usr/share/polkit-1/actions/org.libvirt.unix.policy",
+    );
     asked.groups.push(remedy("libvirt", true, None));
     facts.subject = Some(Subject { user: "www-data".to_owned(), uid: 33, groups, ..Subject::default() });
     facts.answer = Some(asked);
@@ -110,7 +114,10 @@ fn a_separate_user_is_proposed_if_systemd_sets_the_user_of_the_unit() {
 
 #[test]
 fn an_allowed_user_and_a_served_unit_have_no_findings() {
-    assert_eq!(codes(&changed(|facts| facts.answer = Some(answer(Word::Yes, Kind::Rule, "/etc/x.rules")))), [""; 0]);
+    assert_eq!(
+        codes(&changed(|facts| facts.answer = Some(answer(ImplicitAuthorization::Yes, Kind::Rule, "/etc/x.rules")))),
+        [""; 0]
+    );
     let served = changed(|facts| {
         facts.agent.running = true;
         facts.agent.serves = true;

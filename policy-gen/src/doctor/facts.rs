@@ -3,7 +3,7 @@
 mod libvirt;
 
 use super::error::Reported;
-use crate::implicit_authorization::{Session, Word};
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
 use crate::target::{Target, Version};
 use crate::verdict::{Outcome, PassedOver, Verdict};
@@ -270,9 +270,9 @@ pub struct Agent {
 impl Answer {
     /// Returns the result of the verdict.
     #[must_use]
-    pub fn word(&self) -> Option<Word> {
+    pub fn result(&self) -> Option<ImplicitAuthorization> {
         match self.verdict.outcome {
-            Outcome::Word(word) => Some(word),
+            Outcome::Result(result) => Some(result),
             _ => None,
         }
     }
@@ -280,7 +280,7 @@ impl Answer {
     /// Whether the subject is allowed: by polkitd's decision if known, otherwise by the verdict.
     #[must_use]
     pub fn is_yes(&self) -> bool {
-        self.real.map_or(self.word() == Some(Word::Yes), |real| real == Real::Yes)
+        self.real.map_or(self.result() == Some(ImplicitAuthorization::Yes), |real| real == Real::Yes)
     }
 
     /// Whether the decision is unknown.

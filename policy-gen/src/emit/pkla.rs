@@ -18,7 +18,7 @@ use polkit_config::table::Spanned;
 
 use super::Origin;
 use super::quote::comment;
-use crate::implicit_authorization::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::policy::{Grant, Policy};
 
 /// The reason for the directory name, for the generated file.
@@ -51,7 +51,7 @@ pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
         };
         let identities = [of("user", &grant.users), of("netgroup", &grant.netgroups), of("group", &grant.groups)];
         let actions: Vec<&str> = grant.actions.iter().map(|action| action.value.as_str()).collect();
-        let [any, inactive, active] = grant.results.all().map(Word::text);
+        let [any, inactive, active] = grant.results.all().map(ImplicitAuthorization::text);
         out.push_str(&format!(
             "\n# {}\n[{}]\nIdentity={}\nAction={}\nResultAny={any}\nResultInactive={inactive}\nResultActive={active}\n",
             comment(&grant.label),
@@ -105,7 +105,7 @@ struct Before<'a> {
 
 /// Groups with the same results.
 struct ToGroups<'a> {
-    results: PerSession<Word>,
+    results: BySession<ImplicitAuthorization>,
     /// Up to two groups, each with the grant that names it. Two suffice: every third group differs from one of them.
     named: Vec<(String, &'a str)>,
 }

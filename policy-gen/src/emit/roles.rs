@@ -147,7 +147,7 @@ pub fn emit(libvirt: &Libvirt) -> String {
     out.push_str(&format!(
         "    // The result for users without a role; null leaves the decision to libvirt's defaults.\n    var others = {others};\n\n"
     ));
-    let levels: Vec<String> = RoleKind::ALL.iter().map(|kind| format!("{} {}", level(*kind), kind.word())).collect();
+    let levels: Vec<String> = RoleKind::ALL.iter().map(|kind| format!("{} {}", level(*kind), kind.text())).collect();
     out.push_str(&format!(
         "    // For each permission: the lowest role that has it ({}), and the object type.\n",
         levels.join(", ")

@@ -6,7 +6,7 @@ use polkit_config::report::Source;
 
 use super::codes::{self, Code};
 use super::{File, Finding, line_span};
-use crate::implicit_authorization::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::target::{Target, Version};
 use crate::verdict::keyfile::{self, Group};
 use crate::verdict::pkla::{Entry, parse};
@@ -74,7 +74,7 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
     for identity in &entry.identities {
         let everybody = matches!(identity.as_str(), "*" | "unix-user:*" | "unix-*" | "unix-*:*");
         let gives = [entry.results.any, entry.results.inactive, entry.results.active].into_iter().flatten();
-        if everybody && gives.into_iter().any(|word| word != Word::No) {
+        if everybody && gives.into_iter().any(|word| word != ImplicitAuthorization::No) {
             find(&codes::PG034, format!("`{identity}` matches every user"));
         }
         if let Some(why) = nobody(identity, target) {
@@ -116,8 +116,9 @@ fn overridden(source: &Source, entries: &[Entry], findings: &mut Vec<Finding>) {
     for (number, earlier) in entries.iter().enumerate() {
         let same = |later: &&Entry| later.identities == earlier.identities && later.actions == earlier.actions;
         let Some(later) = entries.iter().skip(number + 1).find(same) else { continue };
-        let PerSession { any, inactive, active } = earlier.results;
-        let gone = |was: Option<Word>, now: Option<Word>| was.is_some() && now.is_none();
+        let BySession { any, inactive, active } = earlier.results;
+        let gone =
+            |was: Option<ImplicitAuthorization>, now: Option<ImplicitAuthorization>| was.is_some() && now.is_none();
         if gone(any, later.results.any) || gone(inactive, later.results.inactive) || gone(active, later.results.active)
         {
             let message =

@@ -2,7 +2,7 @@
 
 use super::read::{Rule, Script};
 use super::{File, Finding, codes, sessions};
-use crate::implicit_authorization::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::target::{JavaScript, Target};
 
 const RESULTS: [&str; 7] = ["NO", "YES", "AUTH_SELF", "AUTH_SELF_KEEP", "AUTH_ADMIN", "AUTH_ADMIN_KEEP", "NOT_HANDLED"];
@@ -165,12 +165,12 @@ impl Script<'_> {
         for at in rule.body.clone() {
             let word = self
                 .text(at)
-                .and_then(Word::parse)
+                .and_then(ImplicitAuthorization::parse)
                 .map_or_else(|| self.word(at).to_lowercase(), |word| word.to_string());
             if has_lookup && matches!(word.as_str(), "auth_self_keep" | "auth_admin_keep") {
                 self.find(findings, &codes::PG016, at, at, "this result is kept for the action with any details");
             }
-            if api && !manage && word.starts_with("auth_") && Word::parse(&word).is_some() {
+            if api && !manage && word.starts_with("auth_") && ImplicitAuthorization::parse(&word).is_some() {
                 self.find(findings, &codes::PG017, at, at, "for org.libvirt.api.* this result is a refusal");
             }
         }
@@ -182,7 +182,7 @@ impl Script<'_> {
         if let Some(text) = self.text(at)
             && ends(at + 1)
             && !text.is_empty()
-            && Word::parse(text).is_none()
+            && ImplicitAuthorization::parse(text).is_none()
         {
             self.find(findings, &codes::PG011, at, at, format!("`{text}` is not a result"));
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::read::{Rule, Script};
 use super::{File, Finding, codes};
-use crate::implicit_authorization::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 
 /// Checks all rules files, which are in the order in which polkitd runs them.
 #[must_use]
@@ -96,8 +96,10 @@ impl Script<'_> {
         }
         let named = self.word(at + 1) == "polkit" && self.word(at + 3) == "Result";
         let end = match self.text(at + 1) {
-            Some(text) => Word::parse(text).map(|_| at + 2),
-            None => (named && Word::parse(&self.word(at + 5).to_lowercase()).is_some()).then_some(at + 6),
+            Some(text) => ImplicitAuthorization::parse(text).map(|_| at + 2),
+            None => {
+                (named && ImplicitAuthorization::parse(&self.word(at + 5).to_lowercase()).is_some()).then_some(at + 6)
+            }
         }?;
         let end = end + usize::from(self.sign(end) == Some(';'));
         match braced {

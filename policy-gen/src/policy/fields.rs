@@ -6,7 +6,7 @@ use polkit_config::report::{Location, Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
 use super::Detail;
-use crate::implicit_authorization::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// Limit of the values of a detail. Duktape allows 65,535 constants in one function and drops rules files with more.
 const VALUES_MAX: usize = 10_000;
@@ -108,32 +108,40 @@ fn check_values(key: &Spanned<String>, values: &[Spanned<String>], report: &mut 
 }
 
 /// Reads `result`, and returns its location.
-pub(super) fn results(table: &mut Table, report: &mut Report) -> Option<(PerSession<Word>, Location)> {
+pub(super) fn results(table: &mut Table, report: &mut Report) -> Option<(BySession<ImplicitAuthorization>, Location)> {
     if !table.holds_table("result") {
         let word = table.required_string("result", report)?;
-        return answer(&word, report).map(|answer| (PerSession::always(answer), word.at));
+        return answer(&word, report).map(|answer| (BySession::always(answer), word.at));
     }
     let mut table = table.table("result", report)?;
     let at = table.at().clone();
     let mut one = |key| table.required_string(key, report).and_then(|word| answer(&word, report));
     let (any, inactive, active) = (one("any"), one("inactive"), one("active"));
     table.finish(report);
-    Some((PerSession { any: any?, inactive: inactive?, active: active? }, at))
+    Some((BySession { any: any?, inactive: inactive?, active: active? }, at))
 }
 
-fn answer(word: &Spanned<String>, report: &mut Report) -> Option<Word> {
-    let found = Word::parse(&word.value);
+fn answer(word: &Spanned<String>, report: &mut Report) -> Option<ImplicitAuthorization> {
+    let found = ImplicitAuthorization::parse(&word.value);
     if found.is_none() {
         let problem = Problem::error(word.at.clone(), format!("`{}` is not a result of polkit", word.value));
-        report.push(problem.help(format!("use one of {}", Word::ALL.map(Word::text).join(", "))));
+        report.push(
+            problem
+                .help(format!("use one of {}", ImplicitAuthorization::ALL.map(ImplicitAuthorization::text).join(", "))),
+        );
     }
     found
 }
 
 /// Refuses kept results with details: polkit keeps an authorization for the action with any details, so one for a single unit would
 /// count for all.
-pub(super) fn check_kept(details: &[Detail], results: PerSession<Word>, at: Location, report: &mut Report) {
-    if !details.is_empty() && results.all().into_iter().any(Word::is_kept) {
+pub(super) fn check_kept(
+    details: &[Detail],
+    results: BySession<ImplicitAuthorization>,
+    at: Location,
+    report: &mut Report,
+) {
+    if !details.is_empty() && results.all().into_iter().any(ImplicitAuthorization::is_kept) {
         let message = "polkit keeps this authorization for the action with any details, so it would also cover other units, domains or programs";
         report.push(Problem::error(at, message).help("with `details`, use the result without `_keep`"));
     }

@@ -6,7 +6,7 @@ use polkit_config::table::{Spanned, Table};
 
 use super::fields::check_names;
 use super::{Grant, Kind};
-use crate::implicit_authorization::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::libvirt::MANAGE;
 use crate::libvirt::daemons::Daemon;
 
@@ -47,7 +47,7 @@ impl Mode {
 
     /// Returns the text in policy files.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Self::ReadOnly => "read-only",
             Self::Polkit => "polkit",
@@ -106,7 +106,7 @@ impl RoleKind {
 
     /// Returns the text in policy files.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
             Self::Console => "console",
@@ -150,7 +150,7 @@ impl Libvirt {
             groups,
             netgroups: Vec::new(),
             details: Vec::new(),
-            results: PerSession::always(Word::Yes),
+            results: BySession::always(ImplicitAuthorization::Yes),
             at: self.at.clone(),
         })
     }
@@ -165,7 +165,7 @@ pub fn libvirt(mut table: Table, report: &mut Report) -> Option<Libvirt> {
     let daemons = table.strings("daemons", report).unwrap_or_default();
     let others = table.string("others", report);
     table.finish(report);
-    let mode = mode.and_then(|word| one_of(&word, "a mode of [libvirt]", Mode::ALL, Mode::word, report))?;
+    let mode = mode.and_then(|word| one_of(&word, "a mode of [libvirt]", Mode::ALL, Mode::text, report))?;
     check_names("user", &users, report);
     check_names("group", &groups, report);
     for daemon in daemons.iter().filter(|daemon| Daemon::named(&daemon.value).is_none()) {
@@ -205,7 +205,7 @@ fn check_people(libvirt: &Libvirt, report: &mut Report) {
                 } else {
                     "every user may open read-only connections: remove it"
                 };
-                problem(&first.at, &format!("mode `{}` takes no users or groups here", mode.word()), help);
+                problem(&first.at, &format!("mode `{}` takes no users or groups here", mode.text()), help);
             }
         }
         Mode::Socket => {
@@ -246,11 +246,11 @@ pub fn role(mut table: Table, number: usize, report: &mut Report) -> Option<Role
         let problem = Problem::error(at.clone(), "[[libvirt_role]] has no groups or users");
         report.push(problem.help("add `groups = [\"…\"]` or `users = [\"…\"]`"));
     }
-    let kind = kind.and_then(|word| one_of(&word, "a role", RoleKind::ALL, RoleKind::word, report));
+    let kind = kind.and_then(|word| one_of(&word, "a role", RoleKind::ALL, RoleKind::text, report));
     check_names("user", &users, report);
     check_names("group", &groups, report);
     let (kind, domains) = (kind?, domains?);
-    let label = format!("{} {number}", kind.word());
+    let label = format!("{} {number}", kind.text());
     Some(Role { kind, label, groups, users, domains, networks, pools, at })
 }
 

@@ -28,7 +28,7 @@ fn users_with_a_role_may_connect_and_get_the_permissions_of_the_role() {
     let answer = |action: &str, object: &str, group: &str| {
         let answer =
             libvirt.answer(&format!("org.libvirt.api.{action}"), Some(object), "x", &[group.to_owned()].into());
-        answer.map(Word::text)
+        answer.map(ImplicitAuthorization::text)
     };
     for (action, object, ops, all) in [
         ("domain.getattr", "web-1", "yes", "yes"),
@@ -53,12 +53,15 @@ fn users_with_a_role_may_connect_and_get_the_permissions_of_the_role() {
         assert_eq!(answer(action, object, "none"), None);
     }
     assert_eq!(
-        libvirt.answer("org.libvirt.api.domain.read", None, "bob", &BTreeSet::new()).map(Word::text),
+        libvirt.answer("org.libvirt.api.domain.read", None, "bob", &BTreeSet::new()).map(ImplicitAuthorization::text),
         Some("no")
     );
     // A user with two roles has the permissions of both.
     let both = ["ops".to_owned(), "all".to_owned()].into();
-    assert_eq!(libvirt.answer("org.libvirt.api.domain.read", Some("mail"), "x", &both), Some(Word::Yes));
+    assert_eq!(
+        libvirt.answer("org.libvirt.api.domain.read", Some("mail"), "x", &both),
+        Some(ImplicitAuthorization::Yes)
+    );
     assert_eq!(libvirt.answer(MANAGE, None, "bob", &both), None);
 }
 
@@ -117,5 +120,5 @@ fn a_user_without_a_role_gets_nothing_if_the_policy_says_so() {
     let (policy, problems) = policy(&ROLES.replace("'acl'", "'acl'\nothers = 'nothing'"));
     assert_eq!(problems, [""; 0]);
     let answer = policy.libvirt.unwrap().answer("org.libvirt.api.domain.getattr", Some("web-1"), "x", &BTreeSet::new());
-    assert_eq!(answer, Some(Word::No));
+    assert_eq!(answer, Some(ImplicitAuthorization::No));
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{Libvirt, Others, Role, RoleKind};
-use crate::implicit_authorization::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 
 /// The prefix of all actions of libvirt's access control.
 pub const PREFIX: &str = "org.libvirt.api.";
@@ -170,13 +170,23 @@ impl Libvirt {
     /// Returns the result of the roles for an action of libvirt's access control and an object name. `None` leaves the request to other
     /// rules and to libvirt's defaults.
     #[must_use]
-    pub fn answer(&self, action: &str, object: Option<&str>, user: &str, groups: &BTreeSet<String>) -> Option<Word> {
+    pub fn answer(
+        &self,
+        action: &str,
+        object: Option<&str>,
+        user: &str,
+        groups: &BTreeSet<String>,
+    ) -> Option<ImplicitAuthorization> {
         let permission = action.strip_prefix(PREFIX)?;
         let mut mine = self.roles.iter().filter(|role| role.covers(user, groups)).peekable();
         if mine.peek().is_none() {
-            return (self.others == Others::Nothing).then_some(Word::No);
+            return (self.others == Others::Nothing).then_some(ImplicitAuthorization::No);
         }
-        Some(if mine.any(|role| role.gives(permission, object)) { Word::Yes } else { Word::No })
+        Some(if mine.any(|role| role.gives(permission, object)) {
+            ImplicitAuthorization::Yes
+        } else {
+            ImplicitAuthorization::No
+        })
     }
 }
 

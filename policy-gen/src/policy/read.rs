@@ -7,7 +7,7 @@ use polkit_config::table::{self, Spanned, Table};
 use super::fields::{Who, check_actions, check_details, check_kept, check_names, details, patterns, results, who};
 use super::libvirt::{libvirt, role};
 use super::{Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
-use crate::implicit_authorization::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// Reads policy files in this order. If the report has errors, the policy must not be used.
 pub fn read(sources: &[Source], report: &mut Report) -> Policy {
@@ -99,9 +99,13 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     Some(Grant { kind: Kind::Grant, label, actions, users, groups, netgroups, details, results, at })
 }
 
-fn check_everything(actions: &[Spanned<ActionPattern>], results: PerSession<Word>, report: &mut Report) {
+fn check_everything(
+    actions: &[Spanned<ActionPattern>],
+    results: BySession<ImplicitAuthorization>,
+    report: &mut Report,
+) {
     for action in actions.iter().filter(|action| action.value.covers_everything()) {
-        if results != PerSession::always(Word::No) {
+        if results != BySession::always(ImplicitAuthorization::No) {
             let problem = Problem::error(action.at.clone(), "`*` covers every present and future action");
             report.push(
                 problem
@@ -132,7 +136,7 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
         groups: Vec::new(),
         netgroups: Vec::new(),
         details: Vec::new(),
-        results: PerSession::always(Word::AuthSelf),
+        results: BySession::always(ImplicitAuthorization::AuthSelf),
         at,
     })
 }
@@ -146,7 +150,7 @@ fn hook(mut table: Table, label: String, report: &mut Report) -> Option<Hook> {
     let on_failure = match on_failure {
         None => OnFailure::Nothing,
         Some(word) => {
-            let found = OnFailure::ALL.into_iter().find(|known| known.word() == word.value);
+            let found = OnFailure::ALL.into_iter().find(|known| known.text() == word.value);
             if found.is_none() {
                 let message = format!("`{}` is not a value of `on_failure`", word.value);
                 let help = "use `nothing` to let polkit's other rules decide, or `no` to refuse users whom the agent does not allow";

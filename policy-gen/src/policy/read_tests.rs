@@ -27,7 +27,7 @@ fn a_policy_is_read_in_order_with_agents_last() {
     assert_eq!(results("a.b", "www-data"), Some("auth_self"));
     assert_eq!(results("a.b", "other"), None);
     let vm = ["vm".to_owned()].into();
-    assert_eq!(asked("a.b", "o'b", &vm).unwrap(), PerSession::always(Word::Yes));
+    assert_eq!(asked("a.b", "o'b", &vm).unwrap(), BySession::always(ImplicitAuthorization::Yes));
     assert_eq!(policy.members.len(), 1);
 }
 

@@ -6,7 +6,7 @@ use polkit_config::table::{Spanned, Table};
 
 use super::fields::{Who, check_kept, results, who};
 use super::{Detail, Grant, Kind};
-use crate::implicit_authorization::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// The action that starts, stops and changes units, with the details unit and verb (systemd 237 to 262). It has no details for
 /// operations on all units, and up to 252 for transient units (systemd-run); 257 reports these as the start of a unit.
@@ -55,7 +55,7 @@ pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Opti
     let results = if table.has("result") {
         results(&mut table, report)
     } else {
-        Some((PerSession::always(Word::Yes), at.clone()))
+        Some((BySession::always(ImplicitAuthorization::Yes), at.clone()))
     };
     table.finish(report);
     let units = units?;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::implicit_authorization::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// polkitd's limit of the nesting depth of elements.
 const DEPTH_MAX: usize = 32;
@@ -23,7 +23,7 @@ pub struct Action {
     /// The English description.
     pub description: String,
     /// The implicit authorizations.
-    pub results: PerSession<Word>,
+    pub results: BySession<ImplicitAuthorization>,
     /// The annotations by key.
     pub annotations: BTreeMap<String, String>,
     /// The implied actions: who is authorized for this action is authorized for them.
@@ -140,7 +140,11 @@ impl State {
                 if key != "id" {
                     return Err("<action> must have exactly the attribute id".to_owned());
                 }
-                let results = PerSession { any: Word::No, inactive: Word::No, active: Word::No };
+                let results = BySession {
+                    any: ImplicitAuthorization::No,
+                    inactive: ImplicitAuthorization::No,
+                    active: ImplicitAuthorization::No,
+                };
                 let (description, annotations) = Default::default();
                 self.action =
                     Some(Action { id: id.clone(), line, description, results, annotations, implies: Vec::new() });
@@ -186,7 +190,7 @@ impl State {
             Place::Active => &mut action.results.active,
             _ => return Ok(()),
         };
-        *result = Word::parse(piece).ok_or_else(|| format!("`{piece}` is not a result"))?;
+        *result = ImplicitAuthorization::parse(piece).ok_or_else(|| format!("`{piece}` is not a result"))?;
         Ok(())
     }
 

@@ -9,18 +9,18 @@ fn file(defaults: &str) -> String {
     )
 }
 
-fn any(defaults: &str) -> Result<Word, (usize, String)> {
+fn any(defaults: &str) -> Result<ImplicitAuthorization, (usize, String)> {
     let (actions, error) = parse(file(defaults).as_bytes());
-    assert_eq!(actions[0].results.any, Word::Yes);
+    assert_eq!(actions[0].results.any, ImplicitAuthorization::Yes);
     error.map_or_else(|| Ok(actions[1].results.any), Err)
 }
 
 #[test]
 fn a_missing_or_empty_value_is_a_no() {
-    assert_eq!(any(""), Ok(Word::No));
-    assert_eq!(any("<allow_any></allow_any><allow_any/><other>x</other>"), Ok(Word::No));
-    assert_eq!(any("<allow_any>yes<!-- c --></allow_any>"), Ok(Word::Yes));
-    assert_eq!(any("<allow_any><![CDATA[auth_self]]></allow_any>"), Ok(Word::AuthSelf));
+    assert_eq!(any(""), Ok(ImplicitAuthorization::No));
+    assert_eq!(any("<allow_any></allow_any><allow_any/><other>x</other>"), Ok(ImplicitAuthorization::No));
+    assert_eq!(any("<allow_any>yes<!-- c --></allow_any>"), Ok(ImplicitAuthorization::Yes));
+    assert_eq!(any("<allow_any><![CDATA[auth_self]]></allow_any>"), Ok(ImplicitAuthorization::AuthSelf));
 }
 
 #[test]

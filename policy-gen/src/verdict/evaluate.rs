@@ -22,7 +22,7 @@ use super::files::{self, PassedOver};
 use super::wire::{End, Told};
 use super::{Kind, Outcome, Question, Verdict};
 use crate::failure::Failure;
-use crate::implicit_authorization::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::target::Target;
 use crate::tree::Tree;
 
@@ -183,7 +183,7 @@ impl Evaluator {
         let verdicts = self.answers(&tasks, begun.put)?;
         let mut implied = Vec::new();
         for (number, (verdict, task)) in verdicts.iter().zip(&tasks).enumerate() {
-            if !matches!(verdict.outcome, Outcome::Unregistered | Outcome::Word(Word::Yes)) {
+            if !matches!(verdict.outcome, Outcome::Unregistered | Outcome::Result(ImplicitAuthorization::Yes)) {
                 implied.extend(self.read.implying(task.action).iter().map(|by| (number, by.clone())));
             }
         }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::keyfile::{self, Group};
-use crate::implicit_authorization::{PerSession, Session, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization, Session};
 
 /// The reader of pkla files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Entry {
     /// `Action`
     pub actions: Vec<String>,
     /// `ResultAny`, `ResultInactive`, `ResultActive`
-    pub results: PerSession<Option<Word>>,
+    pub results: BySession<Option<ImplicitAuthorization>>,
 }
 
 /// A valid file.
@@ -73,7 +73,7 @@ pub struct Dropped {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Said {
     /// The result.
-    pub word: Word,
+    pub word: ImplicitAuthorization,
     /// The file.
     pub file: String,
     /// The line of the entry.
@@ -117,15 +117,16 @@ fn entry(group: &Group) -> Result<Entry, (usize, String)> {
         keyfile::list(value).map_err(|why| (*line, format!("{key}: {why}")))
     };
     let (identities, actions) = (required("Identity")?, required("Action")?);
-    let result = |key: &str| -> Result<Option<Word>, (usize, String)> {
+    let result = |key: &str| -> Result<Option<ImplicitAuthorization>, (usize, String)> {
         let Some((value, line)) = group.keys.get(key.as_bytes()) else { return Ok(None) };
         let text = String::from_utf8_lossy(value);
-        let word = Word::parse(&text).ok_or_else(|| (*line, format!("{key}: `{text}` is not a result")))?;
+        let word =
+            ImplicitAuthorization::parse(&text).ok_or_else(|| (*line, format!("{key}: `{text}` is not a result")))?;
         Ok(Some(word))
     };
     let results =
-        PerSession { any: result("ResultAny")?, inactive: result("ResultInactive")?, active: result("ResultActive")? };
-    if results == PerSession::default() {
+        BySession { any: result("ResultAny")?, inactive: result("ResultInactive")?, active: result("ResultActive")? };
+    if results == BySession::default() {
         return Err((group.line, "it has none of ResultAny, ResultInactive and ResultActive".to_owned()));
     }
     Ok(Entry { name: group.name.clone(), line: group.line, identities, actions, results })

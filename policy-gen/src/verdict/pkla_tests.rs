@@ -8,7 +8,7 @@ fn pkla(reader: Reader, stores: &[&[&str]]) -> Pkla {
     Pkla { reader, stores: stores.iter().map(store).collect() }
 }
 
-fn words(pkla: &Pkla, user: &str, groups: &[&str]) -> Vec<Option<Word>> {
+fn words(pkla: &Pkla, user: &str, groups: &[&str]) -> Vec<Option<ImplicitAuthorization>> {
     let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
     let subject = Subject { user, groups: &groups, netgroups: None, session: Session::None };
     pkla.outcome(subject, "org.a.b").possible.into_iter().map(|said| said.map(|said| said.word)).collect()
@@ -29,9 +29,9 @@ fn the_user_overrides_groups_and_groups_override_default() {
     let text = "[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n[2]\nIdentity=unix-group:g\nAction=*\nResultAny=no\n\
                 [3]\nIdentity=default\nAction=org.a.*\nResultAny=auth_self\n";
     let compat = pkla(Reader::Compat, &[&[text]]);
-    assert_eq!(words(&compat, "u", &["g"]), [Some(Word::Yes)]);
-    assert_eq!(words(&compat, "x", &["g"]), [Some(Word::No)]);
-    assert_eq!(words(&compat, "x", &[]), [Some(Word::AuthSelf)]);
+    assert_eq!(words(&compat, "u", &["g"]), [Some(ImplicitAuthorization::Yes)]);
+    assert_eq!(words(&compat, "x", &["g"]), [Some(ImplicitAuthorization::No)]);
+    assert_eq!(words(&compat, "x", &[]), [Some(ImplicitAuthorization::AuthSelf)]);
     assert_eq!(words(&pkla(Reader::Native, &[&[text]]), "x", &[]), [None]);
 }
 
@@ -43,16 +43,19 @@ fn the_last_match_of_a_directory_replaces_all_three_results() {
     );
     assert_eq!(words(&pkla(Reader::Compat, &[&[&format!("{yes}{active}")]]), "u", &[]), [None]);
     assert_eq!(words(&pkla(Reader::Compat, &[&[yes, active]]), "u", &[]), [None]);
-    assert_eq!(words(&pkla(Reader::Compat, &[&[yes], &[active]]), "u", &[]), [Some(Word::Yes)]);
+    assert_eq!(words(&pkla(Reader::Compat, &[&[yes], &[active]]), "u", &[]), [Some(ImplicitAuthorization::Yes)]);
 }
 
 #[test]
 fn files_of_a_directory_have_no_order_in_0_105() {
     let (yes, no) =
         ("[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n", "[2]\nIdentity=unix-user:u\nAction=*\nResultAny=no\n");
-    assert_eq!(words(&pkla(Reader::Native, &[&[yes, no]]), "u", &[]), [Some(Word::No), Some(Word::Yes)]);
-    assert_eq!(words(&pkla(Reader::Native, &[&[yes, yes]]), "u", &[]), [Some(Word::Yes)]);
-    assert_eq!(words(&pkla(Reader::Compat, &[&[yes, no]]), "u", &[]), [Some(Word::No)]);
+    assert_eq!(
+        words(&pkla(Reader::Native, &[&[yes, no]]), "u", &[]),
+        [Some(ImplicitAuthorization::No), Some(ImplicitAuthorization::Yes)]
+    );
+    assert_eq!(words(&pkla(Reader::Native, &[&[yes, yes]]), "u", &[]), [Some(ImplicitAuthorization::Yes)]);
+    assert_eq!(words(&pkla(Reader::Compat, &[&[yes, no]]), "u", &[]), [Some(ImplicitAuthorization::No)]);
 }
 
 #[test]

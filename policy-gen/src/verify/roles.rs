@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Answers, Asked, QUESTIONS_MAX, Row, first_user, group_names};
-use crate::implicit_authorization::PerSession;
+use crate::implicit_authorization::BySession;
 use crate::policy::{Libvirt, Question, Role};
 
 /// A domain name that only the pattern `*` covers in practice.
@@ -38,7 +38,7 @@ fn row(asked: &Asked<'_>, libvirt: &Libvirt, role: &Role, action: &str, domain: 
         let netgroups = asked.netgroups.of_user(&member.name);
         let user = member.name.as_str();
         let question = Question { action, user, groups: &groups, netgroups: &netgroups, details: &details };
-        let by_role = || libvirt.answer(action, Some(domain), user, &groups).map(PerSession::always);
+        let by_role = || libvirt.answer(action, Some(domain), user, &groups).map(BySession::always);
         expected = asked.policy.results(&question).or_else(by_role);
     }
     let asked_first = asked.policy.hook(action).map(|hook| hook.on_failure);

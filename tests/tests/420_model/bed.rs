@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use polkit_dbus::{Authority, Authorization, Interaction, Subject};
-use polkit_policy_gen::implicit_authorization::{PerSession, Word};
+use polkit_policy_gen::implicit_authorization::{BySession, ImplicitAuthorization};
 use polkit_policy_gen::policy::Question;
 use polkit_policy_gen::target::Format;
 use polkit_tests::polkit::subject;
@@ -60,7 +60,7 @@ pub enum Session {
 }
 
 impl Session {
-    pub fn of(self, results: PerSession<Word>) -> Word {
+    pub fn of(self, results: BySession<ImplicitAuthorization>) -> ImplicitAuthorization {
         match self {
             Self::None => results.any,
             Self::Inactive => results.inactive,
@@ -239,10 +239,10 @@ impl Host {
     }
 
     /// What polkitd shows of this result.
-    pub fn shown(&self, answer: Word) -> Seen {
+    pub fn shown(&self, answer: ImplicitAuthorization) -> Seen {
         match answer {
-            Word::Yes => Seen::Yes,
-            Word::No => Seen::No,
+            ImplicitAuthorization::Yes => Seen::Yes,
+            ImplicitAuthorization::No => Seen::No,
             other if self.bed.suite().polkit() >= 127 => Seen::Exactly(other.text().to_owned()),
             other => Seen::Challenge { kept: other.is_kept() },
         }

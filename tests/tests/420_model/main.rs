@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use bed::{Asked, Host, Seen};
 use polkit_config::report::{Report, Source};
 use polkit_policy_gen::emit::{self, Origin, Owner};
-use polkit_policy_gen::implicit_authorization::{PerSession, Word};
+use polkit_policy_gen::implicit_authorization::{BySession, ImplicitAuthorization};
 use polkit_policy_gen::policy::{self, Policy};
 use polkit_policy_gen::target::Format;
 use polkit_tests::{Root, Suite, require};
@@ -21,8 +21,11 @@ use random::{Random, World};
 const OF_EACH: usize = 100;
 
 /// polkit's default for the actions of these tests, without a session, in an inactive one, in an active one.
-const IMPLICIT: PerSession<Word> =
-    PerSession { any: Word::AuthAdminKeep, inactive: Word::AuthSelf, active: Word::AuthAdmin };
+const IMPLICIT: BySession<ImplicitAuthorization> = BySession {
+    any: ImplicitAuthorization::AuthAdminKeep,
+    inactive: ImplicitAuthorization::AuthSelf,
+    active: ImplicitAuthorization::AuthAdmin,
+};
 
 fn cases() -> usize {
     std::env::var("POLKIT_TESTS_CASES").map_or(600, |cases| cases.parse().expect("a number"))

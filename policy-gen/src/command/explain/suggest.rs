@@ -8,7 +8,7 @@ use crate::doctor::report::safe;
 use crate::emit::GRANTS;
 use crate::emit::quote::shell;
 use crate::failure::Failure;
-use crate::implicit_authorization::{Session, Word};
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::target::{Spelling, Version};
 use crate::tree::Tree;
 use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question, Verdict};
@@ -35,12 +35,12 @@ pub(super) fn suggestions(
 ) -> Result<Vec<Suggestion>, Failure> {
     let mut suggestions = Vec::new();
     match verdict.outcome {
-        Outcome::Word(Word::Yes) | Outcome::Depends => return Ok(suggestions),
+        Outcome::Result(ImplicitAuthorization::Yes) | Outcome::Depends => return Ok(suggestions),
         Outcome::Unregistered => return Ok(meant(evaluator, &question.action).into_iter().collect()),
-        Outcome::Word(_) => {}
+        Outcome::Result(_) => {}
     }
     let user = escape(&question.user);
-    let yes = Outcome::Word(Word::Yes);
+    let yes = Outcome::Result(ImplicitAuthorization::Yes);
     let prefix = of_tree(tree);
     let has = evaluator.groups(question)?;
     let text = tree.read_text("etc/group").unwrap_or_default();

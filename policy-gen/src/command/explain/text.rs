@@ -3,7 +3,7 @@
 use polkit_config::escape::escape;
 
 use super::suggest::{Suggestion, in_session, place};
-use crate::implicit_authorization::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::verdict::{Evaluator, Kind, Outcome, Question, Verdict};
 
 /// Formats the whole explanation.
@@ -72,12 +72,12 @@ pub(super) fn text(
 
 fn meaning(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Word(Word::Yes) => "allowed",
-        Outcome::Word(Word::No) => "refused",
-        Outcome::Word(Word::AuthSelf | Word::AuthSelfKeep) => {
+        Outcome::Result(ImplicitAuthorization::Yes) => "allowed",
+        Outcome::Result(ImplicitAuthorization::No) => "refused",
+        Outcome::Result(ImplicitAuthorization::AuthSelf | ImplicitAuthorization::AuthSelfKeep) => {
             "the user must authenticate; refused without a registered agent, for example for a service"
         }
-        Outcome::Word(Word::AuthAdmin | Word::AuthAdminKeep) => {
+        Outcome::Result(ImplicitAuthorization::AuthAdmin | ImplicitAuthorization::AuthAdminKeep) => {
             "an administrator must authenticate; refused without a registered agent, for example for a service"
         }
         Outcome::Unregistered => "an error: no .policy file of this polkit defines the action",

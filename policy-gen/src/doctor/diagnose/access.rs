@@ -6,7 +6,7 @@ use super::evidence::with_evidence;
 use crate::doctor::facts::{Answer, Facts, GroupRemedy, Real, Subject};
 use crate::doctor::fixes::{Fix, access, manual, programs, read_only};
 use crate::emit::quote::shell;
-use crate::implicit_authorization::{Session, Word};
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
 use crate::verdict::{Kind, Outcome};
 
@@ -38,7 +38,7 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
     if answer.action == MANAGE && facts.daemon().is_some_and(|daemon| daemon.auth.as_deref() == Some("none")) {
         return found;
     }
-    if answer.word() == Some(Word::Yes) {
+    if answer.result() == Some(ImplicitAuthorization::Yes) {
         return vec![not_reloaded(facts, subject, answer)];
     }
     if facts.agent.verdict.as_deref() == Some("allow") && facts.agent.serves {
@@ -54,8 +54,8 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
     if explained {
         return found;
     }
-    found.push(match answer.word() {
-        Some(Word::No) => refused(facts, subject, answer),
+    found.push(match answer.result() {
+        Some(ImplicitAuthorization::No) => refused(facts, subject, answer),
         _ => asks(facts, subject, answer),
     });
     found

@@ -13,7 +13,7 @@ use super::files::names_action;
 use crate::doctor::facts::{Answer, Facts, GroupRemedy, Lately, OpenTo, Polkitd, Real, Subject};
 use crate::emit::GRANTS;
 use crate::failure::Failure;
-use crate::implicit_authorization::{Session, Word};
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::install::record::Record;
 use crate::libvirt::MANAGE;
 use crate::tree::Tree;
@@ -87,9 +87,9 @@ fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &st
     {
         decider.file = evaluator.ending_file(&question)?;
     }
-    let yes = Outcome::Word(Word::Yes);
+    let yes = Outcome::Result(ImplicitAuthorization::Yes);
     let (mut groups, mut sessions) = (Vec::new(), Vec::new());
-    let open = !matches!(verdict.outcome, Outcome::Word(Word::Yes) | Outcome::Unregistered);
+    let open = !matches!(verdict.outcome, Outcome::Result(ImplicitAuthorization::Yes) | Outcome::Unregistered);
     if open {
         groups = group_remedies(evaluator, tree, &question, subject)?;
         for other in Session::ALL.into_iter().filter(|other| *other != session) {
@@ -149,7 +149,7 @@ fn group_remedies(
     let asked: Vec<Question> = candidates.iter().map(with).collect();
     let mut found = Vec::new();
     for (group, verdict) in candidates.iter().zip(evaluator.verdicts(&asked)?) {
-        if verdict.outcome != Outcome::Word(Word::Yes) {
+        if verdict.outcome != Outcome::Result(ImplicitAuthorization::Yes) {
             continue;
         }
         let family = FAMILIES.iter().find(|family| family.contains(&group.as_str()));
@@ -198,7 +198,7 @@ fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
             ..Question::default()
         };
         let Ok(verdict) = evaluator.verdict(&question) else { continue };
-        if verdict.outcome != Outcome::Word(Word::Yes) {
+        if verdict.outcome != Outcome::Result(ImplicitAuthorization::Yes) {
             continue;
         }
         let decider = verdict.decided_by.as_ref();
@@ -223,7 +223,7 @@ fn still_refused(evaluator: &mut Evaluator, one: Lately) -> Option<Lately> {
     let verdict = evaluator.verdict(&question).ok()?;
     let user = Names::Host.user_by_uid(one.user.parse().ok()?).ok().flatten().map_or(one.user, |user| user.name);
     // A plain "no" is intended.
-    let asks = matches!(verdict.outcome, Outcome::Word(word) if !matches!(word, Word::Yes | Word::No));
+    let asks = matches!(verdict.outcome, Outcome::Result(word) if !matches!(word, ImplicitAuthorization::Yes | ImplicitAuthorization::No));
     asks.then(|| Lately { user, verdict: verdict.outcome.text().to_owned(), ..one })
 }
 

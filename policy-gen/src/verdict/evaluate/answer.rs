@@ -1,21 +1,21 @@
 //! Builds verdicts step by step.
 
-use crate::implicit_authorization::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::verdict::{Decider, Kind, Outcome, Step, Verdict};
 
 /// Adds the verdict of an implying action. It can only turn a refusal or a required authentication into a yes.
 pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
-    if verdict.outcome == Outcome::Word(Word::Yes) && verdict.depends_on.is_empty() {
+    if verdict.outcome == Outcome::Result(ImplicitAuthorization::Yes) && verdict.depends_on.is_empty() {
         return;
     }
     match answer.outcome {
-        Outcome::Word(Word::Yes) => {
+        Outcome::Result(ImplicitAuthorization::Yes) => {
             let mut decider = answer.decided_by;
             if let Some(decider) = &mut decider {
                 decider.by_action = Some(action.to_owned());
             }
             let (file, line) = decider.as_ref().map_or((None, None), |decider| (decider.file.clone(), decider.line));
-            verdict.outcome = Outcome::Word(Word::Yes);
+            verdict.outcome = Outcome::Result(ImplicitAuthorization::Yes);
             verdict.decided_by = decider;
             verdict.depends_on.clear();
             verdict.ends_polkitd = None;
@@ -37,8 +37,14 @@ impl Verdict {
         Self { outcome, decided_by, depends_on: Vec::new(), steps: Vec::new(), ends_polkitd: None }
     }
 
-    pub(super) fn decide(&mut self, word: Word, kind: Kind, file: Option<String>, line: Option<usize>) {
-        self.outcome = Outcome::Word(word);
+    pub(super) fn decide(
+        &mut self,
+        word: ImplicitAuthorization,
+        kind: Kind,
+        file: Option<String>,
+        line: Option<usize>,
+    ) {
+        self.outcome = Outcome::Result(word);
         self.decided_by = Some(Decider { kind, file, line, by_action: None });
     }
 

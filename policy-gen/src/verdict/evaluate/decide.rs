@@ -2,7 +2,7 @@
 
 use super::read::Read;
 use super::task::{Task, compat, is_compat};
-use crate::implicit_authorization::{Session, Word};
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::target::{JavaScript, Version};
 use crate::verdict::files::Registered;
 use crate::verdict::pkla::{self, Reader};
@@ -30,7 +30,7 @@ impl Read {
         };
         if task.user.uid == Some(0) {
             let decider = Decider { kind: Kind::Root, file: None, line: None, by_action: None };
-            let mut verdict = Verdict::of(Outcome::Word(Word::Yes), Some(decider));
+            let mut verdict = Verdict::of(Outcome::Result(ImplicitAuthorization::Yes), Some(decider));
             verdict.step("root", "yes: polkit allows root everything", None, None);
             return Some(verdict);
         }
@@ -40,7 +40,7 @@ impl Read {
         let mut verdict = Self::implicit(registered, task);
         if let Some(pkla) = &self.files.pkla {
             let outcome = pkla.outcome(task.subject(), task.action);
-            let mut words: Vec<Option<Word>> =
+            let mut words: Vec<Option<ImplicitAuthorization>> =
                 outcome.possible.iter().map(|said| said.as_ref().map(|said| said.word)).collect();
             words.dedup();
             if let [Some(word)] = words.as_slice()
@@ -63,7 +63,7 @@ impl Read {
         let word = registered.action.results.of(task.question.session);
         let (file, line) = (Some(registered.file.clone()), Some(registered.action.line));
         let decider = Decider { kind: Kind::Implicit, file: file.clone(), line, by_action: None };
-        let mut verdict = Verdict::of(Outcome::Word(word), Some(decider));
+        let mut verdict = Verdict::of(Outcome::Result(word), Some(decider));
         verdict.step("implicit", word.text(), file, line);
         if let Some(rival) = &registered.rival {
             verdict.depend_on([format!("whether polkitd reads {rival} or {} last", registered.file)]);
@@ -117,7 +117,7 @@ impl Read {
         let other_engine = self.target.javascript != JavaScript::Duktape;
         match told.end {
             End::Nothing => verdict.step("rules", "nothing", None, None),
-            End::Text(text) => match Word::parse(&text) {
+            End::Text(text) => match ImplicitAuthorization::parse(&text) {
                 Some(word) if file.as_ref().is_some_and(|file| is_compat(file)) => {
                     let said = self.files.pkla.as_ref().map(|pkla| pkla.outcome(task.subject(), task.action).possible);
                     let said = said.and_then(|mut possible| possible.pop_first().flatten());
@@ -130,13 +130,13 @@ impl Read {
                     verdict.step("rules", word.text(), file, line);
                 }
                 None => {
-                    verdict.decide(Word::No, Kind::Rule, file.clone(), line);
+                    verdict.decide(ImplicitAuthorization::No, Kind::Rule, file.clone(), line);
                     verdict.step("rules", &format!("no: `{text}` is not a result of polkit"), file, line);
                 }
             },
             End::Threw(message, thrown_at) => {
                 let line = thrown_at.and_then(|line| usize::try_from(line).ok()).or(line);
-                verdict.decide(Word::No, Kind::Rule, file.clone(), line);
+                verdict.decide(ImplicitAuthorization::No, Kind::Rule, file.clone(), line);
                 let says = format!("no: the rule throws an exception: {message}");
                 verdict.step("rules", &says, file, line);
                 if other_engine {
@@ -146,7 +146,7 @@ impl Read {
                 }
             }
             End::Kills(message) => {
-                verdict.decide(Word::No, Kind::Rule, file.clone(), line);
+                verdict.decide(ImplicitAuthorization::No, Kind::Rule, file.clone(), line);
                 let says = format!("no result: the rule ends polkitd: {message}");
                 verdict.step("rules", &says, file, line);
                 verdict.ends_polkitd = Some(message.clone());
