@@ -14,7 +14,7 @@ const FURTHER_SINCE: Version = Version(126);
 
 /// An action and the file that defines it.
 #[derive(Debug)]
-pub struct Declared {
+pub struct DeclaredAction {
     /// The action.
     pub action: Action,
     /// The file.
@@ -23,9 +23,9 @@ pub struct Declared {
 
 /// All actions of a tree, and the errors in its files.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct RegisteredActions {
     /// Sorted by id.
-    pub actions: Vec<Declared>,
+    pub actions: Vec<DeclaredAction>,
     /// One sentence for each error; it names the file.
     pub problems: Vec<String>,
 }
@@ -34,8 +34,8 @@ pub struct Found {
 ///
 /// # Errors
 /// A directory or file is unreadable.
-pub fn of_tree(tree: &Tree, version: Option<Version>) -> io::Result<Found> {
-    let mut found = Found::default();
+pub fn of_tree(tree: &Tree, version: Option<Version>) -> io::Result<RegisteredActions> {
+    let mut found = RegisteredActions::default();
     let further = version.is_none_or(|version| version >= FURTHER_SINCE);
     for directory in std::iter::once(SHARED).chain(FURTHER.into_iter().filter(|_| further)) {
         for name in tree.names(directory)?.into_iter().filter(|name| name.ends_with(".policy")) {
@@ -46,7 +46,7 @@ pub fn of_tree(tree: &Tree, version: Option<Version>) -> io::Result<Found> {
             let problem =
                 problem.map(|(line, why)| format!("{file}: line {line}: {why}; polkit ignores the rest of the file"));
             found.problems.extend(problem);
-            found.actions.extend(actions.into_iter().map(|action| Declared { action, file: file.clone() }));
+            found.actions.extend(actions.into_iter().map(|action| DeclaredAction { action, file: file.clone() }));
         }
     }
     found.actions.sort_by(|a, b| (&a.action.id, &a.file).cmp(&(&b.action.id, &b.file)));

@@ -14,7 +14,7 @@ use polkit_config::report::{Location, Problem, Report};
 use crate::emit::hook;
 use crate::failure::Failure;
 use crate::passwords::{Password, Passwords};
-use crate::policy::{Kind, OnFailure, Policy, Question};
+use crate::policy::{GrantKind, OnFailure, Policy, Question};
 use crate::tree::Tree;
 
 pub use details::details;
@@ -24,7 +24,7 @@ pub use units::units;
 
 /// Facts about the host or tree. Unknown facts are not checked, and a warning says so.
 #[derive(Debug)]
-pub struct Surroundings<'a> {
+pub struct HostFacts<'a> {
     /// Users and groups.
     pub names: &'a Names,
     /// Passwords.
@@ -39,54 +39,54 @@ pub struct Surroundings<'a> {
 ///
 /// # Errors
 /// [`Failure::Unreachable`] if the user database does not answer. This does not mean that a name does not exist.
-pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) -> Result<(), Failure> {
+pub fn check(policy: &Policy, host: &HostFacts<'_>, report: &mut Report) -> Result<(), Failure> {
     let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
     for grant in &policy.grants {
         for user in &grant.users {
             let at = user.at.clone();
-            let found = around.names.user(&user.value).map_err(unreachable)?;
+            let found = host.names.user(&user.value).map_err(unreachable)?;
             let Some(found) = found else {
-                if !around.create {
-                    let hint = suggest_name::user(&user.value, around.names).map_err(unreachable)?;
+                if !host.create {
+                    let hint = suggest_name::user(&user.value, host.names).map_err(unreachable)?;
                     report.push(absent("user", &user.value, at, grant.kind, hint));
                 }
                 continue;
             };
-            if grant.kind == Kind::Agent {
-                check_password(&user.value, at.clone(), around.passwords, report);
+            if grant.kind == GrantKind::Agent {
+                check_password(&user.value, at.clone(), host.passwords, report);
             }
-            let known = around.names.user_by_uid(found.uid).map_err(unreachable)?.map(|user| user.name);
+            let known = host.names.user_by_uid(found.uid).map_err(unreachable)?.map(|user| user.name);
             report_alias("user", &user.value, known, at, report);
         }
         for group in &grant.groups {
             let at = group.at.clone();
-            let Some(found) = around.names.group(&group.value).map_err(unreachable)? else {
-                if !around.create {
-                    let hint = around.shipped.group(&group.value, around.names).map_err(unreachable)?;
+            let Some(found) = host.names.group(&group.value).map_err(unreachable)? else {
+                if !host.create {
+                    let hint = host.shipped.group(&group.value, host.names).map_err(unreachable)?;
                     report.push(absent("group", &group.value, at, grant.kind, hint));
                 }
                 continue;
             };
-            let known = around.names.group_by_gid(found.gid).map_err(unreachable)?.map(|group| group.name);
+            let known = host.names.group_by_gid(found.gid).map_err(unreachable)?.map(|group| group.name);
             report_alias("group", &group.value, known, at, report);
         }
     }
-    for member in policy.members.iter().filter(|_| !around.create) {
+    for member in policy.members.iter().filter(|_| !host.create) {
         let help = "correct the name, or use --create to build an image: systemd-sysusers would create it";
         let with = |hint: Option<String>| hint.map_or_else(|| help.to_owned(), |hint| format!("{hint}; {help}"));
         let (user, group) = (&member.user, &member.group);
-        if around.names.user(&user.value).map_err(unreachable)?.is_none() {
-            let hint = suggest_name::user(&user.value, around.names).map_err(unreachable)?;
+        if host.names.user(&user.value).map_err(unreachable)?.is_none() {
+            let hint = suggest_name::user(&user.value, host.names).map_err(unreachable)?;
             let message = format!("there is no user `{}`", user.value);
             report.push(Problem::error(user.at.clone(), message).help(with(hint)));
-        } else if around.names.group(&user.value).map_err(unreachable)?.is_none() {
+        } else if host.names.group(&user.value).map_err(unreachable)?.is_none() {
             let message =
                 format!("there is no group `{0}`; systemd-sysusers creates a group for every user", user.value);
             let help = "the next run of systemd-sysusers creates it, without members";
             report.push(Problem::warning(user.at.clone(), message).help(help));
         }
-        if around.names.group(&group.value).map_err(unreachable)?.is_none() {
-            let hint = around.shipped.group(&group.value, around.names).map_err(unreachable)?;
+        if host.names.group(&group.value).map_err(unreachable)?.is_none() {
+            let hint = host.shipped.group(&group.value, host.names).map_err(unreachable)?;
             let message = format!("there is no group `{}`", group.value);
             report.push(Problem::error(group.at.clone(), message).help(with(hint)));
         }
@@ -95,13 +95,13 @@ pub fn check(policy: &Policy, around: &Surroundings<'_>, report: &mut Report) ->
 }
 
 /// A grant for a missing user is harmless and a warning. An `[[agent]]` for a missing user is an error.
-fn absent(what: &str, name: &str, at: Location, kind: Kind, hint: Option<String>) -> Problem {
+fn absent(what: &str, name: &str, at: Location, kind: GrantKind, hint: Option<String>) -> Problem {
     match (kind, hint) {
-        (Kind::Grant, hint) => {
+        (GrantKind::Grant, hint) => {
             let problem = Problem::warning(at, format!("there is no {what} `{name}`: the grant has no effect"));
             hint.into_iter().fold(problem, Problem::help)
         }
-        (Kind::Agent, hint) => Problem::error(at, format!("there is no {what} `{name}`"))
+        (GrantKind::Agent, hint) => Problem::error(at, format!("there is no {what} `{name}`"))
             .help(hint.unwrap_or_else(|| "create it first, or use --create to build an image".to_owned())),
     }
 }
@@ -116,7 +116,7 @@ fn report_alias(what: &str, name: &str, known: Option<String>, at: Location, rep
 
 /// Warns that the passwords of the users in `[[agent]]` tables are not checked.
 pub fn passwords_unseen(policy: &Policy, report: &mut Report) {
-    for grant in policy.grants.iter().filter(|grant| grant.kind == Kind::Agent) {
+    for grant in policy.grants.iter().filter(|grant| grant.kind == GrantKind::Agent) {
         let message = "the passwords of these users are not checked for another machine";
         let help = "`polkit-policy-gen install` on that machine checks them; the users must have none";
         report.push(Problem::warning(grant.at.clone(), message).help(help));
@@ -126,7 +126,7 @@ pub fn passwords_unseen(policy: &Policy, report: &mut Report) {
 /// Warns of an `[[agent]]` that is never reached because a grant answers first: a grant for the user, or for a group that a
 /// `[[member]]` of the same policy adds the user to.
 pub fn unreached_agents(policy: &Policy, report: &mut Report) {
-    for agent in policy.grants.iter().filter(|grant| grant.kind == Kind::Agent) {
+    for agent in policy.grants.iter().filter(|grant| grant.kind == GrantKind::Agent) {
         for user in &agent.users {
             let memberships = policy.members.iter().filter(|member| member.user.value == user.value);
             let groups = memberships.map(|member| member.group.value.clone()).collect();
@@ -140,7 +140,7 @@ pub fn unreached_agents(policy: &Policy, report: &mut Report) {
                     details: &BTreeMap::new(),
                 };
                 let first = policy.grants.iter().find(|grant| grant.covers(&question));
-                if let Some(grant) = first.filter(|grant| grant.kind == Kind::Grant) {
+                if let Some(grant) = first.filter(|grant| grant.kind == GrantKind::Grant) {
                     let message = format!(
                         "`{}` decides {} for `{}`, so the agent is never asked",
                         grant.label, action.value, user.value

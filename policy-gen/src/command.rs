@@ -19,12 +19,12 @@ use polkit_config::escape::escape;
 use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
-use crate::check::{Shipped, Surroundings};
+use crate::check::{HostFacts, Shipped};
 use crate::cli::Place;
 use crate::emit::{self, File, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Conflict, Plan};
-use crate::install::run::Wanted;
+use crate::install::run::DesiredState;
 use crate::libvirt::conf::Edit;
 use crate::libvirt::{daemons, shipped};
 use crate::passwords::Passwords;
@@ -43,7 +43,7 @@ pub const NOT_AS_EXPECTED: u8 = 1;
 
 /// A policy with its generated files, for one tree.
 #[derive(Debug)]
-pub struct Ready {
+pub struct PreparedPolicy {
     /// The tree.
     pub tree: Tree,
     /// Users and groups of the tree.
@@ -60,11 +60,11 @@ pub struct Ready {
     pub edits: Vec<Edit>,
 }
 
-impl Ready {
+impl PreparedPolicy {
     /// Returns the desired state of the tree.
     #[must_use]
-    pub fn wanted(&self) -> Wanted<'_> {
-        Wanted { files: &self.files, members: &self.members, edits: &self.edits }
+    pub fn desired_state(&self) -> DesiredState<'_> {
+        DesiredState { files: &self.files, members: &self.members, edits: &self.edits }
     }
 }
 
@@ -72,7 +72,7 @@ impl Ready {
 ///
 /// # Errors
 /// All problems of the policy together.
-pub async fn ready(place: &Place) -> Result<Ready, Failure> {
+pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
     let tree = Tree::open_trusted(place.root.as_deref())?;
     let target = match &place.target.target {
         Some(target::Spelling::Host) | None => target::default_for(place.root.as_deref()),
@@ -94,8 +94,8 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     };
     let passwords = Passwords::of(&tree);
     let shipped = Shipped::of(&tree);
-    let around = Surroundings { names: &names, passwords: &passwords, shipped: &shipped, create: place.create };
-    crate::check::check(&policy, &around, &mut report)?;
+    let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, create: place.create };
+    crate::check::check(&policy, &host, &mut report)?;
     crate::check::details(&policy, &mut report);
     crate::check::unreached_agents(&policy, &mut report);
     crate::check::refusing_hooks(&policy, &mut report);
@@ -107,13 +107,14 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     if let Some(libvirt) = &policy.libvirt {
         let (found, shipped) = look_for_libvirt(&tree, format)?;
         let (create, vendor) = (place.create, place.vendor);
-        let around = crate::check::libvirt::Around { names: &names, found: &found, shipped: &shipped, create, vendor };
+        let facts =
+            crate::check::libvirt::LibvirtFacts { names: &names, found: &found, shipped: &shipped, create, vendor };
         crate::check::libvirt::roles(libvirt, &mut report);
-        crate::check::libvirt::check(libvirt, &around, &mut report)?;
+        crate::check::libvirt::check(libvirt, &facts, &mut report)?;
         if !vendor {
-            let wanted = emit::daemons::wanted(libvirt, &found, &origin);
-            files.extend(wanted.files);
-            edits = wanted.edits;
+            let changes = emit::daemons::changes(libvirt, &found, &origin);
+            files.extend(changes.files);
+            edits = changes.edits;
         }
     }
     // The target and the generated files depend on these files.
@@ -121,14 +122,17 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
         let _ = tree.vet(path);
     }
     tree.trusted()?;
-    tell(&report)?;
+    print_report(&report)?;
     let members = policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone()));
     let members = members.collect();
-    Ok(Ready { tree, names, target, policy, files, members, edits })
+    Ok(PreparedPolicy { tree, names, target, policy, files, members, edits })
 }
 
 /// Finds libvirt's daemons and the groups that packages allow to manage libvirt.
-fn look_for_libvirt(tree: &Tree, format: Format) -> Result<(Vec<daemons::Found>, Vec<shipped::Shipped>), Failure> {
+fn look_for_libvirt(
+    tree: &Tree,
+    format: Format,
+) -> Result<(Vec<daemons::InstalledDaemon>, Vec<shipped::Shipped>), Failure> {
     let unreadable = |error| Failure::Unreachable(format!("cannot look for libvirt in {}: {error}", tree.shown("")));
     Ok((daemons::of_tree(tree).map_err(unreadable)?, shipped::groups(tree, format).map_err(unreadable)?))
 }
@@ -137,17 +141,17 @@ fn look_for_libvirt(tree: &Tree, format: Format) -> Result<(Vec<daemons::Found>,
 ///
 /// # Errors
 /// [`Failure::Refused`] with the text if there is an error among them.
-fn tell(report: &Report) -> Result<(), Failure> {
+fn print_report(report: &Report) -> Result<(), Failure> {
     let shown = report.render(std::io::stderr().is_terminal());
     if report.has_errors() {
         return Err(Failure::Refused(shown));
     }
-    say_aside(shown.trim_end());
+    eprint(shown.trim_end());
     Ok(())
 }
 
 /// Refuses to overwrite manual changes unless `force` is set.
-fn settle(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
+fn refuse_conflicts(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
     let mut text = String::new();
     for conflict in conflicts {
         text.push_str(&format!("{}\n{}", escape(&conflict.message), safe(&conflict.diff)));
@@ -156,7 +160,7 @@ fn settle(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
         return Ok(());
     }
     if force {
-        say_aside(text.trim_end());
+        eprint(text.trim_end());
         return Ok(());
     }
     Err(Failure::Refused(format!("{text}Nothing was changed. Use --force to overwrite manual changes.")))
@@ -165,9 +169,9 @@ fn settle(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
 /// Prints the diff of a plan. The exit code says whether there are changes.
 fn show_diff(plan: &Plan) -> u8 {
     for conflict in &plan.conflicts {
-        say_aside(&escape(&conflict.message));
+        eprint(&escape(&conflict.message));
     }
-    say(safe(&plan.diff).trim_end());
+    print(safe(&plan.diff).trim_end());
     if plan.is_empty() { DONE } else { WOULD_CHANGE }
 }
 
@@ -175,14 +179,14 @@ fn show_diff(plan: &Plan) -> u8 {
 fn show_done(tree: &Tree, plan: &Plan) {
     for change in &plan.changes {
         let did = if change.to.is_some() { "wrote" } else { "removed" };
-        say(&format!("{did} {}", tree.shown(&change.path)));
+        print(&format!("{did} {}", tree.shown(&change.path)));
     }
     for member in &plan.members {
         let did = if member.add { ("added", "to") } else { ("removed", "from") };
-        say(&format!("{} {} {} {}", did.0, member.user, did.1, member.group));
+        print(&format!("{} {} {} {}", did.0, member.user, did.1, member.group));
     }
     if !rustix::process::geteuid().is_root() && plan.changes.iter().any(|change| change.to.is_some()) {
-        say_aside("note: these files belong to you; change their owner to root where polkit uses them");
+        eprint("note: these files belong to you; change their owner to root where polkit uses them");
     }
 }
 
@@ -197,14 +201,14 @@ fn escape_line(text: &str) -> String {
 }
 
 /// Prints lines to standard output. Write errors are ignored: the output is closed.
-fn say(text: &str) {
+fn print(text: &str) {
     if !text.is_empty() {
         let _ = writeln!(std::io::stdout(), "{text}");
     }
 }
 
 /// Prints lines to standard error.
-fn say_aside(text: &str) {
+fn eprint(text: &str) {
     if !text.is_empty() {
         let _ = writeln!(std::io::stderr(), "{text}");
     }

@@ -17,7 +17,7 @@ use crate::verdict::pkla::{Entry, Pkla, Reader, glob};
 
 /// An entry that a rules file cannot express.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unkept {
+pub struct LostEntry {
     /// The file.
     pub file: String,
     /// The line of the entry, from 1.
@@ -27,7 +27,7 @@ pub struct Unkept {
 }
 
 /// An entry and its place.
-struct Placed<'a> {
+struct EntryPlace<'a> {
     directory: usize,
     file: &'a str,
     entry: &'a Entry,
@@ -37,19 +37,19 @@ struct Placed<'a> {
 ///
 /// # Errors
 /// All entries that cannot be converted.
-pub fn emit(pkla: &Pkla, first_line: &str) -> Result<String, Vec<Unkept>> {
+pub fn emit(pkla: &Pkla, first_line: &str) -> Result<String, Vec<LostEntry>> {
     let mut placed = Vec::new();
     for (directory, store) in pkla.stores.iter().enumerate() {
         for file in &store.files {
-            placed.extend(file.entries.iter().map(|entry| Placed { directory, file: &file.path, entry }));
+            placed.extend(file.entries.iter().map(|entry| EntryPlace { directory, file: &file.path, entry }));
         }
     }
-    let mut unkept: Vec<Unkept> = placed.iter().filter_map(unspeakable).collect();
+    let mut lost: Vec<LostEntry> = placed.iter().filter_map(unspeakable).collect();
     if pkla.reader == Reader::Native {
-        unkept.extend(unordered(&placed));
+        lost.extend(unordered(&placed));
     }
-    if !unkept.is_empty() {
-        return Err(unkept);
+    if !lost.is_empty() {
+        return Err(lost);
     }
     let mut actions: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (number, placed) in placed.iter().enumerate() {
@@ -83,7 +83,7 @@ fn action_line(kind: &str, action: &str, numbers: &[usize]) -> Line {
     }
 }
 
-fn entry_line(placed: &Placed<'_>, reader: Reader) -> Line {
+fn entry_line(placed: &EntryPlace<'_>, reader: Reader) -> Line {
     let entry = placed.entry;
     let is_default = |spec: &&String| reader == Reader::Compat && *spec == "default";
     let netgroups = entry.identities.iter().filter_map(|spec| spec.strip_prefix("unix-netgroup:"));
@@ -111,11 +111,11 @@ fn entry_line(placed: &Placed<'_>, reader: Reader) -> Line {
 }
 
 /// Finds names that a rules file and polkitd would represent differently.
-fn unspeakable(placed: &Placed<'_>) -> Option<Unkept> {
+fn unspeakable(placed: &EntryPlace<'_>) -> Option<LostEntry> {
     let entry = placed.entry;
     let odd = |text: &&String| text.chars().any(|c| c > '\u{ffff}' || c == char::REPLACEMENT_CHARACTER);
     let name = entry.identities.iter().chain(&entry.actions).find(odd)?;
-    Some(Unkept {
+    Some(LostEntry {
         file: placed.file.to_owned(),
         line: entry.line,
         why: format!("[{}] has a name that is not UTF-8, or has characters beyond U+FFFF: {name:?}", entry.name),
@@ -124,8 +124,8 @@ fn unspeakable(placed: &Placed<'_>) -> Option<Unkept> {
 
 /// Finds entries whose order 0.105 leaves to the file system: two entries in different files of a directory that may give
 /// different results for one request.
-fn unordered(placed: &[Placed<'_>]) -> Vec<Unkept> {
-    let mut unkept = Vec::new();
+fn unordered(placed: &[EntryPlace<'_>]) -> Vec<LostEntry> {
+    let mut lost = Vec::new();
     for (number, one) in placed.iter().enumerate() {
         let same = || placed.iter().filter(|other| other.directory == one.directory);
         if same().all(|other| other.file == one.file) {
@@ -136,7 +136,7 @@ fn unordered(placed: &[Placed<'_>]) -> Vec<Unkept> {
             .take(number)
             .find(|other| other.directory == one.directory && may_clash(other.entry, one.entry));
         if let Some(rival) = rival {
-            unkept.push(Unkept {
+            lost.push(LostEntry {
                 file: one.file.to_owned(),
                 line: one.entry.line,
                 why: format!(
@@ -147,7 +147,7 @@ fn unordered(placed: &[Placed<'_>]) -> Vec<Unkept> {
             });
         }
     }
-    unkept
+    lost
 }
 
 fn may_clash(one: &Entry, other: &Entry) -> bool {
@@ -193,7 +193,7 @@ mod tests {
         emit(pkla, "")
             .unwrap_err()
             .into_iter()
-            .map(|unkept| format!("{}:{}: {}", unkept.file, unkept.line, unkept.why))
+            .map(|lost| format!("{}:{}: {}", lost.file, lost.line, lost.why))
             .collect()
     }
 

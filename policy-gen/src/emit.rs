@@ -11,7 +11,7 @@ mod script;
 
 use polkit_config::report::{Problem, Report};
 
-use crate::policy::{Kind, Policy};
+use crate::policy::{GrantKind, Policy};
 use crate::target::Format;
 
 /// The owner of the files.
@@ -75,7 +75,7 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
                 files.push(File { directory, name: HOOK, text: hook::emit(&policy.hooks, origin) });
             }
             for (name, why_here, grants) in
-                [(GRANTS, GRANTS_HERE, of(Kind::Grant)), (AGENT, AGENT_HERE, of(Kind::Agent))]
+                [(GRANTS, GRANTS_HERE, of(GrantKind::Grant)), (AGENT, AGENT_HERE, of(GrantKind::Agent))]
             {
                 if !grants.is_empty() {
                     let mut text = rules::emit(&grants, why_here, origin);

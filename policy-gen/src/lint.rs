@@ -61,7 +61,7 @@ impl Finding {
 
 /// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
+pub enum FileKind {
     /// Rules in JavaScript.
     Rules,
     /// A pkla file.
@@ -70,7 +70,7 @@ pub enum Kind {
     Policy,
 }
 
-impl Kind {
+impl FileKind {
     /// Returns the kind from the file name, as polkit does.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
@@ -100,7 +100,7 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct File {
     /// The kind; files of an unknown kind are not checked.
-    pub kind: Option<Kind>,
+    pub kind: Option<FileKind>,
     /// The text, with invalid UTF-8 replaced.
     pub source: Source,
     /// The content.
@@ -111,20 +111,20 @@ impl File {
     /// Makes a file from its name and content.
     #[must_use]
     pub fn new(name: &str, bytes: Vec<u8>) -> Self {
-        let kind = Kind::of_name(name);
+        let kind = FileKind::of_name(name);
         Self { kind, source: Source::new(name, String::from_utf8_lossy(&bytes).into_owned()), bytes }
     }
 
     /// Whether this is a rules file.
     #[must_use]
     pub fn is_rules(&self) -> bool {
-        self.kind == Some(Kind::Rules)
+        self.kind == Some(FileKind::Rules)
     }
 
     /// Whether this is a pkla file.
     #[must_use]
     pub fn is_pkla(&self) -> bool {
-        self.kind == Some(Kind::Pkla)
+        self.kind == Some(FileKind::Pkla)
     }
 }
 

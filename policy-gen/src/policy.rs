@@ -36,7 +36,7 @@ pub struct Policy {
 #[derive(Debug)]
 pub struct Grant {
     /// The kind of table.
-    pub kind: Kind,
+    pub kind: GrantKind,
     /// The `name`, or a label with the number of the table.
     pub label: String,
     /// Action ids and patterns.
@@ -81,7 +81,7 @@ pub struct Question<'a> {
 
 /// The kind of a grant, which selects its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum GrantKind {
     /// `[[grant]]` and `[[systemd]]`
     Grant,
     /// `[[agent]]`: always [`ImplicitAuthorization::AuthSelf`], and only for users.

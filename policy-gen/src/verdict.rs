@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 
 pub use evaluate::Evaluator;
-pub use files::PassedOver;
+pub use files::SkippedFile;
 
 /// A request to evaluate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -87,7 +87,7 @@ impl Outcome {
 
 /// The kind of a decider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DeciderKind {
     /// A JavaScript rule.
     Rule,
     /// A pkla entry.
@@ -98,7 +98,7 @@ pub enum Kind {
     Root,
 }
 
-impl Kind {
+impl DeciderKind {
     /// Returns the text in the output of `explain`.
     #[must_use]
     pub fn text(self) -> &'static str {
@@ -115,7 +115,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decider {
     /// The kind.
-    pub kind: Kind,
+    pub kind: DeciderKind,
     /// The file, if known.
     pub file: Option<String>,
     /// The line, from 1.

@@ -21,13 +21,13 @@ use crate::policy::{Detail, Grant, OnFailure, Policy, Question};
 /// Time limit for polkitd to notice new files.
 const RELOAD: Duration = Duration::from_secs(3);
 /// Limit of the number of queries. A policy may have thousands of grants.
-const QUESTIONS_MAX: usize = 40;
+const QUERIES_MAX: usize = 40;
 /// Users that policies rarely name.
-const STRANGERS: [&str; 4] = ["nobody", "daemon", "bin", "games"];
+const UNNAMED_USERS: [&str; 4] = ["nobody", "daemon", "bin", "games"];
 
 /// A query to polkitd and its result.
 #[derive(Debug)]
-pub struct Row {
+pub struct Query {
     grant: String,
     action: String,
     details: BTreeMap<String, String>,
@@ -35,26 +35,26 @@ pub struct Row {
     /// The result that the policy gives; `None` for a user whom it does not name.
     expected: Option<BySession<ImplicitAuthorization>>,
     /// The `on_failure` of a `[[hook]]` for the action. The agent then decides, so the result is not compared with the policy.
-    asked_first: Option<OnFailure>,
+    hook: Option<OnFailure>,
     seen: String,
     as_expected: bool,
 }
 
 /// All results, and the number of queries that were not made.
 #[derive(Debug, Default)]
-pub struct Answers {
-    rows: Vec<Row>,
+pub struct Comparison {
+    rows: Vec<Query>,
     left_out: usize,
 }
 
-impl Answers {
+impl Comparison {
     /// Whether every user whom the policy names gets the result of the policy.
     #[must_use]
     pub fn as_expected(&self) -> bool {
-        self.rows.iter().all(|row| row.as_expected || row.asked_first.is_some())
+        self.rows.iter().all(|row| row.as_expected || row.hook.is_some())
     }
 
-    fn settled(&self) -> bool {
+    fn all_as_expected(&self) -> bool {
         self.rows.iter().all(|row| row.as_expected)
     }
 
@@ -64,8 +64,8 @@ impl Answers {
         let mut lines = vec![["GRANT", "ACTION", "USER", "POLICY", "POLKITD"].map(str::to_owned)];
         lines.extend(self.rows.iter().map(|row| {
             let user = row.user.as_ref().map_or("-", |user| user.name.as_str());
-            let wrong = if row.as_expected || row.asked_first.is_some() { "" } else { "  <- not as expected" };
-            let policy = match row.asked_first {
+            let wrong = if row.as_expected || row.hook.is_some() { "" } else { "  <- not as expected" };
+            let policy = match row.hook {
                 None => row.expected.map_or_else(|| "-".to_owned(), words),
                 Some(OnFailure::No) => "the agent, else no".to_owned(),
                 Some(OnFailure::Nothing) => row
@@ -89,7 +89,7 @@ impl Answers {
             out.push('\n');
         }
         if self.left_out > 0 {
-            out.push_str(&format!("({} more questions were not asked)\n", self.left_out));
+            out.push_str(&format!("({} more queries were not made)\n", self.left_out));
         }
         out
     }
@@ -106,7 +106,7 @@ fn words(results: BySession<ImplicitAuthorization>) -> String {
 ///
 /// # Errors
 /// polkitd or the user database does not answer.
-pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
+pub async fn compare(policy: &Policy, names: &Names) -> Result<Comparison, String> {
     let connection = polkit_dbus::connect().await.map_err(|error| error.to_string())?;
     let authority = Authority::new(connection);
     let has_patterns = policy.grants.iter().flat_map(|grant| &grant.actions).any(|action| !action.value.is_exact());
@@ -117,21 +117,21 @@ pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
     };
     let named = policy.grants.iter().flat_map(|grant| &grant.netgroups);
     let netgroups = Netgroups::of(named.map(|name| name.value.as_str()))?;
-    let mut answers = Asked { policy, names, netgroups, actions: actions.into_iter().collect() }.questions()?;
+    let mut comparison = Planner { policy, names, netgroups, actions: actions.into_iter().collect() }.queries()?;
     let deadline = Instant::now() + RELOAD;
     loop {
-        for row in answers.rows.iter_mut().filter(|row| row.user.is_some()) {
+        for row in comparison.rows.iter_mut().filter(|row| row.user.is_some()) {
             row.ask(&authority).await?;
         }
-        if answers.settled() || Instant::now() > deadline {
-            return Ok(answers);
+        if comparison.all_as_expected() || Instant::now() > deadline {
+            return Ok(comparison);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 /// The data for the queries.
-struct Asked<'a> {
+struct Planner<'a> {
     policy: &'a Policy,
     names: &'a Names,
     netgroups: Netgroups,
@@ -139,40 +139,40 @@ struct Asked<'a> {
     actions: BTreeSet<String>,
 }
 
-impl Asked<'_> {
-    fn questions(&self) -> Result<Answers, String> {
-        let mut answers = Answers::default();
+impl Planner<'_> {
+    fn queries(&self) -> Result<Comparison, String> {
+        let mut comparison = Comparison::default();
         let hooks = &self.policy.hooks;
         let mut hooked = hooks.iter().flat_map(|hook| hook.actions.iter().map(move |action| (hook, action)));
-        for (hook, action) in hooked.by_ref().take(QUESTIONS_MAX) {
-            let user = first_user(self.names, STRANGERS.map(str::to_owned).to_vec(), |_| Ok(true))?;
-            answers.rows.push(Row::new(&hook.label, &action.value, user, None, Some(hook.on_failure)));
+        for (hook, action) in hooked.by_ref().take(QUERIES_MAX) {
+            let user = first_user(self.names, UNNAMED_USERS.map(str::to_owned).to_vec(), |_| Ok(true))?;
+            comparison.rows.push(Query::new(&hook.label, &action.value, user, None, Some(hook.on_failure)));
         }
-        answers.left_out = hooked.count();
+        comparison.left_out = hooked.count();
         for grant in &self.policy.grants {
             for pattern in &grant.actions {
-                if answers.rows.iter().filter(|row| row.user.is_some()).count() >= QUESTIONS_MAX {
-                    answers.left_out += 2;
+                if comparison.rows.iter().filter(|row| row.user.is_some()).count() >= QUERIES_MAX {
+                    comparison.left_out += 2;
                     continue;
                 }
-                self.about(grant, &pattern.value, &mut answers)?;
+                self.add_queries(grant, &pattern.value, &mut comparison)?;
             }
         }
         if let Some(libvirt) = &self.policy.libvirt {
-            roles::questions(self, libvirt, &mut answers)?;
+            roles::queries(self, libvirt, &mut comparison)?;
         }
-        Ok(answers)
+        Ok(comparison)
     }
 
     /// Adds a query for a user whom the grant names, and for a user whom no grant of the action names, with matching details.
-    fn about(&self, grant: &Grant, pattern: &ActionPattern, answers: &mut Answers) -> Result<(), String> {
+    fn add_queries(&self, grant: &Grant, pattern: &ActionPattern, comparison: &mut Comparison) -> Result<(), String> {
         let covered = self.actions.iter().find(|action| !pattern.is_exact() && pattern.covers(action));
         let action = covered.map_or(pattern.as_str(), String::as_str);
         let details: BTreeMap<String, String> = grant.details.iter().filter_map(example).collect();
-        let asked_first = self.policy.hook(action).map(|hook| hook.on_failure);
+        let hook = self.policy.hook(action).map(|hook| hook.on_failure);
         let mut row = |user: Option<User>, expected: Option<BySession<ImplicitAuthorization>>| {
-            let row = Row::new(&grant.label, action, user, expected, asked_first);
-            answers.rows.push(Row { details: details.clone(), ..row });
+            let row = Query::new(&grant.label, action, user, expected, hook);
+            comparison.rows.push(Query { details: details.clone(), ..row });
         };
         if covered.is_none() && !pattern.is_exact() {
             row(None, None);
@@ -190,7 +190,7 @@ impl Asked<'_> {
         let member = first_user(self.names, self.named(grant)?, |_| Ok(true))?;
         let of_member = member.as_ref().map(expected).transpose()?.flatten();
         row(member, of_member);
-        let strangers = STRANGERS.map(str::to_owned).to_vec();
+        let strangers = UNNAMED_USERS.map(str::to_owned).to_vec();
         if let Some(stranger) = first_user(self.names, strangers, |user| Ok(expected(user)?.is_none()))? {
             row(Some(stranger), None);
         }
@@ -246,19 +246,16 @@ fn group_names(names: &Names, user: &User) -> Result<BTreeSet<String>, String> {
     Ok(groups.into_iter().flatten().map(|group| group.name).collect())
 }
 
-impl Row {
+impl Query {
     fn new(
         label: &str,
         action: &str,
         user: Option<User>,
         by_grants: Option<BySession<ImplicitAuthorization>>,
-        asked_first: Option<OnFailure>,
+        hook: Option<OnFailure>,
     ) -> Self {
-        let expected = if asked_first == Some(OnFailure::No) {
-            Some(BySession::always(ImplicitAuthorization::No))
-        } else {
-            by_grants
-        };
+        let expected =
+            if hook == Some(OnFailure::No) { Some(BySession::always(ImplicitAuthorization::No)) } else { by_grants };
         let seen = "not tested: no registered action, or no such user".to_owned();
         Self {
             grant: label.to_owned(),
@@ -266,7 +263,7 @@ impl Row {
             details: BTreeMap::new(),
             user,
             expected,
-            asked_first,
+            hook,
             seen,
             as_expected: true,
         }
@@ -278,24 +275,24 @@ impl Row {
         let details = self.details.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let answer = authority.check(&probe.subject, &self.action, &details, Interaction::Forbidden).await;
         let outcome = match answer {
-            Ok(answer) if answer.authorized => Some(Outcome::Yes),
-            Ok(answer) if answer.challenge => Some(Outcome::Challenge),
-            Ok(_) => Some(Outcome::No),
+            Ok(answer) if answer.authorized => Some(QueryOutcome::Yes),
+            Ok(answer) if answer.challenge => Some(QueryOutcome::Challenge),
+            Ok(_) => Some(QueryOutcome::No),
             Err(AuthorityError::UnknownAction) => None,
             Err(error) => return Err(format!("cannot ask polkitd about {}: {error}", self.action)),
         };
         self.seen = match outcome {
-            Some(Outcome::Yes) => "yes".to_owned(),
-            Some(Outcome::Challenge) => "must authenticate".to_owned(),
-            Some(Outcome::No) => "no".to_owned(),
+            Some(QueryOutcome::Yes) => "yes".to_owned(),
+            Some(QueryOutcome::Challenge) => "must authenticate".to_owned(),
+            Some(QueryOutcome::No) => "no".to_owned(),
             None => "the action is not registered (yet)".to_owned(),
         };
         // The process may belong to the session of the caller, so each of the three results is valid.
         self.as_expected = self.expected.is_none_or(|results| {
-            let possible = [results.any, results.inactive, results.active].map(Outcome::of);
+            let possible = [results.any, results.inactive, results.active].map(QueryOutcome::of);
             outcome.is_none_or(|outcome| possible.contains(&outcome))
         });
-        if self.expected.is_none() && outcome == Some(Outcome::Yes) {
+        if self.expected.is_none() && outcome == Some(QueryOutcome::Yes) {
             self.seen.push_str(" (by other policy)");
         }
         Ok(())
@@ -303,13 +300,13 @@ impl Row {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum QueryOutcome {
     Yes,
     No,
     Challenge,
 }
 
-impl Outcome {
+impl QueryOutcome {
     fn of(answer: ImplicitAuthorization) -> Self {
         match answer {
             ImplicitAuthorization::Yes => Self::Yes,

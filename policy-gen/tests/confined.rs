@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use polkit_policy_gen::verdict::wire::{Ask, End, Load, Message, PROTOCOL, Told};
+use polkit_policy_gen::verdict::wire::{End, EngineReply, EngineRequest, Load, Message, PROTOCOL};
 
 /// Makes the engine attempt everything that a rule must not do.
 const ATTEMPT: &str = "polkit.addRule(function () { return polkit.spawn([\"polkit-policy-gen-js: attempts\"]); });\n";
@@ -49,15 +49,15 @@ fn run(text: &str, user: Option<u32>, arguments: &[&str], then: impl FnOnce(u32)
     let _ = output.read_line(&mut answer).unwrap();
     assert!(answer.contains("\"error\":null"), "{answer}");
     then(child.id());
-    let ask = Ask { action: "org.example.x".into(), user: "alice".into(), ..Ask::default() };
-    input.write_all(&line(&Message::Ask(ask))).unwrap();
+    let ask = EngineRequest { action: "org.example.x".into(), user: "alice".into(), ..EngineRequest::default() };
+    input.write_all(&line(&Message::Request(ask))).unwrap();
     answer.clear();
     let _ = output.read_line(&mut answer).unwrap();
     drop(input);
     let mut rest = String::new();
     let _ = output.read_to_string(&mut rest).unwrap();
     assert!(child.wait().unwrap().success(), "{answer}");
-    let End::Text(text) = serde_json::from_str::<Told>(&answer).unwrap().end else { return answer };
+    let End::Text(text) = serde_json::from_str::<EngineReply>(&answer).unwrap().end else { return answer };
     text
 }
 

@@ -7,18 +7,18 @@ use polkit_config::report::{Problem, Report};
 
 use crate::failure::Failure;
 use crate::libvirt::conf::{Value, value};
-use crate::libvirt::daemons::Found;
+use crate::libvirt::daemons::InstalledDaemon;
 use crate::libvirt::shipped::Shipped;
 use crate::policy::permissions::root_equivalent;
 use crate::policy::{Libvirt, Mode, Role, RoleKind};
 
 /// Facts about the tree.
 #[derive(Debug)]
-pub struct Around<'a> {
+pub struct LibvirtFacts<'a> {
     /// Users and groups.
     pub names: &'a Names,
     /// libvirt's daemons.
-    pub found: &'a [Found],
+    pub found: &'a [InstalledDaemon],
     /// The groups that packages allow to manage libvirt.
     pub shipped: &'a [Shipped],
     /// Whether missing groups are created later (`--create`).
@@ -64,25 +64,25 @@ pub fn roles(libvirt: &Libvirt, report: &mut Report) {
 ///
 /// # Errors
 /// [`Failure::Unreachable`] if the user database does not answer.
-pub fn check(libvirt: &Libvirt, around: &Around<'_>, report: &mut Report) -> Result<(), Failure> {
+pub fn check(libvirt: &Libvirt, facts: &LibvirtFacts<'_>, report: &mut Report) -> Result<(), Failure> {
     let at = || libvirt.at.clone();
-    let served = || around.found.iter().filter(|found| libvirt.has_daemon(found.daemon.name));
+    let served = || facts.found.iter().filter(|found| libvirt.has_daemon(found.daemon.name));
     for daemon in &libvirt.daemons {
-        if !around.found.iter().any(|found| found.daemon.name == daemon.value) {
+        if !facts.found.iter().any(|found| found.daemon.name == daemon.value) {
             let problem = Problem::error(daemon.at.clone(), format!("there is no daemon `{}`", daemon.value));
-            let there: Vec<&str> = around.found.iter().map(|found| found.daemon.name).collect();
+            let there: Vec<&str> = facts.found.iter().map(|found| found.daemon.name).collect();
             report.push(problem.help(format!("the daemons are: {}", there.join(", "))));
         }
     }
     if matches!(libvirt.mode, Mode::Acl | Mode::Socket) {
-        if around.vendor {
+        if facts.vendor {
             let problem = Problem::error(
                 at(),
                 format!("mode `{}` changes libvirt's configuration, which a package cannot do", libvirt.mode.text()),
             );
             report.push(problem.help("run `polkit-policy-gen install` on the host, or use mode `polkit`"));
         }
-        if around.found.is_empty() {
+        if facts.found.is_empty() {
             let problem = Problem::error(
                 at(),
                 format!("mode `{}` changes libvirt's daemons, but none is installed", libvirt.mode.text()),
@@ -99,11 +99,11 @@ pub fn check(libvirt: &Libvirt, around: &Around<'_>, report: &mut Report) -> Res
             ));
         }
         Mode::Polkit => {}
-        Mode::Acl => left_out(libvirt, around.found, report),
+        Mode::Acl => left_out(libvirt, facts.found, report),
         Mode::Socket => {
             let group = libvirt.socket_group();
-            let there = around.names.group(group).map_err(|error| Failure::Unreachable(error.to_string()))?.is_some();
-            if !there && !around.create {
+            let there = facts.names.group(group).map_err(|error| Failure::Unreachable(error.to_string()))?.is_some();
+            if !there && !facts.create {
                 let message = format!("there is no group `{group}`, so the socket could not be created");
                 report.push(
                     Problem::error(at(), message)
@@ -125,13 +125,13 @@ pub fn check(libvirt: &Libvirt, around: &Around<'_>, report: &mut Report) -> Res
             }
         }
     }
-    shipped(libvirt, around.shipped, report);
+    shipped(libvirt, facts.shipped, report);
     served().for_each(|found| unheeded(libvirt, found, report));
     Ok(())
 }
 
 /// Warns of daemons that `daemons` omits: without access control, users with a role may do everything through them.
-fn left_out(libvirt: &Libvirt, found: &[Found], report: &mut Report) {
+fn left_out(libvirt: &Libvirt, found: &[InstalledDaemon], report: &mut Report) {
     let left: Vec<&str> =
         found.iter().map(|found| found.daemon.name).filter(|name| !libvirt.has_daemon(name)).collect();
     if !left.is_empty() {
@@ -166,7 +166,7 @@ fn shipped(libvirt: &Libvirt, shipped: &[Shipped], report: &mut Report) {
 }
 
 /// Warns of settings without the intended effect.
-fn unheeded(libvirt: &Libvirt, found: &Found, report: &mut Report) {
+fn unheeded(libvirt: &Libvirt, found: &InstalledDaemon, report: &mut Report) {
     let conf = format!("/{}", found.daemon.conf);
     let set = |key: &str| value(&found.conf, key).ok().flatten();
     let keys = ["unix_sock_group", "unix_sock_ro_perms", "unix_sock_rw_perms"];

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::implicit_authorization::Session;
-use crate::lint::Kind;
+use crate::lint::FileKind;
 use crate::target::Spelling;
 
 pub(super) const EXPLAIN_HELP: &str = "\
@@ -110,7 +110,7 @@ pub struct Check {
     pub paths: Vec<PathBuf>,
     /// Treat the given files as this kind. By default the kind is taken from the file name, or guessed for standard input
     #[arg(long, value_name = "KIND", requires = "paths")]
-    pub kind: Option<Kind>,
+    pub kind: Option<FileKind>,
     /// Explain a code
     #[arg(long, value_name = "PG…", conflicts_with_all = ["paths", "target", "root", "json"])]
     pub code: Option<String>,

@@ -8,11 +8,11 @@ use polkit_config::names::{LookupError, Names};
 use polkit_config::report::{Level, Problem, Report, Source};
 use serde_json::{Value, json};
 
-use super::{say, say_aside};
+use super::{eprint, print};
 use crate::cli::Check;
 use crate::failure::Failure;
 use crate::lint::codes::Code;
-use crate::lint::{self, File, Finding, Kind, codes};
+use crate::lint::{self, File, FileKind, Finding, codes};
 use crate::policy;
 use crate::target::{self, Spelling, Target};
 use crate::tree::Tree;
@@ -58,7 +58,7 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
     }
     findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
     if let Some(why) = no_engine {
-        say_aside(&format!("note: the rules were only parsed, not run: {why}"));
+        eprint(&format!("note: the rules were only parsed, not run: {why}"));
     }
     let mut report = Report::new();
     files.iter().for_each(|file| report.add_source(&file.source));
@@ -73,15 +73,15 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
             tell(finding.code, finding.problem(&file.source), &file.source);
         }
     }
-    for file in files.iter().filter(|file| file.kind == Some(Kind::Policy)) {
+    for file in files.iter().filter(|file| file.kind == Some(FileKind::Policy)) {
         let mut own = Report::new();
         let _ = policy::read(std::slice::from_ref(&file.source), &mut own);
         own.problems().into_iter().for_each(|problem| tell(&codes::PG050, problem.clone(), &file.source));
     }
     if options.json {
-        say(&json!({ "findings": all }).to_string());
+        print(&json!({ "findings": all }).to_string());
     } else {
-        say(report.render(std::io::stdout().is_terminal()).trim_end());
+        print(report.render(std::io::stdout().is_terminal()).trim_end());
     }
     let strict = options.strict && report.problems().iter().any(|problem| problem.level == Level::Warning);
     Ok(if report.has_errors() || strict { WRONG } else { super::DONE })
@@ -92,7 +92,7 @@ fn explain(id: &str) -> Result<u8, Failure> {
         let known: Vec<&str> = codes::ALL.iter().map(|code| code.id).collect();
         Failure::Usage(format!("unknown code `{id}` (the codes are {})", known.join(", ")))
     })?;
-    say(&format!("{} ({}): {}\n\n{}\n\nWhat to do: {}", code.id, code.level, code.title, code.text, code.help));
+    print(&format!("{} ({}): {}\n\n{}\n\nWhat to do: {}", code.id, code.level, code.title, code.text, code.help));
     Ok(super::DONE)
 }
 
@@ -125,16 +125,16 @@ fn read_in(tree: &Tree, shown: &str) -> Result<File, Failure> {
 }
 
 /// Reads standard input as a file of `kind`, or of the kind that it looks like.
-fn standard_input(kind: Option<Kind>) -> Result<File, Failure> {
+fn standard_input(kind: Option<FileKind>) -> Result<File, Failure> {
     let unreadable = |error| Failure::Unreachable(format!("cannot read standard input: {error}"));
     let bytes = read_to_end(std::io::stdin().lock(), TREE_MAX).map_err(unreadable)?;
     let mut file = File::new(STANDARD_INPUT, bytes);
-    file.kind = kind.or_else(|| Some(Kind::of_content(file.source.text())));
+    file.kind = kind.or_else(|| Some(FileKind::of_content(file.source.text())));
     Ok(file)
 }
 
 /// Collects a file, or the rules, pkla and policy files below a directory. `kind` applies to a file, not to a directory.
-fn gather(path: &Path, kind: Option<Kind>, files: &mut Vec<File>) -> Result<(), Failure> {
+fn gather(path: &Path, kind: Option<FileKind>, files: &mut Vec<File>) -> Result<(), Failure> {
     if path.as_os_str() == "-" {
         if files.iter().any(|file| file.source.name() == STANDARD_INPUT) {
             return Err(Failure::Usage("`-` (standard input) is valid only once".to_owned()));
@@ -205,7 +205,7 @@ fn installed(
         findings.push(Finding::of_file(code, files.len() - 1, over.why));
     }
     for closed in found.closed_to_us {
-        say_aside(&format!("note: {closed} was not checked: only root may read it"));
+        eprint(&format!("note: {closed} was not checked: only root may read it"));
     }
     Ok(())
 }

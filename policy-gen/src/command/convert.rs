@@ -3,7 +3,7 @@
 use polkit_config::escape::escape;
 use polkit_config::names::Names;
 
-use super::{generate, say_aside};
+use super::{eprint, generate};
 use crate::cli::Convert;
 use crate::convert;
 use crate::emit::File;
@@ -31,7 +31,7 @@ pub async fn run(options: &Convert) -> Result<u8, Failure> {
     }
     for over in &found.passed_over {
         let line = over.line.map(|line| format!(":{line}")).unwrap_or_default();
-        say_aside(&format!(
+        eprint(&format!(
             "note: {}{line}: not converted, because polkit does not read it: {}",
             escape(&over.file),
             escape(&over.why)
@@ -41,12 +41,13 @@ pub async fn run(options: &Convert) -> Result<u8, Failure> {
     if pkla.stores.iter().all(|store| store.files.iter().all(|file| file.entries.is_empty())) {
         return Err(Failure::Refused(format!("nothing to convert: there is no pkla entry below {}", tree.shown(""))));
     }
-    let text = convert::emit(&pkla, &first_lines()).map_err(|unkept| {
-        let line = |one: &convert::Unkept| format!("error: {}:{}: {}", escape(&one.file), one.line, escape(&one.why));
-        let lines: Vec<String> = unkept.iter().map(line).collect();
+    let text = convert::emit(&pkla, &first_lines()).map_err(|lost| {
+        let line =
+            |one: &convert::LostEntry| format!("error: {}:{}: {}", escape(&one.file), one.line, escape(&one.why));
+        let lines: Vec<String> = lost.iter().map(line).collect();
         Failure::Refused(format!("{}\nNothing was converted.", lines.join("\n")))
     })?;
-    say_aside(&format!(
+    eprint(&format!(
         "note: install it as /etc/polkit-1/rules.d/{NAME}, and remove the pkla files or polkit-pkla-compat: otherwise both \
          decide. The list of administrators (AdminIdentities) is not converted"
     ));

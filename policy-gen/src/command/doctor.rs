@@ -5,7 +5,7 @@ mod apply;
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::time::{Duration, Instant};
 
-use super::{say, say_aside};
+use super::{eprint, print};
 use crate::cli::Doctor;
 use crate::doctor::diagnose::{Finding, diagnose};
 use crate::doctor::facts::Facts;
@@ -41,9 +41,9 @@ pub async fn run(options: &Doctor) -> Result<u8, Failure> {
         return fix(&request, &facts, &findings, id, options.yes).await;
     }
     if options.json {
-        say(&report::json(&findings, &facts).to_string());
+        print(&report::json(&findings, &facts).to_string());
     } else {
-        say(report::text(&findings, &facts, std::io::stdout().is_terminal()).trim_end());
+        print(report::text(&findings, &facts, std::io::stdout().is_terminal()).trim_end());
     }
     Ok(code(&findings, &facts))
 }
@@ -89,12 +89,12 @@ async fn fix(request: &Request, before: &Facts, findings: &[Finding], id: &str, 
     apply::apply(fix).await?;
     let (after, facts) = look_again(request, finding.code, was_allowed).await?;
     if after.is_empty() {
-        say(&format!("fixed: {} is gone, and no other problem was found", finding.code));
+        print(&format!("fixed: {} is gone, and no other problem was found", finding.code));
     } else {
         let gone = !after.iter().any(|other| other.code == finding.code && other.cause == finding.cause);
         let word = if gone { "is gone, but another problem was found:" } else { "remains:" };
-        say(&format!("{} {word}\n", finding.code));
-        say(report::text(&after, &facts, std::io::stdout().is_terminal()).trim_end());
+        print(&format!("{} {word}\n", finding.code));
+        print(report::text(&after, &facts, std::io::stdout().is_terminal()).trim_end());
     }
     Ok(code(&after, &facts))
 }
@@ -109,12 +109,12 @@ fn no_such(findings: &[Finding], id: &str) -> Failure {
 
 fn show(finding: &Finding, fix: &Fix) -> Result<(), Failure> {
     let root = if fix.root_equivalent { " This is equivalent to root access." } else { "" };
-    say(&format!("{}: {}\n{} grants {}.{root}\n", finding.code, safe(&finding.cause), fix.id, safe(&fix.grants)));
+    print(&format!("{}: {}\n{} grants {}.{root}\n", finding.code, safe(&finding.cause), fix.id, safe(&fix.grants)));
     let diff = apply::diff(fix)?;
-    say(safe_lines(&diff).trim_end());
-    fix.commands.iter().for_each(|command| say(&safe_lines(command)));
+    print(safe_lines(&diff).trim_end());
+    fix.commands.iter().for_each(|command| print(&safe_lines(command)));
     if !fix.undo.is_empty() {
-        say(&format!("to undo: {}", fix.undo.iter().map(|line| safe(line)).collect::<Vec<_>>().join("; ")));
+        print(&format!("to undo: {}", fix.undo.iter().map(|line| safe(line)).collect::<Vec<_>>().join("; ")));
     }
     Ok(())
 }
@@ -125,7 +125,7 @@ fn agreed() -> Result<bool, Failure> {
             "cannot ask for confirmation without a terminal: use --yes. Nothing was changed".to_owned(),
         ));
     }
-    say_aside("Apply this fix? [y/N]");
+    eprint("Apply this fix? [y/N]");
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     read.map_err(|error| Failure::Unreachable(format!("cannot read the answer: {error}")))?;

@@ -10,7 +10,7 @@ use polkit_config::names::Names;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::say;
+use super::print;
 use crate::cli::Explain;
 use crate::failure::Failure;
 use crate::implicit_authorization::ImplicitAuthorization;
@@ -67,9 +67,9 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
             object.insert("suggestions".to_owned(), all.collect());
             object.insert("polkit".to_owned(), json!(evaluator.target().version.to_string()));
         }
-        say(&object.to_string());
+        print(&object.to_string());
     } else {
-        say(text::text(&evaluator, &question, &verdict, &suggestions, std::io::stdout().is_terminal()).trim_end());
+        print(text::text(&evaluator, &question, &verdict, &suggestions, std::io::stdout().is_terminal()).trim_end());
     }
     Ok(code(verdict.outcome))
 }

@@ -7,13 +7,13 @@ use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
 use super::sources::explicit;
-use super::{DONE, option_problem, tell};
-use crate::check::{self, Shipped, Surroundings};
+use super::{DONE, option_problem, print_report};
+use crate::check::{self, HostFacts, Shipped};
 use crate::cli::Generate;
 use crate::emit::{self, File, Origin, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Change, NewFile};
-use crate::install::write::Prepared;
+use crate::install::write::StagedChanges;
 use crate::passwords::Passwords;
 use crate::policy::{self, Mode};
 use crate::target::{self, Spelling};
@@ -52,7 +52,7 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
     }
     let owner = if options.vendor { Owner::Vendor } else { Owner::Admin };
     let files = emit::files(&policy, &origin, format, owner, &mut report);
-    tell(&report)?;
+    print_report(&report)?;
     write(&files, options.output.as_deref())
 }
 
@@ -92,8 +92,8 @@ fn surroundings(spelling: &Spelling, policy: &policy::Policy, report: &mut Repor
     };
     let tree = Tree::open(root.map(PathBuf::as_path))?;
     let (passwords, shipped) = (Passwords::of(&tree), Shipped::of(&tree));
-    let around = Surroundings { names: &names, passwords: &passwords, shipped: &shipped, create: false };
-    check::check(policy, &around, report)
+    let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, create: false };
+    check::check(policy, &host, report)
 }
 
 /// Writes files to standard output, to a file or to a directory.
@@ -135,6 +135,6 @@ pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure
         let to = NewFile { bytes: file.text.as_bytes().to_vec(), mode: 0o644, owner: None };
         changes.push(Change { path, to: Some(to) });
     }
-    Prepared::new(&host, &changes)?.commit()?.keep();
+    StagedChanges::new(&host, &changes)?.commit()?.keep();
     Ok(DONE)
 }

@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 
-use super::{DONE, say_aside};
+use super::{DONE, eprint};
 use crate::cli::Libvirt;
 use crate::emit::quote::{comment, toml};
 use crate::failure::Failure;
 use crate::install::plan::{Change, NewFile};
-use crate::install::write::Prepared;
+use crate::install::write::StagedChanges;
 use crate::libvirt::shipped;
 use crate::policy::{Mode, RoleKind};
 use crate::target::Format;
@@ -39,8 +39,8 @@ pub fn run(options: &Libvirt) -> Result<u8, Failure> {
     let absolute = std::path::absolute(output).map_err(|error| refused(&error))?;
     let path = absolute.to_string_lossy().trim_start_matches('/').to_owned();
     let to = NewFile { bytes: text.into_bytes(), mode: 0o644, owner: None };
-    Prepared::new(&Tree::open_for_output()?, &[Change { path, to: Some(to) }])?.commit()?.keep();
-    say_aside(&format!("next: polkit-policy-gen install {} --dry-run", output.display()));
+    StagedChanges::new(&Tree::open_for_output()?, &[Change { path, to: Some(to) }])?.commit()?.keep();
+    eprint(&format!("next: polkit-policy-gen install {} --dry-run", output.display()));
     Ok(DONE)
 }
 

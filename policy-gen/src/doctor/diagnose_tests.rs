@@ -3,9 +3,9 @@ use crate::doctor::error::first;
 use crate::doctor::facts::{Answer, Client, Daemon, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState};
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
-use crate::verdict::{Decider, Kind, Outcome, PassedOver, Verdict};
+use crate::verdict::{Decider, DeciderKind, Outcome, SkippedFile, Verdict};
 
-fn answer(word: ImplicitAuthorization, kind: Kind, file: &str) -> Answer {
+fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Answer {
     let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None };
     let verdict = Verdict {
         outcome: Outcome::Result(word),
@@ -55,7 +55,7 @@ fn host() -> Facts {
     let groups = vec!["www-data".to_owned()];
     let mut asked = answer(
         ImplicitAuthorization::AuthAdminKeep,
-        Kind::Implicit,
+        DeciderKind::Implicit,
         "/usr/share/polkit-1/actions/org.libvirt.unix.policy",
     );
     asked.groups.push(remedy("libvirt", true, None));
@@ -115,7 +115,9 @@ fn a_separate_user_is_proposed_if_systemd_sets_the_user_of_the_unit() {
 #[test]
 fn an_allowed_user_and_a_served_unit_have_no_findings() {
     assert_eq!(
-        codes(&changed(|facts| facts.answer = Some(answer(ImplicitAuthorization::Yes, Kind::Rule, "/etc/x.rules")))),
+        codes(&changed(
+            |facts| facts.answer = Some(answer(ImplicitAuthorization::Yes, DeciderKind::Rule, "/etc/x.rules"))
+        )),
         [""; 0]
     );
     let served = changed(|facts| {
@@ -142,7 +144,7 @@ fn each_reason_for_authentication_has_its_own_code() {
 
 #[test]
 fn only_a_file_about_the_action_explains_the_refusal() {
-    let over = |file: &str, why: &str| PassedOver { file: file.to_owned(), line: Some(2), why: why.to_owned() };
+    let over = |file: &str, why: &str| SkippedFile { file: file.to_owned(), line: Some(2), why: why.to_owned() };
     let unreadable = |about: bool| {
         changed(|facts| {
             let file = "/etc/polkit-1/rules.d/50-vm.rules";

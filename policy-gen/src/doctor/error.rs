@@ -45,7 +45,7 @@ pub enum Class {
 
 /// An error and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reported {
+pub struct ReportedError {
     /// The class.
     pub class: Class,
     /// The line, shortened.
@@ -109,7 +109,7 @@ const READING: &[&str] =
 
 /// Returns the first known error of a text, with facts about the later lines.
 #[must_use]
-pub fn first(text: &str) -> Option<Reported> {
+pub fn first(text: &str) -> Option<ReportedError> {
     let mut lines = text.lines().enumerate();
     let web = ["PHP ", "[client ", "libvirt-php", "apache", "nginx"].iter().any(|word| text.contains(word));
     let (number, line, class) = lines.find_map(|(number, line)| Some((number, line, classify(line)?)))?;
@@ -120,7 +120,7 @@ pub fn first(text: &str) -> Option<Reported> {
     let reads = |call: &&str| READING.iter().any(|known| call.starts_with(known));
     let touches = |call: &&&str| call.starts_with("libvirt_") && **call != "libvirt_connect" && !reads(call);
     let reading = calls.iter().any(reads) && !calls.iter().any(|call| touches(&call));
-    Some(Reported {
+    Some(ReportedError {
         class,
         line: line.trim().chars().take(LINE_MAX).collect(),
         number: number + 1,

@@ -2,11 +2,11 @@
 
 mod libvirt;
 
-use super::error::Reported;
+use super::error::ReportedError;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
 use crate::target::{Target, Version};
-use crate::verdict::{Outcome, PassedOver, Verdict};
+use crate::verdict::{Outcome, SkippedFile, Verdict};
 
 pub use libvirt::{Daemon, Libvirt, Socket, UnitState};
 
@@ -26,7 +26,7 @@ pub struct Facts {
     /// The version of polkit and the formats that it reads.
     pub target: Option<Target>,
     /// Files in polkit's directories that polkit does not read, or not to the end.
-    pub passed_over: Vec<PassedOver>,
+    pub passed_over: Vec<SkippedFile>,
     /// Those of these files that name the action, or directories with such a file.
     pub passed_about: Vec<String>,
     /// Files that look like policy, with names or in places that nothing reads.
@@ -36,13 +36,13 @@ pub struct Facts {
     /// The decision for the subject.
     pub answer: Option<Answer>,
     /// The error in the given text.
-    pub reported: Option<Reported>,
+    pub reported: Option<ReportedError>,
     /// Harmful advice in the given text.
     pub bad_advice: Vec<String>,
     /// libvirt.
     pub libvirt: Libvirt,
     /// Actions that every user may perform.
-    pub open_to_all: Vec<OpenTo>,
+    pub open_to_all: Vec<OpenAction>,
     /// Edited .policy files of packages, with their packages.
     pub edited: Vec<(String, String)>,
     /// The mount option that hides processes from polkitd.
@@ -50,7 +50,7 @@ pub struct Facts {
     /// Denials of SELinux or AppArmor for libvirt or polkit, from the journal and the audit log.
     pub mac: Vec<String>,
     /// Services that were refused recently.
-    pub lately: Vec<Lately>,
+    pub lately: Vec<RecentRefusal>,
     /// The agent.
     pub agent: Agent,
     /// Facts that could not be determined.
@@ -170,7 +170,7 @@ pub struct Answer {
     /// The verdict from the files.
     pub verdict: Verdict,
     /// The decision of polkitd, if it could be asked.
-    pub real: Option<Real>,
+    pub real: Option<RunningResult>,
     /// Groups whose members would be allowed.
     pub groups: Vec<GroupRemedy>,
     /// Sessions in which the subject would be allowed, with the deciding place.
@@ -187,7 +187,7 @@ pub struct Answer {
 
 /// The decision of polkitd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Real {
+pub enum RunningResult {
     /// Yes.
     Yes,
     /// Authentication is required.
@@ -217,7 +217,7 @@ pub struct GroupRemedy {
 
 /// A root-equivalent action that ordinary users may perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenTo {
+pub struct OpenAction {
     /// The action.
     pub action: String,
     /// The users: every user, or the members of a group.
@@ -241,7 +241,7 @@ pub struct Hidepid {
 
 /// A service that was refused recently, and would be refused again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lately {
+pub struct RecentRefusal {
     /// The unit.
     pub unit: String,
     /// The user.
@@ -280,7 +280,7 @@ impl Answer {
     /// Whether the subject is allowed: by polkitd's decision if known, otherwise by the verdict.
     #[must_use]
     pub fn is_yes(&self) -> bool {
-        self.real.map_or(self.result() == Some(ImplicitAuthorization::Yes), |real| real == Real::Yes)
+        self.real.map_or(self.result() == Some(ImplicitAuthorization::Yes), |real| real == RunningResult::Yes)
     }
 
     /// Whether the decision is unknown.

@@ -4,8 +4,8 @@
 //! creates (SocketMode=0666). Both settings are therefore always changed together.
 
 use super::{File, Origin, first_line};
-use crate::libvirt::conf::{Edit, Key, Value, Want};
-use crate::libvirt::daemons::{DROP_IN, Found};
+use crate::libvirt::conf::{DesiredValue, Edit, Key, Value};
+use crate::libvirt::daemons::{DROP_IN, InstalledDaemon};
 use crate::policy::{Libvirt, Mode};
 
 const NONE: &str = "with `none` only the mode of the socket restricts access. If systemd creates the socket, \
@@ -17,7 +17,7 @@ const NARROWED: &str = "an access driver requires the mode `acl`";
 
 /// The changes to the tree, besides polkit's own files.
 #[derive(Debug, Default)]
-pub struct Wanted {
+pub struct DaemonChanges {
     /// The changes to configuration files.
     pub edits: Vec<Edit>,
     /// The drop-ins of socket units.
@@ -26,54 +26,55 @@ pub struct Wanted {
 
 /// Returns the changes for these daemons.
 #[must_use]
-pub fn wanted(libvirt: &Libvirt, found: &[Found], origin: &Origin) -> Wanted {
-    let mut wanted = Wanted::default();
+pub fn changes(libvirt: &Libvirt, found: &[InstalledDaemon], origin: &Origin) -> DaemonChanges {
+    let mut changes = DaemonChanges::default();
     for daemon in found.iter().filter(|found| libvirt.has_daemon(found.daemon.name)) {
         let keys = keys(libvirt, daemon);
         if !keys.is_empty() {
-            wanted.edits.push(Edit { path: daemon.daemon.conf.to_owned(), keys });
+            changes.edits.push(Edit { path: daemon.daemon.conf.to_owned(), keys });
         }
         if libvirt.mode == Mode::Socket && daemon.activated {
-            wanted.files.push(drop_in(libvirt, daemon, origin));
+            changes.files.push(drop_in(libvirt, daemon, origin));
         }
     }
-    wanted
+    changes
 }
 
-fn keys(libvirt: &Libvirt, found: &Found) -> Vec<Key> {
+fn keys(libvirt: &Libvirt, found: &InstalledDaemon) -> Vec<Key> {
     let text = |text: &str| Value::Text(text.to_owned());
     let key = |name, want, why| Key { name, want, why };
     // Without effect if systemd creates the socket; then the keys are not changed.
-    let closed = |name| (!found.activated).then(|| key(name, Want::Unset, CLOSED));
-    let polkit = || key("auth_unix_rw", Want::Default(text("polkit")), NONE);
+    let closed = |name| (!found.activated).then(|| key(name, DesiredValue::Unset, CLOSED));
+    let polkit = || key("auth_unix_rw", DesiredValue::Default(text("polkit")), NONE);
     match libvirt.mode {
         Mode::ReadOnly => Vec::new(),
         Mode::Polkit => {
-            let mut keys = vec![polkit(), key("access_drivers", Want::Default(Value::List(Vec::new())), NARROWED)];
+            let mut keys =
+                vec![polkit(), key("access_drivers", DesiredValue::Default(Value::List(Vec::new())), NARROWED)];
             keys.extend(["unix_sock_group", "unix_sock_rw_perms"].into_iter().filter_map(closed));
             keys
         }
         Mode::Acl => {
-            let drivers = Want::Set(Value::List(vec![text("polkit")]));
+            let drivers = DesiredValue::Set(Value::List(vec![text("polkit")]));
             let mut keys = vec![polkit(), key("access_drivers", drivers, "")];
             keys.extend(["unix_sock_group", "unix_sock_rw_perms"].into_iter().filter_map(closed));
             keys
         }
         Mode::Socket => {
             let mut keys = vec![
-                key("auth_unix_rw", Want::Set(text("none")), ALONE),
-                key("access_drivers", Want::Default(Value::List(Vec::new())), NARROWED),
+                key("auth_unix_rw", DesiredValue::Set(text("none")), ALONE),
+                key("access_drivers", DesiredValue::Default(Value::List(Vec::new())), NARROWED),
             ];
             if !found.activated {
-                keys.push(key("unix_sock_group", Want::Set(text(libvirt.socket_group())), ""));
-                keys.push(key("unix_sock_rw_perms", Want::Set(text("0660")), ""));
+                keys.push(key("unix_sock_group", DesiredValue::Set(text(libvirt.socket_group())), ""));
+                keys.push(key("unix_sock_rw_perms", DesiredValue::Set(text("0660")), ""));
             }
             keys
         }
     }
 }
 
-fn drop_in(libvirt: &Libvirt, found: &Found, origin: &Origin) -> File {
+fn drop_in(libvirt: &Libvirt, found: &InstalledDaemon, origin: &Origin) -> File {
     let text = format!(
         "# {}\n# {}.conf has auth_unix_rw = \"none\": only this mode restricts access.\n\
          [Socket]\nSocketMode=0660\nSocketGroup={}\n",

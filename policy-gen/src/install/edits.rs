@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::plan::{Change, Conflict, Current, NewFile, Plan, unified};
 use super::record::{EditRecord, Record};
-use crate::libvirt::conf::{self, Edit, Edited, Key};
+use crate::libvirt::conf::{self, Edit, EditResult, Key};
 use crate::libvirt::daemons::DROP_IN;
 
 /// The mode of a new configuration file.
@@ -36,7 +36,7 @@ impl Plan {
         };
         let known = recorded.map_or(&[][..], |recorded| &recorded.keys);
         let undone = conf::undo(text, known)?;
-        let Edited { text: wanted, ours, clashes } = conf::apply(&undone.text, keys, known)?;
+        let EditResult { text: wanted, ours, clashes } = conf::apply(&undone.text, keys, known)?;
         let made = recorded.map_or(contents.is_none(), |recorded| recorded.made);
         let record = |keys| EditRecord { path: path.to_owned(), made, keys };
         let both = [known, ours.as_slice()].concat();

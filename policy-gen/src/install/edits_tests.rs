@@ -1,5 +1,5 @@
 use super::*;
-use crate::libvirt::conf::{Value, Want};
+use crate::libvirt::conf::{DesiredValue, Value};
 use crate::tree::Contents;
 
 const PATH: &str = "etc/libvirt/libvirtd.conf";
@@ -7,7 +7,7 @@ const OURS: &str = "access_drivers = [ \"polkit\" ] # set by polkit-policy-gen\n
 
 fn edits() -> Vec<Edit> {
     let drivers = Value::List(vec![Value::Text("polkit".to_owned())]);
-    let key = Key { name: "access_drivers", want: Want::Set(drivers), why: "" };
+    let key = Key { name: "access_drivers", want: DesiredValue::Set(drivers), why: "" };
     vec![Edit { path: PATH.to_owned(), keys: vec![key] }]
 }
 

@@ -12,7 +12,7 @@ use super::members::{change_host, create_in_tree, is_member, tree_changes};
 use super::paths::may_be_written;
 use super::plan::{Change, Current, MemberChange, NewFile, Plan, plan};
 use super::record::{DIRECTORY, DIRECTORY_MODE, MODE, NAME, PENDING, Record};
-use super::write::{Prepared, sweep};
+use super::write::{StagedChanges, sweep};
 use crate::emit::File;
 use crate::failure::Failure;
 use crate::libvirt::conf::Edit;
@@ -21,7 +21,7 @@ use crate::tree::Tree;
 
 /// The tree to change, and how.
 #[derive(Debug)]
-pub struct Site<'a> {
+pub struct InstallTarget<'a> {
     /// The tree of the host, or another tree.
     pub tree: &'a Tree,
     /// The users and groups of the tree.
@@ -32,7 +32,7 @@ pub struct Site<'a> {
 
 /// The desired state. The empty state removes everything.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted<'a> {
+pub struct DesiredState<'a> {
     /// The files that polkit-policy-gen owns.
     pub files: &'a [File],
     /// User and group of each membership.
@@ -66,15 +66,15 @@ impl Drop for Lock<'_> {
 ///
 /// # Errors
 /// A file is unreadable. A file that root must not work on is reported first.
-pub fn plan_now(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
-    let plan = read_and_plan(site, wanted);
-    site.tree.trusted()?;
+pub fn plan_now(install_target: &InstallTarget<'_>, desired: &DesiredState<'_>) -> Result<Plan, Failure> {
+    let plan = read_and_plan(install_target, desired);
+    install_target.tree.trusted()?;
     plan
 }
 
-fn read_and_plan(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
-    let Wanted { files, members, edits } = wanted;
-    let tree = site.tree;
+fn read_and_plan(install_target: &InstallTarget<'_>, desired: &DesiredState<'_>) -> Result<Plan, Failure> {
+    let DesiredState { files, members, edits } = desired;
+    let tree = install_target.tree;
     let record = Record::read(tree)?;
     let mut current = Current::new();
     let recorded = record.files.iter().map(|file| &file.path).chain(record.edits.iter().map(|edit| &edit.path));
@@ -91,7 +91,7 @@ fn read_and_plan(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> 
     let recorded = record.members.iter().map(|member| (member.user.clone(), member.group.clone()));
     for (user, group) in members.iter().cloned().chain(recorded) {
         // The tree of a package has no accounts; systemd-sysusers adds the members on the target host.
-        let is = !has_accounts || is_member(tree, site.names, &user, &group)?;
+        let is = !has_accounts || is_member(tree, install_target.names, &user, &group)?;
         known.insert((user, group), is);
     }
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
@@ -124,8 +124,8 @@ pub fn lock(tree: &Tree) -> Result<Lock<'_>, Failure> {
 ///
 /// # Errors
 /// [`Failure::Refused`] with the failed step. Everything is unchanged then, except for accounts that `--create` created.
-pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failure> {
-    let tree = site.tree;
+pub fn apply(install_target: &InstallTarget<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failure> {
+    let tree = install_target.tree;
     let mut made = Vec::new();
     let mut done = plan.done.clone();
     let record = (!done.is_empty()).then(|| format!("{DIRECTORY}/{NAME}"));
@@ -135,11 +135,12 @@ pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failur
     // The directories of the lock are the outermost.
     let all = lock.made.iter().chain(&plan.done.directories);
     let (kept, left): (Vec<String>, Vec<String>) = all.cloned().partition(in_use);
-    let result = prepare_directories(tree, site.names, site.mkdir, &plan.changes, &mut made).and_then(|()| {
-        done.directories = [kept.clone(), made.clone()].concat();
-        let pending = Record { directories: [kept, left.clone(), made.clone()].concat(), ..plan.pending.clone() };
-        change(site, plan, &pending, &done)
-    });
+    let result = prepare_directories(tree, install_target.names, install_target.mkdir, &plan.changes, &mut made)
+        .and_then(|()| {
+            done.directories = [kept.clone(), made.clone()].concat();
+            let pending = Record { directories: [kept, left.clone(), made.clone()].concat(), ..plan.pending.clone() };
+            change(install_target, plan, &pending, &done)
+        });
     match &result {
         Ok(()) => {
             let ours = plan.pending.files.iter().map(|file| file.path.as_str());
@@ -155,12 +156,12 @@ pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failur
     result
 }
 
-fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Result<(), Failure> {
-    let tree = site.tree;
+fn change(install_target: &InstallTarget<'_>, plan: &Plan, pending: &Record, done: &Record) -> Result<(), Failure> {
+    let tree = install_target.tree;
     let (on_host, in_tree) =
         if tree.is_host() { (plan.members.as_slice(), &[][..]) } else { (&[][..], plan.members.as_slice()) };
     for member in in_tree.iter().filter(|member| member.add) {
-        if is_missing(site.names, member)? {
+        if is_missing(install_target.names, member)? {
             create_in_tree(tree, member)?;
         }
     }
@@ -175,11 +176,11 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     // The record becomes visible last and completes the installation.
     changes.push(record_change(NAME, done));
     // An error after this line drops `prepared` (or the committed changes) and then `intent`, which restores the old state.
-    let intent = Prepared::new(tree, &[record_change(PENDING, pending)])?.commit()?;
-    let prepared = Prepared::new(tree, &changes)?;
-    let mut changed = Memberships { site, done: Vec::new() };
+    let intent = StagedChanges::new(tree, &[record_change(PENDING, pending)])?.commit()?;
+    let prepared = StagedChanges::new(tree, &changes)?;
+    let mut changed = Memberships { install_target, done: Vec::new() };
     for member in on_host {
-        change_host(tree, site.names, member)?;
+        change_host(tree, install_target.names, member)?;
         changed.done.push(member);
     }
     prepared.commit()?.keep();
@@ -207,7 +208,7 @@ fn is_missing(names: &Names, member: &MemberChange) -> Result<bool, Failure> {
 
 /// Membership changes of the host. Dropping it undoes them unless the list has been cleared.
 struct Memberships<'a> {
-    site: &'a Site<'a>,
+    install_target: &'a InstallTarget<'a>,
     done: Vec<&'a MemberChange>,
 }
 
@@ -215,7 +216,7 @@ impl Drop for Memberships<'_> {
     fn drop(&mut self) {
         for member in self.done.iter().rev() {
             let back = MemberChange { add: !member.add, ..(*member).clone() };
-            let _ = change_host(self.site.tree, self.site.names, &back);
+            let _ = change_host(self.install_target.tree, self.install_target.names, &back);
         }
     }
 }

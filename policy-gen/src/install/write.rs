@@ -18,12 +18,12 @@ use crate::tree::{MODE_MAX, Tree, split};
 
 /// Changes that are written but not visible. Dropping it removes the temporary files.
 #[derive(Debug)]
-pub struct Prepared {
-    items: Vec<Item>,
+pub struct StagedChanges {
+    items: Vec<StagedFile>,
 }
 
 #[derive(Debug)]
-struct Item {
+struct StagedFile {
     directory: OwnedFd,
     name: String,
     /// For messages.
@@ -35,7 +35,7 @@ struct Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// There may be a temporary file.
-    Prepared,
+    Staged,
     /// The change is visible. The old file, if any, has its second name.
     Renamed {
         /// Whether there was an old file.
@@ -46,8 +46,8 @@ enum State {
 /// Visible changes that can still be undone.
 #[derive(Debug)]
 #[must_use = "dropping it undoes the changes"]
-pub struct Committed {
-    items: Vec<Item>,
+pub struct CommittedChanges {
+    items: Vec<StagedFile>,
 }
 
 fn temporary(name: &str) -> String {
@@ -58,7 +58,7 @@ fn second(name: &str) -> String {
     format!(".{name}.old")
 }
 
-impl Prepared {
+impl StagedChanges {
     /// Writes and syncs all temporary files.
     ///
     /// # Errors
@@ -70,12 +70,12 @@ impl Prepared {
             let refused = |error: &dyn std::fmt::Display| unchanged(&shown, error);
             let (directory, name) = split(&change.path);
             let directory = tree.directory(directory).map_err(|error| refused(&error))?;
-            let item = Item {
+            let item = StagedFile {
                 directory,
                 name: name.to_owned(),
                 shown: shown.clone(),
                 writes: change.to.is_some(),
-                state: State::Prepared,
+                state: State::Staged,
             };
             // Added to the list before writing, so that an error removes a partial temporary file.
             prepared.items.push(item);
@@ -90,9 +90,9 @@ impl Prepared {
     ///
     /// # Errors
     /// [`Failure::Refused`] with the file. All changes have been undone.
-    pub fn commit(mut self) -> Result<Committed, Failure> {
+    pub fn commit(mut self) -> Result<CommittedChanges, Failure> {
         // From here on, a drop undoes the visible changes and removes the temporary files.
-        let mut committed = Committed { items: std::mem::take(&mut self.items) };
+        let mut committed = CommittedChanges { items: std::mem::take(&mut self.items) };
         for item in &mut committed.items {
             item.rename().map_err(|error| unchanged(&item.shown, &error))?;
         }
@@ -100,7 +100,7 @@ impl Prepared {
     }
 }
 
-impl Drop for Prepared {
+impl Drop for StagedChanges {
     fn drop(&mut self) {
         for item in &self.items {
             item.sweep();
@@ -108,7 +108,7 @@ impl Drop for Prepared {
     }
 }
 
-impl Committed {
+impl CommittedChanges {
     /// Keeps the changes.
     pub fn keep(mut self) {
         for item in std::mem::take(&mut self.items) {
@@ -118,11 +118,11 @@ impl Committed {
     }
 }
 
-impl Drop for Committed {
+impl Drop for CommittedChanges {
     fn drop(&mut self) {
         for item in self.items.iter().rev() {
             match item.state {
-                State::Prepared => item.sweep(),
+                State::Staged => item.sweep(),
                 State::Renamed { had_old: true } => {
                     let _ = rustix::fs::renameat(&item.directory, second(&item.name), &item.directory, &item.name);
                 }
@@ -133,7 +133,7 @@ impl Drop for Committed {
     }
 }
 
-impl Item {
+impl StagedFile {
     fn write(&self, to: &NewFile) -> io::Result<()> {
         let name = temporary(&self.name);
         // A killed installation may have left this file. The lock excludes other users of the name.

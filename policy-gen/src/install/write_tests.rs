@@ -39,7 +39,7 @@ fn changes_are_invisible_before_the_commit() {
     std::fs::write(root.path().join("d/old"), "old").unwrap();
     std::fs::write(root.path().join("e/gone"), "gone").unwrap();
     let changes = [change("d/old", Some("new")), change("d/fresh.rules", Some("fresh")), change("e/gone", None)];
-    let prepared = Prepared::new(&tree, &changes).unwrap();
+    let prepared = StagedChanges::new(&tree, &changes).unwrap();
     let seen = files(root.path());
     assert!(seen.iter().all(|(name, _)| !name.ends_with(".rules")), "{seen:?}");
     prepared.commit().unwrap().keep();
@@ -56,9 +56,9 @@ fn a_drop_restores_the_same_files() {
     std::fs::write(root.path().join("e/gone"), "gone").unwrap();
     let (before, inode) = (files(root.path()), std::fs::metadata(&old).unwrap().ino());
     let changes = [change("d/old", Some("new")), change("d/fresh", Some("fresh")), change("e/gone", None)];
-    drop(Prepared::new(&tree, &changes).unwrap());
+    drop(StagedChanges::new(&tree, &changes).unwrap());
     assert_eq!(files(root.path()), before);
-    drop(Prepared::new(&tree, &changes).unwrap().commit().unwrap());
+    drop(StagedChanges::new(&tree, &changes).unwrap().commit().unwrap());
     assert_eq!((files(root.path()), std::fs::metadata(&old).unwrap().ino()), (before, inode));
 }
 
@@ -67,13 +67,14 @@ fn one_failed_change_undoes_all_changes() {
     let (root, tree) = tree();
     std::fs::write(root.path().join("d/old"), "old").unwrap();
     let before = files(root.path());
-    let failure = Prepared::new(&tree, &[change("d/old", Some("new")), change("absent/x", Some("x"))]).unwrap_err();
+    let failure =
+        StagedChanges::new(&tree, &[change("d/old", Some("new")), change("absent/x", Some("x"))]).unwrap_err();
     assert!(
         failure.to_string().contains("absent/x: No such file") && failure.to_string().contains("Nothing was changed.")
     );
     assert_eq!(files(root.path()), before);
     // The second rename fails because a directory has the name.
-    let prepared = Prepared::new(&tree, &[change("d/old", Some("new")), change("e/taken", Some("x"))]).unwrap();
+    let prepared = StagedChanges::new(&tree, &[change("d/old", Some("new")), change("e/taken", Some("x"))]).unwrap();
     std::fs::create_dir(root.path().join("e/taken")).unwrap();
     let failure = prepared.commit().unwrap_err();
     assert!(failure.to_string().contains("e/taken"), "{failure}");
@@ -87,7 +88,7 @@ fn leftovers_of_a_killed_installation_are_replaced() {
     for name in ["d/.x.new", "d/.x.old"] {
         std::fs::write(root.path().join(name), "left over").unwrap();
     }
-    Prepared::new(&tree, &[change("d/x", Some("new"))]).unwrap().commit().unwrap().keep();
+    StagedChanges::new(&tree, &[change("d/x", Some("new"))]).unwrap().commit().unwrap().keep();
     assert_eq!(files(root.path()), pairs(&[("d/x", "new")]));
     std::fs::write(root.path().join("d/.x.old"), "left over").unwrap();
     sweep(&tree, "d/x");
@@ -99,7 +100,7 @@ fn a_link_does_not_leave_the_tree() {
     let (root, tree) = tree();
     let outside = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();
-    assert!(Prepared::new(&tree, &[change("link/x", Some("new"))]).is_err());
+    assert!(StagedChanges::new(&tree, &[change("link/x", Some("new"))]).is_err());
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
     std::os::unix::fs::symlink("/etc/passwd", root.path().join("d/x")).unwrap();
     assert!(tree.read("d/x").is_err());

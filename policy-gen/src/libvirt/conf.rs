@@ -28,7 +28,7 @@ pub enum Value {
 
 /// The desired state of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Want {
+pub enum DesiredValue {
     /// This value.
     Set(Value),
     /// Not set, or set to this default value.
@@ -43,7 +43,7 @@ pub struct Key {
     /// The name.
     pub name: &'static str,
     /// The desired state.
-    pub want: Want,
+    pub want: DesiredValue,
     /// The reason why a manual setting cannot stay, as the continuation of "line N: `KEY` was set by hand: ". A key with a reason
     /// must not be set by hand even to the same value, because `remove` would not make it safe.
     pub why: &'static str,
@@ -81,7 +81,7 @@ impl KeyRecord {
 
 /// An edited text and the conflicts.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Edited {
+pub struct EditResult {
     /// The new text, if the conflicts are ignored.
     pub text: String,
     /// The edited keys.
@@ -102,8 +102,8 @@ pub fn value(text: &str, key: &str) -> Result<Option<Value>, String> {
 ///
 /// # Errors
 /// libvirt could not parse the text.
-pub fn undo(text: &str, records: &[KeyRecord]) -> Result<Edited, String> {
-    let mut edited = Edited { text: text.to_owned(), ..Edited::default() };
+pub fn undo(text: &str, records: &[KeyRecord]) -> Result<EditResult, String> {
+    let mut edited = EditResult { text: text.to_owned(), ..EditResult::default() };
     let mut keys: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -137,12 +137,12 @@ pub fn undo(text: &str, records: &[KeyRecord]) -> Result<Edited, String> {
 ///
 /// # Errors
 /// libvirt could not parse the text, or a key is set twice.
-pub fn apply(text: &str, keys: &[Key], known: &[KeyRecord]) -> Result<Edited, String> {
-    let mut edited = Edited { text: text.to_owned(), ..Edited::default() };
+pub fn apply(text: &str, keys: &[Key], known: &[KeyRecord]) -> Result<EditResult, String> {
+    let mut edited = EditResult { text: text.to_owned(), ..EditResult::default() };
     for key in keys {
         let found = entries(&edited.text)?;
         let Some(entry) = only(&found, key.name)? else {
-            if let Want::Set(value) = &key.want {
+            if let DesiredValue::Set(value) = &key.want {
                 let now = line(key.name, value);
                 let at = place(&edited.text, key.name);
                 edited.text.insert_str(at, &now);
@@ -152,9 +152,9 @@ pub fn apply(text: &str, keys: &[Key], known: &[KeyRecord]) -> Result<Edited, St
         };
         let was = edited.text.get(entry.span.clone()).unwrap_or_default().to_owned();
         let fits = match &key.want {
-            Want::Set(value) => entry.value == *value && key.why.is_empty(),
-            Want::Default(value) => entry.value == *value,
-            Want::Unset => false,
+            DesiredValue::Set(value) => entry.value == *value && key.why.is_empty(),
+            DesiredValue::Default(value) => entry.value == *value,
+            DesiredValue::Unset => false,
         };
         if fits {
             continue;
@@ -165,8 +165,10 @@ pub fn apply(text: &str, keys: &[Key], known: &[KeyRecord]) -> Result<Edited, St
             edited.clashes.push(format!("line {}: `{}` was set by hand: {why}", entry.line, key.name));
         }
         let mut now = match &key.want {
-            Want::Set(value) => line(key.name, value),
-            Want::Default(_) | Want::Unset => was.split_inclusive('\n').map(|line| format!("{ASIDE}{line}")).collect(),
+            DesiredValue::Set(value) => line(key.name, value),
+            DesiredValue::Default(_) | DesiredValue::Unset => {
+                was.split_inclusive('\n').map(|line| format!("{ASIDE}{line}")).collect()
+            }
         };
         if !was.ends_with('\n') {
             now.truncate(now.trim_end_matches('\n').len());

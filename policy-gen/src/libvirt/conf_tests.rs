@@ -10,7 +10,7 @@ fn text(text: &str) -> Value {
 }
 
 fn set(name: &'static str, value: Value) -> Key {
-    Key { name, want: Want::Set(value), why: "" }
+    Key { name, want: DesiredValue::Set(value), why: "" }
 }
 
 fn drivers() -> Key {
@@ -43,7 +43,7 @@ fn manual_changes_of_other_lines_are_kept() {
 #[test]
 fn a_manual_setting_is_reported_and_restored() {
     let theirs = "a = 1\n  access_drivers = [\n  \"other\",\n]  # mine\nunix_sock_group = 'kvm'";
-    let aside = Key { name: "unix_sock_group", want: Want::Unset, why: "it closes the socket" };
+    let aside = Key { name: "unix_sock_group", want: DesiredValue::Unset, why: "it closes the socket" };
     let edited = apply(theirs, &[drivers(), aside.clone()], &[]).unwrap();
     assert_eq!(
         edited.clashes,
@@ -90,9 +90,9 @@ fn both_states_of_an_interrupted_installation_are_recognized() {
 
 #[test]
 fn an_explicit_default_is_kept_and_an_exclusive_key_is_a_conflict() {
-    let default = Key { name: "auth_unix_rw", want: Want::Default(text("polkit")), why: "no" };
+    let default = Key { name: "auth_unix_rw", want: DesiredValue::Default(text("polkit")), why: "no" };
     assert_eq!(apply("auth_unix_rw = 'polkit'\n", &[default], &[]).unwrap().clashes, [""; 0]);
-    let none = Key { name: "auth_unix_rw", want: Want::Set(text("none")), why: "no" };
+    let none = Key { name: "auth_unix_rw", want: DesiredValue::Set(text("none")), why: "no" };
     assert_eq!(apply("auth_unix_rw = 'none'\n", &[none], &[]).unwrap().clashes.len(), 1);
     let shared = apply("auth_unix_rw = 'none'\n", &[set("auth_unix_rw", text("none"))], &[]).unwrap();
     assert_eq!((shared.clashes.len(), shared.ours.len()), (0, 0));
@@ -128,7 +128,7 @@ proptest! {
         end in "\n?",
     ) {
         let theirs = lines.join("\n") + &end;
-        let keys = [set("a", text("ours")), Key { name: "b", want: Want::Unset, why: "" }, set("d", drivers_value())];
+        let keys = [set("a", text("ours")), Key { name: "b", want: DesiredValue::Unset, why: "" }, set("d", drivers_value())];
         if let Ok(edited) = apply(&theirs, &keys, &[]) {
             prop_assert_eq!(value(&edited.text, "a").unwrap(), Some(text("ours")));
             prop_assert_eq!(value(&edited.text, "b").unwrap(), None);

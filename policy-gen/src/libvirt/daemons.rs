@@ -46,7 +46,7 @@ pub const DAEMONS: &[Daemon] = daemons!(
 
 /// An installed daemon.
 #[derive(Debug)]
-pub struct Found {
+pub struct InstalledDaemon {
     /// The daemon.
     pub daemon: &'static Daemon,
     /// Whether systemd creates its sockets. Then the keys `unix_sock_*` have no effect (libvirt 5.6 and later).
@@ -76,7 +76,7 @@ impl Daemon {
 ///
 /// # Errors
 /// A file is unreadable.
-pub fn of_tree(tree: &Tree) -> io::Result<Vec<Found>> {
+pub fn of_tree(tree: &Tree) -> io::Result<Vec<InstalledDaemon>> {
     let mut found = Vec::new();
     for daemon in DAEMONS {
         let here = match unit(tree, &format!("{}.service", daemon.name))? {
@@ -92,7 +92,7 @@ pub fn of_tree(tree: &Tree) -> io::Result<Vec<Found>> {
             let socket = format!("{}.socket", daemon.name);
             let activated = unit(tree, &socket)? == Unit::There;
             let conf = tree.read_text(daemon.conf)?;
-            found.push(Found { daemon, activated, conf, later: later(tree, &socket)? });
+            found.push(InstalledDaemon { daemon, activated, conf, later: later(tree, &socket)? });
         }
     }
     Ok(found)

@@ -1,7 +1,7 @@
 //! Finds the likely reason why a script does not compile. The engine reports only the place.
 
 use super::read::Script;
-use super::script::Kind;
+use super::script::TokenKind;
 
 /// A common mistake.
 #[derive(Debug)]
@@ -41,16 +41,16 @@ fn newer(script: &Script<'_>, at: usize) -> Option<&'static str> {
     let token = script.tokens.get(at)?;
     let next = script.tokens.get(at + 1);
     match (&token.kind, script.word(at)) {
-        (Kind::Sign('='), _)
+        (TokenKind::Sign('='), _)
             if script.sign(at + 1) == Some('>') && next.is_some_and(|next| next.span.start == token.span.end) =>
         {
             Some("an arrow function")
         }
-        (Kind::Other, _) if script.source_of(at).starts_with('`') => Some("a template literal"),
-        (Kind::Word, "let") if next.is_some_and(|next| next.kind == Kind::Word) => Some("`let`"),
-        (Kind::Word, "class") => Some("`class`"),
-        (Kind::Word, "async" | "await") => Some("`async`"),
-        (Kind::Word, "of") if at.checked_sub(1).is_some_and(|before| !script.word(before).is_empty()) => {
+        (TokenKind::Other, _) if script.source_of(at).starts_with('`') => Some("a template literal"),
+        (TokenKind::Word, "let") if next.is_some_and(|next| next.kind == TokenKind::Word) => Some("`let`"),
+        (TokenKind::Word, "class") => Some("`class`"),
+        (TokenKind::Word, "async" | "await") => Some("`async`"),
+        (TokenKind::Word, "of") if at.checked_sub(1).is_some_and(|before| !script.word(before).is_empty()) => {
             Some("`for … of`")
         }
         _ => None,

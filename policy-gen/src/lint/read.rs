@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Finding;
 use super::codes::Code;
-use super::script::{Kind, Token, tokens};
+use super::script::{Token, TokenKind, tokens};
 
 /// A file, split into tokens.
 pub(super) struct Script<'a> {
@@ -32,7 +32,7 @@ impl<'a> Script<'a> {
     }
 
     pub(super) fn word(&self, place: usize) -> &str {
-        let Some(token) = self.tokens.get(place).filter(|token| token.kind == Kind::Word) else { return "" };
+        let Some(token) = self.tokens.get(place).filter(|token| token.kind == TokenKind::Word) else { return "" };
         self.source.get(token.span.clone()).unwrap_or_default()
     }
 
@@ -43,14 +43,14 @@ impl<'a> Script<'a> {
 
     pub(super) fn sign(&self, place: usize) -> Option<char> {
         match self.tokens.get(place)?.kind {
-            Kind::Sign(sign) => Some(sign),
+            TokenKind::Sign(sign) => Some(sign),
             _ => None,
         }
     }
 
     pub(super) fn text(&self, place: usize) -> Option<&str> {
         match &self.tokens.get(place)?.kind {
-            Kind::Text(text) => Some(text),
+            TokenKind::Text(text) => Some(text),
             _ => None,
         }
     }

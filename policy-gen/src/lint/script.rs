@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// The kind of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A name, a keyword or a number.
     Word,
     /// A string, with its text.
@@ -19,7 +19,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The kind.
-    pub kind: Kind,
+    pub kind: TokenKind,
     /// The bytes.
     pub span: Range<usize>,
 }
@@ -44,24 +44,24 @@ pub fn tokens(source: &str) -> Vec<Token> {
             rest = skip(rest.find("*/").map_or(rest.len(), |end| end + 2));
             continue;
         } else if is_letter(first) {
-            (Kind::Word, rest.find(|c| !is_letter(c)).unwrap_or(rest.len()))
+            (TokenKind::Word, rest.find(|c| !is_letter(c)).unwrap_or(rest.len()))
         } else if matches!(first, '"' | '\'') {
             let (text, length) = text(rest, first);
-            (Kind::Text(text), length)
+            (TokenKind::Text(text), length)
         } else if first == '`' {
-            (Kind::Other, closed_by(rest, '`', false))
+            (TokenKind::Other, closed_by(rest, '`', false))
         } else if first == '/' && !after_value {
-            (Kind::Other, closed_by(rest, '/', true))
+            (TokenKind::Other, closed_by(rest, '/', true))
         } else {
-            (Kind::Sign(first), first.len_utf8())
+            (TokenKind::Sign(first), first.len_utf8())
         };
         let word = rest.get(..length).unwrap_or_default();
         after_value = match &kind {
-            Kind::Word => {
+            TokenKind::Word => {
                 !matches!(word, "return" | "typeof" | "case" | "in" | "of" | "delete" | "void" | "throw" | "new")
             }
-            Kind::Text(_) | Kind::Other => true,
-            Kind::Sign(sign) => matches!(sign, ')' | ']' | '}'),
+            TokenKind::Text(_) | TokenKind::Other => true,
+            TokenKind::Sign(sign) => matches!(sign, ')' | ']' | '}'),
         };
         rest = skip(length);
         tokens.push(Token { kind, span: start..start + length });

@@ -5,7 +5,7 @@ use polkit_config::report::{Location, Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
 use super::fields::check_names;
-use super::{Grant, Kind};
+use super::{Grant, GrantKind};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::libvirt::MANAGE;
 use crate::libvirt::daemons::Daemon;
@@ -143,7 +143,7 @@ impl Libvirt {
         };
         let manage = Spanned { value: ActionPattern::new(MANAGE).ok()?, at: self.at.clone() };
         Some(Grant {
-            kind: Kind::Grant,
+            kind: GrantKind::Grant,
             label: label.to_owned(),
             actions: vec![manage],
             users,

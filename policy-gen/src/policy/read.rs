@@ -6,7 +6,7 @@ use polkit_config::table::{self, Spanned, Table};
 
 use super::fields::{Who, check_actions, check_details, check_kept, check_names, details, patterns, results, who};
 use super::libvirt::{libvirt, role};
-use super::{Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
+use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// Reads policy files in this order. If the report has errors, the policy must not be used.
@@ -96,7 +96,7 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     check_everything(&actions, results, report);
     check_kept(&details, results, result_at, report);
     let Who { users, groups, netgroups } = who;
-    Some(Grant { kind: Kind::Grant, label, actions, users, groups, netgroups, details, results, at })
+    Some(Grant { kind: GrantKind::Grant, label, actions, users, groups, netgroups, details, results, at })
 }
 
 fn check_everything(
@@ -129,7 +129,7 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     }
     check_names("user", &users, report);
     Some(Grant {
-        kind: Kind::Agent,
+        kind: GrantKind::Agent,
         label: format!("agent {number}"),
         actions,
         users,

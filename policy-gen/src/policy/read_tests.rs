@@ -16,8 +16,8 @@ fn a_policy_is_read_in_order_with_agents_last() {
     let mut report = Report::new();
     let policy = read(&[Source::new("1", first), Source::new("2", second)], &mut report);
     assert_eq!(report.lines(), [""; 0]);
-    let labels: Vec<(Kind, &str)> = policy.grants.iter().map(|grant| (grant.kind, grant.label.as_str())).collect();
-    assert_eq!(labels, [(Kind::Grant, "grant 1"), (Kind::Grant, "n"), (Kind::Agent, "agent 1")]);
+    let labels: Vec<(GrantKind, &str)> = policy.grants.iter().map(|grant| (grant.kind, grant.label.as_str())).collect();
+    assert_eq!(labels, [(GrantKind::Grant, "grant 1"), (GrantKind::Grant, "n"), (GrantKind::Agent, "agent 1")]);
     let none = Default::default();
     let asked = |action, user, groups| {
         policy.results(&Question { action, user, groups, netgroups: &none, details: &Default::default() })

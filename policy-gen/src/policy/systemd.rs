@@ -5,7 +5,7 @@ use polkit_config::report::{Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
 use super::fields::{Who, check_kept, results, who};
-use super::{Detail, Grant, Kind};
+use super::{Detail, Grant, GrantKind};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// The action that starts, stops and changes units, with the details unit and verb (systemd 237 to 262). It has no details for
@@ -73,7 +73,7 @@ pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Opti
     let (results, result_at) = results?;
     check_kept(&details, results, result_at, report);
     let actions = vec![Spanned { value: ActionPattern::new(ACTION).ok()?, at: at.clone() }];
-    Some(Grant { kind: Kind::Grant, label, actions, users, groups, netgroups, details, results, at })
+    Some(Grant { kind: GrantKind::Grant, label, actions, users, groups, netgroups, details, results, at })
 }
 
 fn check_units(units: &[Spanned<String>], report: &mut Report) {

@@ -23,13 +23,13 @@ const POLKIT: [&str; 5] =
 #[derive(Debug)]
 pub struct Guard {
     root: PathBuf,
-    kind: Kind,
+    kind: NodeKind,
     /// The first refusal.
     refusal: OnceLock<String>,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum NodeKind {
     Nothing,
     /// Only root may write, except for the files of this user in polkit's directories.
     Root {
@@ -44,7 +44,7 @@ enum Kind {
 impl Guard {
     /// Checks nothing. `root` is an absolute path.
     pub(super) fn none(root: PathBuf) -> Self {
-        Self { root, kind: Kind::Nothing, refusal: OnceLock::new() }
+        Self { root, kind: NodeKind::Nothing, refusal: OnceLock::new() }
     }
 
     /// Checks that root alone controls each part of the tree, if the caller is root.
@@ -52,17 +52,17 @@ impl Guard {
         if !rustix::process::geteuid().is_root() {
             return Self::none(self.root.clone());
         }
-        let guard = Self { kind: Kind::Root { polkitd: 0 }, ..Self::none(self.root.clone()) };
+        let guard = Self { kind: NodeKind::Root { polkitd: 0 }, ..Self::none(self.root.clone()) };
         // The accounts identify polkitd's user only if root alone may write them.
         let accounts = guard.vet("etc/passwd").and_then(|()| guard.vet("etc/group"));
         let polkitd = if accounts.is_ok() { polkitd(&guard.root) } else { 0 };
-        Self { kind: Kind::Root { polkitd }, ..guard }
+        Self { kind: NodeKind::Root { polkitd }, ..guard }
     }
 
     /// Checks that no other user can redirect root, if the caller is root.
     pub(super) fn of_output(&self) -> Self {
         let is_root = rustix::process::geteuid().is_root();
-        let kind = if is_root { Kind::Output { polkitd: polkitd(&self.root) } } else { Kind::Nothing };
+        let kind = if is_root { NodeKind::Output { polkitd: polkitd(&self.root) } } else { NodeKind::Nothing };
         Self { kind, ..Self::none(self.root.clone()) }
     }
 
@@ -79,9 +79,9 @@ impl Guard {
             name: path,
         };
         let vetted = match self.kind {
-            Kind::Nothing => return Ok(()),
-            Kind::Root { polkitd } => trust(polkitd).all(Path::new(path)),
-            Kind::Output { polkitd } => trust(polkitd).all_or_sticky(Path::new(path)),
+            NodeKind::Nothing => return Ok(()),
+            NodeKind::Root { polkitd } => trust(polkitd).all(Path::new(path)),
+            NodeKind::Output { polkitd } => trust(polkitd).all_or_sticky(Path::new(path)),
         };
         vetted.map(drop).map_err(|problem| {
             let text = sentence(&problem);
@@ -100,8 +100,8 @@ impl Guard {
     /// Whether this user may own a file of the tree.
     pub(super) fn may_own(&self, uid: u32) -> bool {
         match self.kind {
-            Kind::Nothing => true,
-            Kind::Root { polkitd } | Kind::Output { polkitd } => uid == 0 || uid == polkitd,
+            NodeKind::Nothing => true,
+            NodeKind::Root { polkitd } | NodeKind::Output { polkitd } => uid == 0 || uid == polkitd,
         }
     }
 

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::files::Rules;
-use super::wire::{Ask, Load, Loaded, Message, PROTOCOL, Told, USER};
+use super::wire::{EngineReply, EngineRequest, Load, LoadReply, Message, PROTOCOL, USER};
 
 /// The installed program. `make build LIBEXECDIR=…` sets its directory.
 const PROGRAM: &str = concat!(env!("PSA_LIBEXECDIR"), "/polkit-policy-gen-js");
@@ -28,7 +28,7 @@ pub struct Engine {
     program: PathBuf,
     rules: Vec<Rules>,
     worker: Worker,
-    loaded: Vec<Loaded>,
+    loaded: Vec<LoadReply>,
     /// The files that exceeded the time limit, with the reason.
     cut: BTreeMap<usize, String>,
     /// The requests without a reply, as sent, and how many of them, and of their bytes, have been sent.
@@ -38,12 +38,12 @@ pub struct Engine {
     /// How many of them were in flight when the program was ended.
     suspects: usize,
     /// The replies that have not been fetched, by number, and the number of the next reply.
-    answers: BTreeMap<u64, Answer>,
+    answers: BTreeMap<u64, EngineResult>,
     next: u64,
 }
 
 /// The reply of the rules, or the reason why the engine was ended.
-pub type Answer = Result<Told, String>;
+pub type EngineResult = Result<EngineReply, String>;
 
 impl Engine {
     /// Starts the program and loads the rules.
@@ -71,7 +71,7 @@ impl Engine {
 
     /// Returns the result of loading each file.
     #[must_use]
-    pub fn loaded(&self) -> &[Loaded] {
+    pub fn loaded(&self) -> &[LoadReply] {
         &self.loaded
     }
 
@@ -86,13 +86,13 @@ impl Engine {
             self.loaded.clear();
             for (number, rules) in self.rules.iter().enumerate() {
                 if self.cut.contains_key(&number) {
-                    self.loaded.push(Loaded { error: None, line: None, lines: Vec::new(), unknown: Vec::new() });
+                    self.loaded.push(LoadReply { error: None, line: None, lines: Vec::new(), unknown: Vec::new() });
                     continue;
                 }
                 let load = Message::Load(Load { path: rules.path.clone(), bytes: rules.bytes.len() });
                 let message = [line(&load), rules.bytes.clone()].concat();
-                let told = self.worker.send(&message).and_then(|()| self.worker.receive());
-                match told {
+                let reply = self.worker.send(&message).and_then(|()| self.worker.receive());
+                match reply {
                     Ok(loaded) => self.loaded.push(loaded),
                     Err(why) => {
                         self.cut.insert(number, why);
@@ -106,10 +106,10 @@ impl Engine {
     }
 
     /// Sends requests and returns their numbers for [`Engine::answers`]. The engine works on them while the caller continues.
-    pub fn put(&mut self, asks: impl IntoIterator<Item = Ask>) -> Range<u64> {
+    pub fn put(&mut self, requests: impl IntoIterator<Item = EngineRequest>) -> Range<u64> {
         let count = |engine: &Self| u64::try_from(engine.open.len()).unwrap_or(u64::MAX);
         let first = self.next.saturating_add(count(self));
-        self.open.extend(asks.into_iter().map(|ask| line(&Message::Ask(ask))));
+        self.open.extend(requests.into_iter().map(|request| line(&Message::Request(request))));
         self.send();
         first..self.next.saturating_add(count(self))
     }
@@ -118,7 +118,7 @@ impl Engine {
     ///
     /// # Errors
     /// The program cannot be restarted.
-    pub fn answers(&mut self, numbers: Range<u64>) -> Result<Vec<Answer>, String> {
+    pub fn answers(&mut self, numbers: Range<u64>) -> Result<Vec<EngineResult>, String> {
         while !numbers.is_empty() && self.next < numbers.end {
             self.send();
             let answer = self.worker.receive();

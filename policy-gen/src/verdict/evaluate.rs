@@ -13,14 +13,14 @@ use std::rc::Rc;
 
 use polkit_config::names::Names;
 
-use read::Read;
-use task::Task;
-use user::Known;
+use read::PolicyData;
+use task::ActionRequest;
+use user::UserFacts;
 
 use super::engine::Engine;
-use super::files::{self, PassedOver};
-use super::wire::{End, Told};
-use super::{Kind, Outcome, Question, Verdict};
+use super::files::{self, SkippedFile};
+use super::wire::{End, EngineReply};
+use super::{DeciderKind, Outcome, Question, Verdict};
 use crate::failure::Failure;
 use crate::implicit_authorization::ImplicitAuthorization;
 use crate::target::Target;
@@ -30,38 +30,38 @@ use crate::tree::Tree;
 #[derive(Debug)]
 pub struct Evaluator {
     names: Names,
-    read: Read,
+    data: PolicyData,
     engine: Option<Engine>,
-    users: BTreeMap<String, Rc<Known>>,
+    users: BTreeMap<String, Rc<UserFacts>>,
 }
 
 /// A request with its user.
 #[derive(Debug)]
-pub struct Asked {
+pub struct UserRequest {
     question: Question,
-    user: Rc<Known>,
+    user: Rc<UserFacts>,
 }
 
 /// Requests whose first stage has started. [`Evaluator::imply`] starts the second stage.
 #[derive(Debug)]
-pub struct Begun {
-    asked: Vec<Asked>,
-    put: Put,
+pub struct Batch {
+    requests: Vec<UserRequest>,
+    sent: EngineBatch,
 }
 
 /// Requests whose second stage, the implying actions, has started. [`Evaluator::finish`] returns the verdicts.
 #[derive(Debug)]
-pub struct Implying {
-    asked: Vec<Asked>,
+pub struct ImpliedBatch {
+    requests: Vec<UserRequest>,
     verdicts: Vec<Verdict>,
     /// The index of a request, and an action that implies the requested one.
     implied: Vec<(usize, String)>,
-    put: Put,
+    sent: EngineBatch,
 }
 
 /// The verdicts that need no rules, and the numbers of the engine requests for the others.
 #[derive(Debug)]
-struct Put {
+struct EngineBatch {
     verdicts: Vec<Option<Verdict>>,
     numbers: Range<u64>,
 }
@@ -74,44 +74,44 @@ impl Evaluator {
     pub fn open(tree: &Tree, names: Names, target: Target) -> Result<Self, Failure> {
         let files = files::read(tree, &names, target)?;
         let engine = if files.rules.is_empty() { None } else { Some(Engine::start(&files.rules)) };
-        let read = Read::new(target, files, engine.as_ref());
-        Ok(Self { names, read, engine: engine.and_then(Result::ok), users: BTreeMap::new() })
+        let data = PolicyData::new(target, files, engine.as_ref());
+        Ok(Self { names, data, engine: engine.and_then(Result::ok), users: BTreeMap::new() })
     }
 
     /// Returns the evaluated polkit.
     #[must_use]
     pub fn target(&self) -> Target {
-        self.read.target
+        self.data.target
     }
 
     /// Returns the files that polkit skips completely or in part.
     #[must_use]
-    pub fn passed_over(&self) -> &[PassedOver] {
-        &self.read.files.passed_over
+    pub fn passed_over(&self) -> &[SkippedFile] {
+        &self.data.files.passed_over
     }
 
     /// Returns the rules files in the order of execution.
     #[must_use]
     pub fn rules_files(&self) -> Vec<&str> {
-        self.read.files.rules.iter().map(|rules| rules.path.as_str()).collect()
+        self.data.files.rules.iter().map(|rules| rules.path.as_str()).collect()
     }
 
     /// Returns the rules files that were not run for this verdict, because an earlier rule decided.
     #[must_use]
     pub fn never_reached(&self, verdict: &Verdict) -> Vec<&str> {
-        let Some(decider) = verdict.decided_by.as_ref().filter(|decider| decider.kind == Kind::Rule) else {
+        let Some(decider) = verdict.decided_by.as_ref().filter(|decider| decider.kind == DeciderKind::Rule) else {
             return Vec::new();
         };
-        let by = self.read.files.rules.iter().position(|rules| Some(&rules.path) == decider.file.as_ref());
+        let by = self.data.files.rules.iter().position(|rules| Some(&rules.path) == decider.file.as_ref());
         let Some(by) = by else { return Vec::new() };
-        let has_rules = |number: &usize| self.read.rules.iter().any(|(file, _)| file == number);
-        let later = (by + 1..self.read.files.rules.len()).filter(has_rules);
-        later.filter_map(|number| self.read.files.rules.get(number)).map(|rules| rules.path.as_str()).collect()
+        let has_rules = |number: &usize| self.data.rules.iter().any(|(file, _)| file == number);
+        let later = (by + 1..self.data.files.rules.len()).filter(has_rules);
+        later.filter_map(|number| self.data.files.rules.get(number)).map(|rules| rules.path.as_str()).collect()
     }
 
     /// Returns the ids of all registered actions.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
-        self.read.files.actions.keys().map(String::as_str)
+        self.data.files.actions.keys().map(String::as_str)
     }
 
     /// Returns the groups of the user in polkit's order.
@@ -119,7 +119,7 @@ impl Evaluator {
     /// # Errors
     /// The errors of [`Evaluator::verdicts`].
     pub fn groups(&mut self, question: &Question) -> Result<Vec<String>, Failure> {
-        Ok(self.known(question)?.groups.clone())
+        Ok(self.user_facts(question)?.groups.clone())
     }
 
     /// Returns the rules file that ends polkitd for this request.
@@ -127,13 +127,13 @@ impl Evaluator {
     /// # Errors
     /// The errors of [`Evaluator::verdicts`].
     pub fn ending_file(&mut self, question: &Question) -> Result<Option<String>, Failure> {
-        let user = self.known(question)?;
-        let ask = self.read.ask(&Task { question, user: &user, action: &question.action });
-        for rules in &self.read.files.rules {
+        let user = self.user_facts(question)?;
+        let request = self.data.ask(&ActionRequest { question, user: &user, action: &question.action });
+        for rules in &self.data.files.rules {
             let Ok(mut engine) = Engine::start(std::slice::from_ref(rules)) else { return Ok(None) };
-            let number = engine.put([ask.clone()]);
-            let told = engine.answers(number).map_err(Failure::Unreachable)?;
-            if told.iter().any(|told| matches!(told, Ok(Told { end: End::Kills(_), .. }))) {
+            let number = engine.put([request.clone()]);
+            let replies = engine.answers(number).map_err(Failure::Unreachable)?;
+            if replies.iter().any(|reply| matches!(reply, Ok(EngineReply { end: End::Kills(_), .. }))) {
                 return Ok(Some(rules.path.clone()));
             }
         }
@@ -154,41 +154,41 @@ impl Evaluator {
     /// # Errors
     /// The errors of [`Evaluator::look_up`] and [`Evaluator::finish`].
     pub fn verdicts(&mut self, questions: &[Question]) -> Result<Vec<Verdict>, Failure> {
-        let asked = questions.iter().map(|question| self.look_up(question.clone())).collect::<Result<_, _>>()?;
-        let begun = self.begin(asked);
-        let implying = self.imply(begun)?;
-        self.finish(implying)
+        let requests = questions.iter().map(|question| self.look_up(question.clone())).collect::<Result<_, _>>()?;
+        let batch = self.start(requests);
+        let implied = self.imply(batch)?;
+        self.finish(implied)
     }
 
     /// Looks up the user of a request.
     ///
     /// # Errors
     /// [`Failure::Refused`] if the user does not exist; other errors if the user database does not answer.
-    pub fn look_up(&mut self, question: Question) -> Result<Asked, Failure> {
-        Ok(Asked { user: self.known(&question)?, question })
+    pub fn look_up(&mut self, question: Question) -> Result<UserRequest, Failure> {
+        Ok(UserRequest { user: self.user_facts(&question)?, question })
     }
 
     /// Starts the first stage. The engine works on the requests while the caller continues.
-    pub fn begin(&mut self, asked: Vec<Asked>) -> Begun {
-        let put = self.put(&tasks(&asked));
-        Begun { asked, put }
+    pub fn start(&mut self, requests: Vec<UserRequest>) -> Batch {
+        let sent = self.send(&tasks(&requests));
+        Batch { requests, sent }
     }
 
     /// Starts the second stage: polkitd evaluates implying actions if the result is not yes.
     ///
     /// # Errors
     /// The engine cannot be restarted.
-    pub fn imply(&mut self, begun: Begun) -> Result<Implying, Failure> {
-        let tasks = tasks(&begun.asked);
-        let verdicts = self.answers(&tasks, begun.put)?;
+    pub fn imply(&mut self, batch: Batch) -> Result<ImpliedBatch, Failure> {
+        let tasks = tasks(&batch.requests);
+        let verdicts = self.receive(&tasks, batch.sent)?;
         let mut implied = Vec::new();
         for (number, (verdict, task)) in verdicts.iter().zip(&tasks).enumerate() {
             if !matches!(verdict.outcome, Outcome::Unregistered | Outcome::Result(ImplicitAuthorization::Yes)) {
-                implied.extend(self.read.implying(task.action).iter().map(|by| (number, by.clone())));
+                implied.extend(self.data.implying(task.action).iter().map(|by| (number, by.clone())));
             }
         }
-        let put = self.put(&implying(&tasks, &implied));
-        Ok(Implying { asked: begun.asked, verdicts, implied, put })
+        let sent = self.send(&implying(&tasks, &implied));
+        Ok(ImpliedBatch { requests: batch.requests, verdicts, implied, sent })
     }
 
     /// Returns the verdicts in order.
@@ -197,9 +197,9 @@ impl Evaluator {
     /// The engine cannot be restarted.
     pub fn finish(
         &mut self,
-        Implying { asked, mut verdicts, implied, put }: Implying,
+        ImpliedBatch { requests, mut verdicts, implied, sent }: ImpliedBatch,
     ) -> Result<Vec<Verdict>, Failure> {
-        let answers = self.answers(&implying(&tasks(&asked), &implied), put)?;
+        let answers = self.receive(&implying(&tasks(&requests), &implied), sent)?;
         for ((number, action), answer) in implied.iter().zip(answers) {
             if let Some(verdict) = verdicts.get_mut(*number) {
                 answer::imply(verdict, action, answer);
@@ -209,33 +209,36 @@ impl Evaluator {
     }
 
     /// Evaluates tasks as far as possible without rules, and sends the others to the engine.
-    fn put(&mut self, tasks: &[Task<'_>]) -> Put {
-        let verdicts: Vec<Option<Verdict>> = tasks.iter().map(|task| self.read.before_rules(task)).collect();
+    fn send(&mut self, tasks: &[ActionRequest<'_>]) -> EngineBatch {
+        let verdicts: Vec<Option<Verdict>> = tasks.iter().map(|task| self.data.before_rules(task)).collect();
         let open = tasks.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
-        let asks = open.map(|(task, _)| self.read.ask(task));
-        let numbers = self.engine.as_mut().map_or(0..0, |engine| engine.put(asks));
-        Put { verdicts, numbers }
+        let requests = open.map(|(task, _)| self.data.ask(task));
+        let numbers = self.engine.as_mut().map_or(0..0, |engine| engine.put(requests));
+        EngineBatch { verdicts, numbers }
     }
 
     /// Returns the verdicts of tasks, without implying actions.
-    fn answers(&mut self, tasks: &[Task<'_>], put: Put) -> Result<Vec<Verdict>, Failure> {
+    fn receive(&mut self, tasks: &[ActionRequest<'_>], sent: EngineBatch) -> Result<Vec<Verdict>, Failure> {
         let answers = match &mut self.engine {
-            Some(engine) => engine.answers(put.numbers).map_err(Failure::Unreachable)?,
+            Some(engine) => engine.answers(sent.numbers).map_err(Failure::Unreachable)?,
             None => Vec::new(),
         };
         let mut answers = answers.into_iter();
         let verdict =
-            |(task, before): (_, Option<_>)| before.unwrap_or_else(|| self.read.after_rules(task, answers.next()));
-        Ok(tasks.iter().zip(put.verdicts).map(verdict).collect())
+            |(task, before): (_, Option<_>)| before.unwrap_or_else(|| self.data.after_rules(task, answers.next()));
+        Ok(tasks.iter().zip(sent.verdicts).map(verdict).collect())
     }
 }
 
-fn implying<'a>(tasks: &[Task<'a>], implied: &'a [(usize, String)]) -> Vec<Task<'a>> {
+fn implying<'a>(tasks: &[ActionRequest<'a>], implied: &'a [(usize, String)]) -> Vec<ActionRequest<'a>> {
     let implying =
-        implied.iter().filter_map(|(number, action)| tasks.get(*number).map(|task| Task { action, ..*task }));
+        implied.iter().filter_map(|(number, action)| tasks.get(*number).map(|task| ActionRequest { action, ..*task }));
     implying.collect()
 }
 
-fn tasks(asked: &[Asked]) -> Vec<Task<'_>> {
-    asked.iter().map(|Asked { question, user }| Task { question, user, action: &question.action }).collect()
+fn tasks(requests: &[UserRequest]) -> Vec<ActionRequest<'_>> {
+    requests
+        .iter()
+        .map(|UserRequest { question, user }| ActionRequest { question, user, action: &question.action })
+        .collect()
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use polkit_config::names::Names;
 
-pub use search::PassedOver;
 use search::Search;
+pub use search::SkippedFile;
 
 use super::action_file::{self, Action};
 use super::pkla::{self, Pkla, Reader, Store};
@@ -38,7 +38,7 @@ pub struct Rules {
 
 /// An action and the file that registers it.
 #[derive(Clone, Debug)]
-pub struct Registered {
+pub struct RegisteredAction {
     /// The action.
     pub action: Action,
     /// The file.
@@ -51,13 +51,13 @@ pub struct Registered {
 #[derive(Clone, Debug)]
 pub struct Files {
     /// The actions by id.
-    pub actions: BTreeMap<String, Registered>,
+    pub actions: BTreeMap<String, RegisteredAction>,
     /// The rules in the order of execution.
     pub rules: Vec<Rules>,
     /// The pkla files, if polkit reads them.
     pub pkla: Option<Pkla>,
     /// The skipped files.
-    pub passed_over: Vec<PassedOver>,
+    pub passed_over: Vec<SkippedFile>,
     /// Files and directories that polkitd may read but this process may not.
     pub closed_to_us: Vec<String>,
 }
@@ -85,7 +85,7 @@ pub struct PklaFiles {
     /// The entries.
     pub pkla: Pkla,
     /// The skipped files.
-    pub passed_over: Vec<PassedOver>,
+    pub passed_over: Vec<SkippedFile>,
     /// Files and directories that polkitd may read but this process may not.
     pub closed_to_us: Vec<String>,
 }
@@ -103,8 +103,8 @@ pub fn pkla(tree: &Tree, names: &Names, target: Target) -> Result<PklaFiles, Fai
 }
 
 impl Search<'_> {
-    fn actions(&mut self, version: Version) -> BTreeMap<String, Registered> {
-        let mut actions: BTreeMap<String, Registered> = BTreeMap::new();
+    fn actions(&mut self, version: Version) -> BTreeMap<String, RegisteredAction> {
+        let mut actions: BTreeMap<String, RegisteredAction> = BTreeMap::new();
         let mut done = Vec::new();
         for (place, _) in PLACES {
             // Up to 125 there is only one directory of actions.
@@ -131,7 +131,7 @@ impl Search<'_> {
                         version < FOUR_DIRECTORIES && !same && earlier.file != file
                     });
                     let rival = earlier.map(|earlier| earlier.file.clone());
-                    actions.insert(action.id.clone(), Registered { action, file: file.clone(), rival });
+                    actions.insert(action.id.clone(), RegisteredAction { action, file: file.clone(), rival });
                 }
             }
         }

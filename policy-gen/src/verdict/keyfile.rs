@@ -19,7 +19,7 @@ pub struct Group {
 
 /// The syntax error for which a file is ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct KeyfileError {
     /// The line, from 1.
     pub line: usize,
     /// The error.
@@ -30,7 +30,7 @@ pub struct Broken {
 ///
 /// # Errors
 /// One malformed line invalidates the file.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Group>, Broken> {
+pub fn parse(bytes: &[u8]) -> Result<Vec<Group>, KeyfileError> {
     let mut groups: Vec<Group> = Vec::new();
     let mut current = None;
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -39,7 +39,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Group>, Broken> {
         let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
         let line = trim_start(line);
         let number = number + 1;
-        let broken = |why| Broken { line: number, why };
+        let broken = |why| KeyfileError { line: number, why };
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }

@@ -62,7 +62,7 @@ pub struct Pkla {
 
 /// An error that invalidates a file or an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
+pub struct SkippedEntry {
     /// The line, from 1.
     pub line: usize,
     /// The file or entry, and the reason.
@@ -71,9 +71,9 @@ pub struct Dropped {
 
 /// A result, and the file and line of the entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Said {
+pub struct PklaResult {
     /// The result.
-    pub word: ImplicitAuthorization,
+    pub result: ImplicitAuthorization,
     /// The file.
     pub file: String,
     /// The line of the entry.
@@ -82,22 +82,22 @@ pub struct Said {
 
 /// The result of evaluating all files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct PklaOutcome {
     /// All possible results: only one, unless it depends on the order in which 0.105 reads files. `None` means that no entry applies.
-    pub possible: BTreeSet<Option<Said>>,
+    pub possible: BTreeSet<Option<PklaResult>>,
     /// The netgroups with unknown members.
     pub unknown: BTreeSet<String>,
 }
 
 /// Parses a file. Returns its entries and the errors.
 #[must_use]
-pub fn parse(bytes: &[u8]) -> (Vec<Entry>, Vec<Dropped>) {
+pub fn parse(bytes: &[u8]) -> (Vec<Entry>, Vec<SkippedEntry>) {
     let groups = match keyfile::parse(bytes) {
         Ok(groups) => groups,
         Err(broken) => {
             return (
                 Vec::new(),
-                vec![Dropped { line: broken.line, why: format!("the file is ignored: {}", broken.why) }],
+                vec![SkippedEntry { line: broken.line, why: format!("the file is ignored: {}", broken.why) }],
             );
         }
     };
@@ -105,7 +105,7 @@ pub fn parse(bytes: &[u8]) -> (Vec<Entry>, Vec<Dropped>) {
     for group in &groups {
         match entry(group) {
             Ok(entry) => entries.push(entry),
-            Err((line, why)) => dropped.push(Dropped { line, why: format!("[{}] is ignored: {why}", group.name) }),
+            Err((line, why)) => dropped.push(SkippedEntry { line, why: format!("[{}] is ignored: {why}", group.name) }),
         }
     }
     (entries, dropped)
@@ -155,8 +155,8 @@ pub struct Subject<'a> {
 impl Pkla {
     /// Evaluates the files for an action.
     #[must_use]
-    pub fn outcome(&self, subject: Subject<'_>, action: &str) -> Outcome {
-        let mut outcome = Outcome { possible: BTreeSet::from([None]), unknown: BTreeSet::new() };
+    pub fn outcome(&self, subject: Subject<'_>, action: &str) -> PklaOutcome {
+        let mut outcome = PklaOutcome { possible: BTreeSet::from([None]), unknown: BTreeSet::new() };
         let default = (self.reader == Reader::Compat).then_some(Identity::Default);
         // Both readers reverse their list of groups.
         let groups = subject.groups.iter().rev().map(|group| Identity::Group(group));
@@ -170,7 +170,7 @@ impl Pkla {
                 for (file, entry) in found {
                     match entry.results.of(subject.session) {
                         Some(word) => {
-                            next.insert(Some(Said { word, file: file.to_owned(), line: entry.line }));
+                            next.insert(Some(PklaResult { result: word, file: file.to_owned(), line: entry.line }));
                         }
                         None => next.extend(outcome.possible.iter().cloned()),
                     }

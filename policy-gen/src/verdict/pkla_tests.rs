@@ -11,7 +11,7 @@ fn pkla(reader: Reader, stores: &[&[&str]]) -> Pkla {
 fn words(pkla: &Pkla, user: &str, groups: &[&str]) -> Vec<Option<ImplicitAuthorization>> {
     let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
     let subject = Subject { user, groups: &groups, netgroups: None, session: Session::None };
-    pkla.outcome(subject, "org.a.b").possible.into_iter().map(|said| said.map(|said| said.word)).collect()
+    pkla.outcome(subject, "org.a.b").possible.into_iter().map(|result| result.map(|result| result.result)).collect()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The protocol between this program and `polkit-policy-gen-js`: one line of JSON per message, in both directions.
 //!
-//! First come all [`Load`] messages, each followed by the bytes of the file, then [`Ask`] messages. Each message gets one reply, in
-//! order: [`Loaded`] or [`Told`].
+//! First come all [`Load`] messages, each followed by the bytes of the file, then [`EngineRequest`] messages. Each message gets
+//! one reply, in order: [`LoadReply`] or [`EngineReply`].
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,8 @@ pub enum Message {
     /// A rules file; its bytes follow.
     Load(Load),
     /// A request to the loaded rules.
-    Ask(Ask),
+    #[serde(rename = "ask")]
+    Request(EngineRequest),
 }
 
 /// A rules file to load. Files are loaded in the order of polkitd.
@@ -32,7 +33,7 @@ pub struct Load {
 
 /// The result of loading a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loaded {
+pub struct LoadReply {
     /// The error that stopped the file. Rules that were added before remain.
     pub error: Option<String>,
     /// The line of the error, if known.
@@ -46,7 +47,7 @@ pub struct Loaded {
 /// A request: one run of all rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Ask {
+pub struct EngineRequest {
     /// The action id.
     pub action: String,
     /// The details.
@@ -107,7 +108,7 @@ pub struct Program {
 
 /// The reply of the rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct EngineReply {
     /// The end of the run.
     pub end: End,
     /// The number of the deciding rule, counted over all files in order; none if unknown.

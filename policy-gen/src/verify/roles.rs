@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answers, Asked, QUESTIONS_MAX, Row, first_user, group_names};
+use super::{Comparison, Planner, QUERIES_MAX, Query, first_user, group_names};
 use crate::implicit_authorization::BySession;
 use crate::policy::{Libvirt, Question, Role};
 
@@ -13,34 +13,34 @@ const OTHERS: &str = "(a domain of others)";
 ///
 /// # Errors
 /// The user database does not answer.
-pub(super) fn questions(asked: &Asked<'_>, libvirt: &Libvirt, answers: &mut Answers) -> Result<(), String> {
+pub(super) fn queries(planner: &Planner<'_>, libvirt: &Libvirt, comparison: &mut Comparison) -> Result<(), String> {
     for role in &libvirt.roles {
-        if answers.rows.len() >= QUESTIONS_MAX {
-            answers.left_out += 2;
+        if comparison.rows.len() >= QUERIES_MAX {
+            comparison.left_out += 2;
             continue;
         }
         let own = role.domains.first().map_or(OTHERS, |pattern| pattern.value.as_str()).replace('*', "x");
         for (action, domain) in
             [("org.libvirt.api.domain.start", own.as_str()), ("org.libvirt.api.domain.getattr", OTHERS)]
         {
-            answers.rows.push(row(asked, libvirt, role, action, domain)?);
+            comparison.rows.push(row(planner, libvirt, role, action, domain)?);
         }
     }
     Ok(())
 }
 
-fn row(asked: &Asked<'_>, libvirt: &Libvirt, role: &Role, action: &str, domain: &str) -> Result<Row, String> {
-    let member = first_user(asked.names, asked.listed(&role.users, &role.groups)?, |_| Ok(true))?;
+fn row(planner: &Planner<'_>, libvirt: &Libvirt, role: &Role, action: &str, domain: &str) -> Result<Query, String> {
+    let member = first_user(planner.names, planner.listed(&role.users, &role.groups)?, |_| Ok(true))?;
     let details: BTreeMap<String, String> = [("domain_name".to_owned(), domain.to_owned())].into();
     let mut expected = None;
     if let Some(member) = &member {
-        let groups = group_names(asked.names, member)?;
-        let netgroups = asked.netgroups.of_user(&member.name);
+        let groups = group_names(planner.names, member)?;
+        let netgroups = planner.netgroups.of_user(&member.name);
         let user = member.name.as_str();
         let question = Question { action, user, groups: &groups, netgroups: &netgroups, details: &details };
         let by_role = || libvirt.answer(action, Some(domain), user, &groups).map(BySession::always);
-        expected = asked.policy.results(&question).or_else(by_role);
+        expected = planner.policy.results(&question).or_else(by_role);
     }
-    let asked_first = asked.policy.hook(action).map(|hook| hook.on_failure);
-    Ok(Row { details, ..Row::new(&role.label, action, member, expected, asked_first) })
+    let hook = planner.policy.hook(action).map(|hook| hook.on_failure);
+    Ok(Query { details, ..Query::new(&role.label, action, member, expected, hook) })
 }

@@ -7,7 +7,7 @@
 
 use polkit_policy_gen::verdict::engine::Engine;
 use polkit_policy_gen::verdict::files::Rules;
-use polkit_policy_gen::verdict::wire::{Ask, End};
+use polkit_policy_gen::verdict::wire::{EngineRequest, End};
 
 /// Bytes as choices.
 struct Choices<'a>(&'a [u8]);
@@ -191,7 +191,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     for (_, why) in engine.cut() {
         assert!(!crashed(why), "{why}\n{text}");
     }
-    let ask = |local| Ask {
+    let ask = |local| EngineRequest {
         action: "org.example.one".into(),
         user: "bob".into(),
         groups: vec!["vm".into(), "0".into()],
@@ -201,7 +201,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         active: local,
         has_uid: true,
         has_unit: true,
-        ..Ask::default()
+        ..EngineRequest::default()
     };
     let numbers = engine.put([ask(false), ask(true)]);
     let answers = engine.answers(numbers).expect("it can be started again");

@@ -10,7 +10,7 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
-use crate::host::{self, Answer};
+use crate::host::{self, HostResult};
 
 /// `duk_context`, used only behind a pointer.
 #[repr(C)]
@@ -309,10 +309,10 @@ unsafe extern "C-unwind" fn host(context: *mut Context) -> c_int {
         let text = duk_get_lstring(context, 1, &raw mut length);
         let bytes = if text.is_null() { &[] } else { std::slice::from_raw_parts(text.cast::<u8>(), length) };
         match host::answer(what, bytes, duk_get_int(context, 2), line) {
-            Answer::Nothing => return 0,
-            Answer::Bool(value) => duk_push_boolean(context, value.into()),
-            Answer::Status(status) => duk_push_int(context, status),
-            Answer::Kept(text, length) => {
+            HostResult::Nothing => return 0,
+            HostResult::Bool(value) => duk_push_boolean(context, value.into()),
+            HostResult::Status(status) => duk_push_int(context, status),
+            HostResult::Kept(text, length) => {
                 let _ = duk_push_lstring(context, text.cast(), length);
             }
         }

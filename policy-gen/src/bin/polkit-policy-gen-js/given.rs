@@ -4,7 +4,7 @@
 //! the difference, this module creates them without the constructors, and a method only on its first use. This saves up to a fifth of
 //! the time of a request.
 
-use polkit_policy_gen::verdict::wire::{Ask, End, Told};
+use polkit_policy_gen::verdict::wire::{End, EngineReply, EngineRequest};
 
 use super::{Engine, short};
 use crate::duktape::{Heap, Value};
@@ -66,7 +66,7 @@ impl Engine {
     }
 
     /// Runs the rules as polkitd's check_authorization_sync does. The stack is `polkit`, the method name, action, subject.
-    pub fn ask(&mut self, mut ask: Ask) -> Told {
+    pub fn ask(&mut self, mut ask: EngineRequest) -> EngineReply {
         host::begin(Notes {
             programs: std::mem::take(&mut ask.programs),
             netgroups: ask.netgroups.take(),
@@ -80,11 +80,11 @@ impl Engine {
             Err(message) => (End::Kills(message), None),
         };
         self.heap.set_top(BOTTOM);
-        Told { end, rule, unknown: host::begin(Notes::default()).unknown }
+        EngineReply { end, rule, unknown: host::begin(Notes::default()).unknown }
     }
 
     /// Runs the rules. An error means that polkitd would end.
-    fn run(&mut self, ask: &Ask) -> Result<End, String> {
+    fn run(&mut self, ask: &EngineRequest) -> Result<End, String> {
         if !self.heap.global("polkit") {
             return Ok(End::Threw("the global `polkit` has been removed".to_owned(), None));
         }
@@ -130,7 +130,7 @@ impl Engine {
         if self.heap.construct() { Ok(true) } else { Err(short(&self.heap.describe(-1))) }
     }
 
-    fn fill_action(&mut self, ask: &Ask) {
+    fn fill_action(&mut self, ask: &EngineRequest) {
         self.heap.push_text(&ask.action);
         self.heap.put(-2, "id");
         for (key, value) in &ask.details {
@@ -140,7 +140,7 @@ impl Engine {
     }
 
     /// Sets the properties in polkitd's order, which `for … in` and toString() show.
-    fn fill_subject(&mut self, ask: &Ask) {
+    fn fill_subject(&mut self, ask: &EngineRequest) {
         // polkitd passes the uid as a signed 32-bit number.
         match ask.uid.map(u32::cast_signed) {
             _ if !ask.has_uid => {}

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use polkit_policy_gen::verdict::wire::{End, Program, Told};
+use polkit_policy_gen::verdict::wire::{End, EngineReply, Program};
 
 /// Runs a program: its words, each with a NUL at the end, and their number.
 pub const SPAWN: i32 = 0;
@@ -22,7 +22,7 @@ pub const TEXT_MAX: usize = 1000;
 const UNKNOWN_MAX: usize = 20;
 
 /// The result for a script.
-pub enum Answer {
+pub enum HostResult {
     /// `undefined`
     Nothing,
     /// A boolean.
@@ -87,38 +87,38 @@ pub fn begin(notes: Notes) -> Notes {
 }
 
 /// Answers a script.
-pub fn answer(what: i32, text: &[u8], number: i32, line: i32) -> Answer {
+pub fn answer(what: i32, text: &[u8], number: i32, line: i32) -> HostResult {
     NOTES.with_borrow_mut(|notes| match what {
         SPAWN => notes.spawn(&String::from_utf8_lossy(text), number),
         NETGROUP => {
             let netgroup = String::from_utf8_lossy(text);
             match &notes.netgroups {
-                Some(known) => Answer::Bool(known.iter().any(|known| *known == netgroup)),
+                Some(known) => HostResult::Bool(known.iter().any(|known| *known == netgroup)),
                 None => {
                     notes.note(format!("netgroup {netgroup}"));
-                    Answer::Bool(false)
+                    HostResult::Bool(false)
                 }
             }
         }
         ADDED => {
             notes.lines.push(line.try_into().unwrap_or(0));
-            Answer::Nothing
+            HostResult::Nothing
         }
         UNKNOWN => {
             notes.note(String::from_utf8_lossy(text).into_owned());
-            Answer::Nothing
+            HostResult::Nothing
         }
-        _ => Answer::Nothing,
+        _ => HostResult::Nothing,
     })
 }
 
 impl Notes {
-    fn spawn(&mut self, line: &str, count: i32) -> Answer {
+    fn spawn(&mut self, line: &str, count: i32) -> HostResult {
         let argv: Vec<&str> = line.split_terminator('\0').collect();
         #[cfg(debug_assertions)]
         if argv == [crate::attempts::NAME] {
             self.kept = crate::attempts::all();
-            return Answer::Kept(self.kept.as_ptr(), self.kept.len());
+            return HostResult::Kept(self.kept.as_ptr(), self.kept.len());
         }
         // A word with a NUL would be split here, so its result is unknown.
         let known = (usize::try_from(count) == Ok(argv.len()))
@@ -127,12 +127,12 @@ impl Notes {
         match known.map(|program| program.output.clone()) {
             Some(Ok(output)) => {
                 self.kept = output;
-                Answer::Kept(self.kept.as_ptr(), self.kept.len())
+                HostResult::Kept(self.kept.as_ptr(), self.kept.len())
             }
-            Some(Err(status)) => Answer::Status(status),
+            Some(Err(status)) => HostResult::Status(status),
             None => {
                 self.note(format!("program {}", argv.join(" ")));
-                Answer::Status(1)
+                HostResult::Status(1)
             }
         }
     }
@@ -158,7 +158,7 @@ pub fn out_of_memory() {
 /// Reports how polkitd would end here, and ends the process.
 pub fn end(message: &str) -> ! {
     let unknown = begin(Notes::default()).unknown;
-    let told = Told { end: End::Kills(message.to_owned()), rule: None, unknown };
+    let told = EngineReply { end: End::Kills(message.to_owned()), rule: None, unknown };
     let _ = say(&told).and_then(|()| flush());
     std::process::exit(0)
 }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use duktape::Heap;
 use given::BOTTOM;
 use host::Notes;
-use polkit_policy_gen::verdict::wire::{Loaded, Message, PROTOCOL};
+use polkit_policy_gen::verdict::wire::{LoadReply, Message, PROTOCOL};
 
 /// The script that prepares the environment of rules files.
 const ENVIRONMENT: &str = include_str!("polkit.js");
@@ -95,7 +95,7 @@ impl Engine {
                     input.read_exact(&mut source)?;
                     host::say(&self.load(&source))?;
                 }
-                Message::Ask(ask) => host::say(&self.ask(ask))?,
+                Message::Request(ask) => host::say(&self.ask(ask))?,
             }
             // Replies are sent when no more input is available, or after the time limit.
             if input.buffer().is_empty() || flushed.elapsed() > HELD_FOR {
@@ -105,7 +105,7 @@ impl Engine {
         }
     }
 
-    fn load(&mut self, source: &[u8]) -> Loaded {
+    fn load(&mut self, source: &[u8]) -> LoadReply {
         host::begin(Notes::default());
         if self.plain && !plain::is_plain(source) {
             self.push_probe("careful");
@@ -116,7 +116,7 @@ impl Engine {
         let line = error.as_ref().and_then(|error| line_in(error).or_else(|| self.line_of_error()?.try_into().ok()));
         self.heap.set_top(BOTTOM);
         let notes = host::begin(Notes::default());
-        Loaded { error, line: line.filter(|line| *line > 0), lines: notes.lines, unknown: notes.unknown }
+        LoadReply { error, line: line.filter(|line| *line > 0), lines: notes.lines, unknown: notes.unknown }
     }
 
     /// Returns the line of the error on top of the stack.

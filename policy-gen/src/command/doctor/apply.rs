@@ -14,12 +14,12 @@ use crate::failure::Failure;
 use crate::install::directories::make_directories;
 use crate::install::members::change_host;
 use crate::install::plan::{Change, MemberChange, NewFile, unified};
-use crate::install::run::Site;
+use crate::install::run::InstallTarget;
 use crate::install::run::plan_now;
 use crate::install::tool::run;
 use crate::install::units::has_systemd;
-use crate::install::write::{Committed, Prepared};
-use crate::libvirt::conf::{self, Key, Want};
+use crate::install::write::{CommittedChanges, StagedChanges};
+use crate::libvirt::conf::{self, DesiredValue, Key};
 use crate::tree::{Tree, split};
 
 /// Time limit for polkitd to end.
@@ -60,11 +60,11 @@ pub async fn apply(fix: &Fix) -> Result<(), Failure> {
     for step in &fix.steps {
         written.extend(one(&tree, step).await?);
     }
-    written.into_iter().for_each(Committed::keep);
+    written.into_iter().for_each(CommittedChanges::keep);
     Ok(())
 }
 
-async fn one(tree: &Tree, step: &Step) -> Result<Option<Committed>, Failure> {
+async fn one(tree: &Tree, step: &Step) -> Result<Option<CommittedChanges>, Failure> {
     match step {
         Step::Run(argv) => run_tool(argv).map(|()| None),
         Step::Write { path, text } => {
@@ -124,8 +124,8 @@ fn content(tree: &Tree, path: &str) -> Result<Vec<u8>, Failure> {
     found.map(|found| found.bytes).ok_or_else(|| refused(path, &"the file has been removed"))
 }
 
-fn write(tree: &Tree, changes: Vec<Change>) -> Result<Committed, Failure> {
-    Prepared::new(tree, &changes)?.commit()
+fn write(tree: &Tree, changes: Vec<Change>) -> Result<CommittedChanges, Failure> {
+    StagedChanges::new(tree, &changes)?.commit()
 }
 
 fn directories(tree: &Tree, path: &str) -> Result<(), Failure> {
@@ -135,7 +135,7 @@ fn directories(tree: &Tree, path: &str) -> Result<(), Failure> {
 
 fn edited(tree: &Tree, path: &str, keys: &[&'static str]) -> Result<(String, String), Failure> {
     let old = tree.read_text(below(path)).map_err(|error| refused(path, &error))?;
-    let keys: Vec<Key> = keys.iter().map(|name| Key { name, want: Want::Unset, why: "" }).collect();
+    let keys: Vec<Key> = keys.iter().map(|name| Key { name, want: DesiredValue::Unset, why: "" }).collect();
     let new = conf::apply(&old, &keys, &[]).map_err(|why| refused(path, &why))?.text;
     Ok((old, new))
 }
@@ -169,14 +169,14 @@ fn place() -> Place {
 
 /// Refuses if `install` would do more than the fix: the policy files have changes that are not installed.
 async fn installed_as_it_stands() -> Result<(), Failure> {
-    let ready = match command::ready(&place()).await {
-        Ok(ready) => ready,
+    let prepared = match command::prepare(&place()).await {
+        Ok(prepared) => prepared,
         // There is no policy yet.
         Err(Failure::Usage(_)) => return Ok(()),
         Err(failure) => return Err(failure),
     };
-    let site = Site { tree: &ready.tree, names: &ready.names, mkdir: None };
-    if plan_now(&site, &ready.wanted())?.is_empty() {
+    let install_target = InstallTarget { tree: &prepared.tree, names: &prepared.names, mkdir: None };
+    if plan_now(&install_target, &prepared.desired_state())?.is_empty() {
         return Ok(());
     }
     Err(Failure::Refused(

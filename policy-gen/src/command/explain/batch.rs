@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Brief;
 use crate::command::DONE;
 use crate::failure::Failure;
-use crate::verdict::evaluate::{Begun, Implying};
+use crate::verdict::evaluate::{Batch, ImpliedBatch};
 use crate::verdict::{Evaluator, Question};
 
 /// Exit code: a line is not a valid request.
@@ -34,17 +34,17 @@ pub(super) fn run(evaluator: &mut Evaluator, path: &Path) -> Result<u8, Failure>
     let mut lines = Lines::open(path).map_err(unreadable)?;
     let mut output = Output { stdout: io::stdout().lock(), code: DONE };
     // The engine works on the next rounds while this process writes the previous round.
-    let (mut begun, mut implying): (Option<Round<Begun>>, Option<Round<Implying>>) = (None, None);
+    let (mut batch, mut implied): (Option<Round<Batch>>, Option<Round<ImpliedBatch>>) = (None, None);
     loop {
         // Rounds in progress must not wait for input that may never come.
-        let read = lines.read(begun.is_none() && implying.is_none()).map_err(unreadable)?;
-        let next = if read.is_empty() { None } else { Some(begin(evaluator, &read)?) };
-        let second = match std::mem::replace(&mut begun, next) {
+        let read = lines.read(batch.is_none() && implied.is_none()).map_err(unreadable)?;
+        let next = if read.is_empty() { None } else { Some(start(evaluator, &read)?) };
+        let second = match std::mem::replace(&mut batch, next) {
             Some(round) => Some(Round { lines: round.lines, state: evaluator.imply(round.state)? }),
             None => None,
         };
-        let third = std::mem::replace(&mut implying, second);
-        if begun.is_none() && implying.is_none() && third.is_none() {
+        let third = std::mem::replace(&mut implied, second);
+        if batch.is_none() && implied.is_none() && third.is_none() {
             break;
         }
         if let Some(round) = third
@@ -60,7 +60,7 @@ pub(super) fn run(evaluator: &mut Evaluator, path: &Path) -> Result<u8, Failure>
 struct Lines {
     input: BufReader<File>,
     /// The start of an incomplete line.
-    begun: Vec<u8>,
+    partial: Vec<u8>,
 }
 
 impl Lines {
@@ -69,7 +69,7 @@ impl Lines {
             true => File::from(io::stdin().as_fd().try_clone_to_owned()?),
             false => open_regular(path)?,
         };
-        Ok(Self { input: BufReader::with_capacity(BUFFER, input), begun: Vec::new() })
+        Ok(Self { input: BufReader::with_capacity(BUFFER, input), partial: Vec::new() })
     }
 
     /// Returns the available lines, at most one round. With `wait`, waits for the first line; without it, an empty result is not
@@ -92,14 +92,14 @@ impl Lines {
             let there = self.input.fill_buf()?;
             let end = there.iter().position(|byte| *byte == b'\n');
             let (line, _) = there.split_at(end.map_or(there.len(), |end| end + 1));
-            self.begun.extend_from_slice(line);
-            if self.begun.len() > LINE_MAX {
+            self.partial.extend_from_slice(line);
+            if self.partial.len() > LINE_MAX {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 1 MiB"));
             }
             let (length, ended) = (line.len(), line.is_empty());
             self.input.consume(length);
             if end.is_some() || ended {
-                let line = std::mem::take(&mut self.begun);
+                let line = std::mem::take(&mut self.partial);
                 return Ok(if line.is_empty() { None } else { Some(line) });
             }
         }
@@ -117,20 +117,20 @@ struct Round<T> {
     state: T,
 }
 
-fn begin(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round<Begun>, Failure> {
-    let (mut wrong, mut asked) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
+fn start(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round<Batch>, Failure> {
+    let (mut wrong, mut requests) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
     for line in lines {
         let found = request(line).map_err(Failure::Refused).and_then(|question| evaluator.look_up(question));
         wrong.push(match found {
             Ok(found) => {
-                asked.push(found);
+                requests.push(found);
                 None
             }
             Err(Failure::Refused(why)) => Some(why),
             Err(failure) => return Err(failure),
         });
     }
-    Ok(Round { lines: wrong, state: evaluator.begin(asked) })
+    Ok(Round { lines: wrong, state: evaluator.start(requests) })
 }
 
 fn request(line: &[u8]) -> Result<Question, String> {
@@ -150,7 +150,7 @@ struct Output {
 
 impl Output {
     /// Writes the results of a round. Returns false if the output is closed.
-    fn write(&mut self, evaluator: &mut Evaluator, round: Round<Implying>) -> Result<bool, Failure> {
+    fn write(&mut self, evaluator: &mut Evaluator, round: Round<ImpliedBatch>) -> Result<bool, Failure> {
         let mut verdicts = evaluator.finish(round.state)?.into_iter();
         let mut text = Vec::new();
         for wrong in round.lines {

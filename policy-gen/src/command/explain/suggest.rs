@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::target::{Spelling, Version};
 use crate::tree::Tree;
-use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question, Verdict};
+use crate::verdict::{Decider, DeciderKind, Evaluator, Outcome, Question, Verdict};
 
 /// Limit of suggested groups.
 const GROUPS_MAX: usize = 5;
@@ -69,7 +69,7 @@ pub(super) fn suggestions(
             });
         }
     }
-    let first = verdict.decided_by.as_ref().filter(|decider| decider.kind == Kind::Rule).and_then(|decider| {
+    let first = verdict.decided_by.as_ref().filter(|decider| decider.kind == DeciderKind::Rule).and_then(|decider| {
         let file = decider.file.as_deref()?;
         let name = file.rsplit('/').next()?;
         (name < GRANTS).then(|| place(decider)).flatten()

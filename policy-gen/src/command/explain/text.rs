@@ -4,7 +4,7 @@ use polkit_config::escape::escape;
 
 use super::suggest::{Suggestion, in_session, place};
 use crate::implicit_authorization::ImplicitAuthorization;
-use crate::verdict::{Evaluator, Kind, Outcome, Question, Verdict};
+use crate::verdict::{DeciderKind, Evaluator, Outcome, Question, Verdict};
 
 /// Formats the whole explanation.
 pub(super) fn text(
@@ -24,10 +24,10 @@ pub(super) fn text(
     ));
     if let Some(decider) = &verdict.decided_by {
         let what = match decider.kind {
-            Kind::Rule => "a rule",
-            Kind::Pkla => "a pkla entry",
-            Kind::Implicit => "the implicit authorization of the action",
-            Kind::Root => "the user is root",
+            DeciderKind::Rule => "a rule",
+            DeciderKind::Pkla => "a pkla entry",
+            DeciderKind::Implicit => "the implicit authorization of the action",
+            DeciderKind::Root => "the user is root",
         };
         let by = decider
             .by_action

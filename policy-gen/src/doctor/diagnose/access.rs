@@ -3,12 +3,12 @@
 use super::Finding;
 use super::broken::{breaks, not_registered, not_reloaded};
 use super::evidence::with_evidence;
-use crate::doctor::facts::{Answer, Facts, GroupRemedy, Real, Subject};
+use crate::doctor::facts::{Answer, Facts, GroupRemedy, RunningResult, Subject};
 use crate::doctor::fixes::{Fix, access, manual, programs, read_only};
 use crate::emit::quote::shell;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
-use crate::verdict::{Kind, Outcome};
+use crate::verdict::{DeciderKind, Outcome};
 
 const API: &str = "org.libvirt.api.";
 const AGENT_RULES: &str = "46-polkit-policy-gen-agent.rules";
@@ -26,12 +26,15 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
             why,
         )];
     }
-    let unregistered = answer.real == Some(Real::Unregistered)
+    let unregistered = answer.real == Some(RunningResult::Unregistered)
         || (answer.real.is_none() && answer.verdict.outcome == Outcome::Unregistered);
     if unregistered {
         return vec![not_registered(facts, answer)];
     }
-    if answer.is_yes() || answer.is_unknown() || matches!(answer.real, Some(Real::Silent | Real::NoSuchProcess)) {
+    if answer.is_yes()
+        || answer.is_unknown()
+        || matches!(answer.real, Some(RunningResult::Silent | RunningResult::NoSuchProcess))
+    {
         return found;
     }
     // Without authentication by polkit, only the mode of the socket decides.
@@ -175,7 +178,7 @@ fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
     let by = answer.verdict.decided_by.as_ref();
     let kind = by.map(|by| by.kind);
     let file = by.and_then(|by| by.file.clone()).unwrap_or_default();
-    if kind == Some(Kind::Implicit) {
+    if kind == Some(DeciderKind::Implicit) {
         let (code, cause) = if answer.action.starts_with(API) {
             (
                 "acl-refuses",
@@ -193,7 +196,7 @@ fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
         return with_evidence(Finding::new(code, cause), facts, subject, answer).fixes(access(facts));
     }
     let code = if answer.action.starts_with(API) { "acl-refuses" } else { "rule-refuses" };
-    let what = if kind == Some(Kind::Pkla) { "pkla entry" } else { "rule" };
+    let what = if kind == Some(DeciderKind::Pkla) { "pkla entry" } else { "rule" };
     let finding = with_evidence(
         Finding::new(code, format!("a {what} refuses {} to {}", answer.action, subject.user)),
         facts,

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use super::evidence::{decided, with_evidence};
-use crate::doctor::facts::{Answer, Facts, Real, Subject};
+use crate::doctor::facts::{Answer, Facts, RunningResult, Subject};
 use crate::doctor::fixes::{manual, restart_polkitd, set_aside};
 use crate::emit::quote::shell;
 use crate::verdict::Outcome;
@@ -59,7 +59,7 @@ pub(super) fn not_registered(facts: &Facts, answer: &Answer) -> Finding {
 /// The files allow the request, but polkitd does not.
 pub(super) fn not_reloaded(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
     let real = match answer.real {
-        Some(Real::Challenge) => "authentication is required",
+        Some(RunningResult::Challenge) => "authentication is required",
         _ => "no",
     };
     with_evidence(

@@ -3,16 +3,16 @@
 use super::Finding;
 use crate::doctor::facts::{Answer, Facts, Subject};
 use crate::implicit_authorization::Session;
-use crate::verdict::{Kind, Outcome};
+use crate::verdict::{DeciderKind, Outcome};
 
 /// Formats polkit's decision and its source.
 pub(super) fn decided(answer: &Answer) -> String {
     let by = answer.verdict.decided_by.as_ref();
     let what = match by.map(|by| by.kind) {
-        Some(Kind::Rule) => "a rule",
-        Some(Kind::Pkla) => "a pkla entry",
-        Some(Kind::Implicit) => "the implicit authorization of the action",
-        Some(Kind::Root) => "the rule that root is allowed everything",
+        Some(DeciderKind::Rule) => "a rule",
+        Some(DeciderKind::Pkla) => "a pkla entry",
+        Some(DeciderKind::Implicit) => "the implicit authorization of the action",
+        Some(DeciderKind::Root) => "the rule that root is allowed everything",
         None if answer.verdict.outcome == Outcome::Depends => {
             return "polkit's decision cannot be predicted".to_owned();
         }

@@ -5,7 +5,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::fixes::{Fix, access, convert, make_readable, manual, move_file, open_directory, set_aside};
 use crate::emit::quote::shell;
 use crate::target::Version;
-use crate::verdict::PassedOver;
+use crate::verdict::SkippedFile;
 
 /// The codes of findings that explain a refusal if their file is about the action.
 pub(super) const EXPLAIN: [&str; 9] = [
@@ -24,8 +24,8 @@ pub(super) const EXPLAIN: [&str; 9] = [
 pub(super) fn all(facts: &Facts) -> Vec<(bool, Finding)> {
     let refused = facts.answer.as_ref().is_some_and(|answer| !answer.is_yes());
     let mut found: Vec<(bool, Finding)> = Vec::new();
-    let mut unread_pkla: Vec<&PassedOver> = Vec::new();
-    let mut unread_rules: Vec<&PassedOver> = Vec::new();
+    let mut unread_pkla: Vec<&SkippedFile> = Vec::new();
+    let mut unread_rules: Vec<&SkippedFile> = Vec::new();
     for over in &facts.passed_over {
         let about = refused && facts.passed_about.contains(&over.file);
         if over.why.contains("reads no pkla files without") {
@@ -46,8 +46,8 @@ pub(super) fn all(facts: &Facts) -> Vec<(bool, Finding)> {
             }
         }
     }
-    let about = |list: &[&PassedOver]| refused && list.iter().any(|over| facts.passed_about.contains(&over.file));
-    let names = |list: &[&PassedOver]| list.iter().map(|over| over.file.clone()).collect::<Vec<_>>();
+    let about = |list: &[&SkippedFile]| refused && list.iter().any(|over| facts.passed_about.contains(&over.file));
+    let names = |list: &[&SkippedFile]| list.iter().map(|over| over.file.clone()).collect::<Vec<_>>();
     if let Some(first) = unread_pkla.first() {
         let finding = Finding {
             evidence: names(&unread_pkla),
@@ -85,7 +85,7 @@ fn with_access(finding: Finding, about: bool, facts: &Facts) -> Finding {
     if about && finding.fixes.iter().all(|fix| fix.manual) { finding.fixes(access(facts)) } else { finding }
 }
 
-fn one(facts: &Facts, over: &PassedOver) -> Option<Finding> {
+fn one(facts: &Facts, over: &SkippedFile) -> Option<Finding> {
     let place = over.line.map_or_else(|| over.file.clone(), |line| format!("{}:{line}", over.file));
     let evidence = format!("{place}: {}", over.why);
     let is_rules = over.file.ends_with(".rules");

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::doctor::error::Class;
-use crate::doctor::facts::{Facts, Polkitd, Real};
+use crate::doctor::facts::{Facts, Polkitd, RunningResult};
 use crate::doctor::fixes::{manual, programs, restart_polkitd};
 
 const NO_GRANT: &str = "nothing: polkit decides as before";
@@ -19,7 +19,7 @@ pub(super) fn polkitd(facts: &Facts) -> Vec<Finding> {
         Polkitd::Answers { .. } | Polkitd::Unknown => {}
     }
     let real = facts.answer.as_ref().and_then(|answer| answer.real);
-    if real == Some(Real::Silent) {
+    if real == Some(RunningResult::Silent) {
         found.push(silent(facts));
     }
     if let Some(hidepid) = &facts.hidepid {
@@ -40,7 +40,7 @@ pub(super) fn polkitd(facts: &Facts) -> Vec<Finding> {
             .evidence(format!("/proc is mounted with {}", hidepid.option))
             .fix(fix),
         );
-    } else if real == Some(Real::NoSuchProcess) {
+    } else if real == Some(RunningResult::NoSuchProcess) {
         found.push(
             Finding::new("process-not-seen", "polkitd cannot find the subject process")
                 .evidence("polkitd has another /proc, or the process is in another pid namespace".to_owned()),

@@ -1,7 +1,7 @@
 //! Findings about settings that grant too much, often from published advice.
 
 use super::Finding;
-use crate::doctor::facts::{Facts, OpenTo};
+use crate::doctor::facts::{Facts, OpenAction};
 use crate::doctor::fixes::{manual, set_aside};
 use crate::libvirt::MANAGE;
 
@@ -35,7 +35,7 @@ fn edited(path: &str, package: &str) -> Finding {
     ))
 }
 
-fn opened(facts: &Facts, open: &OpenTo) -> Finding {
+fn opened(facts: &Facts, open: &OpenAction) -> Finding {
     let code = if open.action == MANAGE { "everybody-may" } else { "nopasswd-for-all" };
     let place = open
         .file

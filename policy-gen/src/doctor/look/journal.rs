@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::run::run;
 use crate::doctor::error::{self, Class};
-use crate::doctor::facts::{Facts, Lately};
+use crate::doctor::facts::{Facts, RecentRefusal};
 
 const LIMIT: Duration = Duration::from_millis(1500);
 const AUDIT_LOG: &str = "/var/log/audit/audit.log";
@@ -56,7 +56,7 @@ fn of_entry(entry: &Value, facts: &mut Facts) {
     let known = facts.lately.iter().any(|known| known.unit == unit && known.action == action && known.user == user);
     if !known && user != "0" && !user.is_empty() {
         let (unit, line) = (unit.to_owned(), reported.line);
-        facts.lately.push(Lately { unit, user, action, line, verdict: String::new() });
+        facts.lately.push(RecentRefusal { unit, user, action, line, verdict: String::new() });
     }
 }
 

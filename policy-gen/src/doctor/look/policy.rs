@@ -10,14 +10,14 @@ use polkit_dbus::{
 };
 
 use super::files::names_action;
-use crate::doctor::facts::{Answer, Facts, GroupRemedy, Lately, OpenTo, Polkitd, Real, Subject};
+use crate::doctor::facts::{Answer, Facts, GroupRemedy, OpenAction, Polkitd, RecentRefusal, RunningResult, Subject};
 use crate::emit::GRANTS;
 use crate::failure::Failure;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::install::record::Record;
 use crate::libvirt::MANAGE;
 use crate::tree::Tree;
-use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question};
+use crate::verdict::{Decider, DeciderKind, Evaluator, Outcome, Question};
 use crate::verify::probe_process::ProbeProcess;
 
 const LIMIT: Duration = Duration::from_secs(4);
@@ -102,7 +102,7 @@ fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &st
     let decided = verdict.decided_by.as_ref();
     let before_ours = decided.is_some_and(|decider| {
         let name = decider.file.as_deref().and_then(|file| file.rsplit('/').next()).unwrap_or_default();
-        decider.kind == Kind::Rule && name < GRANTS
+        decider.kind == DeciderKind::Rule && name < GRANTS
     });
     let naming = evaluator.rules_files().into_iter().map(str::to_owned).filter(|path| {
         let text = tree.read_text(path.trim_start_matches('/')).unwrap_or_default();
@@ -202,33 +202,33 @@ fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
             continue;
         }
         let decider = verdict.decided_by.as_ref();
-        let same = |known: &OpenTo| decider.is_some_and(|decider| known.file == decider.file);
+        let same = |known: &OpenAction| decider.is_some_and(|decider| known.file == decider.file);
         if !facts.open_to_all.iter().any(same) {
-            facts.open_to_all.push(OpenTo {
+            facts.open_to_all.push(OpenAction {
                 action: action.to_owned(),
                 who: group
                     .map_or_else(|| "every user".to_owned(), |group| format!("every member of the group {group}")),
                 file: decider.and_then(|decider| decider.file.clone()),
                 line: decider.and_then(|decider| decider.line),
-                implicit: decider.is_some_and(|decider| decider.kind == Kind::Implicit),
+                implicit: decider.is_some_and(|decider| decider.kind == DeciderKind::Implicit),
             });
         }
     }
 }
 
 /// Returns the recent refusal if polkit would still refuse.
-fn still_refused(evaluator: &mut Evaluator, one: Lately) -> Option<Lately> {
+fn still_refused(evaluator: &mut Evaluator, one: RecentRefusal) -> Option<RecentRefusal> {
     let question =
         Question { user: one.user.clone(), action: one.action.clone(), system_unit: Some(None), ..Question::default() };
     let verdict = evaluator.verdict(&question).ok()?;
     let user = Names::Host.user_by_uid(one.user.parse().ok()?).ok().flatten().map_or(one.user, |user| user.name);
     // A plain "no" is intended.
     let asks = matches!(verdict.outcome, Outcome::Result(word) if !matches!(word, ImplicitAuthorization::Yes | ImplicitAuthorization::No));
-    asks.then(|| Lately { user, verdict: verdict.outcome.text().to_owned(), ..one })
+    asks.then(|| RecentRefusal { user, verdict: verdict.outcome.text().to_owned(), ..one })
 }
 
 /// Asks polkitd about the process, or about an idle process of the user.
-async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) -> Option<Real> {
+async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) -> Option<RunningResult> {
     let connection = polkit_dbus::connect().await.ok()?;
     let authority = Authority::new(connection);
     let own = subject.process.as_ref().and_then(|process| wire(process.pid, subject.uid));
@@ -245,13 +245,13 @@ async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) 
     let details = HashMap::new();
     let check = authority.check(&asked, action, &details, Interaction::Forbidden);
     Some(match tokio::time::timeout(LIMIT, check).await {
-        Ok(Ok(answer)) if answer.authorized => Real::Yes,
-        Ok(Ok(answer)) if answer.challenge => Real::Challenge,
-        Ok(Ok(_)) => Real::No,
-        Ok(Err(AuthorityError::UnknownAction)) => Real::Unregistered,
-        Ok(Err(AuthorityError::NoSuchSubject)) => Real::NoSuchProcess,
+        Ok(Ok(answer)) if answer.authorized => RunningResult::Yes,
+        Ok(Ok(answer)) if answer.challenge => RunningResult::Challenge,
+        Ok(Ok(_)) => RunningResult::No,
+        Ok(Err(AuthorityError::UnknownAction)) => RunningResult::Unregistered,
+        Ok(Err(AuthorityError::NoSuchSubject)) => RunningResult::NoSuchProcess,
         Ok(Err(_)) => return None,
-        Err(_) => Real::Silent,
+        Err(_) => RunningResult::Silent,
     })
 }
 

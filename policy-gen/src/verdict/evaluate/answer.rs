@@ -1,7 +1,7 @@
 //! Builds verdicts step by step.
 
 use crate::implicit_authorization::ImplicitAuthorization;
-use crate::verdict::{Decider, Kind, Outcome, Step, Verdict};
+use crate::verdict::{Decider, DeciderKind, Outcome, Step, Verdict};
 
 /// Adds the verdict of an implying action. It can only turn a refusal or a required authentication into a yes.
 pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
@@ -40,7 +40,7 @@ impl Verdict {
     pub(super) fn decide(
         &mut self,
         word: ImplicitAuthorization,
-        kind: Kind,
+        kind: DeciderKind,
         file: Option<String>,
         line: Option<usize>,
     ) {

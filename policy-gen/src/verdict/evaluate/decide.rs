@@ -1,22 +1,22 @@
 //! The verdict about one action from files, pkla and rules, without implying actions. Pure.
 
-use super::read::Read;
-use super::task::{Task, compat, is_compat};
+use super::read::PolicyData;
+use super::task::{ActionRequest, compat, is_compat};
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::target::{JavaScript, Version};
-use crate::verdict::files::Registered;
+use crate::verdict::files::RegisteredAction;
 use crate::verdict::pkla::{self, Reader};
-use crate::verdict::wire::{Ask, End, Told};
-use crate::verdict::{Decider, Kind, Outcome, Question, Verdict};
+use crate::verdict::wire::{End, EngineReply, EngineRequest};
+use crate::verdict::{Decider, DeciderKind, Outcome, Question, Verdict};
 
 /// The first version that provides rules with the unit of the caller.
 const UNITS: Version = Version(124);
 /// The first version that provides rules with the uid.
 const UIDS: Version = Version(127);
 
-impl Read {
+impl PolicyData {
     /// Returns the verdict if it needs no rules.
-    pub(super) fn before_rules(&self, task: &Task<'_>) -> Option<Verdict> {
+    pub(super) fn before_rules(&self, task: &ActionRequest<'_>) -> Option<Verdict> {
         let Some(registered) = self.files.actions.get(task.action) else {
             let mut verdict = Verdict::of(Outcome::Unregistered, None);
             verdict.depend_on(
@@ -29,7 +29,7 @@ impl Read {
             return Some(verdict);
         };
         if task.user.uid == Some(0) {
-            let decider = Decider { kind: Kind::Root, file: None, line: None, by_action: None };
+            let decider = Decider { kind: DeciderKind::Root, file: None, line: None, by_action: None };
             let mut verdict = Verdict::of(Outcome::Result(ImplicitAuthorization::Yes), Some(decider));
             verdict.step("root", "yes: polkit allows root everything", None, None);
             return Some(verdict);
@@ -41,13 +41,13 @@ impl Read {
         if let Some(pkla) = &self.files.pkla {
             let outcome = pkla.outcome(task.subject(), task.action);
             let mut words: Vec<Option<ImplicitAuthorization>> =
-                outcome.possible.iter().map(|said| said.as_ref().map(|said| said.word)).collect();
+                outcome.possible.iter().map(|result| result.as_ref().map(|result| result.result)).collect();
             words.dedup();
             if let [Some(word)] = words.as_slice()
-                && let Some(Some(said)) = outcome.possible.first()
+                && let Some(Some(result)) = outcome.possible.first()
             {
-                verdict.decide(*word, Kind::Pkla, Some(said.file.clone()), Some(said.line));
-                verdict.step("pkla", word.text(), Some(said.file.clone()), Some(said.line));
+                verdict.decide(*word, DeciderKind::Pkla, Some(result.file.clone()), Some(result.line));
+                verdict.step("pkla", word.text(), Some(result.file.clone()), Some(result.line));
             } else if words.len() > 1 {
                 verdict.depend_on([order_unknown(&outcome)]);
             } else {
@@ -59,10 +59,10 @@ impl Read {
         Some(verdict)
     }
 
-    fn implicit(registered: &Registered, task: &Task<'_>) -> Verdict {
+    fn implicit(registered: &RegisteredAction, task: &ActionRequest<'_>) -> Verdict {
         let word = registered.action.results.of(task.question.session);
         let (file, line) = (Some(registered.file.clone()), Some(registered.action.line));
-        let decider = Decider { kind: Kind::Implicit, file: file.clone(), line, by_action: None };
+        let decider = Decider { kind: DeciderKind::Implicit, file: file.clone(), line, by_action: None };
         let mut verdict = Verdict::of(Outcome::Result(word), Some(decider));
         verdict.step("implicit", word.text(), file, line);
         if let Some(rival) = &registered.rival {
@@ -71,13 +71,13 @@ impl Read {
         verdict
     }
 
-    pub(super) fn ask(&self, task: &Task<'_>) -> Ask {
+    pub(super) fn ask(&self, task: &ActionRequest<'_>) -> EngineRequest {
         let Question { details, session, system_unit, netgroups, programs, .. } = task.question;
         let mut programs = programs.clone();
         if let Some(pkla) = self.files.pkla.as_ref().filter(|pkla| pkla.reader == Reader::Compat) {
             programs.extend(compat(pkla, task));
         }
-        Ask {
+        EngineRequest {
             action: task.action.to_owned(),
             details: details.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             user: task.user.name.clone(),
@@ -94,49 +94,54 @@ impl Read {
         }
     }
 
-    pub(super) fn after_rules(&self, task: &Task<'_>, told: Option<Result<Told, String>>) -> Verdict {
+    pub(super) fn after_rules(
+        &self,
+        task: &ActionRequest<'_>,
+        replies: Option<Result<EngineReply, String>>,
+    ) -> Verdict {
         let Some(registered) = self.files.actions.get(task.action) else {
             return Verdict::of(Outcome::Unregistered, None);
         };
         let mut verdict = Self::implicit(registered, task);
-        match told {
+        match replies {
             None => {}
             Some(Err(why)) => {
                 verdict.depend_on([format!("the effect of a rule in polkitd: when run by this program, {why}")])
             }
-            Some(Ok(told)) => self.rules_said(&mut verdict, task, told),
+            Some(Ok(replies)) => self.rules_said(&mut verdict, task, replies),
         }
         verdict.depend_on(self.always.iter().cloned());
         verdict
     }
 
-    fn rules_said(&self, verdict: &mut Verdict, task: &Task<'_>, told: Told) {
-        let place = told.rule.and_then(|rule| self.rules.get(rule));
+    fn rules_said(&self, verdict: &mut Verdict, task: &ActionRequest<'_>, replies: EngineReply) {
+        let place = replies.rule.and_then(|rule| self.rules.get(rule));
         let file = place.and_then(|(file, _)| self.files.rules.get(*file)).map(|rules| rules.path.clone());
         let line = place.map(|(_, line)| *line).filter(|line| *line > 0);
         let other_engine = self.target.javascript != JavaScript::Duktape;
-        match told.end {
+        match replies.end {
             End::Nothing => verdict.step("rules", "nothing", None, None),
             End::Text(text) => match ImplicitAuthorization::parse(&text) {
                 Some(word) if file.as_ref().is_some_and(|file| is_compat(file)) => {
-                    let said = self.files.pkla.as_ref().map(|pkla| pkla.outcome(task.subject(), task.action).possible);
-                    let said = said.and_then(|mut possible| possible.pop_first().flatten());
-                    let (file, line) = said.map_or((file, line), |said| (Some(said.file), Some(said.line)));
-                    verdict.decide(word, Kind::Pkla, file.clone(), line);
+                    let result =
+                        self.files.pkla.as_ref().map(|pkla| pkla.outcome(task.subject(), task.action).possible);
+                    let result = result.and_then(|mut possible| possible.pop_first().flatten());
+                    let (file, line) = result.map_or((file, line), |result| (Some(result.file), Some(result.line)));
+                    verdict.decide(word, DeciderKind::Pkla, file.clone(), line);
                     verdict.step("pkla", word.text(), file, line);
                 }
                 Some(word) => {
-                    verdict.decide(word, Kind::Rule, file.clone(), line);
+                    verdict.decide(word, DeciderKind::Rule, file.clone(), line);
                     verdict.step("rules", word.text(), file, line);
                 }
                 None => {
-                    verdict.decide(ImplicitAuthorization::No, Kind::Rule, file.clone(), line);
+                    verdict.decide(ImplicitAuthorization::No, DeciderKind::Rule, file.clone(), line);
                     verdict.step("rules", &format!("no: `{text}` is not a result of polkit"), file, line);
                 }
             },
             End::Threw(message, thrown_at) => {
                 let line = thrown_at.and_then(|line| usize::try_from(line).ok()).or(line);
-                verdict.decide(ImplicitAuthorization::No, Kind::Rule, file.clone(), line);
+                verdict.decide(ImplicitAuthorization::No, DeciderKind::Rule, file.clone(), line);
                 let says = format!("no: the rule throws an exception: {message}");
                 verdict.step("rules", &says, file, line);
                 if other_engine {
@@ -146,7 +151,7 @@ impl Read {
                 }
             }
             End::Kills(message) => {
-                verdict.decide(ImplicitAuthorization::No, Kind::Rule, file.clone(), line);
+                verdict.decide(ImplicitAuthorization::No, DeciderKind::Rule, file.clone(), line);
                 let says = format!("no result: the rule ends polkitd: {message}");
                 verdict.step("rules", &says, file, line);
                 verdict.ends_polkitd = Some(message.clone());
@@ -157,13 +162,13 @@ impl Read {
                 }
             }
         }
-        verdict.depend_on(told.unknown.into_iter().map(|what| unknown(&what)));
+        verdict.depend_on(replies.unknown.into_iter().map(|what| unknown(&what)));
     }
 }
 
-fn order_unknown(outcome: &pkla::Outcome) -> String {
+fn order_unknown(outcome: &pkla::PklaOutcome) -> String {
     let files: std::collections::BTreeSet<&str> =
-        outcome.possible.iter().flatten().map(|said| said.file.as_str()).collect();
+        outcome.possible.iter().flatten().map(|result| result.file.as_str()).collect();
     format!("the order in which polkit 0.105 reads {}", Vec::from_iter(files).join(" and "))
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::target::{JavaScript, Target};
 use crate::verdict::engine::Engine;
-use crate::verdict::files::{Files, PassedOver, Rules};
-use crate::verdict::wire::Loaded;
+use crate::verdict::files::{Files, Rules, SkippedFile};
+use crate::verdict::wire::LoadReply;
 
 /// The data of an evaluation besides the request and the replies of the rules.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(super) struct PolicyData {
     pub(super) target: Target,
     pub(super) files: Files,
     /// The file number and the line of each rule, in the order of execution.
@@ -20,7 +20,7 @@ pub(super) struct Read {
     implying: BTreeMap<String, Vec<String>>,
 }
 
-impl Read {
+impl PolicyData {
     /// Takes the results of the engine, if there are rules.
     pub(super) fn new(target: Target, files: Files, engine: Option<&Result<Engine, String>>) -> Self {
         let (rules, implying) = (Vec::new(), implying(&files));
@@ -43,7 +43,7 @@ impl Read {
         read
     }
 
-    fn loaded(&mut self, number: usize, loaded: &Loaded) {
+    fn loaded(&mut self, number: usize, loaded: &LoadReply) {
         let Some(Rules { path, bytes }) = self.files.rules.get(number) else { return };
         let line = |line: &u32| beginning(bytes, usize::try_from(*line).unwrap_or(0));
         self.rules.extend(loaded.lines.iter().map(|reported| (number, line(reported))));
@@ -54,7 +54,7 @@ impl Read {
         } else {
             format!("polkitd stops running it here, and keeps the rules before: {error}")
         };
-        self.files.passed_over.push(PassedOver { file: path.clone(), line: loaded.line, why });
+        self.files.passed_over.push(SkippedFile { file: path.clone(), line: loaded.line, why });
         if self.target.javascript != JavaScript::Duktape {
             self.always.push(format!("the engine of that polkit: Duktape does not load {path} ({error})"));
         }

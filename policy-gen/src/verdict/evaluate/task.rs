@@ -1,6 +1,6 @@
 //! An evaluation task: a request and one action. Also the results of polkit-pkla-compat's helper.
 
-use super::user::Known;
+use super::user::UserFacts;
 use crate::verdict::Question;
 use crate::verdict::pkla::{self, Pkla};
 use crate::verdict::wire::Program;
@@ -10,13 +10,13 @@ const COMPAT: [&str; 2] = ["/usr/sbin/pkla-check-authorization", "/usr/bin/pkla-
 
 /// A request about one action: the requested action, or one that implies it.
 #[derive(Clone, Copy)]
-pub(super) struct Task<'a> {
+pub(super) struct ActionRequest<'a> {
     pub(super) question: &'a Question,
-    pub(super) user: &'a Known,
+    pub(super) user: &'a UserFacts,
     pub(super) action: &'a str,
 }
 
-impl Task<'_> {
+impl ActionRequest<'_> {
     pub(super) fn subject(&self) -> pkla::Subject<'_> {
         pkla::Subject {
             user: &self.user.name,
@@ -28,14 +28,17 @@ impl Task<'_> {
 }
 
 /// Returns the results of `pkla-check-authorization` for the call of its rule. The program fails for a uid without a name.
-pub(super) fn compat(pkla: &Pkla, task: &Task<'_>) -> Vec<Program> {
+pub(super) fn compat(pkla: &Pkla, task: &ActionRequest<'_>) -> Vec<Program> {
     let outcome = pkla.outcome(task.subject(), task.action);
     if !outcome.unknown.is_empty() {
         return Vec::new();
     }
-    let said = outcome.possible.into_iter().flatten().next();
-    let output =
-        if task.user.has_name { Ok(said.map_or_else(String::new, |said| format!("{}\n", said.word))) } else { Err(1) };
+    let result = outcome.possible.into_iter().flatten().next();
+    let output = if task.user.has_name {
+        Ok(result.map_or_else(String::new, |result| format!("{}\n", result.result)))
+    } else {
+        Err(1)
+    };
     let session = task.question.session;
     let words = |program: &str| {
         let flags = [session.is_local(), session.is_active()].map(|flag| flag.to_string());

@@ -10,7 +10,7 @@ use crate::verdict::Question;
 
 /// The user of a subject, as polkit sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct UserFacts {
     pub(super) name: String,
     pub(super) groups: Vec<String>,
     pub(super) uid: Option<u32>,
@@ -19,7 +19,7 @@ pub(super) struct Known {
 }
 
 impl Evaluator {
-    pub(super) fn known(&mut self, question: &Question) -> Result<Rc<Known>, Failure> {
+    pub(super) fn user_facts(&mut self, question: &Question) -> Result<Rc<UserFacts>, Failure> {
         if let (Some(known), None) = (self.users.get(&question.user), &question.groups) {
             return Ok(Rc::clone(known));
         }
@@ -41,10 +41,10 @@ impl Evaluator {
                     let group = self.names.group_by_gid(gid).map_err(unreachable)?;
                     groups.push(group.map_or_else(|| gid.to_string(), |group| group.name));
                 }
-                Known { name: user.name.clone(), groups, uid: Some(user.uid), has_name: true }
+                UserFacts { name: user.name.clone(), groups, uid: Some(user.uid), has_name: true }
             }
             None if is_number || question.groups.is_some() => {
-                Known { name: name.to_owned(), groups: Vec::new(), uid: name.parse().ok(), has_name: !is_number }
+                UserFacts { name: name.to_owned(), groups: Vec::new(), uid: name.parse().ok(), has_name: !is_number }
             }
             None => {
                 return Err(Failure::Refused(format!(

@@ -14,7 +14,7 @@ use crate::tree::Tree;
 
 /// A file in polkit's directories that is skipped completely or in part.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PassedOver {
+pub struct SkippedFile {
     /// The file or directory.
     pub file: String,
     /// The line of the error, from 1.
@@ -64,7 +64,7 @@ const ENTER: u32 = 1;
 pub(super) struct Search<'a> {
     pub(super) tree: &'a Tree,
     daemon: Daemon,
-    pub(super) passed_over: Vec<PassedOver>,
+    pub(super) passed_over: Vec<SkippedFile>,
     /// Files and directories that polkitd may read but this process may not.
     pub(super) closed: Vec<String>,
 }
@@ -174,7 +174,7 @@ impl<'a> Search<'a> {
 
     pub(super) fn pass_over(&mut self, path: &str, line: Option<usize>, why: &str) {
         let file = self.tree.shown(path);
-        self.passed_over.push(PassedOver { file, line, why: why.to_owned() });
+        self.passed_over.push(SkippedFile { file, line, why: why.to_owned() });
     }
 }
 
