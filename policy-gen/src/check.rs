@@ -17,10 +17,10 @@ use crate::passwords::{Password, Passwords};
 use crate::policy::{GrantKind, OnFailure, Policy, Question};
 use crate::tree::Tree;
 
-pub use details::details;
-pub use root::root_equivalent;
+use details::details;
+use root::root_equivalent;
 pub use suggest_name::Shipped;
-pub use units::units;
+use units::units;
 
 /// Facts about the host or tree. Unknown facts are not checked, and a warning says so.
 #[derive(Debug)]
@@ -31,15 +31,36 @@ pub struct HostFacts<'a> {
     pub passwords: &'a Passwords,
     /// The policy rules of packages.
     pub shipped: &'a Shipped,
+    /// The files of the host that uses the policy: the program of hooks, and units.
+    pub tree: Option<&'a Tree>,
     /// Whether missing users and groups are created later (`--create`).
     pub create: bool,
 }
 
-/// Checks the users, groups and passwords that the policy names.
+/// Runs all checks, except those of libvirt's daemons ([`libvirt::check`]). Without facts about the host, names and passwords remain
+/// unchecked, and a warning says so.
 ///
 /// # Errors
 /// [`Failure::Unreachable`] if the user database does not answer. This does not mean that a name does not exist.
-pub fn check(policy: &Policy, host: &HostFacts<'_>, report: &mut Report) -> Result<(), Failure> {
+pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -> Result<(), Failure> {
+    match host {
+        Some(host) => accounts(policy, host, report)?,
+        None => passwords_unseen(policy, report),
+    }
+    details(policy, report);
+    unreached_agents(policy, report);
+    refusing_hooks(policy, report);
+    if let Some(tree) = host.and_then(|host| host.tree) {
+        hooks(policy, tree, report);
+        units(policy, tree, report);
+    }
+    root_equivalent(policy, report);
+    policy.libvirt.iter().for_each(|libvirt| libvirt::roles(libvirt, report));
+    Ok(())
+}
+
+/// Checks the users, groups and passwords that the policy names.
+fn accounts(policy: &Policy, host: &HostFacts<'_>, report: &mut Report) -> Result<(), Failure> {
     let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
     for grant in &policy.grants {
         for user in &grant.users {
@@ -115,7 +136,7 @@ fn report_alias(what: &str, name: &str, known: Option<String>, at: Location, rep
 }
 
 /// Warns that the passwords of the users in `[[agent]]` tables are not checked.
-pub fn passwords_unseen(policy: &Policy, report: &mut Report) {
+fn passwords_unseen(policy: &Policy, report: &mut Report) {
     for grant in policy.grants.iter().filter(|grant| grant.kind == GrantKind::Agent) {
         let message = "the passwords of these users are not checked for another machine";
         let help = "`polkit-policy-gen install` on that machine checks them; the users must have none";
@@ -125,7 +146,7 @@ pub fn passwords_unseen(policy: &Policy, report: &mut Report) {
 
 /// Warns of an `[[agent]]` that is never reached because a grant answers first: a grant for the user, or for a group that a
 /// `[[member]]` of the same policy adds the user to.
-pub fn unreached_agents(policy: &Policy, report: &mut Report) {
+fn unreached_agents(policy: &Policy, report: &mut Report) {
     for agent in policy.grants.iter().filter(|grant| grant.kind == GrantKind::Agent) {
         for user in &agent.users {
             let memberships = policy.members.iter().filter(|member| member.user.value == user.value);
@@ -153,7 +174,7 @@ pub fn unreached_agents(policy: &Policy, report: &mut Report) {
 }
 
 /// Warns of a hook whose program polkitd cannot run, and says what happens then.
-pub fn hooks(policy: &Policy, tree: &Tree, report: &mut Report) {
+fn hooks(policy: &Policy, tree: &Tree, report: &mut Report) {
     let missing = match tree.file_mode(hook::PROGRAM) {
         Ok(Some(mode)) if mode & 0o001 != 0 => None,
         Ok(Some(mode)) => Some(format!("{} has the mode {mode:04o}, so polkitd's user cannot run it", hook::PROGRAM)),
@@ -172,7 +193,7 @@ pub fn hooks(policy: &Policy, tree: &Tree, report: &mut Report) {
 }
 
 /// Warns that a hook with `on_failure = "no"` refuses every user whom the agent does not allow, and of grants that it shadows.
-pub fn refusing_hooks(policy: &Policy, report: &mut Report) {
+fn refusing_hooks(policy: &Policy, report: &mut Report) {
     for hook in policy.hooks.iter().filter(|hook| hook.on_failure == OnFailure::No) {
         let message =
             format!("`{}` refuses its actions to every user except root unless the agent allows them", hook.label);

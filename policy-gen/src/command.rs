@@ -19,6 +19,7 @@ use polkit_config::escape::escape;
 use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
+use crate::check::libvirt::LibvirtFacts;
 use crate::check::{HostFacts, Shipped};
 use crate::cli::Place;
 use crate::emit::{self, File, Owner};
@@ -28,7 +29,7 @@ use crate::install::run::DesiredState;
 use crate::libvirt::conf::Edit;
 use crate::libvirt::{daemons, shipped};
 use crate::passwords::Passwords;
-use crate::policy::{self, Policy};
+use crate::policy::{Draft, Policy};
 use crate::target::Format;
 use crate::target::{self, Target};
 use crate::tree::Tree;
@@ -86,7 +87,8 @@ pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
         Some(path) => explicit(path, &mut report),
         None => default_sources(&tree, &mut report)?,
     };
-    let policy = policy::read(&sources, &mut report);
+    let mut draft = Draft::read(&sources, report);
+    let (policy, report) = draft.parts();
     let names = if tree.is_host() {
         Names::Host
     } else {
@@ -94,23 +96,16 @@ pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
     };
     let passwords = Passwords::of(&tree);
     let shipped = Shipped::of(&tree);
-    let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, create: place.create };
-    crate::check::check(&policy, &host, &mut report)?;
-    crate::check::details(&policy, &mut report);
-    crate::check::unreached_agents(&policy, &mut report);
-    crate::check::refusing_hooks(&policy, &mut report);
-    crate::check::hooks(&policy, &tree, &mut report);
-    crate::check::units(&policy, &tree, &mut report);
-    crate::check::root_equivalent(&policy, &mut report);
-    let mut files = emit::files(&policy, &origin, format, owner, &mut report);
+    let host =
+        HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: Some(&tree), create: place.create };
+    crate::check::all(policy, Some(&host), report)?;
+    let mut files = emit::files(policy, &origin, format, owner, report);
     let mut edits = Vec::new();
     if let Some(libvirt) = &policy.libvirt {
         let (found, shipped) = look_for_libvirt(&tree, format)?;
         let (create, vendor) = (place.create, place.vendor);
-        let facts =
-            crate::check::libvirt::LibvirtFacts { names: &names, found: &found, shipped: &shipped, create, vendor };
-        crate::check::libvirt::roles(libvirt, &mut report);
-        crate::check::libvirt::check(libvirt, &facts, &mut report)?;
+        let facts = LibvirtFacts { names: &names, found: &found, shipped: &shipped, create, vendor };
+        crate::check::libvirt::check(libvirt, &facts, report)?;
         if !vendor {
             let changes = emit::daemons::changes(libvirt, &found, &origin);
             files.extend(changes.files);
@@ -122,7 +117,7 @@ pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
         let _ = tree.vet(path);
     }
     tree.trusted()?;
-    print_report(&report)?;
+    let policy = accept(draft)?;
     let members = policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone()));
     let members = members.collect();
     Ok(PreparedPolicy { tree, names, target, policy, files, members, edits })
@@ -137,17 +132,15 @@ fn look_for_libvirt(
     Ok((daemons::of_tree(tree).map_err(unreadable)?, shipped::groups(tree, format).map_err(unreadable)?))
 }
 
-/// Prints the problems of a policy to standard error.
+/// Returns the policy and prints its warnings to standard error.
 ///
 /// # Errors
-/// [`Failure::Refused`] with the text if there is an error among them.
-fn print_report(report: &Report) -> Result<(), Failure> {
-    let shown = report.render(std::io::stderr().is_terminal());
-    if report.has_errors() {
-        return Err(Failure::Refused(shown));
-    }
-    eprint(shown.trim_end());
-    Ok(())
+/// [`Failure::Refused`] with all problems if there is an error among them.
+fn accept(draft: Draft) -> Result<Policy, Failure> {
+    let render = |report: &Report| report.render(std::io::stderr().is_terminal());
+    let (policy, report) = draft.finish().map_err(|report| Failure::Refused(render(&report)))?;
+    eprint(render(&report).trim_end());
+    Ok(policy)
 }
 
 /// Refuses to overwrite manual changes unless `force` is set.

@@ -13,7 +13,7 @@ use polkit_config::report::Location;
 use polkit_config::table::Spanned;
 
 pub use libvirt::{Libvirt, Mode, Others, Role, RoleKind};
-pub use read::read;
+pub use read::{Draft, read};
 pub use systemd::ACTION as SYSTEMD_ACTION;
 
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use clap::CommandFactory;
-use polkit_config::report::{Report, Source};
+use polkit_config::report::Source;
 use polkit_policy_gen::{cli::Cli, policy};
 
 fn page(name: &str) -> String {
@@ -49,8 +49,8 @@ fn the_manual_lists_every_key_of_a_policy() {
     // The error for an unknown key lists the known keys.
     let tables = ["[grant]", "[systemd]", "[agent]", "[hook]", "libvirt", "[libvirt_role]", "[member]"];
     for table in tables {
-        let mut report = Report::new();
-        policy::read(&[Source::new("p.toml", format!("[{table}]\nxxxxxxxxxxxxxxxx = 1\n"))], &mut report);
+        let sources = [Source::new("p.toml", format!("[{table}]\nxxxxxxxxxxxxxxxx = 1\n"))];
+        let report = policy::read(&sources).expect_err("an unknown key is an error");
         let shown = report.lines().join("\n");
         let keys = shown
             .split("known here: ")
@@ -75,8 +75,7 @@ fn the_examples_of_the_manual_are_valid_policies() {
         page.split(".Bd -literal\n").skip(1).filter_map(|rest| rest.split(".Ed\n").next()).collect();
     assert!(examples.len() >= 2);
     for example in examples {
-        let mut report = Report::new();
-        let policy = policy::read(&[Source::new("p.toml", example)], &mut report);
+        let (policy, report) = policy::read(&[Source::new("p.toml", example)]).expect("the example has no errors");
         assert_eq!(report.lines(), [""; 0]);
         assert!(!policy.grants.is_empty() || policy.libvirt.is_some(), "{example}");
     }

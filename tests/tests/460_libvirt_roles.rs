@@ -146,8 +146,8 @@ fn answers_at_once(bed: &Bed, questions: &[(usize, String, &str)]) -> Vec<(bool,
 }
 
 fn policy(text: &str) -> (Libvirt, String) {
-    let mut report = Report::new();
-    let policy = policy::read(&[Source::new("p.toml", text)], &mut report);
+    let read = policy::read(&[Source::new("p.toml", text)]);
+    let (policy, mut report) = read.unwrap_or_else(|report| panic!("{:?}", report.lines()));
     let files = emit::files(&policy, &Origin::Options, Format::Rules, Owner::Admin, &mut report);
     assert!(!report.has_errors(), "{:?}", report.lines());
     (policy.libvirt.expect("it has one"), files[0].text.clone())

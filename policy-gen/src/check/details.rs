@@ -17,7 +17,7 @@ const WITHOUT: [&str; 5] = [
 
 /// Refuses details for actions that have none. Warns of details that a mechanism is not known to pass, and of a "no" that a
 /// kept authorization bypasses.
-pub fn details(policy: &Policy, report: &mut Report) {
+pub(super) fn details(policy: &Policy, report: &mut Report) {
     for grant in policy.grants.iter().filter(|grant| !grant.details.is_empty()) {
         for action in grant.actions.iter().filter(|action| action.value.is_exact()) {
             let id = action.value.as_str();

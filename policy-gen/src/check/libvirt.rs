@@ -28,7 +28,7 @@ pub struct LibvirtFacts<'a> {
 }
 
 /// Checks the roles, for any target.
-pub fn roles(libvirt: &Libvirt, report: &mut Report) {
+pub(super) fn roles(libvirt: &Libvirt, report: &mut Report) {
     for role in &libvirt.roles {
         let named: Vec<String> =
             root_equivalent(role).iter().map(|(permission, how)| format!("{permission} ({how})")).collect();

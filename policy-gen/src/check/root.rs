@@ -23,7 +23,7 @@ const ROOT_EQUIVALENT: &[(&str, &str)] = &[
 ];
 
 /// Notes each root-equivalent action once, with a less powerful alternative.
-pub fn root_equivalent(policy: &Policy, report: &mut Report) {
+pub(super) fn root_equivalent(policy: &Policy, report: &mut Report) {
     let mut said: BTreeSet<&str> = BTreeSet::new();
     for action in policy.hooks.iter().flat_map(|hook| &hook.actions) {
         let known = ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action.value);

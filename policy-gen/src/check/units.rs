@@ -21,7 +21,7 @@ const DIRECTORIES: [&str; 9] = [
 
 /// Warns of units that do not exist. From systemd 257 on, a user who may start a missing unit can create it with any program
 /// (systemd-run).
-pub fn units(policy: &Policy, tree: &Tree, report: &mut Report) {
+pub(super) fn units(policy: &Policy, tree: &Tree, report: &mut Report) {
     let about_units =
         policy.grants.iter().filter(|grant| grant.actions.iter().any(|own| own.value.covers(SYSTEMD_ACTION)));
     for grant in about_units.filter(|grant| grant.gives() && is_started(grant)) {

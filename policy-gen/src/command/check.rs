@@ -74,8 +74,7 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         }
     }
     for file in files.iter().filter(|file| file.kind == Some(FileKind::Policy)) {
-        let mut own = Report::new();
-        let _ = policy::read(std::slice::from_ref(&file.source), &mut own);
+        let (Ok((_, own)) | Err(own)) = policy::read(std::slice::from_ref(&file.source));
         own.problems().into_iter().for_each(|problem| tell(&codes::PG050, problem.clone(), &file.source));
     }
     if options.json {

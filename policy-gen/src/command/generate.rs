@@ -7,7 +7,7 @@ use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
 use super::sources::explicit;
-use super::{DONE, option_problem, print_report};
+use super::{DONE, accept, option_problem};
 use crate::check::{self, HostFacts, Shipped};
 use crate::cli::Generate;
 use crate::emit::{self, File, Origin, Owner};
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::install::plan::{Change, NewFile};
 use crate::install::write::StagedChanges;
 use crate::passwords::Passwords;
-use crate::policy::{self, Mode};
+use crate::policy::{Draft, Mode, Policy};
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
 
@@ -29,17 +29,13 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
         Some(path) => explicit(path, &mut report),
         None => (vec![from_options(options, &mut report)?], Origin::Options),
     };
-    let policy = policy::read(&sources, &mut report);
+    let mut draft = Draft::read(&sources, report);
+    let (policy, report) = draft.parts();
     let spelling = options.target.target.clone().unwrap_or(Spelling::Host);
     let target = target::resolve(&spelling).await?;
     let format = target.format(options.target.format)?;
-    surroundings(&spelling, &policy, &mut report)?;
-    check::details(&policy, &mut report);
-    check::unreached_agents(&policy, &mut report);
-    check::refusing_hooks(&policy, &mut report);
-    check::root_equivalent(&policy, &mut report);
+    check_for(&spelling, policy, report)?;
     if let Some(libvirt) = &policy.libvirt {
-        check::libvirt::roles(libvirt, &mut report);
         if matches!(libvirt.mode, Mode::Acl | Mode::Socket) {
             let note = Problem::note(
                 libvirt.at.clone(),
@@ -51,8 +47,8 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
         }
     }
     let owner = if options.vendor { Owner::Vendor } else { Owner::Admin };
-    let files = emit::files(&policy, &origin, format, owner, &mut report);
-    print_report(&report)?;
+    let files = emit::files(policy, &origin, format, owner, report);
+    accept(draft)?;
     write(&files, options.output.as_deref())
 }
 
@@ -78,22 +74,21 @@ fn from_options(options: &Generate, report: &mut Report) -> Result<Source, Failu
     Ok(Source::new("<command line>", text))
 }
 
-/// Checks names and passwords if the target is this host or a tree. Otherwise warns that they are unchecked.
-fn surroundings(spelling: &Spelling, policy: &policy::Policy, report: &mut Report) -> Result<(), Failure> {
+/// Checks the policy, including names and passwords if the target is this host or a tree.
+fn check_for(spelling: &Spelling, policy: &Policy, report: &mut Report) -> Result<(), Failure> {
     let (names, root) = match spelling {
         Spelling::Host => (Names::Host, None),
         Spelling::Root(directory) => {
             (Names::of_root(directory).map_err(|error| Failure::Unreachable(error.to_string()))?, Some(directory))
         }
         Spelling::Debian(_) | Spelling::Polkit(_) => {
-            check::passwords_unseen(policy, report);
-            return Ok(());
+            return check::all(policy, None, report);
         }
     };
     let tree = Tree::open(root.map(PathBuf::as_path))?;
     let (passwords, shipped) = (Passwords::of(&tree), Shipped::of(&tree));
-    let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, create: false };
-    check::check(policy, &host, report)
+    let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: None, create: false };
+    check::all(policy, Some(&host), report)
 }
 
 /// Writes files to standard output, to a file or to a directory.

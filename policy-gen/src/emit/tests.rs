@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use polkit_config::report::Source;
 
 use super::*;
-use crate::policy::read;
+use crate::policy::Draft;
 
 const SAMPLE: &str = r#"
 [[grant]]
@@ -30,9 +30,9 @@ group = "vm"
 "#;
 
 fn emitted(text: &str, format: Format, owner: Owner) -> (Vec<File>, Vec<String>) {
-    let mut report = Report::new();
-    let policy = read(&[Source::new("p.toml", text)], &mut report);
-    let files = files(&policy, &Origin::Files("/etc/p.toml".to_owned()), format, owner, &mut report);
+    let mut draft = Draft::read(&[Source::new("p.toml", text)], Report::new());
+    let (policy, report) = draft.parts();
+    let files = files(policy, &Origin::Files("/etc/p.toml".to_owned()), format, owner, report);
     (files, report.lines())
 }
 

@@ -3,12 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use polkit_config::report::Source;
 
 use super::*;
-use crate::policy::{Policy, Question, read};
+use crate::policy::{Draft, Policy, Question};
 
 fn policy(text: &str) -> (Policy, Vec<String>) {
-    let mut report = Report::new();
-    let policy = read(&[Source::new("p.toml", text)], &mut report);
-    (policy, report.lines())
+    let draft = Draft::read(&[Source::new("p.toml", text)], Report::new());
+    (draft.policy, draft.report.lines())
 }
 
 const ROLES: &str = "[libvirt]\nmode = 'acl'\n\n[[libvirt_role]]\nrole = 'operator'\ngroups = 'ops'\nusers = ['bob']\n\

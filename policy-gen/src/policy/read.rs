@@ -9,8 +9,45 @@ use super::libvirt::{libvirt, role};
 use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
-/// Reads policy files in this order. If the report has errors, the policy must not be used.
-pub fn read(sources: &[Source], report: &mut Report) -> Policy {
+/// A policy whose problems are still being collected, so that the user sees all of them together. It becomes a [`Policy`] only if
+/// none of them is an error.
+#[derive(Debug)]
+pub struct Draft {
+    pub(super) policy: Policy,
+    pub(super) report: Report,
+}
+
+impl Draft {
+    /// Reads policy files in this order, and adds their problems to `report`.
+    #[must_use]
+    pub fn read(sources: &[Source], mut report: Report) -> Self {
+        let policy = read_tables(sources, &mut report);
+        Self { policy, report }
+    }
+
+    /// Returns the policy for further checks, and the report for their problems.
+    pub fn parts(&mut self) -> (&Policy, &mut Report) {
+        (&self.policy, &mut self.report)
+    }
+
+    /// Returns the policy and its warnings.
+    ///
+    /// # Errors
+    /// All problems, if there is an error among them.
+    pub fn finish(self) -> Result<(Policy, Report), Report> {
+        if self.report.has_errors() { Err(self.report) } else { Ok((self.policy, self.report)) }
+    }
+}
+
+/// Reads policy files in this order. Returns the policy and its warnings.
+///
+/// # Errors
+/// All problems, if there is an error among them.
+pub fn read(sources: &[Source]) -> Result<(Policy, Report), Report> {
+    Draft::read(sources, Report::new()).finish()
+}
+
+fn read_tables(sources: &[Source], report: &mut Report) -> Policy {
     let mut policy = Policy::default();
     let mut agents = Vec::new();
     let (mut roles, mut written) = (Vec::new(), 0);

@@ -4,17 +4,14 @@ use super::*;
 use crate::policy::{Question, SYSTEMD_ACTION};
 
 fn problems(text: &str) -> String {
-    let mut report = Report::new();
-    read(&[Source::new("p.toml", text)], &mut report);
-    report.lines().join("\n")
+    Draft::read(&[Source::new("p.toml", text)], Report::new()).report.lines().join("\n")
 }
 
 #[test]
 fn a_policy_is_read_in_order_with_agents_last() {
     let first = "[[agent]]\nactions = 'a.b'\nusers = ['www-data']\n[[grant]]\nactions = ['a.b']\ngroups = 'vm'\nresult = 'yes'\n";
     let second = "[[grant]]\nname = 'n'\nactions = ['a.b', 'a.c']\nusers = ['o\\'b']\nresult = { any = 'no', inactive = 'auth_admin', active = 'auth_self_keep' }\n[[member]]\nuser = 'www-data'\ngroup = 'vm'\n".replace("'o\\'b'", "\"o'b\"");
-    let mut report = Report::new();
-    let policy = read(&[Source::new("1", first), Source::new("2", second)], &mut report);
+    let (policy, report) = read(&[Source::new("1", first), Source::new("2", second)]).unwrap();
     assert_eq!(report.lines(), [""; 0]);
     let labels: Vec<(GrantKind, &str)> = policy.grants.iter().map(|grant| (grant.kind, grant.label.as_str())).collect();
     assert_eq!(labels, [(GrantKind::Grant, "grant 1"), (GrantKind::Grant, "n"), (GrantKind::Agent, "agent 1")]);
@@ -74,8 +71,7 @@ group = "-G"
 #[test]
 fn a_hook_leaves_failures_to_other_rules_by_default() {
     let text = "[[hook]]\nactions = 'a.b'\n[[hook]]\nactions = ['a.c']\non_failure = 'no'\ndetails = 'program'\n";
-    let mut report = Report::new();
-    let policy = read(&[Source::new("p.toml", text)], &mut report);
+    let (policy, report) = read(&[Source::new("p.toml", text)]).unwrap();
     assert_eq!(report.lines(), [""; 0]);
     let of = |action| policy.hook(action).map(|hook| (hook.label.as_str(), hook.on_failure, hook.details.len()));
     assert_eq!(of("a.b"), Some(("hook 1", OnFailure::Nothing, 0)));
@@ -141,8 +137,7 @@ units = "*.service"
 groups = ["deploy"]
 result = "no"
 "#;
-    let mut report = Report::new();
-    let policy = read(&[Source::new("p.toml", text)], &mut report);
+    let (policy, report) = read(&[Source::new("p.toml", text)]).unwrap();
     assert_eq!(report.lines(), [""; 0]);
     let labels: Vec<&str> = policy.grants.iter().map(|grant| grant.label.as_str()).collect();
     assert_eq!(labels, ["systemd 1", "grant 1", "fence"]);

@@ -45,9 +45,8 @@ fn next(
 ) -> (String, Policy, String) {
     loop {
         let text = random.policy(world, turn);
-        let mut report = Report::new();
-        let policy = policy::read(&[Source::new("p.toml", text.as_str())], &mut report);
-        assert!(!report.has_errors(), "{text}\n{:?}", report.lines());
+        let read = policy::read(&[Source::new("p.toml", text.as_str())]);
+        let (policy, mut report) = read.unwrap_or_else(|report| panic!("{text}\n{:?}", report.lines()));
         let files = emit::files(&policy, &Origin::Options, format, Owner::Admin, &mut report);
         if !report.has_errors() {
             return (text, policy, files[0].text.clone());
