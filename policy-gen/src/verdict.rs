@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 
 pub use evaluate::Evaluator;
-pub use files::SkippedFile;
+pub use files::{SkipReason, SkippedFile};
 
 /// A request to evaluate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -58,8 +58,21 @@ pub struct Verdict {
     pub depends_on: Vec<String>,
     /// The steps to the decision, in polkit's order.
     pub steps: Vec<Step>,
+    /// The error of a rule that makes polkit refuse.
+    pub rule_error: Option<RuleError>,
     /// The message with which a rule ends polkitd.
     pub ends_polkitd: Option<String>,
+}
+
+/// An error of a rule that makes polkit refuse.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// The rule throws an exception with this message.
+    #[error("the rule throws an exception: {0}")]
+    Throws(String),
+    /// The rule returns this string.
+    #[error("`{0}` is not a result of polkit")]
+    NotAResult(String),
 }
 
 /// The decision of polkit.

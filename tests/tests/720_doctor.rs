@@ -251,7 +251,7 @@ fn nothing_is_changed_without_a_yes_or_a_right_to_it() {
     };
     let before = state();
     for (arguments, code, said) in [
-        (&["--fix", "join-group"][..], 1, "say --yes"),
+        (&["--fix", "join-group"][..], 1, "use --yes"),
         (&["--fix", "open-read-only", "--yes"], 1, "must be done by hand"),
         (&["--fix", "no-such", "--yes"], 2, "the fixes are: "),
         (&["--yes"], 2, "--fix"),

@@ -16,6 +16,7 @@ use crate::lint::{self, File, FileKind, Finding, codes};
 use crate::policy;
 use crate::target::{self, Spelling, Target};
 use crate::tree::Tree;
+use crate::verdict::SkipReason;
 use crate::verdict::files;
 
 /// The displayed name of standard input.
@@ -189,19 +190,19 @@ fn installed(
             findings.push(Finding::of_file(&codes::PG042, file, format!("{}{help}", problem.message)));
         }
     }
-    for over in found.passed_over {
-        let there = files.iter().position(|file| file.source.name() == over.file);
+    for skipped in found.skipped {
+        let there = files.iter().position(|file| file.source.name() == skipped.file);
         if there.is_some() {
             continue;
         }
         // A pkla file that polkit drops is still checked.
-        if over.line.is_some() && over.file.ends_with(".pkla") {
-            files.push(read_in(&tree, &over.file)?);
+        if skipped.line.is_some() && skipped.file.ends_with(".pkla") {
+            files.push(read_in(&tree, &skipped.file)?);
             continue;
         }
-        let code = if over.why.starts_with("polkitd's user cannot read") { &codes::PG041 } else { &codes::PG040 };
-        files.push(File::new(&over.file, Vec::new()));
-        findings.push(Finding::of_file(code, files.len() - 1, over.why));
+        let code = if matches!(skipped.why, SkipReason::Closed { .. }) { &codes::PG041 } else { &codes::PG040 };
+        files.push(File::new(&skipped.file, Vec::new()));
+        findings.push(Finding::of_file(code, files.len() - 1, skipped.why.to_string()));
     }
     for closed in found.closed_to_us {
         eprint(&format!("note: {closed} was not checked: only root may read it"));

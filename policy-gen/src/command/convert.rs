@@ -29,12 +29,12 @@ pub async fn run(options: &Convert) -> Result<u8, Failure> {
     if let Some(closed) = found.closed_to_us.first() {
         return Err(Failure::Unreachable(format!("cannot read {closed}: only root may read it")));
     }
-    for over in &found.passed_over {
-        let line = over.line.map(|line| format!(":{line}")).unwrap_or_default();
+    for skipped in &found.skipped {
+        let line = skipped.line.map(|line| format!(":{line}")).unwrap_or_default();
         eprint(&format!(
             "note: {}{line}: not converted, because polkit does not read it: {}",
-            escape(&over.file),
-            escape(&over.why)
+            escape(&skipped.file),
+            escape(&skipped.why.to_string())
         ));
     }
     let pkla = found.pkla;

@@ -59,7 +59,7 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
         let mut object = json!(Brief::from(&verdict));
         if let Value::Object(object) = &mut object {
             object.insert("steps".to_owned(), steps(&verdict));
-            object.insert("passed_over".to_owned(), passed_over(&evaluator));
+            object.insert("passed_over".to_owned(), skipped(&evaluator));
             object.insert("never_reached".to_owned(), json!(evaluator.never_reached(&verdict)));
             let all = suggestions.iter().map(|suggestion| {
                 json!({ "change": suggestion.change, "command": suggestion.command, "because": suggestion.because })
@@ -122,10 +122,10 @@ fn steps(verdict: &Verdict) -> Value {
     verdict.steps.iter().map(step).collect()
 }
 
-fn passed_over(evaluator: &Evaluator) -> Value {
+fn skipped(evaluator: &Evaluator) -> Value {
     evaluator
-        .passed_over()
+        .skipped()
         .iter()
-        .map(|file| json!({ "file": file.file, "line": file.line, "why": file.why }))
+        .map(|file| json!({ "file": file.file, "line": file.line, "why": file.why.to_string() }))
         .collect()
 }

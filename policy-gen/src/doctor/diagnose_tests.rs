@@ -3,7 +3,7 @@ use crate::doctor::error::first;
 use crate::doctor::facts::{Answer, Client, Daemon, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState};
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
-use crate::verdict::{Decider, DeciderKind, Outcome, SkippedFile, Verdict};
+use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Verdict};
 
 fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Answer {
     let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None };
@@ -12,6 +12,7 @@ fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Answer 
         decided_by: Some(decider),
         depends_on: Vec::new(),
         steps: Vec::new(),
+        rule_error: None,
         ends_polkitd: None,
     };
     Answer {
@@ -144,20 +145,20 @@ fn each_reason_for_authentication_has_its_own_code() {
 
 #[test]
 fn only_a_file_about_the_action_explains_the_refusal() {
-    let over = |file: &str, why: &str| SkippedFile { file: file.to_owned(), line: Some(2), why: why.to_owned() };
+    let skipped = |file: &str, why: SkipReason| SkippedFile { file: file.to_owned(), line: Some(2), why };
     let unreadable = |about: bool| {
         changed(|facts| {
             let file = "/etc/polkit-1/rules.d/50-vm.rules";
-            facts.passed_over.push(over(file, &format!("polkitd's user cannot read {file} (mode 0600)")));
-            facts.passed_about.extend(about.then(|| file.to_owned()));
+            facts.skipped.push(skipped(file, SkipReason::Closed { path: file.to_owned(), mode: 0o600 }));
+            facts.skipped_about.extend(about.then(|| file.to_owned()));
         })
     };
     assert_eq!(codes(&unreadable(true)), ["rule-unreadable"]);
     assert_eq!(codes(&unreadable(false)), ["not-in-group", "rule-unreadable"]);
     let broken = changed(|facts| {
         let file = "/etc/polkit-1/rules.d/50-vm.rules";
-        facts.passed_over.push(over(file, "polkitd drops the whole file: SyntaxError"));
-        facts.passed_about.push(file.to_owned());
+        facts.skipped.push(skipped(file, SkipReason::NotCompiled("SyntaxError".to_owned())));
+        facts.skipped_about.push(file.to_owned());
     });
     let found = diagnose(&broken);
     let fixes: Vec<&str> = found[0].fixes.iter().map(|fix| fix.id).collect();
@@ -166,7 +167,8 @@ fn only_a_file_about_the_action_explains_the_refusal() {
         ("rule-not-compiled", vec!["edit-file", "open-read-only", "grant-user", "join-group", "set-aside"])
     );
     let shipped = changed(|facts| {
-        facts.passed_over.push(over("/usr/share/polkit-1/rules.d/a.rules", "polkit 0.105 does not read this directory"))
+        let why = SkipReason::DirectoryOfOtherVersion(crate::target::Version(105));
+        facts.skipped.push(skipped("/usr/share/polkit-1/rules.d/a.rules", why));
     });
     assert_eq!(codes(&shipped), ["not-in-group"]);
 }

@@ -26,9 +26,9 @@ pub struct Facts {
     /// The version of polkit and the formats that it reads.
     pub target: Option<Target>,
     /// Files in polkit's directories that polkit does not read, or not to the end.
-    pub passed_over: Vec<SkippedFile>,
+    pub skipped: Vec<SkippedFile>,
     /// Those of these files that name the action, or directories with such a file.
-    pub passed_about: Vec<String>,
+    pub skipped_about: Vec<String>,
     /// Files that look like policy, with names or in places that nothing reads.
     pub strays: Vec<Stray>,
     /// The subject.

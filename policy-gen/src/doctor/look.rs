@@ -99,7 +99,7 @@ pub async fn gather(request: &Request) -> Result<Facts, Failure> {
             return Ok(facts);
         }
     };
-    facts.passed_over = evaluator.passed_over().to_vec();
+    facts.skipped = evaluator.skipped().to_vec();
     policy::look(&mut evaluator, &tree, action, &mut facts).await;
     files::edited(&tree, &mut facts);
     Ok(facts)

@@ -86,8 +86,8 @@ impl Evaluator {
 
     /// Returns the files that polkit skips completely or in part.
     #[must_use]
-    pub fn passed_over(&self) -> &[SkippedFile] {
-        &self.data.files.passed_over
+    pub fn skipped(&self) -> &[SkippedFile] {
+        &self.data.files.skipped
     }
 
     /// Returns the rules files in the order of execution.

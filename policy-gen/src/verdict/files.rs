@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use polkit_config::names::Names;
 
 use search::Search;
-pub use search::SkippedFile;
+pub use search::{SkipReason, SkippedFile};
 
 use super::action_file::{self, Action};
 use super::pkla::{self, Pkla, Reader, Store};
@@ -57,7 +57,7 @@ pub struct Files {
     /// The pkla files, if polkit reads them.
     pub pkla: Option<Pkla>,
     /// The skipped files.
-    pub passed_over: Vec<SkippedFile>,
+    pub skipped: Vec<SkippedFile>,
     /// Files and directories that polkitd may read but this process may not.
     pub closed_to_us: Vec<String>,
 }
@@ -74,9 +74,9 @@ pub fn read(tree: &Tree, names: &Names, target: Target) -> Result<Files, Failure
     let compat = rules.iter().any(|rules| rules.path.ends_with("/49-polkit-pkla-compat.rules"));
     let reader = if has_rules { Reader::Compat } else { Reader::Native };
     let pkla = if !has_rules || compat { Some(search.pkla(reader)) } else { search.unread_pkla(target.version) };
-    let (mut passed_over, closed_to_us) = (search.passed_over, search.closed);
-    passed_over.sort();
-    Ok(Files { actions, rules, pkla, passed_over, closed_to_us })
+    let (mut skipped, closed_to_us) = (search.skipped, search.closed);
+    skipped.sort();
+    Ok(Files { actions, rules, pkla, skipped, closed_to_us })
 }
 
 /// The pkla files of a tree.
@@ -85,7 +85,7 @@ pub struct PklaFiles {
     /// The entries.
     pub pkla: Pkla,
     /// The skipped files.
-    pub passed_over: Vec<SkippedFile>,
+    pub skipped: Vec<SkippedFile>,
     /// Files and directories that polkitd may read but this process may not.
     pub closed_to_us: Vec<String>,
 }
@@ -98,8 +98,8 @@ pub struct PklaFiles {
 pub fn pkla(tree: &Tree, names: &Names, target: Target) -> Result<PklaFiles, Failure> {
     let mut search = Search::of(tree, names, target)?;
     let pkla = search.pkla(if target.version >= Version::RULES { Reader::Compat } else { Reader::Native });
-    search.passed_over.sort();
-    Ok(PklaFiles { pkla, passed_over: search.passed_over, closed_to_us: search.closed })
+    search.skipped.sort();
+    Ok(PklaFiles { pkla, skipped: search.skipped, closed_to_us: search.closed })
 }
 
 impl Search<'_> {
@@ -111,15 +111,14 @@ impl Search<'_> {
             let reads = version >= FOUR_DIRECTORIES || place == "usr/share/polkit-1";
             for (path, name) in self.list(&format!("{place}/actions"), ".policy", reads, version) {
                 if done.contains(&name) {
-                    self.pass_over(&path, None, "a file of this name was read before it");
+                    self.skip_other(&path, "a file of this name was read before it");
                     continue;
                 }
                 let Some(bytes) = self.read(&path) else { continue };
                 let (found, error) = action_file::parse(&bytes);
                 match error {
                     Some((line, why)) => {
-                        let why = format!("polkitd stops reading here: {why}");
-                        self.pass_over(&path, Some(line), &why);
+                        self.skip(&path, Some(line), SkipReason::ActionError(why));
                     }
                     None => done.push(name),
                 }
@@ -162,11 +161,7 @@ impl Search<'_> {
             for name in self.tree.names(top).unwrap_or_default() {
                 let path = format!("{top}/{name}");
                 if name.ends_with(".pkla") && !self.tree.has_directory(&path).unwrap_or(false) {
-                    self.pass_over(
-                        &path,
-                        None,
-                        "files in this directory are not read, only those of its sub-directories",
-                    );
+                    self.skip(&path, None, SkipReason::PklaDirectory);
                     continue;
                 }
                 if !self.tree.has_directory(&path).unwrap_or(false) {
@@ -190,16 +185,18 @@ impl Search<'_> {
                 continue;
             }
             if !name.ends_with(".pkla") || name.starts_with('.') {
-                let why =
-                    if name.starts_with('.') { "its name begins with a dot" } else { "its name does not end in .pkla" };
-                self.pass_over(&path, None, why);
+                if name.starts_with('.') {
+                    self.skip_other(&path, "its name begins with a dot");
+                } else {
+                    self.skip(&path, None, SkipReason::PklaSuffix);
+                }
                 continue;
             }
             let Some(bytes) = self.read(&path) else { continue };
             let (entries, dropped) = pkla::parse(&bytes);
             let whole = entries.is_empty() && super::keyfile::parse(&bytes).is_err();
             for dropped in dropped {
-                self.pass_over(&path, Some(dropped.line), &dropped.why);
+                self.skip(&path, Some(dropped.line), SkipReason::Other(dropped.why));
             }
             if !whole {
                 files.push(pkla::File { path: self.tree.shown(&path), entries });
@@ -214,10 +211,7 @@ impl Search<'_> {
             for directory in self.tree.names(top).unwrap_or_default() {
                 for name in self.tree.names(&format!("{top}/{directory}")).unwrap_or_default() {
                     if name.ends_with(".pkla") {
-                        let why = format!(
-                            "polkit {version} reads no pkla files without polkit-pkla-compat (Debian: polkitd-pkla)"
-                        );
-                        self.pass_over(&format!("{top}/{directory}/{name}"), None, &why);
+                        self.skip(&format!("{top}/{directory}/{name}"), None, SkipReason::NeedsPklaCompat(version));
                     }
                 }
             }

@@ -55,11 +55,11 @@ pub(super) fn text(
     };
     part(&format!("Steps of polkit {}", evaluator.target().version), verdict.steps.iter().map(step).collect());
     part("Never reached", evaluator.never_reached(verdict).into_iter().map(escape).collect());
-    let over = evaluator.passed_over().iter().map(|over| match over.line {
-        Some(line) => format!("{}:{line}: {}", escape(&over.file), escape(&over.why)),
-        None => format!("{}: {}", escape(&over.file), escape(&over.why)),
+    let skipped = evaluator.skipped().iter().map(|skipped| match skipped.line {
+        Some(line) => format!("{}:{line}: {}", escape(&skipped.file), escape(&skipped.why.to_string())),
+        None => format!("{}: {}", escape(&skipped.file), escape(&skipped.why.to_string())),
     });
-    part("Not read", over.collect());
+    part("Not read", skipped.collect());
     let suggestion = |suggestion: &Suggestion| {
         let because = suggestion.because.as_ref().map_or_else(String::new, |because| format!(" ({because})"));
         let command = suggestion.command.as_ref().map_or_else(String::new, |command| format!("\n    {command}"));

@@ -8,7 +8,7 @@ use crate::doctor::fixes::{Fix, access, manual, programs, read_only};
 use crate::emit::quote::shell;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
-use crate::verdict::{DeciderKind, Outcome};
+use crate::verdict::{DeciderKind, Outcome, RuleError};
 
 const API: &str = "org.libvirt.api.";
 const AGENT_RULES: &str = "46-polkit-policy-gen-agent.rules";
@@ -157,7 +157,7 @@ fn names_it(place: Option<&str>) -> bool {
 
 fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
     let says = answer.verdict.steps.iter().rev().find(|step| step.by == "rules").map_or("", |step| step.says.as_str());
-    if says.starts_with("no: the rule throws") {
+    if matches!(answer.verdict.rule_error, Some(RuleError::Throws(_))) {
         return breaks(
             facts,
             answer,
@@ -166,7 +166,7 @@ fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
             says,
         );
     }
-    if says.contains("is not a result of polkit") {
+    if matches!(answer.verdict.rule_error, Some(RuleError::NotAResult(_))) {
         return breaks(
             facts,
             answer,

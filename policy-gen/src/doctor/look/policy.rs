@@ -34,8 +34,13 @@ pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<
     let lately = std::mem::take(&mut facts.lately);
     facts.lately = lately.into_iter().filter_map(|one| still_refused(evaluator, one)).collect();
     let Some(action) = action else { return };
-    facts.passed_about =
-        facts.passed_over.iter().map(|over| &over.file).filter(|file| is_about(tree, file, &action)).cloned().collect();
+    facts.skipped_about = facts
+        .skipped
+        .iter()
+        .map(|skipped| &skipped.file)
+        .filter(|file| is_about(tree, file, &action))
+        .cloned()
+        .collect();
     let Some(subject) = facts.subject.clone() else { return };
     match answer(evaluator, tree, &subject, &action) {
         Ok(mut answer) => {

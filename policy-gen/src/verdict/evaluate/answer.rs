@@ -1,7 +1,7 @@
 //! Builds verdicts step by step.
 
 use crate::implicit_authorization::ImplicitAuthorization;
-use crate::verdict::{Decider, DeciderKind, Outcome, Step, Verdict};
+use crate::verdict::{Decider, DeciderKind, Outcome, RuleError, Step, Verdict};
 
 /// Adds the verdict of an implying action. It can only turn a refusal or a required authentication into a yes.
 pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
@@ -18,6 +18,7 @@ pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
             verdict.outcome = Outcome::Result(ImplicitAuthorization::Yes);
             verdict.decided_by = decider;
             verdict.depends_on.clear();
+            verdict.rule_error = None;
             verdict.ends_polkitd = None;
             verdict.step(&format!("implied by {action}"), "yes", file, line);
         }
@@ -34,7 +35,7 @@ pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
 
 impl Verdict {
     pub(super) fn of(outcome: Outcome, decided_by: Option<Decider>) -> Self {
-        Self { outcome, decided_by, depends_on: Vec::new(), steps: Vec::new(), ends_polkitd: None }
+        Self { outcome, decided_by, depends_on: Vec::new(), steps: Vec::new(), rule_error: None, ends_polkitd: None }
     }
 
     pub(super) fn decide(
@@ -46,6 +47,13 @@ impl Verdict {
     ) {
         self.outcome = Outcome::Result(word);
         self.decided_by = Some(Decider { kind, file, line, by_action: None });
+    }
+
+    /// Records that an error of a rule decides.
+    pub(super) fn refuse(&mut self, error: RuleError, file: Option<String>, line: Option<usize>) {
+        self.decide(ImplicitAuthorization::No, DeciderKind::Rule, file.clone(), line);
+        self.step("rules", &format!("no: {error}"), file, line);
+        self.rule_error = Some(error);
     }
 
     pub(super) fn step(&mut self, by: &str, says: &str, file: Option<String>, line: Option<usize>) {

@@ -7,7 +7,7 @@ use crate::target::{JavaScript, Version};
 use crate::verdict::files::RegisteredAction;
 use crate::verdict::pkla::{self, Reader};
 use crate::verdict::wire::{End, EngineReply, EngineRequest};
-use crate::verdict::{Decider, DeciderKind, Outcome, Question, Verdict};
+use crate::verdict::{Decider, DeciderKind, Outcome, Question, RuleError, Verdict};
 
 /// The first version that provides rules with the unit of the caller.
 const UNITS: Version = Version(124);
@@ -94,32 +94,28 @@ impl PolicyData {
         }
     }
 
-    pub(super) fn after_rules(
-        &self,
-        task: &ActionRequest<'_>,
-        replies: Option<Result<EngineReply, String>>,
-    ) -> Verdict {
+    pub(super) fn after_rules(&self, task: &ActionRequest<'_>, reply: Option<Result<EngineReply, String>>) -> Verdict {
         let Some(registered) = self.files.actions.get(task.action) else {
             return Verdict::of(Outcome::Unregistered, None);
         };
         let mut verdict = Self::implicit(registered, task);
-        match replies {
+        match reply {
             None => {}
             Some(Err(why)) => {
                 verdict.depend_on([format!("the effect of a rule in polkitd: when run by this program, {why}")])
             }
-            Some(Ok(replies)) => self.rules_said(&mut verdict, task, replies),
+            Some(Ok(reply)) => self.apply_reply(&mut verdict, task, reply),
         }
         verdict.depend_on(self.always.iter().cloned());
         verdict
     }
 
-    fn rules_said(&self, verdict: &mut Verdict, task: &ActionRequest<'_>, replies: EngineReply) {
-        let place = replies.rule.and_then(|rule| self.rules.get(rule));
+    fn apply_reply(&self, verdict: &mut Verdict, task: &ActionRequest<'_>, reply: EngineReply) {
+        let place = reply.rule.and_then(|rule| self.rules.get(rule));
         let file = place.and_then(|(file, _)| self.files.rules.get(*file)).map(|rules| rules.path.clone());
         let line = place.map(|(_, line)| *line).filter(|line| *line > 0);
         let other_engine = self.target.javascript != JavaScript::Duktape;
-        match replies.end {
+        match reply.end {
             End::Nothing => verdict.step("rules", "nothing", None, None),
             End::Text(text) => match ImplicitAuthorization::parse(&text) {
                 Some(word) if file.as_ref().is_some_and(|file| is_compat(file)) => {
@@ -135,15 +131,12 @@ impl PolicyData {
                     verdict.step("rules", word.text(), file, line);
                 }
                 None => {
-                    verdict.decide(ImplicitAuthorization::No, DeciderKind::Rule, file.clone(), line);
-                    verdict.step("rules", &format!("no: `{text}` is not a result of polkit"), file, line);
+                    verdict.refuse(RuleError::NotAResult(text), file, line);
                 }
             },
             End::Threw(message, thrown_at) => {
                 let line = thrown_at.and_then(|line| usize::try_from(line).ok()).or(line);
-                verdict.decide(ImplicitAuthorization::No, DeciderKind::Rule, file.clone(), line);
-                let says = format!("no: the rule throws an exception: {message}");
-                verdict.step("rules", &says, file, line);
+                verdict.refuse(RuleError::Throws(message.clone()), file, line);
                 if other_engine {
                     verdict.depend_on([format!(
                         "the engine of that polkit: in Duktape a rule throws an exception ({message})"
@@ -162,7 +155,7 @@ impl PolicyData {
                 }
             }
         }
-        verdict.depend_on(replies.unknown.into_iter().map(|what| unknown(&what)));
+        verdict.depend_on(reply.unknown.into_iter().map(|what| unknown(&what)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::target::{JavaScript, Target};
 use crate::verdict::engine::Engine;
-use crate::verdict::files::{Files, Rules, SkippedFile};
+use crate::verdict::files::{Files, Rules, SkipReason, SkippedFile};
 use crate::verdict::wire::LoadReply;
 
 /// The data of an evaluation besides the request and the replies of the rules.
@@ -50,11 +50,11 @@ impl PolicyData {
         self.always.extend(loaded.unknown.iter().map(|what| format!("{what}, which {path} uses")));
         let Some(error) = &loaded.error else { return };
         let why = if loaded.lines.is_empty() {
-            format!("polkitd drops the whole file: {error}")
+            SkipReason::NotCompiled(error.clone())
         } else {
-            format!("polkitd stops running it here, and keeps the rules before: {error}")
+            SkipReason::Throws(error.clone())
         };
-        self.files.passed_over.push(SkippedFile { file: path.clone(), line: loaded.line, why });
+        self.files.skipped.push(SkippedFile { file: path.clone(), line: loaded.line, why });
         if self.target.javascript != JavaScript::Duktape {
             self.always.push(format!("the engine of that polkit: Duktape does not load {path} ({error})"));
         }

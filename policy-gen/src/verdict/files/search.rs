@@ -20,7 +20,44 @@ pub struct SkippedFile {
     /// The line of the error, from 1.
     pub line: Option<usize>,
     /// The reason.
-    pub why: String,
+    pub why: SkipReason,
+}
+
+/// The reason why polkit skips a file completely or in part.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum SkipReason {
+    /// The mode of the file, or of a directory above it, excludes polkitd's user.
+    #[error("polkitd's user cannot read {path} (mode {mode:04o})")]
+    Closed {
+        /// The file or directory.
+        path: String,
+        /// Its mode.
+        mode: u32,
+    },
+    /// This version does not read the directory.
+    #[error("polkit {0} does not read this directory")]
+    DirectoryOfOtherVersion(Version),
+    /// This version reads pkla files only with polkit-pkla-compat.
+    #[error("polkit {0} reads no pkla files without polkit-pkla-compat (Debian: polkitd-pkla)")]
+    NeedsPklaCompat(Version),
+    /// The name of a pkla file has another suffix.
+    #[error("its name does not end in .pkla")]
+    PklaSuffix,
+    /// A pkla file is not in a subdirectory.
+    #[error("files in this directory are not read, only those of its sub-directories")]
+    PklaDirectory,
+    /// A rules file does not compile.
+    #[error("polkitd drops the whole file: {0}")]
+    NotCompiled(String),
+    /// A rules file throws an exception when it is loaded.
+    #[error("polkitd stops running it here, and keeps the rules before: {0}")]
+    Throws(String),
+    /// An action file has an error.
+    #[error("polkitd stops reading here: {0}")]
+    ActionError(String),
+    /// Another reason, for the user only.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// The user of polkitd: root up to 0.105, then its own user.
@@ -64,7 +101,7 @@ const ENTER: u32 = 1;
 pub(super) struct Search<'a> {
     pub(super) tree: &'a Tree,
     daemon: Daemon,
-    pub(super) passed_over: Vec<SkippedFile>,
+    pub(super) skipped: Vec<SkippedFile>,
     /// Files and directories that polkitd may read but this process may not.
     pub(super) closed: Vec<String>,
 }
@@ -75,7 +112,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// The user database does not answer.
     pub(super) fn of(tree: &'a Tree, names: &Names, target: Target) -> Result<Self, Failure> {
-        Ok(Self { tree, daemon: Daemon::of(names, target)?, passed_over: Vec::new(), closed: Vec::new() })
+        Ok(Self { tree, daemon: Daemon::of(names, target)?, skipped: Vec::new(), closed: Vec::new() })
     }
 
     /// Returns path and name of the files with this suffix in a directory, sorted by name.
@@ -99,11 +136,8 @@ impl<'a> Search<'a> {
         let wanted: Vec<String> = names.into_iter().filter(|name| name.ends_with(suffix)).collect();
         if !reads {
             for name in &wanted {
-                self.pass_over(
-                    &format!("{directory}/{name}"),
-                    None,
-                    &format!("polkit {version} does not read this directory"),
-                );
+                let path = format!("{directory}/{name}");
+                self.skip(&path, None, SkipReason::DirectoryOfOtherVersion(version));
             }
             return Vec::new();
         }
@@ -127,8 +161,7 @@ impl<'a> Search<'a> {
             self.closed.push(self.tree.shown(directory));
         }
         let Some((above, mode)) = blocked else { return true };
-        let why = format!("polkitd's user cannot read {} (mode {mode:04o})", self.tree.shown(&above));
-        self.pass_over(directory, None, &why);
+        self.skip(directory, None, SkipReason::Closed { path: self.tree.shown(&above), mode });
         false
     }
 
@@ -140,15 +173,15 @@ impl<'a> Search<'a> {
     /// Reads a file if polkitd and this process can read it. Records it as skipped otherwise.
     pub(super) fn read(&mut self, path: &str) -> Option<Vec<u8>> {
         if let Err(error) = self.tree.vet(path) {
-            self.pass_over(path, None, &error.to_string());
+            self.skip_other(path, &error.to_string());
             return None;
         }
         let Some(stat) = self.stat(path) else {
-            self.pass_over(path, None, "there is nothing at the end of this link");
+            self.skip_other(path, "there is nothing at the end of this link");
             return None;
         };
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            self.pass_over(path, None, "it is not a regular file");
+            self.skip_other(path, "it is not a regular file");
             return None;
         }
         let closed = prefixes(path).find(|above| {
@@ -157,8 +190,7 @@ impl<'a> Search<'a> {
         });
         if let Some(closed) = closed {
             let mode = self.stat(closed).map_or(0, |stat| stat.st_mode & 0o7777);
-            let why = format!("polkitd's user cannot read {} (mode {mode:04o})", self.tree.shown(closed));
-            self.pass_over(path, None, &why);
+            self.skip(path, None, SkipReason::Closed { path: self.tree.shown(closed), mode });
             return None;
         }
         let opened = self.tree.open_in(path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(|errno| {
@@ -169,12 +201,15 @@ impl<'a> Search<'a> {
         });
         let read =
             opened.and_then(|opened| read_to_end(File::from(opened), TREE_MAX).map_err(|error| error.to_string()));
-        read.map_err(|error| self.pass_over(path, None, &format!("it cannot be read: {error}"))).ok()
+        read.map_err(|error| self.skip_other(path, &format!("it cannot be read: {error}"))).ok()
     }
 
-    pub(super) fn pass_over(&mut self, path: &str, line: Option<usize>, why: &str) {
-        let file = self.tree.shown(path);
-        self.passed_over.push(SkippedFile { file, line, why: why.to_owned() });
+    pub(super) fn skip(&mut self, path: &str, line: Option<usize>, why: SkipReason) {
+        self.skipped.push(SkippedFile { file: self.tree.shown(path), line, why });
+    }
+
+    pub(super) fn skip_other(&mut self, path: &str, why: &str) {
+        self.skip(path, None, SkipReason::Other(why.to_owned()));
     }
 }
 
