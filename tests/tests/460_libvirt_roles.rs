@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use polkit_config::report::{Report, Source};
+use polkit_config::report::Source;
 use polkit_dbus::{Authority, Interaction, Subject};
 use polkit_policy_gen::emit::{self, Origin, Owner};
 use polkit_policy_gen::implicit_authorization::ImplicitAuthorization;

@@ -35,16 +35,14 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
     let target = target::resolve(&spelling).await?;
     let format = target.format(options.target.format)?;
     check_for(&spelling, policy, report)?;
-    if let Some(libvirt) = &policy.libvirt {
-        if matches!(libvirt.mode, Mode::Acl | Mode::Socket) {
-            let note = Problem::note(
-                libvirt.at.clone(),
-                "this mode also needs changes to libvirt's daemons, which these files do not contain",
-            );
-            report.push(note.help(
-                "`polkit-policy-gen install` makes them; without them every user who may connect is root-equivalent",
-            ));
-        }
+    if let Some(libvirt) = policy.libvirt.as_ref().filter(|libvirt| matches!(libvirt.mode, Mode::Acl | Mode::Socket)) {
+        let note = Problem::note(
+            libvirt.at.clone(),
+            "this mode also needs changes to libvirt's daemons, which these files do not contain",
+        );
+        report.push(note.help(
+            "`polkit-policy-gen install` makes them; without them every user who may connect is root-equivalent",
+        ));
     }
     let owner = if options.vendor { Owner::Vendor } else { Owner::Admin };
     let files = emit::files(policy, &origin, format, owner, report);

@@ -9,7 +9,7 @@ mod random;
 use std::collections::BTreeMap;
 
 use bed::{Asked, Host, Seen};
-use polkit_config::report::{Report, Source};
+use polkit_config::report::Source;
 use polkit_policy_gen::emit::{self, Origin, Owner};
 use polkit_policy_gen::implicit_authorization::{BySession, ImplicitAuthorization};
 use polkit_policy_gen::policy::{self, Policy};
