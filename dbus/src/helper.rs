@@ -46,14 +46,14 @@ pub enum HelperError {
     #[error("polkit's helper ended early, or its output is malformed")]
     Protocol,
     /// The helper failed before it asked for anything.
-    #[error("polkit's helper failed before its first prompt{said}: a service with NoNewPrivileges= cannot use it")]
+    #[error("polkit's helper failed before its first prompt{messages}: a service with NoNewPrivileges= cannot use it")]
     Unusable {
         /// Messages of PAM.
-        said: Said,
+        messages: HelperMessages,
     },
     /// PAM rejected the secrets.
     #[error("PAM refused{0}")]
-    Refused(Said),
+    Refused(HelperMessages),
     /// PAM asked for more secrets than configured. No secret is sent twice.
     #[error("PAM asked for a further secret, and there is none")]
     TooManyPrompts,
@@ -61,9 +61,9 @@ pub enum HelperError {
 
 /// Messages of PAM, escaped by the helper like C strings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said(Vec<String>);
+pub struct HelperMessages(Vec<String>);
 
-impl std::fmt::Display for Said {
+impl std::fmt::Display for HelperMessages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", self.0.join("; ")) }
     }

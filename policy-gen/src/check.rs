@@ -192,7 +192,7 @@ fn hooks(policy: &Policy, tree: &Tree, report: &mut Report) {
     }
 }
 
-/// Warns that a hook with `on_failure = "no"` refuses every user whom the agent does not allow, and of grants that it shadows.
+/// Warns that a hook with `on_failure = "no"` refuses every user that the agent does not allow, and of grants that it shadows.
 fn refusing_hooks(policy: &Policy, report: &mut Report) {
     for hook in policy.hooks.iter().filter(|hook| hook.on_failure == OnFailure::No) {
         let message =

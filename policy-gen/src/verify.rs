@@ -32,7 +32,7 @@ pub struct Query {
     action: String,
     details: BTreeMap<String, String>,
     user: Option<User>,
-    /// The result that the policy gives; `None` for a user whom it does not name.
+    /// The result that the policy gives; `None` for a user that it does not name.
     expected: Option<BySession<ImplicitAuthorization>>,
     /// The `on_failure` of a `[[hook]]` for the action. The agent then decides, so the result is not compared with the policy.
     hook: Option<OnFailure>,
@@ -48,7 +48,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Whether every user whom the policy names gets the result of the policy.
+    /// Whether every user that the policy names gets the result of the policy.
     #[must_use]
     pub fn as_expected(&self) -> bool {
         self.rows.iter().all(|row| row.as_expected || row.hook.is_some())
@@ -100,7 +100,7 @@ fn words(results: BySession<ImplicitAuthorization>) -> String {
     if results == BySession::always(results.any) { results.any.text().to_owned() } else { words.join("/") }
 }
 
-/// Queries each hook, for a user whom policies rarely name, and each grant: for a user whom it names, and for a user whom no
+/// Queries each hook, for a user that policies rarely name, and each grant: for a user that it names, and for a user that no
 /// grant of the action names. Results that the agent decides are shown and not compared, because its rules are not known here.
 /// Waits until polkitd has read the new files.
 ///
@@ -164,7 +164,7 @@ impl Planner<'_> {
         Ok(comparison)
     }
 
-    /// Adds a query for a user whom the grant names, and for a user whom no grant of the action names, with matching details.
+    /// Adds a query for a user that the grant names, and for a user that no grant of the action names, with matching details.
     fn add_queries(&self, grant: &Grant, pattern: &ActionPattern, comparison: &mut Comparison) -> Result<(), String> {
         let covered = self.actions.iter().find(|action| !pattern.is_exact() && pattern.covers(action));
         let action = covered.map_or(pattern.as_str(), String::as_str);

@@ -3,7 +3,7 @@
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
-use super::{HelperError, Said, Secret};
+use super::{HelperError, HelperMessages, Secret};
 use crate::Cookie;
 
 /// Limit of the helper's output in bytes, and of the PAM messages that are kept.
@@ -59,7 +59,7 @@ pub(super) async fn converse(
 
     let mut lines = BufReader::new(from.take(LONGEST));
     let mut secrets = secrets.iter();
-    let (mut asked, mut said) = (false, Said::default());
+    let (mut asked, mut messages) = (false, HelperMessages::default());
     loop {
         let mut line = Vec::new();
         lines.read_until(b'\n', &mut line).await?;
@@ -67,12 +67,12 @@ pub(super) async fn converse(
             Line::Hidden => secrets.next().ok_or(HelperError::TooManyPrompts)?.reveal(),
             Line::Shown => b"",
             Line::Message(text) => {
-                said.add(text);
+                messages.add(text);
                 continue;
             }
             Line::Success => return Ok(()),
-            Line::Failure if asked => return Err(HelperError::Refused(said)),
-            Line::Failure => return Err(HelperError::Unusable { said }),
+            Line::Failure if asked => return Err(HelperError::Refused(messages)),
+            Line::Failure => return Err(HelperError::Unusable { messages }),
         };
         asked = true;
         say(&mut to, answer).await?;
@@ -85,7 +85,7 @@ async fn say(to: &mut (impl AsyncWrite + Unpin), line: &[u8]) -> std::io::Result
     to.flush().await
 }
 
-impl Said {
+impl HelperMessages {
     fn add(&mut self, text: &str) {
         if self.0.len() < MESSAGES {
             self.0.push(text.to_owned());

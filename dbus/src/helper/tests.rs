@@ -18,21 +18,21 @@ async fn talk(user: Option<&str>, says: &[&str], secrets: &[&str]) -> (Result<()
     let cookie = Cookie::new(COOKIE.into()).unwrap();
     let secrets: Vec<Secret> = secrets.iter().map(|text| secret(text)).collect();
     let playing = async {
-        let (heard, mut said) = split(theirs);
-        let mut heard = BufReader::new(heard).lines();
-        let mut told = Vec::new();
+        let (reader, mut writer) = split(theirs);
+        let mut reader = BufReader::new(reader).lines();
+        let mut received = Vec::new();
         for _ in 0..if user.is_some() { 2 } else { 1 } {
-            told.push(heard.next_line().await.unwrap().unwrap());
+            received.push(reader.next_line().await.unwrap().unwrap());
         }
         for line in says {
             // The agent may have closed the connection already.
-            let _ = said.write_all(line.as_bytes()).await;
+            let _ = writer.write_all(line.as_bytes()).await;
             if line.starts_with("PAM_PROMPT") {
-                told.extend(heard.next_line().await.unwrap());
+                received.extend(reader.next_line().await.unwrap());
             }
         }
-        drop(said);
-        told
+        drop(writer);
+        received
     };
     let talking = async {
         let greeting = Greeting { user, cookie: &cookie };
@@ -45,31 +45,32 @@ const PASSWORD: &str = "PAM_PROMPT_ECHO_OFF Password: \n";
 
 #[tokio::test]
 async fn the_program_receives_the_cookie_and_the_secret() {
-    let (outcome, told) = talk(None, &[PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
+    let (outcome, received) = talk(None, &[PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
     assert!(outcome.is_ok());
-    assert_eq!(told, [COOKIE, "hunter2"]);
+    assert_eq!(received, [COOKIE, "hunter2"]);
 }
 
 #[tokio::test]
 async fn the_socket_receives_the_user_first() {
-    let (outcome, told) = talk(Some("kiosk"), &["PAM_TEXT_INFO welcome\n", PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
+    let (outcome, received) =
+        talk(Some("kiosk"), &["PAM_TEXT_INFO welcome\n", PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
     assert!(outcome.is_ok());
-    assert_eq!(told, ["kiosk", COOKIE, "hunter2"]);
+    assert_eq!(received, ["kiosk", COOKIE, "hunter2"]);
 }
 
 #[tokio::test]
 async fn hidden_prompts_receive_the_secrets_in_order_and_visible_prompts_none() {
     let says = [PASSWORD, "PAM_PROMPT_ECHO_ON Login: \n", "PAM_PROMPT_ECHO_OFF Code: \n", "SUCCESS\n"];
-    let (outcome, told) = talk(None, &says, &["hunter2", "123456"]).await;
+    let (outcome, received) = talk(None, &says, &["hunter2", "123456"]).await;
     assert!(outcome.is_ok());
-    assert_eq!(told, [COOKIE, "hunter2", "", "123456"]);
+    assert_eq!(received, [COOKIE, "hunter2", "", "123456"]);
 }
 
 #[tokio::test]
 async fn no_secret_is_sent_twice() {
-    let (outcome, told) = talk(None, &[PASSWORD, PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
+    let (outcome, received) = talk(None, &[PASSWORD, PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
     assert!(matches!(outcome, Err(HelperError::TooManyPrompts)), "{outcome:?}");
-    assert_eq!(told, [COOKIE, "hunter2"]);
+    assert_eq!(received, [COOKIE, "hunter2"]);
 }
 
 #[tokio::test]
@@ -81,9 +82,9 @@ async fn a_refusal_of_pam_includes_its_messages() {
 
 #[tokio::test]
 async fn a_helper_that_fails_before_a_prompt_is_not_a_wrong_secret() {
-    let (outcome, told) = talk(None, &["FAILURE\n"], &["hunter2"]).await;
+    let (outcome, received) = talk(None, &["FAILURE\n"], &["hunter2"]).await;
     assert!(matches!(outcome, Err(HelperError::Unusable { .. })), "{outcome:?}");
-    assert_eq!(told, [COOKIE]);
+    assert_eq!(received, [COOKIE]);
 }
 
 #[tokio::test]

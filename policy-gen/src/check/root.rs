@@ -24,10 +24,10 @@ const ROOT_EQUIVALENT: &[(&str, &str)] = &[
 
 /// Notes each root-equivalent action once, with a less powerful alternative.
 pub(super) fn root_equivalent(policy: &Policy, report: &mut Report) {
-    let mut said: BTreeSet<&str> = BTreeSet::new();
+    let mut noted: BTreeSet<&str> = BTreeSet::new();
     for action in policy.hooks.iter().flat_map(|hook| &hook.actions) {
         let known = ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action.value);
-        known.into_iter().for_each(|(id, how)| note(id, how, &action.at, &mut said, report));
+        known.into_iter().for_each(|(id, how)| note(id, how, &action.at, &mut noted, report));
     }
     // Role checks report the root-equivalent permissions of roles.
     let roles = policy.libvirt.as_ref().filter(|libvirt| libvirt.mode == Mode::Acl).map(|libvirt| &libvirt.at);
@@ -37,15 +37,15 @@ pub(super) fn root_equivalent(policy: &Policy, report: &mut Report) {
             for (id, how) in ROOT_EQUIVALENT.iter().filter(|(id, _)| action.value.covers(id)) {
                 match narrowed_to_units(grant) {
                     Some(units) if *id == SYSTEMD_ACTION => patterns_to_start(grant, units, report),
-                    _ => note(id, how, &action.at, &mut said, report),
+                    _ => note(id, how, &action.at, &mut noted, report),
                 }
             }
         }
     }
 }
 
-fn note(id: &'static str, how: &str, at: &Location, said: &mut BTreeSet<&'static str>, report: &mut Report) {
-    if !said.insert(id) {
+fn note(id: &'static str, how: &str, at: &Location, noted: &mut BTreeSet<&'static str>, report: &mut Report) {
+    if !noted.insert(id) {
         return;
     }
     let note = Problem::note(at.clone(), format!("`{id}` is root-equivalent: {how}"));

@@ -59,7 +59,7 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
         found.clear();
     }
     let reachable = found.is_empty();
-    found.extend(client::told(facts));
+    found.extend(client::findings(facts));
     found.extend(sockets::sockets(facts));
     let mut others = Vec::new();
     for (about, finding) in files::all(facts) {

@@ -29,7 +29,7 @@ fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Answer 
     }
 }
 
-/// A host with libvirtd under systemd, and the subject www-data, for whom authentication is required.
+/// A host with libvirtd under systemd, and the subject www-data, which must authenticate.
 fn host() -> Facts {
     let socket = |path: &str, read_only| Socket {
         path: path.to_owned(),
@@ -65,9 +65,9 @@ fn host() -> Facts {
     facts
 }
 
-fn remedy(group: &str, exists: bool, look_alike: Option<&str>) -> GroupRemedy {
+fn remedy(group: &str, exists: bool, similar_name: Option<&str>) -> GroupRemedy {
     let place = Some("/usr/share/polkit-1/rules.d/60-libvirt.rules:1".to_owned());
-    GroupRemedy { group: group.to_owned(), place, exists, look_alike: look_alike.map(str::to_owned) }
+    GroupRemedy { group: group.to_owned(), place, exists, similar_name: similar_name.map(str::to_owned) }
 }
 
 fn codes(facts: &Facts) -> Vec<&'static str> {

@@ -50,7 +50,7 @@ pub struct Facts {
     /// Denials of SELinux or AppArmor for libvirt or polkit, from the journal and the audit log.
     pub mac: Vec<String>,
     /// Services that were refused recently.
-    pub lately: Vec<RecentRefusal>,
+    pub recent_refusals: Vec<RecentRefusal>,
     /// The agent.
     pub agent: Agent,
     /// Facts that could not be determined.
@@ -94,6 +94,8 @@ pub struct Stray {
     pub belongs: Option<String>,
     /// The reason why it is not read.
     pub why: String,
+    /// Whether the only reason is its name.
+    pub misnamed: bool,
     /// Whether it names the action.
     pub about_action: bool,
     /// Whether it may grant root-equivalent access.
@@ -212,7 +214,7 @@ pub struct GroupRemedy {
     /// Whether the group exists.
     pub exists: bool,
     /// A group of the user with the same purpose.
-    pub look_alike: Option<String>,
+    pub similar_name: Option<String>,
 }
 
 /// A root-equivalent action that ordinary users may perform.

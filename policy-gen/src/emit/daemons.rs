@@ -12,7 +12,7 @@ const NONE: &str = "with `none` only the mode of the socket restricts access. If
                     unix_sock_group and unix_sock_rw_perms have no effect, every user may open it, and every local user is root-equivalent";
 const ALONE: &str = "it was set by hand, and after `remove` every user could open the socket: remove the line \
                      first";
-const CLOSED: &str = "it closes the socket to users whom polkit would allow";
+const CLOSED: &str = "it closes the socket to users that polkit would allow";
 const NARROWED: &str = "an access driver requires the mode `acl`";
 
 /// The changes to the tree, besides polkit's own files.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use polkit_config::escape::escape;
 
-/// Formats `text` as an ASCII JavaScript string, which both engines read alike. A Latin-1 byte would make Duktape drop the file, and
+/// Formats `text` as an ASCII JavaScript string, which both engines read in the same way. A Latin-1 byte would make Duktape drop the file, and
 /// U+2028 would end a line.
 #[must_use]
 pub fn javascript(text: &str) -> String {

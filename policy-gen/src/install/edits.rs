@@ -51,8 +51,9 @@ impl Plan {
         if wanted == text && (contents.is_none() || !gone) {
             return Ok(());
         }
-        let said = undone.clashes.into_iter().chain(clashes);
-        self.conflicts.extend(said.map(|clash| Conflict { message: format!("/{path}, {clash}"), diff: String::new() }));
+        let messages = undone.clashes.into_iter().chain(clashes);
+        self.conflicts
+            .extend(messages.map(|clash| Conflict { message: format!("/{path}, {clash}"), diff: String::new() }));
         self.diff.push_str(&unified(path, text, &wanted, (contents.is_some(), !gone)));
         let (mode, owner) = contents.map_or((MODE, None), |it| (it.mode, Some((it.uid, it.gid))));
         let to = (!gone).then(|| NewFile { bytes: wanted.into_bytes(), mode, owner });

@@ -1,4 +1,4 @@
-//! All paths below a root that the commands may write. No other path is written, whatever a record contains. Pure.
+//! All paths below a root that the commands may write. No other path is written, even if a record names one. Pure.
 
 use std::path::Path;
 

@@ -100,7 +100,7 @@ fn an_explicit_default_is_kept_and_an_exclusive_key_is_a_conflict() {
 
 #[test]
 fn a_file_that_libvirt_cannot_parse_is_not_edited() {
-    for (broken, said) in [
+    for (broken, expected) in [
         ("a = 1\nb\n", "libvirt could not parse line 2"),
         ("a = \"x\n\"\n", "libvirt could not parse line 1"),
         ("a = [ 1 2 ]\n", "libvirt could not parse line 1"),
@@ -110,7 +110,7 @@ fn a_file_that_libvirt_cannot_parse_is_not_edited() {
             "`access_drivers` is set twice, in the lines 1 and 3: remove one of them",
         ),
     ] {
-        assert_eq!(apply(broken, &[drivers()], &[]).unwrap_err(), said, "{broken}");
+        assert_eq!(apply(broken, &[drivers()], &[]).unwrap_err(), expected, "{broken}");
     }
 }
 

@@ -72,12 +72,12 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
     let span = key_span(source, group, "Identity");
     let mut find = |code: &'static Code, message: String| findings.push(Finding::at(code, span.clone(), message));
     for identity in &entry.identities {
-        let everybody = matches!(identity.as_str(), "*" | "unix-user:*" | "unix-*" | "unix-*:*");
+        let every_user = matches!(identity.as_str(), "*" | "unix-user:*" | "unix-*" | "unix-*:*");
         let gives = [entry.results.any, entry.results.inactive, entry.results.active].into_iter().flatten();
-        if everybody && gives.into_iter().any(|word| word != ImplicitAuthorization::No) {
+        if every_user && gives.into_iter().any(|word| word != ImplicitAuthorization::No) {
             find(&codes::PG034, format!("`{identity}` matches every user"));
         }
-        if let Some(why) = nobody(identity, target) {
+        if let Some(why) = matches_no_user(identity, target) {
             find(&codes::PG032, format!("`{identity}` {why}"));
         }
     }
@@ -88,7 +88,7 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
 }
 
 /// Returns the reason why an identity matches no user.
-fn nobody(identity: &str, target: Target) -> Option<&'static str> {
+fn matches_no_user(identity: &str, target: Target) -> Option<&'static str> {
     if identity == "default" {
         return (target.version < Version::RULES)
             .then_some("has no meaning for polkit 0.105, only for polkit-pkla-compat");

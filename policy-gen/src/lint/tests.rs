@@ -39,7 +39,7 @@ fn codes_are_sorted_and_unique() {
 #[test]
 fn pg001_names_common_mistakes() {
     let why = |text: &str, line| compile::why(text, line).map(|why| why.message).unwrap_or_default();
-    for (text, line, said) in [
+    for (text, line, expected) in [
         ("# managed\npolkit.addRule(function () {});\n", 1, "`#` does not start a comment"),
         ("polkit.addRule((action) => {});\n", 1, "an arrow function is newer than ECMAScript 5"),
         ("var a = `b`;\n", 1, "a template literal is newer than ECMAScript 5"),
@@ -51,7 +51,7 @@ fn pg001_names_common_mistakes() {
         ("f(function () {\n  if (a) {\n});\n", 3, "the `{` in line 1 is not closed"),
         ("var a = \"(\" // {\n  @;\n", 2, ""),
     ] {
-        assert_eq!(why(text, line), said, "{text}");
+        assert_eq!(why(text, line), expected, "{text}");
     }
 }
 

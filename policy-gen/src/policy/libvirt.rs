@@ -129,7 +129,7 @@ impl Libvirt {
         self.groups.first().map_or("root", |group| group.value.as_str())
     }
 
-    /// Returns the grant of the connection, for all users and groups whom polkit allows.
+    /// Returns the grant of the connection, for all users and groups that polkit allows.
     #[must_use]
     pub fn grant(&self) -> Option<Grant> {
         let (label, users, groups) = match self.mode {

@@ -66,7 +66,7 @@ fn users_with_a_role_may_connect_and_get_the_permissions_of_the_role() {
 
 #[test]
 fn a_mode_accepts_only_its_users_and_groups() {
-    for (text, said) in [
+    for (text, expected) in [
         (
             "[libvirt]\nmode = 'both'",
             "p.toml:2:8: `both` is not a mode of [libvirt] (use one of read-only, polkit, acl, socket)",
@@ -108,7 +108,7 @@ fn a_mode_accepts_only_its_users_and_groups() {
             "p.toml:1:1: a [[libvirt_role]] needs mode `acl` (add `[libvirt]` with `mode = \"acl\"`)",
         ),
     ] {
-        assert_eq!(policy(text).1, [said], "{text}");
+        assert_eq!(policy(text).1, [expected], "{text}");
     }
     let role = "[[libvirt_role]]\nrole = 'boss'\ndomains = ['a/b', '']\n";
     assert_eq!(policy(&format!("[libvirt]\nmode = 'acl'\n{role}")).1.len(), 4);

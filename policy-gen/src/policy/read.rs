@@ -190,7 +190,7 @@ fn hook(mut table: Table, label: String, report: &mut Report) -> Option<Hook> {
             let found = OnFailure::ALL.into_iter().find(|known| known.text() == word.value);
             if found.is_none() {
                 let message = format!("`{}` is not a value of `on_failure`", word.value);
-                let help = "use `nothing` to let polkit's other rules decide, or `no` to refuse users whom the agent does not allow";
+                let help = "use `nothing` to let polkit's other rules decide, or `no` to refuse users that the agent does not allow";
                 report.push(Problem::error(word.at, message).help(help));
             }
             found?

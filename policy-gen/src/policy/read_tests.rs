@@ -106,7 +106,7 @@ on_failure = true
     p.toml:4:28: `😀` is not a valid detail key (use a key that the mechanism passes to polkit, for example `details = ["program"]`)
     p.toml:5:1: unknown key `users` in [[hook]] (known here: actions, details, on_failure)
     p.toml:8:12: `a.b` is already in a [[hook]] (remove one of the two)
-    p.toml:13:14: `yes` is not a value of `on_failure` (use `nothing` to let polkit's other rules decide, or `no` to refuse users whom the agent does not allow)
+    p.toml:13:14: `yes` is not a value of `on_failure` (use `nothing` to let polkit's other rules decide, or `no` to refuse users that the agent does not allow)
     p.toml:15:1: [[hook]] has no `actions` (add `actions = ["…"]`)
     p.toml:16:14: `on_failure`: expected a string, found a boolean (write `on_failure = "…"`)
     "#);

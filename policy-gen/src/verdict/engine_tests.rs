@@ -15,7 +15,7 @@ fn program(folder: &tempfile::TempDir, script: &str) -> PathBuf {
 #[test]
 fn a_signal_does_not_end_the_wait() {
     let folder = tempfile::tempdir().unwrap();
-    let program = program(&folder, "sleep 0.5; echo '\"said\"'");
+    let program = program(&folder, "sleep 0.5; echo '\"line\"'");
     // A signal handler makes poll(2) return early.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _handler = runtime.block_on(async { signal(SignalKind::user_defined1()) }).unwrap();
@@ -28,6 +28,6 @@ fn a_signal_does_not_end_the_wait() {
             rustix::process::kill_process(waits, rustix::process::Signal::USR1).unwrap();
         }
     });
-    assert_eq!(worker.receive::<String>(), Ok("said".to_owned()));
+    assert_eq!(worker.receive::<String>(), Ok("line".to_owned()));
     others.join().unwrap();
 }

@@ -75,6 +75,6 @@ fn an_unknown_netgroup_is_named() {
     let known = ["n".to_owned()];
     let subject = |netgroups| Subject { user: "u", groups: &[], netgroups, session: Session::None };
     assert_eq!(entry.outcome(subject(None), "a").unknown.len(), 1);
-    let told = entry.outcome(subject(Some(&known)), "a");
-    assert!(told.unknown.is_empty() && told.possible.iter().all(Option::is_some));
+    let outcome = entry.outcome(subject(Some(&known)), "a");
+    assert!(outcome.unknown.is_empty() && outcome.possible.iter().all(Option::is_some));
 }

@@ -9,7 +9,7 @@ use crate::policy::{Libvirt, Question, Role};
 /// A domain name that only the pattern `*` covers in practice.
 const OTHERS: &str = "(a domain of others)";
 
-/// Adds the queries about each role, for a user whom it names.
+/// Adds the queries about each role, for a user that it names.
 ///
 /// # Errors
 /// The user database does not answer.

@@ -98,7 +98,7 @@ fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
         )
         .fixes(start);
     }
-    let alike = answer.groups.iter().find(|remedy| remedy.exists && remedy.look_alike.is_some());
+    let similar = answer.groups.iter().find(|remedy| remedy.exists && remedy.similar_name.is_some());
     let existing = answer.groups.iter().find(|remedy| remedy.exists);
     // A missing group of a package's rule counts only for libvirt: the groups of other packages may be missing on purpose.
     let of_libvirt = |remedy: &&GroupRemedy| existing.is_none() && remedy.group.starts_with("libvirt");
@@ -108,8 +108,8 @@ fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
     let by_rule = |place: &Option<String>| place.as_ref().is_some_and(|place| !place.contains(".policy"));
     let session = answer.sessions.iter().find(|(_, place)| by_rule(place)).or(answer.sessions.first());
     let at = |place: &Option<String>| place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
-    let finding = if let Some(remedy) = alike {
-        let other = remedy.look_alike.as_deref().unwrap_or_default();
+    let finding = if let Some(remedy) = similar {
+        let other = remedy.similar_name.as_deref().unwrap_or_default();
         Finding::new(
             "wrong-group",
             format!(

@@ -8,7 +8,7 @@ use crate::doctor::fixes::{Fix, manual};
 const USE_LIBVIRT: &str = "# make the program authenticate through polkit after it connects, as libvirt's library does";
 
 /// Returns the findings about the client from the error text.
-pub(super) fn told(facts: &Facts) -> Vec<Finding> {
+pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let Some(reported) = &facts.reported else { return Vec::new() };
     match reported.class {
         Class::OwnDirectory => {

@@ -138,8 +138,8 @@ fn one(facts: &Facts, skipped: &SkippedFile) -> Option<Finding> {
     }
     let misnamed = matches!(skipped.why, SkipReason::PklaSuffix | SkipReason::PklaDirectory);
     // Most of these files are reported as strays.
-    let told = facts.strays.iter().any(|stray| stray.path == skipped.file);
-    if misnamed && skipped.file.starts_with("/etc/") && !is_laid_aside(&skipped.file) && !told {
+    let is_stray = facts.strays.iter().any(|stray| stray.path == skipped.file);
+    if misnamed && skipped.file.starts_with("/etc/") && !is_laid_aside(&skipped.file) && !is_stray {
         let name = skipped.file.rsplit('/').next()?.split('.').next()?;
         let to = format!("/etc/polkit-1/localauthority/50-local.d/{name}.pkla");
         return Some(
@@ -178,7 +178,7 @@ fn edit(path: &str) -> Fix {
 
 fn strays(facts: &Facts, refused: bool) -> Vec<(bool, Finding)> {
     let finding = |stray: &crate::doctor::facts::Stray| {
-        let code = if stray.why.starts_with("its name") { "rule-misnamed" } else { "rule-misplaced" };
+        let code = if stray.misnamed { "rule-misnamed" } else { "rule-misplaced" };
         let finding = Finding::new(code, format!("{} looks like policy but is not read: {}", stray.path, stray.why));
         let about = refused && stray.about_action;
         match &stray.belongs {

@@ -143,7 +143,7 @@ pub(super) fn around(facts: &Facts) -> Vec<Finding> {
         )));
     }
     if facts.subject.is_none() {
-        for one in &facts.lately {
+        for one in &facts.recent_refusals {
             let commands = [format!("polkit-policy-gen doctor --unit {} --action {}", one.unit, one.action)];
             found.push(
                 Finding::new(
@@ -159,8 +159,8 @@ pub(super) fn around(facts: &Facts) -> Vec<Finding> {
             );
         }
     }
-    let told = facts.reported.as_ref().map(|reported| reported.class);
-    if told == Some(Class::RemoteClient) {
+    let class = facts.reported.as_ref().map(|reported| reported.class);
+    if class == Some(Class::RemoteClient) {
         found.push(
             Finding::new(
                 "remote-client",

@@ -94,7 +94,14 @@ pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, 
             let about_action = action.is_some_and(|action| names_action(&text, action));
             let root_equivalent =
                 text.contains(MANAGE) || text.contains("org.freedesktop.policykit.exec") || !text.contains("org.");
-            facts.strays.push(Stray { path: format!("/{path}"), belongs, why, about_action, root_equivalent });
+            facts.strays.push(Stray {
+                path: format!("/{path}"),
+                belongs,
+                why,
+                misnamed: read_here,
+                about_action,
+                root_equivalent,
+            });
         }
     }
 }

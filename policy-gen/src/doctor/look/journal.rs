@@ -32,7 +32,7 @@ pub(super) fn look(facts: &mut Facts) {
     }
     audit(facts);
     facts.mac.truncate(SHOWN);
-    facts.lately.truncate(SHOWN);
+    facts.recent_refusals.truncate(SHOWN);
 }
 
 fn of_entry(entry: &Value, facts: &mut Facts) {
@@ -53,10 +53,11 @@ fn of_entry(entry: &Value, facts: &mut Facts) {
     let Some(reported) = error::first(message).filter(|reported| reported.class == Class::NoAgent) else { return };
     let Some(action) = reported.action else { return };
     let user = field("_UID").to_owned();
-    let known = facts.lately.iter().any(|known| known.unit == unit && known.action == action && known.user == user);
+    let known =
+        facts.recent_refusals.iter().any(|known| known.unit == unit && known.action == action && known.user == user);
     if !known && user != "0" && !user.is_empty() {
         let (unit, line) = (unit.to_owned(), reported.line);
-        facts.lately.push(RecentRefusal { unit, user, action, line, verdict: String::new() });
+        facts.recent_refusals.push(RecentRefusal { unit, user, action, line, verdict: String::new() });
     }
 }
 

@@ -23,7 +23,7 @@ use crate::verify::probe_process::ProbeProcess;
 const LIMIT: Duration = Duration::from_secs(4);
 /// Groups with the same purpose, which users confuse.
 const FAMILIES: [&[&str]; 2] = [&["libvirt", "libvirtd", "kvm", "libvirt-qemu"], &["sudo", "wheel", "admin"]];
-/// A user in no group whom policies do not name.
+/// A user in no group, which policies do not name.
 const STRANGER: &str = "nobody";
 /// The action of pkexec.
 const EXEC: &str = "org.freedesktop.policykit.exec";
@@ -31,8 +31,8 @@ const GROUPS_MAX: usize = 5;
 
 pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<String>, facts: &mut Facts) {
     open_to_all(evaluator, facts);
-    let lately = std::mem::take(&mut facts.lately);
-    facts.lately = lately.into_iter().filter_map(|one| still_refused(evaluator, one)).collect();
+    let recent_refusals = std::mem::take(&mut facts.recent_refusals);
+    facts.recent_refusals = recent_refusals.into_iter().filter_map(|one| still_refused(evaluator, one)).collect();
     let Some(action) = action else { return };
     facts.skipped_about = facts
         .skipped
@@ -158,14 +158,14 @@ fn group_remedies(
             continue;
         }
         let family = FAMILIES.iter().find(|family| family.contains(&group.as_str()));
-        let look_alike = family.and_then(|family| {
+        let similar_name = family.and_then(|family| {
             family.iter().find(|other| **other != group && subject.groups.iter().any(|has| has == **other))
         });
         found.push(GroupRemedy {
             group: group.clone(),
             place: verdict.decided_by.as_ref().and_then(place),
             exists: existing.contains(group) || Names::Host.group(group).is_ok_and(|group| group.is_some()),
-            look_alike: look_alike.map(|group| (*group).to_owned()),
+            similar_name: similar_name.map(|group| (*group).to_owned()),
         });
     }
     // Existing groups first, and special groups before groups of administrators.
