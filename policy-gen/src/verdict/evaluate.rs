@@ -1,11 +1,11 @@
 //! The evaluation, in the order of polkitd: registration of the action, root, implicit authorization, pkla (up to 0.105) or rules
 //! (later), and the actions that imply the requested one.
 
-mod answer;
+mod action_request;
 mod decide;
-mod read;
-mod task;
-mod user;
+mod policy_data;
+mod user_facts;
+mod verdict_steps;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,9 +13,9 @@ use std::rc::Rc;
 
 use polkit_config::names::Names;
 
-use read::PolicyData;
-use task::ActionRequest;
-use user::UserFacts;
+use action_request::ActionRequest;
+use policy_data::PolicyData;
+use user_facts::UserFacts;
 
 use super::engine::Engine;
 use super::files::{self, SkippedFile};
@@ -202,7 +202,7 @@ impl Evaluator {
         let answers = self.receive(&implying(&tasks(&requests), &implied), sent)?;
         for ((number, action), answer) in implied.iter().zip(answers) {
             if let Some(verdict) = verdicts.get_mut(*number) {
-                answer::imply(verdict, action, answer);
+                verdict_steps::imply(verdict, action, answer);
             }
         }
         Ok(verdicts)

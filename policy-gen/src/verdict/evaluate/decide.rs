@@ -1,7 +1,7 @@
 //! The verdict about one action from files, pkla and rules, without implying actions. Pure.
 
-use super::read::PolicyData;
-use super::task::{ActionRequest, compat, is_compat};
+use super::action_request::{ActionRequest, compat, is_compat};
+use super::policy_data::PolicyData;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::target::{JavaScript, Version};
 use crate::verdict::files::RegisteredAction;

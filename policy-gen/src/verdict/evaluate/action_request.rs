@@ -1,6 +1,6 @@
 //! An evaluation task: a request and one action. Also the results of polkit-pkla-compat's helper.
 
-use super::user::UserFacts;
+use super::user_facts::UserFacts;
 use crate::verdict::Question;
 use crate::verdict::pkla::{self, Pkla};
 use crate::verdict::wire::Program;
