@@ -170,7 +170,7 @@ impl Evaluator {
 
     /// Starts the first stage. The engine works on the requests while the caller continues.
     pub fn start(&mut self, requests: Vec<UserRequest>) -> Batch {
-        let sent = self.send(&tasks(&requests));
+        let sent = self.send(&action_requests(&requests));
         Batch { requests, sent }
     }
 
@@ -179,15 +179,15 @@ impl Evaluator {
     /// # Errors
     /// The engine cannot be restarted.
     pub fn imply(&mut self, batch: Batch) -> Result<ImpliedBatch, Failure> {
-        let tasks = tasks(&batch.requests);
-        let verdicts = self.receive(&tasks, batch.sent)?;
+        let first = action_requests(&batch.requests);
+        let verdicts = self.receive(&first, batch.sent)?;
         let mut implied = Vec::new();
-        for (number, (verdict, task)) in verdicts.iter().zip(&tasks).enumerate() {
+        for (number, (verdict, request)) in verdicts.iter().zip(&first).enumerate() {
             if !matches!(verdict.outcome, Outcome::Unregistered | Outcome::Result(ImplicitAuthorization::Yes)) {
-                implied.extend(self.data.implying(task.action).iter().map(|by| (number, by.clone())));
+                implied.extend(self.data.implying(request.action).iter().map(|by| (number, by.clone())));
             }
         }
-        let sent = self.send(&implying(&tasks, &implied));
+        let sent = self.send(&implying(&first, &implied));
         Ok(ImpliedBatch { requests: batch.requests, verdicts, implied, sent })
     }
 
@@ -199,7 +199,7 @@ impl Evaluator {
         &mut self,
         ImpliedBatch { requests, mut verdicts, implied, sent }: ImpliedBatch,
     ) -> Result<Vec<Verdict>, Failure> {
-        let answers = self.receive(&implying(&tasks(&requests), &implied), sent)?;
+        let answers = self.receive(&implying(&action_requests(&requests), &implied), sent)?;
         for ((number, action), answer) in implied.iter().zip(answers) {
             if let Some(verdict) = verdicts.get_mut(*number) {
                 verdict_steps::imply(verdict, action, answer);
@@ -208,35 +208,37 @@ impl Evaluator {
         Ok(verdicts)
     }
 
-    /// Evaluates tasks as far as possible without rules, and sends the others to the engine.
-    fn send(&mut self, tasks: &[ActionRequest<'_>]) -> EngineBatch {
-        let verdicts: Vec<Option<Verdict>> = tasks.iter().map(|task| self.data.before_rules(task)).collect();
-        let open = tasks.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
-        let requests = open.map(|(task, _)| self.data.ask(task));
+    /// Evaluates requests as far as possible without rules, and sends the others to the engine.
+    fn send(&mut self, requests: &[ActionRequest<'_>]) -> EngineBatch {
+        let verdicts: Vec<Option<Verdict>> = requests.iter().map(|request| self.data.before_rules(request)).collect();
+        let open = requests.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
+        let requests = open.map(|(request, _)| self.data.ask(request));
         let numbers = self.engine.as_mut().map_or(0..0, |engine| engine.put(requests));
         EngineBatch { verdicts, numbers }
     }
 
-    /// Returns the verdicts of tasks, without implying actions.
-    fn receive(&mut self, tasks: &[ActionRequest<'_>], sent: EngineBatch) -> Result<Vec<Verdict>, Failure> {
+    /// Returns the verdicts of requests, without implying actions.
+    fn receive(&mut self, requests: &[ActionRequest<'_>], sent: EngineBatch) -> Result<Vec<Verdict>, Failure> {
         let answers = match &mut self.engine {
             Some(engine) => engine.answers(sent.numbers).map_err(Failure::Unreachable)?,
             None => Vec::new(),
         };
         let mut answers = answers.into_iter();
-        let verdict =
-            |(task, before): (_, Option<_>)| before.unwrap_or_else(|| self.data.after_rules(task, answers.next()));
-        Ok(tasks.iter().zip(sent.verdicts).map(verdict).collect())
+        let verdict = |(request, before): (_, Option<_>)| {
+            before.unwrap_or_else(|| self.data.after_rules(request, answers.next()))
+        };
+        Ok(requests.iter().zip(sent.verdicts).map(verdict).collect())
     }
 }
 
-fn implying<'a>(tasks: &[ActionRequest<'a>], implied: &'a [(usize, String)]) -> Vec<ActionRequest<'a>> {
-    let implying =
-        implied.iter().filter_map(|(number, action)| tasks.get(*number).map(|task| ActionRequest { action, ..*task }));
+fn implying<'a>(requests: &[ActionRequest<'a>], implied: &'a [(usize, String)]) -> Vec<ActionRequest<'a>> {
+    let implying = implied
+        .iter()
+        .filter_map(|(number, action)| requests.get(*number).map(|request| ActionRequest { action, ..*request }));
     implying.collect()
 }
 
-fn tasks(requests: &[UserRequest]) -> Vec<ActionRequest<'_>> {
+fn action_requests(requests: &[UserRequest]) -> Vec<ActionRequest<'_>> {
     requests
         .iter()
         .map(|UserRequest { question, user }| ActionRequest { question, user, action: &question.action })

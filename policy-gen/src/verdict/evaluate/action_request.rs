@@ -1,4 +1,4 @@
-//! An evaluation task: a request and one action. Also the results of polkit-pkla-compat's helper.
+//! A request about one action. Also the results of polkit-pkla-compat's helper.
 
 use super::user_facts::UserFacts;
 use crate::verdict::Question;
@@ -28,21 +28,21 @@ impl ActionRequest<'_> {
 }
 
 /// Returns the results of `pkla-check-authorization` for the call of its rule. The program fails for a uid without a name.
-pub(super) fn compat(pkla: &Pkla, task: &ActionRequest<'_>) -> Vec<Program> {
-    let outcome = pkla.outcome(task.subject(), task.action);
+pub(super) fn compat(pkla: &Pkla, request: &ActionRequest<'_>) -> Vec<Program> {
+    let outcome = pkla.outcome(request.subject(), request.action);
     if !outcome.unknown.is_empty() {
         return Vec::new();
     }
     let result = outcome.possible.into_iter().flatten().next();
-    let output = if task.user.has_name {
+    let output = if request.user.has_name {
         Ok(result.map_or_else(String::new, |result| format!("{}\n", result.result)))
     } else {
         Err(1)
     };
-    let session = task.question.session;
+    let session = request.question.session;
     let words = |program: &str| {
         let flags = [session.is_local(), session.is_active()].map(|flag| flag.to_string());
-        [&[program.to_owned(), task.user.name.clone()], flags.as_slice(), &[task.action.to_owned()]].concat()
+        [&[program.to_owned(), request.user.name.clone()], flags.as_slice(), &[request.action.to_owned()]].concat()
     };
     COMPAT.iter().map(|program| Program { argv: words(program), output: output.clone() }).collect()
 }

@@ -16,8 +16,8 @@ const UIDS: Version = Version(127);
 
 impl PolicyData {
     /// Returns the verdict if it needs no rules.
-    pub(super) fn before_rules(&self, task: &ActionRequest<'_>) -> Option<Verdict> {
-        let Some(registered) = self.files.actions.get(task.action) else {
+    pub(super) fn before_rules(&self, request: &ActionRequest<'_>) -> Option<Verdict> {
+        let Some(registered) = self.files.actions.get(request.action) else {
             let mut verdict = Verdict::of(Outcome::Unregistered, None);
             verdict.depend_on(
                 self.files
@@ -28,7 +28,7 @@ impl PolicyData {
             );
             return Some(verdict);
         };
-        if task.user.uid == Some(0) {
+        if request.user.uid == Some(0) {
             let decider = Decider { kind: DeciderKind::Root, file: None, line: None, by_action: None };
             let mut verdict = Verdict::of(Outcome::Result(ImplicitAuthorization::Yes), Some(decider));
             verdict.step("root", "yes: polkit allows root everything", None, None);
@@ -37,9 +37,9 @@ impl PolicyData {
         if self.target.version >= Version::RULES {
             return None;
         }
-        let mut verdict = Self::implicit(registered, task);
+        let mut verdict = Self::implicit(registered, request);
         if let Some(pkla) = &self.files.pkla {
-            let outcome = pkla.outcome(task.subject(), task.action);
+            let outcome = pkla.outcome(request.subject(), request.action);
             let mut words: Vec<Option<ImplicitAuthorization>> =
                 outcome.possible.iter().map(|result| result.as_ref().map(|result| result.result)).collect();
             words.dedup();
@@ -59,8 +59,8 @@ impl PolicyData {
         Some(verdict)
     }
 
-    fn implicit(registered: &RegisteredAction, task: &ActionRequest<'_>) -> Verdict {
-        let word = registered.action.results.of(task.question.session);
+    fn implicit(registered: &RegisteredAction, request: &ActionRequest<'_>) -> Verdict {
+        let word = registered.action.results.of(request.question.session);
         let (file, line) = (Some(registered.file.clone()), Some(registered.action.line));
         let decider = Decider { kind: DeciderKind::Implicit, file: file.clone(), line, by_action: None };
         let mut verdict = Verdict::of(Outcome::Result(word), Some(decider));
@@ -71,22 +71,22 @@ impl PolicyData {
         verdict
     }
 
-    pub(super) fn ask(&self, task: &ActionRequest<'_>) -> EngineRequest {
-        let Question { details, session, system_unit, netgroups, programs, .. } = task.question;
+    pub(super) fn ask(&self, request: &ActionRequest<'_>) -> EngineRequest {
+        let Question { details, session, system_unit, netgroups, programs, .. } = request.question;
         let mut programs = programs.clone();
         if let Some(pkla) = self.files.pkla.as_ref().filter(|pkla| pkla.reader == Reader::Compat) {
-            programs.extend(compat(pkla, task));
+            programs.extend(compat(pkla, request));
         }
         EngineRequest {
-            action: task.action.to_owned(),
+            action: request.action.to_owned(),
             details: details.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            user: task.user.name.clone(),
-            groups: task.user.groups.clone(),
+            user: request.user.name.clone(),
+            groups: request.user.groups.clone(),
             in_session: *session != Session::None,
             local: session.is_local(),
             active: session.is_active(),
             has_uid: self.target.version >= UIDS,
-            uid: task.user.uid,
+            uid: request.user.uid,
             has_unit: self.target.version >= UNITS,
             unit: system_unit.clone(),
             netgroups: netgroups.clone(),
@@ -94,23 +94,27 @@ impl PolicyData {
         }
     }
 
-    pub(super) fn after_rules(&self, task: &ActionRequest<'_>, reply: Option<Result<EngineReply, String>>) -> Verdict {
-        let Some(registered) = self.files.actions.get(task.action) else {
+    pub(super) fn after_rules(
+        &self,
+        request: &ActionRequest<'_>,
+        reply: Option<Result<EngineReply, String>>,
+    ) -> Verdict {
+        let Some(registered) = self.files.actions.get(request.action) else {
             return Verdict::of(Outcome::Unregistered, None);
         };
-        let mut verdict = Self::implicit(registered, task);
+        let mut verdict = Self::implicit(registered, request);
         match reply {
             None => {}
             Some(Err(why)) => {
                 verdict.depend_on([format!("the effect of a rule in polkitd: when run by this program, {why}")])
             }
-            Some(Ok(reply)) => self.apply_reply(&mut verdict, task, reply),
+            Some(Ok(reply)) => self.apply_reply(&mut verdict, request, reply),
         }
         verdict.depend_on(self.always.iter().cloned());
         verdict
     }
 
-    fn apply_reply(&self, verdict: &mut Verdict, task: &ActionRequest<'_>, reply: EngineReply) {
+    fn apply_reply(&self, verdict: &mut Verdict, request: &ActionRequest<'_>, reply: EngineReply) {
         let place = reply.rule.and_then(|rule| self.rules.get(rule));
         let file = place.and_then(|(file, _)| self.files.rules.get(*file)).map(|rules| rules.path.clone());
         let line = place.map(|(_, line)| *line).filter(|line| *line > 0);
@@ -120,7 +124,7 @@ impl PolicyData {
             End::Text(text) => match ImplicitAuthorization::parse(&text) {
                 Some(word) if file.as_ref().is_some_and(|file| is_compat(file)) => {
                     let result =
-                        self.files.pkla.as_ref().map(|pkla| pkla.outcome(task.subject(), task.action).possible);
+                        self.files.pkla.as_ref().map(|pkla| pkla.outcome(request.subject(), request.action).possible);
                     let result = result.and_then(|mut possible| possible.pop_first().flatten());
                     let (file, line) = result.map_or((file, line), |result| (Some(result.file), Some(result.line)));
                     verdict.decide(word, DeciderKind::Pkla, file.clone(), line);
