@@ -14,7 +14,7 @@ use polkit_config::report::{Location, Problem, Report};
 use crate::emit::hook;
 use crate::failure::Failure;
 use crate::passwords::{Password, Passwords};
-use crate::policy::{GrantKind, OnFailure, Policy, Question};
+use crate::policy::{GrantKind, OnFailure, Policy, PolicyRequest};
 use crate::tree::Tree;
 
 use details::details;
@@ -152,15 +152,15 @@ fn unreached_agents(policy: &Policy, report: &mut Report) {
             let memberships = policy.members.iter().filter(|member| member.user.value == user.value);
             let groups = memberships.map(|member| member.group.value.clone()).collect();
             for action in &agent.actions {
-                // Without details in the question, only grants without details count: the others leave cases to the agent.
-                let question = Question {
+                // Without details in the request, only grants without details count: the others leave cases to the agent.
+                let request = PolicyRequest {
                     action: action.value.as_str(),
                     user: &user.value,
                     groups: &groups,
                     netgroups: &BTreeSet::new(),
                     details: &BTreeMap::new(),
                 };
-                let first = policy.grants.iter().find(|grant| grant.covers(&question));
+                let first = policy.grants.iter().find(|grant| grant.covers(&request));
                 if let Some(grant) = first.filter(|grant| grant.kind == GrantKind::Grant) {
                     let message = format!(
                         "`{}` decides {} for `{}`, so the agent is never asked",

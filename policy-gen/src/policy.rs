@@ -66,7 +66,7 @@ pub struct Detail {
 
 /// A request to evaluate against a policy.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+pub struct PolicyRequest<'a> {
     /// The action id.
     pub action: &'a str,
     /// The user name of the subject.
@@ -146,14 +146,14 @@ impl Grant {
 
     /// Whether the grant applies to this request.
     #[must_use]
-    pub fn covers(&self, question: &Question<'_>) -> bool {
+    pub fn covers(&self, request: &PolicyRequest<'_>) -> bool {
         let named =
             |names: &[Spanned<String>], of: &BTreeSet<String>| names.iter().any(|name| of.contains(&name.value));
-        self.actions.iter().any(|known| known.value.covers(question.action))
-            && (self.users.iter().any(|known| known.value == question.user)
-                || named(&self.groups, question.groups)
-                || named(&self.netgroups, question.netgroups))
-            && self.details.iter().all(|detail| detail.covers(question.details))
+        self.actions.iter().any(|known| known.value.covers(request.action))
+            && (self.users.iter().any(|known| known.value == request.user)
+                || named(&self.groups, request.groups)
+                || named(&self.netgroups, request.netgroups))
+            && self.details.iter().all(|detail| detail.covers(request.details))
     }
 }
 
@@ -179,7 +179,7 @@ impl Policy {
 
     /// Returns the results of the first grant that applies; `None` leaves the request to other rules.
     #[must_use]
-    pub fn results(&self, question: &Question<'_>) -> Option<BySession<ImplicitAuthorization>> {
-        self.grants.iter().find(|grant| grant.covers(question)).map(|grant| grant.results)
+    pub fn results(&self, request: &PolicyRequest<'_>) -> Option<BySession<ImplicitAuthorization>> {
+        self.grants.iter().find(|grant| grant.covers(request)).map(|grant| grant.results)
     }
 }

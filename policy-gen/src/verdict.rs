@@ -22,7 +22,7 @@ pub use files::{SkipReason, SkippedFile};
 /// A request to evaluate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct AccessRequest {
     /// The user name, or the uid of a user without a name.
     pub user: String,
     /// The groups of the user; by default those of the user database.

@@ -16,7 +16,7 @@ use polkit_dbus::{Authority, AuthorityError, Interaction};
 use probe_process::ProbeProcess;
 
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
-use crate::policy::{Detail, Grant, OnFailure, Policy, Question};
+use crate::policy::{Detail, Grant, OnFailure, Policy, PolicyRequest};
 
 /// Time limit for polkitd to notice new files.
 const RELOAD: Duration = Duration::from_secs(3);
@@ -179,7 +179,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let expected = |user: &User| -> Result<Option<BySession<ImplicitAuthorization>>, String> {
-            Ok(self.policy.results(&Question {
+            Ok(self.policy.results(&PolicyRequest {
                 action,
                 user: &user.name,
                 groups: &group_names(self.names, user)?,

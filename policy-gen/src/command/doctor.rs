@@ -10,7 +10,7 @@ use crate::cli::Doctor;
 use crate::doctor::diagnose::{Finding, diagnose};
 use crate::doctor::facts::Facts;
 use crate::doctor::fixes::Fix;
-use crate::doctor::look::{self, Request};
+use crate::doctor::look::{self, Examination};
 use crate::doctor::report::{self, safe, safe_lines};
 use crate::failure::Failure;
 
@@ -28,17 +28,17 @@ const SETTLE: Duration = Duration::from_secs(4);
 /// # Errors
 /// The user, unit or process does not exist; the fix does not exist or failed.
 pub async fn run(options: &Doctor) -> Result<u8, Failure> {
-    let request = Request {
+    let examination = Examination {
         user: options.user.clone(),
         unit: options.unit.clone(),
         pid: options.pid,
         action: options.action.clone(),
         error: options.error.as_deref().map(error_text).transpose()?,
     };
-    let facts = look::gather(&request).await?;
+    let facts = look::gather(&examination).await?;
     let findings = diagnose(&facts);
     if let Some(id) = &options.fix {
-        return fix(&request, &facts, &findings, id, options.yes).await;
+        return fix(&examination, &facts, &findings, id, options.yes).await;
     }
     if options.json {
         print(&report::json(&findings, &facts).to_string());
@@ -68,7 +68,13 @@ fn error_text(argument: &str) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-async fn fix(request: &Request, before: &Facts, findings: &[Finding], id: &str, yes: bool) -> Result<u8, Failure> {
+async fn fix(
+    examination: &Examination,
+    before: &Facts,
+    findings: &[Finding],
+    id: &str,
+    yes: bool,
+) -> Result<u8, Failure> {
     let was_allowed = before.answer.as_ref().is_some_and(|answer| answer.is_yes());
     let named = findings.iter().find_map(|finding| Some((finding, finding.fixes.iter().find(|fix| fix.id == id)?)));
     let Some((finding, fix)) = named else { return Err(no_such(findings, id)) };
@@ -87,7 +93,7 @@ async fn fix(request: &Request, before: &Facts, findings: &[Finding], id: &str, 
         return Err(Failure::Refused("nothing was changed".to_owned()));
     }
     apply::apply(fix).await?;
-    let (after, facts) = look_again(request, finding.code, was_allowed).await?;
+    let (after, facts) = look_again(examination, finding.code, was_allowed).await?;
     if after.is_empty() {
         print(&format!("fixed: {} is gone, and no other problem was found", finding.code));
     } else {
@@ -133,10 +139,14 @@ fn agreed() -> Result<bool, Failure> {
 }
 
 /// Repeats the examination until the problem is gone, or until the time limit.
-async fn look_again(request: &Request, code: &str, was_allowed: bool) -> Result<(Vec<Finding>, Facts), Failure> {
+async fn look_again(
+    examination: &Examination,
+    code: &str,
+    was_allowed: bool,
+) -> Result<(Vec<Finding>, Facts), Failure> {
     let deadline = Instant::now() + SETTLE;
     loop {
-        let facts = look::gather(request).await?;
+        let facts = look::gather(examination).await?;
         let findings = diagnose(&facts);
         // polkitd reads new files after a delay. A rule that does not compile remains a finding even if another rule allows the request.
         let has = |code: &str| findings.iter().any(|finding| finding.code == code);

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::implicit_authorization::ImplicitAuthorization;
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
-use crate::verdict::{Evaluator, Outcome, Question, Verdict};
+use crate::verdict::{AccessRequest, Evaluator, Outcome, Verdict};
 
 /// Exit code: refused.
 const NO: u8 = 1;
@@ -45,16 +45,16 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
     if let Some(path) = &options.batch {
         return batch::run(&mut evaluator, path);
     }
-    let question = Question {
+    let access_request = AccessRequest {
         user: options.user.clone().unwrap_or_default(),
         groups: (!options.group.is_empty()).then(|| options.group.clone()),
         action: options.action.clone().unwrap_or_default(),
         session: options.session,
         details: options.detail.iter().cloned().collect(),
-        ..Question::default()
+        ..AccessRequest::default()
     };
-    let verdict = evaluator.verdict(&question)?;
-    let suggestions = suggest::suggestions(&mut evaluator, &tree, &spelling, &question, &verdict)?;
+    let verdict = evaluator.verdict(&access_request)?;
+    let suggestions = suggest::suggestions(&mut evaluator, &tree, &spelling, &access_request, &verdict)?;
     if options.json {
         let mut object = json!(Brief::from(&verdict));
         if let Value::Object(object) = &mut object {
@@ -69,7 +69,9 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
         }
         print(&object.to_string());
     } else {
-        print(text::text(&evaluator, &question, &verdict, &suggestions, std::io::stdout().is_terminal()).trim_end());
+        print(
+            text::text(&evaluator, &access_request, &verdict, &suggestions, std::io::stdout().is_terminal()).trim_end(),
+        );
     }
     Ok(code(verdict.outcome))
 }

@@ -1,11 +1,13 @@
 use super::*;
 use crate::doctor::error::first;
-use crate::doctor::facts::{Answer, Client, Daemon, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState};
+use crate::doctor::facts::{
+    Client, Daemon, Decision, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState,
+};
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
 use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Verdict};
 
-fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Answer {
+fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Decision {
     let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None };
     let verdict = Verdict {
         outcome: Outcome::Result(word),
@@ -15,7 +17,7 @@ fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Answer 
         rule_error: None,
         ends_polkitd: None,
     };
-    Answer {
+    Decision {
         action: MANAGE.to_owned(),
         session: Session::None,
         verdict,
@@ -80,7 +82,7 @@ fn changed(change: impl FnOnce(&mut Facts)) -> Facts {
     facts
 }
 
-fn with_answer(change: impl FnOnce(&mut Answer)) -> Facts {
+fn with_answer(change: impl FnOnce(&mut Decision)) -> Facts {
     changed(|facts| change(facts.answer.as_mut().unwrap()))
 }
 

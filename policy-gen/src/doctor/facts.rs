@@ -34,7 +34,7 @@ pub struct Facts {
     /// The subject.
     pub subject: Option<Subject>,
     /// The decision for the subject.
-    pub answer: Option<Answer>,
+    pub answer: Option<Decision>,
     /// The error in the given text.
     pub reported: Option<ReportedError>,
     /// Harmful advice in the given text.
@@ -164,7 +164,7 @@ pub struct Preset {
 
 /// The decision about the subject and the action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Decision {
     /// The action.
     pub action: String,
     /// The session state.
@@ -269,7 +269,7 @@ pub struct Agent {
     pub serves: bool,
 }
 
-impl Answer {
+impl Decision {
     /// Returns the result of the verdict.
     #[must_use]
     pub fn result(&self) -> Option<ImplicitAuthorization> {

@@ -26,7 +26,7 @@ pub use run::run as run_program;
 
 /// What to examine.
 #[derive(Clone, Debug, Default)]
-pub struct Request {
+pub struct Examination {
     /// The user.
     pub user: Option<String>,
     /// The unit.
@@ -40,13 +40,13 @@ pub struct Request {
 }
 
 /// Returns the action to examine: the requested one, the one in the error text, or that of the socket in the error text.
-fn action_of(request: &Request, facts: &Facts) -> Option<String> {
+fn action_of(examination: &Examination, facts: &Facts) -> Option<String> {
     let reported = facts.reported.as_ref();
     let of_socket = || {
         let socket = reported?.socket.as_deref()?;
         Some(if socket.ends_with("-ro") { "org.libvirt.unix.monitor" } else { MANAGE }.to_owned())
     };
-    let named = request.action.clone().or_else(|| reported.and_then(|reported| reported.action.clone()));
+    let named = examination.action.clone().or_else(|| reported.and_then(|reported| reported.action.clone()));
     let acl = reported.is_some_and(|reported| reported.class == Class::AclRefused);
     let of_libvirt =
         || (facts.subject.is_some() && !facts.libvirt.daemons.is_empty() && !acl).then(|| MANAGE.to_owned());
@@ -57,12 +57,12 @@ fn action_of(request: &Request, facts: &Facts) -> Option<String> {
 ///
 /// # Errors
 /// [`Failure::Unreachable`] if the requested user, unit or process does not exist.
-pub async fn gather(request: &Request) -> Result<Facts, Failure> {
+pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     let tree = Tree::open(None)?;
     let names = Names::Host;
     let is_root = rustix::process::geteuid().is_root();
     let mut facts = Facts { is_root, has_systemd: has_systemd(), container: files::container(), ..Facts::default() };
-    if let Some(text) = &request.error {
+    if let Some(text) = &examination.error {
         facts.reported = error::first(text);
         facts.bad_advice = error::bad_advice(text).into_iter().map(str::to_owned).collect();
         if facts.reported.is_none() {
@@ -71,14 +71,14 @@ pub async fn gather(request: &Request) -> Result<Facts, Failure> {
     }
     polkitd::look(&mut facts).await;
     libvirt::look(&tree, &mut facts);
-    facts.subject = subject::find(request, &names, &tree, &mut facts)?;
+    facts.subject = subject::find(examination, &names, &tree, &mut facts)?;
     let spelling = match facts.polkitd {
         Polkitd::Answers { .. } => Spelling::Host,
         _ => Spelling::Root("/".into()),
     };
     let target = target::resolve(&spelling).await.ok();
     facts.target = target;
-    let action = action_of(request, &facts);
+    let action = action_of(examination, &facts);
     files::strays(&tree, target, action.as_deref(), &mut facts);
     files::hidepid(&names, &mut facts);
     journal::look(&mut facts);

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use polkit_config::report::Source;
 
 use super::*;
-use crate::policy::{Draft, Policy, Question};
+use crate::policy::{Draft, Policy, PolicyRequest};
 
 fn policy(text: &str) -> (Policy, Vec<String>) {
     let draft = Draft::read(&[Source::new("p.toml", text)], Report::new());
@@ -20,8 +20,8 @@ fn users_with_a_role_may_connect_and_get_the_permissions_of_the_role() {
     let libvirt = policy.libvirt.as_ref().unwrap();
     let may_connect = |user: &str, group: &str| {
         let (groups, netgroups, details) = ([group.to_owned()].into(), BTreeSet::new(), BTreeMap::new());
-        let question = Question { action: MANAGE, user, groups: &groups, netgroups: &netgroups, details: &details };
-        policy.results(&question).is_some()
+        let request = PolicyRequest { action: MANAGE, user, groups: &groups, netgroups: &netgroups, details: &details };
+        policy.results(&request).is_some()
     };
     assert!(may_connect("x", "ops") && may_connect("x", "all") && may_connect("bob", "x") && !may_connect("x", "x"));
     let answer = |action: &str, object: &str, group: &str| {

@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::policy::{Question, SYSTEMD_ACTION};
+use crate::policy::{PolicyRequest, SYSTEMD_ACTION};
 
 fn problems(text: &str) -> String {
     Draft::read(&[Source::new("p.toml", text)], Report::new()).report.lines().join("\n")
@@ -17,7 +17,7 @@ fn a_policy_is_read_in_order_with_agents_last() {
     assert_eq!(labels, [(GrantKind::Grant, "grant 1"), (GrantKind::Grant, "n"), (GrantKind::Agent, "agent 1")]);
     let none = Default::default();
     let asked = |action, user, groups| {
-        policy.results(&Question { action, user, groups, netgroups: &none, details: &Default::default() })
+        policy.results(&PolicyRequest { action, user, groups, netgroups: &none, details: &Default::default() })
     };
     let results = |action, user| asked(action, user, &none).map(|results| results.any.text());
     assert_eq!(results("a.c", "o'b"), Some("no"));
@@ -144,14 +144,14 @@ result = "no"
     let (deploy, ops) = (["deploy".to_owned()].into(), ["ops".to_owned()].into());
     let asked = |unit: &str, verb: &str| {
         let details = [("unit", unit), ("verb", verb)].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let question = Question {
+        let request = PolicyRequest {
             action: SYSTEMD_ACTION,
             user: "u",
             groups: &deploy,
             netgroups: &ops,
             details: &details.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         };
-        policy.results(&question).map(|results| results.any.text())
+        policy.results(&request).map(|results| results.any.text())
     };
     assert_eq!(asked("nginx.service", "restart"), Some("yes"));
     assert_eq!(asked("app@1.service", "restart"), Some("yes"));

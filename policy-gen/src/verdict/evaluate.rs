@@ -20,7 +20,7 @@ use user_facts::UserFacts;
 use super::engine::Engine;
 use super::files::{self, SkippedFile};
 use super::wire::{End, EngineReply};
-use super::{DeciderKind, Outcome, Question, Verdict};
+use super::{AccessRequest, DeciderKind, Outcome, Verdict};
 use crate::failure::Failure;
 use crate::implicit_authorization::ImplicitAuthorization;
 use crate::target::Target;
@@ -38,7 +38,7 @@ pub struct Evaluator {
 /// A request with its user.
 #[derive(Debug)]
 pub struct UserRequest {
-    question: Question,
+    access_request: AccessRequest,
     user: Rc<UserFacts>,
 }
 
@@ -118,17 +118,17 @@ impl Evaluator {
     ///
     /// # Errors
     /// The errors of [`Evaluator::verdicts`].
-    pub fn groups(&mut self, question: &Question) -> Result<Vec<String>, Failure> {
-        Ok(self.user_facts(question)?.groups.clone())
+    pub fn groups(&mut self, access_request: &AccessRequest) -> Result<Vec<String>, Failure> {
+        Ok(self.user_facts(access_request)?.groups.clone())
     }
 
     /// Returns the rules file that ends polkitd for this request.
     ///
     /// # Errors
     /// The errors of [`Evaluator::verdicts`].
-    pub fn ending_file(&mut self, question: &Question) -> Result<Option<String>, Failure> {
-        let user = self.user_facts(question)?;
-        let request = self.data.ask(&ActionRequest { question, user: &user, action: &question.action });
+    pub fn ending_file(&mut self, access_request: &AccessRequest) -> Result<Option<String>, Failure> {
+        let user = self.user_facts(access_request)?;
+        let request = self.data.ask(&ActionRequest { access_request, user: &user, action: &access_request.action });
         for rules in &self.data.files.rules {
             let Ok(mut engine) = Engine::start(std::slice::from_ref(rules)) else { return Ok(None) };
             let number = engine.put([request.clone()]);
@@ -144,8 +144,8 @@ impl Evaluator {
     ///
     /// # Errors
     /// The errors of [`Evaluator::verdicts`].
-    pub fn verdict(&mut self, question: &Question) -> Result<Verdict, Failure> {
-        let verdicts = self.verdicts(std::slice::from_ref(question))?;
+    pub fn verdict(&mut self, access_request: &AccessRequest) -> Result<Verdict, Failure> {
+        let verdicts = self.verdicts(std::slice::from_ref(access_request))?;
         verdicts.into_iter().next().ok_or_else(|| Failure::Unreachable("the engine returned no verdict".to_owned()))
     }
 
@@ -153,8 +153,11 @@ impl Evaluator {
     ///
     /// # Errors
     /// The errors of [`Evaluator::look_up`] and [`Evaluator::finish`].
-    pub fn verdicts(&mut self, questions: &[Question]) -> Result<Vec<Verdict>, Failure> {
-        let requests = questions.iter().map(|question| self.look_up(question.clone())).collect::<Result<_, _>>()?;
+    pub fn verdicts(&mut self, access_requests: &[AccessRequest]) -> Result<Vec<Verdict>, Failure> {
+        let requests = access_requests
+            .iter()
+            .map(|access_request| self.look_up(access_request.clone()))
+            .collect::<Result<_, _>>()?;
         let batch = self.start(requests);
         let implied = self.imply(batch)?;
         self.finish(implied)
@@ -164,8 +167,8 @@ impl Evaluator {
     ///
     /// # Errors
     /// [`Failure::Refused`] if the user does not exist; other errors if the user database does not answer.
-    pub fn look_up(&mut self, question: Question) -> Result<UserRequest, Failure> {
-        Ok(UserRequest { user: self.user_facts(&question)?, question })
+    pub fn look_up(&mut self, access_request: AccessRequest) -> Result<UserRequest, Failure> {
+        Ok(UserRequest { user: self.user_facts(&access_request)?, access_request })
     }
 
     /// Starts the first stage. The engine works on the requests while the caller continues.
@@ -241,6 +244,10 @@ fn implying<'a>(requests: &[ActionRequest<'a>], implied: &'a [(usize, String)]) 
 fn action_requests(requests: &[UserRequest]) -> Vec<ActionRequest<'_>> {
     requests
         .iter()
-        .map(|UserRequest { question, user }| ActionRequest { question, user, action: &question.action })
+        .map(|UserRequest { access_request, user }| ActionRequest {
+            access_request,
+            user,
+            action: &access_request.action,
+        })
         .collect()
 }

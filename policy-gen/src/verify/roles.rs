@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Comparison, Planner, QUERIES_MAX, Query, first_user, group_names};
 use crate::implicit_authorization::BySession;
-use crate::policy::{Libvirt, Question, Role};
+use crate::policy::{Libvirt, PolicyRequest, Role};
 
 /// A domain name that only the pattern `*` covers in practice.
 const OTHERS: &str = "(a domain of others)";
@@ -37,9 +37,9 @@ fn row(planner: &Planner<'_>, libvirt: &Libvirt, role: &Role, action: &str, doma
         let groups = group_names(planner.names, member)?;
         let netgroups = planner.netgroups.of_user(&member.name);
         let user = member.name.as_str();
-        let question = Question { action, user, groups: &groups, netgroups: &netgroups, details: &details };
+        let request = PolicyRequest { action, user, groups: &groups, netgroups: &netgroups, details: &details };
         let by_role = || libvirt.answer(action, Some(domain), user, &groups).map(BySession::always);
-        expected = planner.policy.results(&question).or_else(by_role);
+        expected = planner.policy.results(&request).or_else(by_role);
     }
     let hook = planner.policy.hook(action).map(|hook| hook.on_failure);
     Ok(Query { details, ..Query::new(&role.label, action, member, expected, hook) })

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use polkit_dbus::{Authority, Authorization, Interaction, Subject};
 use polkit_policy_gen::implicit_authorization::{BySession, ImplicitAuthorization};
-use polkit_policy_gen::policy::Question;
+use polkit_policy_gen::policy::PolicyRequest;
 use polkit_policy_gen::target::Format;
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Process, Root};
@@ -69,7 +69,7 @@ impl Session {
     }
 }
 
-/// A question of a random kind.
+/// A request of a random kind.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub action: String,
@@ -81,8 +81,8 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub fn as_question(&self) -> Question<'_> {
-        Question {
+    pub fn as_question(&self) -> PolicyRequest<'_> {
+        PolicyRequest {
             action: &self.action,
             user: USERS[self.user],
             groups: &self.groups,

@@ -13,7 +13,7 @@ use super::Brief;
 use crate::command::DONE;
 use crate::failure::Failure;
 use crate::verdict::evaluate::{Batch, ImpliedBatch};
-use crate::verdict::{Evaluator, Question};
+use crate::verdict::{AccessRequest, Evaluator};
 
 /// Exit code: a line is not a valid request.
 const NO_REQUEST: u8 = 2;
@@ -120,7 +120,8 @@ struct Round<T> {
 fn start(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round<Batch>, Failure> {
     let (mut wrong, mut requests) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
     for line in lines {
-        let found = request(line).map_err(Failure::Refused).and_then(|question| evaluator.look_up(question));
+        let found =
+            request(line).map_err(Failure::Refused).and_then(|access_request| evaluator.look_up(access_request));
         wrong.push(match found {
             Ok(found) => {
                 requests.push(found);
@@ -133,14 +134,14 @@ fn start(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round<Batch>, F
     Ok(Round { lines: wrong, state: evaluator.start(requests) })
 }
 
-fn request(line: &[u8]) -> Result<Question, String> {
-    let question: Question =
+fn request(line: &[u8]) -> Result<AccessRequest, String> {
+    let access_request: AccessRequest =
         serde_json::from_slice(line).map_err(|error| format!("this is not a valid request: {error}"))?;
-    let details = question.details.iter().flat_map(|(key, value)| [key, value]);
-    if details.chain([&question.user, &question.action]).any(|text| text.contains('\0')) {
+    let details = access_request.details.iter().flat_map(|(key, value)| [key, value]);
+    if details.chain([&access_request.user, &access_request.action]).any(|text| text.contains('\0')) {
         return Err("this is not a valid request: names and details cannot contain a NUL".to_owned());
     }
-    Ok(question)
+    Ok(access_request)
 }
 
 struct Output {

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::target::{Spelling, Version};
 use crate::tree::Tree;
-use crate::verdict::{Decider, DeciderKind, Evaluator, Outcome, Question, Verdict};
+use crate::verdict::{AccessRequest, Decider, DeciderKind, Evaluator, Outcome, Verdict};
 
 /// Limit of suggested groups.
 const GROUPS_MAX: usize = 5;
@@ -30,37 +30,39 @@ pub(super) fn suggestions(
     evaluator: &mut Evaluator,
     tree: &Tree,
     target: &Spelling,
-    question: &Question,
+    access_request: &AccessRequest,
     verdict: &Verdict,
 ) -> Result<Vec<Suggestion>, Failure> {
     let mut suggestions = Vec::new();
     match verdict.outcome {
         Outcome::Result(ImplicitAuthorization::Yes) | Outcome::Depends => return Ok(suggestions),
-        Outcome::Unregistered => return Ok(meant(evaluator, &question.action).into_iter().collect()),
+        Outcome::Unregistered => return Ok(meant(evaluator, &access_request.action).into_iter().collect()),
         Outcome::Result(_) => {}
     }
-    let user = escape(&question.user);
+    let user = escape(&access_request.user);
     let yes = Outcome::Result(ImplicitAuthorization::Yes);
     let prefix = of_tree(tree);
-    let has = evaluator.groups(question)?;
+    let has = evaluator.groups(access_request)?;
     let text = tree.read_text("etc/group").unwrap_or_default();
     let others: BTreeSet<&str> = text.lines().filter_map(|line| line.split(':').next()).collect();
     let others: Vec<&str> =
         others.into_iter().filter(|group| !group.is_empty() && !has.iter().any(|has| has == group)).collect();
-    let with =
-        |group: &&str| Question { groups: Some([&has[..], &[(*group).to_owned()]].concat()), ..question.clone() };
-    let asked: Vec<Question> = others.iter().map(with).collect();
+    let with = |group: &&str| AccessRequest {
+        groups: Some([&has[..], &[(*group).to_owned()]].concat()),
+        ..access_request.clone()
+    };
+    let asked: Vec<AccessRequest> = others.iter().map(with).collect();
     for (group, verdict) in others.iter().zip(evaluator.verdicts(&asked)?) {
         if verdict.outcome == yes && suggestions.len() < GROUPS_MAX {
             suggestions.push(Suggestion {
                 change: format!("add {user} to the group {}", escape(group)),
-                command: Some(safe(&format!("usermod {prefix}-aG {} {}", shell(group), shell(&question.user)))),
+                command: Some(safe(&format!("usermod {prefix}-aG {} {}", shell(group), shell(&access_request.user)))),
                 because: verdict.decided_by.as_ref().and_then(place),
             });
         }
     }
-    for session in Session::ALL.into_iter().filter(|session| *session != question.session) {
-        let other = evaluator.verdict(&Question { session, ..question.clone() })?;
+    for session in Session::ALL.into_iter().filter(|session| *session != access_request.session) {
+        let other = evaluator.verdict(&AccessRequest { session, ..access_request.clone() })?;
         if other.outcome == yes {
             suggestions.push(Suggestion {
                 change: format!("make the request {}", in_session(session)),
@@ -84,8 +86,8 @@ pub(super) fn suggestions(
             change: format!("add a rule for {user} to {}", rules_place(evaluator.target().version)),
             command: Some(safe(&format!(
                 "polkit-policy-gen generate --user {} --action {} --result yes{}",
-                shell(&question.user),
-                shell(&question.action),
+                shell(&access_request.user),
+                shell(&access_request.action),
                 for_target(target)
             ))),
             because: None,

@@ -4,12 +4,12 @@ use polkit_config::escape::escape;
 
 use super::suggest::{Suggestion, in_session, place};
 use crate::implicit_authorization::ImplicitAuthorization;
-use crate::verdict::{DeciderKind, Evaluator, Outcome, Question, Verdict};
+use crate::verdict::{AccessRequest, DeciderKind, Evaluator, Outcome, Verdict};
 
 /// Formats the whole explanation.
 pub(super) fn text(
     evaluator: &Evaluator,
-    question: &Question,
+    access_request: &AccessRequest,
     verdict: &Verdict,
     suggestions: &[Suggestion],
     colour: bool,
@@ -18,9 +18,9 @@ pub(super) fn text(
     let mut out = format!("{}  {}\n", bold(verdict.outcome.text()), meaning(verdict.outcome));
     out.push_str(&format!(
         "  {} for {} {}\n",
-        escape(&question.action),
-        escape(&question.user),
-        in_session(question.session)
+        escape(&access_request.action),
+        escape(&access_request.user),
+        in_session(access_request.session)
     ));
     if let Some(decider) = &verdict.decided_by {
         let what = match decider.kind {

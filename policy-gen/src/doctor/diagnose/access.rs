@@ -3,7 +3,7 @@
 use super::Finding;
 use super::broken::{breaks, not_registered, not_reloaded};
 use super::evidence::with_evidence;
-use crate::doctor::facts::{Answer, Facts, GroupRemedy, RunningResult, Subject};
+use crate::doctor::facts::{Decision, Facts, GroupRemedy, RunningResult, Subject};
 use crate::doctor::fixes::{Fix, access, manual, programs, read_only};
 use crate::emit::quote::shell;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
@@ -64,7 +64,7 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
     found
 }
 
-fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
+fn asks(facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {
     let user = &subject.user;
     if answer.action.starts_with(API) {
         return with_evidence(
@@ -155,7 +155,7 @@ fn names_it(place: Option<&str>) -> bool {
     place.is_some_and(|place| place.starts_with("/etc/"))
 }
 
-fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
+fn refused(facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {
     let says = answer.verdict.steps.iter().rev().find(|step| step.by == "rules").map_or("", |step| step.says.as_str());
     if matches!(answer.verdict.rule_error, Some(RuleError::Throws(_))) {
         return breaks(

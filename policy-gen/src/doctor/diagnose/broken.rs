@@ -2,13 +2,13 @@
 
 use super::Finding;
 use super::evidence::{decided, with_evidence};
-use crate::doctor::facts::{Answer, Facts, RunningResult, Subject};
+use crate::doctor::facts::{Decision, Facts, RunningResult, Subject};
 use crate::doctor::fixes::{manual, restart_polkitd, set_aside};
 use crate::emit::quote::shell;
 use crate::verdict::Outcome;
 
 /// A rule that affects all users. The fix sets its file aside.
-pub(super) fn breaks(facts: &Facts, answer: &Answer, code: &'static str, cause: &str, says: &str) -> Finding {
+pub(super) fn breaks(facts: &Facts, answer: &Decision, code: &'static str, cause: &str, says: &str) -> Finding {
     let file = answer.verdict.decided_by.as_ref().and_then(|by| by.file.clone());
     let file = file.or_else(|| {
         answer.verdict.steps.iter().rev().find_map(|step| step.file.clone().filter(|file| file.ends_with(".rules")))
@@ -30,7 +30,7 @@ pub(super) fn breaks(facts: &Facts, answer: &Answer, code: &'static str, cause: 
 }
 
 /// The action is not registered.
-pub(super) fn not_registered(facts: &Facts, answer: &Answer) -> Finding {
+pub(super) fn not_registered(facts: &Facts, answer: &Decision) -> Finding {
     let action = &answer.action;
     let finding = Finding::new("action-not-registered", format!("the action {action} is not registered with polkit"));
     if answer.verdict.outcome != Outcome::Unregistered {
@@ -57,7 +57,7 @@ pub(super) fn not_registered(facts: &Facts, answer: &Answer) -> Finding {
 }
 
 /// The files allow the request, but polkitd does not.
-pub(super) fn not_reloaded(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
+pub(super) fn not_reloaded(facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {
     let real = match answer.real {
         Some(RunningResult::Challenge) => "authentication is required",
         _ => "no",

@@ -1,12 +1,12 @@
 //! The evidence of findings about a verdict.
 
 use super::Finding;
-use crate::doctor::facts::{Answer, Facts, Subject};
+use crate::doctor::facts::{Decision, Facts, Subject};
 use crate::implicit_authorization::Session;
 use crate::verdict::{DeciderKind, Outcome};
 
 /// Formats polkit's decision and its source.
-pub(super) fn decided(answer: &Answer) -> String {
+pub(super) fn decided(answer: &Decision) -> String {
     let by = answer.verdict.decided_by.as_ref();
     let what = match by.map(|by| by.kind) {
         Some(DeciderKind::Rule) => "a rule",
@@ -24,7 +24,7 @@ pub(super) fn decided(answer: &Answer) -> String {
     format!("polkit's decision is {}, from {what}{place}", answer.verdict.outcome.text())
 }
 
-fn checked(subject: &Subject, answer: &Answer) -> String {
+fn checked(subject: &Subject, answer: &Decision) -> String {
     let session = match answer.session {
         Session::None => "no login session",
         Session::Remote => "a session without a seat, such as ssh",
@@ -39,7 +39,7 @@ fn checked(subject: &Subject, answer: &Answer) -> String {
 }
 
 /// Adds the evidence that is common to all verdicts.
-pub(super) fn with_evidence(finding: Finding, facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
+pub(super) fn with_evidence(finding: Finding, facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {
     let mut finding = finding.evidence(checked(subject, answer)).evidence(decided(answer));
     let groups = format!("groups in the user database, which polkit uses: {}", subject.groups.join(", "));
     finding.evidence.push(groups);

@@ -1,6 +1,6 @@
 //! Fixes that give the subject access: a read-only connection, an agent rule for one unit, a grant, a group.
 
-use super::super::facts::{Answer, Facts, Subject};
+use super::super::facts::{Decision, Facts, Subject};
 use super::{Fix, Step, line, manual, old_polkitd, owned};
 use crate::emit::quote::shell;
 use crate::libvirt::MANAGE;
@@ -88,7 +88,7 @@ fn written(path: &str, text: &str) -> Vec<String> {
     vec![line(&["mkdir", "-p", directory]), format!("cat > {} <<'END'\n{text}END", shell(path))]
 }
 
-fn grant_user(facts: &Facts, subject: &Subject, answer: &Answer) -> Fix {
+fn grant_user(facts: &Facts, subject: &Subject, answer: &Decision) -> Fix {
     let last = answer.action.rsplit('.').take(3).collect::<Vec<_>>();
     let last = last.into_iter().rev().collect::<Vec<_>>().join("-");
     let path = format!("/etc/polkit-policy-gen/policy.d/50-doctor-{}-{}.toml", slug(&subject.user), slug(&last));
@@ -145,7 +145,7 @@ fn own_user(subject: &Subject) -> Option<Fix> {
     })
 }
 
-fn agent_rule(facts: &Facts, subject: &Subject, answer: &Answer) -> Option<Fix> {
+fn agent_rule(facts: &Facts, subject: &Subject, answer: &Decision) -> Option<Fix> {
     let unit = subject.unit.as_deref()?;
     // The agent only answers for users without a usable password.
     if subject.uid == 0 || subject.password == Some(true) || !unit.ends_with(".service") || facts.agent.serves {

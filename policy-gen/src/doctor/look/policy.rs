@@ -10,14 +10,14 @@ use polkit_dbus::{
 };
 
 use super::files::names_action;
-use crate::doctor::facts::{Answer, Facts, GroupRemedy, OpenAction, Polkitd, RecentRefusal, RunningResult, Subject};
+use crate::doctor::facts::{Decision, Facts, GroupRemedy, OpenAction, Polkitd, RecentRefusal, RunningResult, Subject};
 use crate::emit::GRANTS;
 use crate::failure::Failure;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::install::record::Record;
 use crate::libvirt::MANAGE;
 use crate::tree::Tree;
-use crate::verdict::{Decider, DeciderKind, Evaluator, Outcome, Question};
+use crate::verdict::{AccessRequest, Decider, DeciderKind, Evaluator, Outcome};
 use crate::verify::probe_process::ProbeProcess;
 
 const LIMIT: Duration = Duration::from_secs(4);
@@ -75,30 +75,30 @@ fn place(decider: &Decider) -> Option<String> {
     Some(decider.line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}")))
 }
 
-fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &str) -> Result<Answer, Failure> {
+fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &str) -> Result<Decision, Failure> {
     let session = subject.process.as_ref().map_or(Session::None, |process| process.session);
-    let question = Question {
+    let access_request = AccessRequest {
         user: subject.user.clone(),
         action: action.to_owned(),
         session,
         // libvirt and pkcheck pass a process subject, and then polkit does not know the unit.
         system_unit: Some(None),
-        ..Question::default()
+        ..AccessRequest::default()
     };
-    let mut verdict = evaluator.verdict(&question)?;
+    let mut verdict = evaluator.verdict(&access_request)?;
     if verdict.ends_polkitd.is_some()
         && let Some(decider) = &mut verdict.decided_by
         && decider.file.is_none()
     {
-        decider.file = evaluator.ending_file(&question)?;
+        decider.file = evaluator.ending_file(&access_request)?;
     }
     let yes = Outcome::Result(ImplicitAuthorization::Yes);
     let (mut groups, mut sessions) = (Vec::new(), Vec::new());
     let open = !matches!(verdict.outcome, Outcome::Result(ImplicitAuthorization::Yes) | Outcome::Unregistered);
     if open {
-        groups = group_remedies(evaluator, tree, &question, subject)?;
+        groups = group_remedies(evaluator, tree, &access_request, subject)?;
         for other in Session::ALL.into_iter().filter(|other| *other != session) {
-            let found = evaluator.verdict(&Question { session: other, ..question.clone() })?;
+            let found = evaluator.verdict(&AccessRequest { session: other, ..access_request.clone() })?;
             if found.outcome == yes {
                 sessions.push((other, found.decided_by.as_ref().and_then(place)));
             }
@@ -114,7 +114,7 @@ fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &st
         names_action(&text, action)
     });
     let naming = naming.collect();
-    Ok(Answer {
+    Ok(Decision {
         action: action.to_owned(),
         session,
         depends_on: verdict.depends_on.clone(),
@@ -132,7 +132,7 @@ fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &st
 fn group_remedies(
     evaluator: &mut Evaluator,
     tree: &Tree,
-    question: &Question,
+    access_request: &AccessRequest,
     subject: &Subject,
 ) -> Result<Vec<GroupRemedy>, Failure> {
     let text = tree.read_text("etc/group").unwrap_or_default();
@@ -145,13 +145,13 @@ fn group_remedies(
         candidates.extend(quoted.map(str::to_owned));
     }
     candidates.extend(FAMILIES.iter().flat_map(|family| family.iter().map(|group| (*group).to_owned())));
-    let has = evaluator.groups(question)?;
+    let has = evaluator.groups(access_request)?;
     candidates.retain(|group| !group.is_empty() && !has.contains(group));
-    let with = |group: &String| Question {
+    let with = |group: &String| AccessRequest {
         groups: Some([&has[..], std::slice::from_ref(group)].concat()),
-        ..question.clone()
+        ..access_request.clone()
     };
-    let asked: Vec<Question> = candidates.iter().map(with).collect();
+    let asked: Vec<AccessRequest> = candidates.iter().map(with).collect();
     let mut found = Vec::new();
     for (group, verdict) in candidates.iter().zip(evaluator.verdicts(&asked)?) {
         if verdict.outcome != Outcome::Result(ImplicitAuthorization::Yes) {
@@ -195,14 +195,14 @@ fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
             continue;
         }
         let groups = Some(group.into_iter().map(str::to_owned).collect());
-        let question = Question {
+        let access_request = AccessRequest {
             user: STRANGER.to_owned(),
             groups,
             action: action.to_owned(),
             system_unit: Some(None),
-            ..Question::default()
+            ..AccessRequest::default()
         };
-        let Ok(verdict) = evaluator.verdict(&question) else { continue };
+        let Ok(verdict) = evaluator.verdict(&access_request) else { continue };
         if verdict.outcome != Outcome::Result(ImplicitAuthorization::Yes) {
             continue;
         }
@@ -223,9 +223,13 @@ fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
 
 /// Returns the recent refusal if polkit would still refuse.
 fn still_refused(evaluator: &mut Evaluator, one: RecentRefusal) -> Option<RecentRefusal> {
-    let question =
-        Question { user: one.user.clone(), action: one.action.clone(), system_unit: Some(None), ..Question::default() };
-    let verdict = evaluator.verdict(&question).ok()?;
+    let access_request = AccessRequest {
+        user: one.user.clone(),
+        action: one.action.clone(),
+        system_unit: Some(None),
+        ..AccessRequest::default()
+    };
+    let verdict = evaluator.verdict(&access_request).ok()?;
     let user = Names::Host.user_by_uid(one.user.parse().ok()?).ok().flatten().map_or(one.user, |user| user.name);
     // A plain "no" is intended.
     let asks = matches!(verdict.outcome, Outcome::Result(word) if !matches!(word, ImplicitAuthorization::Yes | ImplicitAuthorization::No));

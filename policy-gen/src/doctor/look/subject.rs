@@ -9,7 +9,7 @@ use polkit_config::cgroup;
 use polkit_config::escape::escape;
 use polkit_config::names::{Names, User};
 
-use super::Request;
+use super::Examination;
 use super::accounts::{groups, named, user};
 use super::client;
 use super::run::run;
@@ -32,17 +32,17 @@ const PROCESSES_MAX: usize = 4096;
 /// # Errors
 /// [`Failure::Unreachable`] if the requested user, unit or process does not exist.
 pub(super) fn find(
-    request: &Request,
+    examination: &Examination,
     names: &Names,
     tree: &Tree,
     facts: &mut Facts,
 ) -> Result<Option<Subject>, Failure> {
-    let mut subject = if let Some(pid) = request.pid {
+    let mut subject = if let Some(pid) = examination.pid {
         let missing = || Failure::Unreachable(format!("there is no process {pid}, or it is unreadable"));
         Some(of_process(pid, names, format!("process {pid}")).ok_or_else(missing)?)
-    } else if let Some(unit) = &request.unit {
+    } else if let Some(unit) = &examination.unit {
         Some(of_unit(unit, names, facts)?)
-    } else if let Some(name) = &request.user {
+    } else if let Some(name) = &examination.user {
         let by_name = names.user(name).map_err(|error| Failure::Unreachable(error.to_string()))?;
         let by_uid = || name.parse().ok().map(|uid| user(names, uid));
         let found = by_name.or_else(by_uid);
@@ -50,7 +50,7 @@ pub(super) fn find(
         Some(of_user(&found, names, "as requested"))
     } else if facts.reported.is_some() {
         guess(names, facts)
-    } else if request.action.is_some() && !facts.is_root {
+    } else if examination.action.is_some() && !facts.is_root {
         caller(names)
     } else {
         None

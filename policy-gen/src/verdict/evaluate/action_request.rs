@@ -1,7 +1,7 @@
 //! A request about one action. Also the results of polkit-pkla-compat's helper.
 
 use super::user_facts::UserFacts;
-use crate::verdict::Question;
+use crate::verdict::AccessRequest;
 use crate::verdict::pkla::{self, Pkla};
 use crate::verdict::wire::Program;
 
@@ -11,7 +11,7 @@ const COMPAT: [&str; 2] = ["/usr/sbin/pkla-check-authorization", "/usr/bin/pkla-
 /// A request about one action: the requested action, or one that implies it.
 #[derive(Clone, Copy)]
 pub(super) struct ActionRequest<'a> {
-    pub(super) question: &'a Question,
+    pub(super) access_request: &'a AccessRequest,
     pub(super) user: &'a UserFacts,
     pub(super) action: &'a str,
 }
@@ -21,8 +21,8 @@ impl ActionRequest<'_> {
         pkla::Subject {
             user: &self.user.name,
             groups: &self.user.groups,
-            netgroups: self.question.netgroups.as_deref(),
-            session: self.question.session,
+            netgroups: self.access_request.netgroups.as_deref(),
+            session: self.access_request.session,
         }
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn compat(pkla: &Pkla, request: &ActionRequest<'_>) -> Vec<Program> {
     } else {
         Err(1)
     };
-    let session = request.question.session;
+    let session = request.access_request.session;
     let words = |program: &str| {
         let flags = [session.is_local(), session.is_active()].map(|flag| flag.to_string());
         [&[program.to_owned(), request.user.name.clone()], flags.as_slice(), &[request.action.to_owned()]].concat()

@@ -7,7 +7,7 @@ use crate::target::{JavaScript, Version};
 use crate::verdict::files::RegisteredAction;
 use crate::verdict::pkla::{self, Reader};
 use crate::verdict::wire::{End, EngineReply, EngineRequest};
-use crate::verdict::{Decider, DeciderKind, Outcome, Question, RuleError, Verdict};
+use crate::verdict::{AccessRequest, Decider, DeciderKind, Outcome, RuleError, Verdict};
 
 /// The first version that provides rules with the unit of the caller.
 const UNITS: Version = Version(124);
@@ -60,7 +60,7 @@ impl PolicyData {
     }
 
     fn implicit(registered: &RegisteredAction, request: &ActionRequest<'_>) -> Verdict {
-        let word = registered.action.results.of(request.question.session);
+        let word = registered.action.results.of(request.access_request.session);
         let (file, line) = (Some(registered.file.clone()), Some(registered.action.line));
         let decider = Decider { kind: DeciderKind::Implicit, file: file.clone(), line, by_action: None };
         let mut verdict = Verdict::of(Outcome::Result(word), Some(decider));
@@ -72,7 +72,7 @@ impl PolicyData {
     }
 
     pub(super) fn ask(&self, request: &ActionRequest<'_>) -> EngineRequest {
-        let Question { details, session, system_unit, netgroups, programs, .. } = request.question;
+        let AccessRequest { details, session, system_unit, netgroups, programs, .. } = request.access_request;
         let mut programs = programs.clone();
         if let Some(pkla) = self.files.pkla.as_ref().filter(|pkla| pkla.reader == Reader::Compat) {
             programs.extend(compat(pkla, request));

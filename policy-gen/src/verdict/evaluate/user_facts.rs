@@ -6,7 +6,7 @@ use polkit_config::names::LookupError;
 
 use super::Evaluator;
 use crate::failure::Failure;
-use crate::verdict::Question;
+use crate::verdict::AccessRequest;
 
 /// The user of a subject, as polkit sees it.
 #[derive(Clone, Debug)]
@@ -19,12 +19,12 @@ pub(super) struct UserFacts {
 }
 
 impl Evaluator {
-    pub(super) fn user_facts(&mut self, question: &Question) -> Result<Rc<UserFacts>, Failure> {
-        if let (Some(known), None) = (self.users.get(&question.user), &question.groups) {
+    pub(super) fn user_facts(&mut self, access_request: &AccessRequest) -> Result<Rc<UserFacts>, Failure> {
+        if let (Some(known), None) = (self.users.get(&access_request.user), &access_request.groups) {
             return Ok(Rc::clone(known));
         }
         let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
-        let name = question.user.as_str();
+        let name = access_request.user.as_str();
         let found = match self.names.user(name).map_err(unreachable)? {
             // polkit uses the first of two users with the same uid.
             Some(user) => self.names.user_by_uid(user.uid).map_err(unreachable)?.or(Some(user)),
@@ -43,7 +43,7 @@ impl Evaluator {
                 }
                 UserFacts { name: user.name.clone(), groups, uid: Some(user.uid), has_name: true }
             }
-            None if is_number || question.groups.is_some() => {
+            None if is_number || access_request.groups.is_some() => {
                 UserFacts { name: name.to_owned(), groups: Vec::new(), uid: name.parse().ok(), has_name: !is_number }
             }
             None => {
@@ -53,12 +53,12 @@ impl Evaluator {
                 )));
             }
         };
-        if let Some(groups) = &question.groups {
+        if let Some(groups) = &access_request.groups {
             groups.clone_into(&mut known.groups);
             return Ok(Rc::new(known));
         }
         let known = Rc::new(known);
-        self.users.insert(question.user.clone(), Rc::clone(&known));
+        self.users.insert(access_request.user.clone(), Rc::clone(&known));
         Ok(known)
     }
 }
