@@ -1,7 +1,7 @@
 //! A configuration of libvirt's daemons: read, edited, and the edit taken back.
 #![no_main]
 
-use polkit_policy_gen::libvirt::conf::{Key, Value, DesiredValue, apply, undo, value};
+use polkit_policy_gen::libvirt::conf::{DesiredValue, Key, Value, apply, undo, value};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
