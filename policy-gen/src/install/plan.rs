@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use similar::TextDiff;
 
-use super::record::{Before, FileRecord, MemberRecord, Record, digest};
+use super::record::{FileRecord, MemberRecord, OldFile, Record, digest};
 use crate::emit::File;
 use crate::tree::Contents;
 
@@ -189,11 +189,11 @@ impl Plan {
     }
 }
 
-fn before(contents: &Contents) -> Result<Before, String> {
+fn before(contents: &Contents) -> Result<OldFile, String> {
     let text = String::from_utf8(contents.bytes.clone()).map_err(|_| {
         "is not from polkit-policy-gen and is not UTF-8, so it could not be restored: move it away".to_owned()
     })?;
-    Ok(Before { text, mode: contents.mode, uid: contents.uid, gid: contents.gid })
+    Ok(OldFile { text, mode: contents.mode, uid: contents.uid, gid: contents.gid })
 }
 
 fn conflict(path: &str, wanted: bool, recorded: Option<&FileRecord>, current: Option<&Contents>) -> Option<Conflict> {

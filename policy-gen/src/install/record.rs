@@ -48,7 +48,7 @@ pub struct FileRecord {
     /// The installed content.
     pub text: String,
     /// The file that existed before, to restore it.
-    pub before: Option<Before>,
+    pub before: Option<OldFile>,
     /// Only in a pending record: the SHA-256 of the old content, empty if the file did not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<String>,
@@ -69,7 +69,7 @@ pub struct EditRecord {
 /// A file that existed before the installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Before {
+pub struct OldFile {
     /// The content.
     pub text: String,
     /// The permission bits.

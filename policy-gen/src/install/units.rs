@@ -77,9 +77,9 @@ impl Restarts {
     ///
     /// # Errors
     /// [`Failure::Refused`] with the error of systemctl. The units have been started again.
-    pub fn stop(&self) -> Result<Stopped, Failure> {
+    pub fn stop(&self) -> Result<StoppedUnits, Failure> {
         if self.is_empty() {
-            return Ok(Stopped::default());
+            return Ok(StoppedUnits::default());
         }
         if !has_systemd() {
             return Err(Failure::Refused(
@@ -88,7 +88,7 @@ impl Restarts {
             ));
         }
         let units = self.daemons.iter().flat_map(|daemon| daemon.units()).filter(|unit| is_active(unit));
-        let stopped = Stopped { units: units.collect(), reload: self.units };
+        let stopped = StoppedUnits { units: units.collect(), reload: self.units };
         match stopped.systemctl("stop") {
             Ok(()) => Ok(stopped),
             Err(error) => {
@@ -102,12 +102,12 @@ impl Restarts {
 /// Stopped units, to be started again.
 #[derive(Debug, Default)]
 #[must_use = "stopped units must be started again"]
-pub struct Stopped {
+pub struct StoppedUnits {
     units: Vec<String>,
     reload: bool,
 }
 
-impl Stopped {
+impl StoppedUnits {
     /// Starts the units.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use super::script::TokenKind;
 
 /// A common mistake.
 #[derive(Debug)]
-pub struct Why {
+pub struct CompileError {
     /// The mistake, as a sentence.
     pub message: String,
     /// The remedy, if it differs from that of the code.
@@ -14,27 +14,27 @@ pub struct Why {
 
 /// Returns the mistake in or before a line, counted from 1; `None` if it is not a common one.
 #[must_use]
-pub fn why(source: &str, line: usize) -> Option<Why> {
+pub fn why(source: &str, line: usize) -> Option<CompileError> {
     let before: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let text = source.get(before..)?.lines().next().unwrap_or_default();
     if text.trim_start().starts_with('#') {
         let message = "`#` does not start a comment".to_owned();
-        return Some(Why { message, help: Some("start comments with `//`") });
+        return Some(CompileError { message, help: Some("start comments with `//`") });
     }
     let script = Script::of(source);
     let of_line = before..before + text.len();
     let is_here = |at: &usize| script.tokens.get(*at).is_some_and(|token| of_line.contains(&token.span.start));
     let here = || (0..script.tokens.len()).filter(is_here);
     if let Some(newer) = here().find_map(|at| newer(&script, at)) {
-        return Some(Why { message: format!("{newer} is newer than ECMAScript 5"), help: None });
+        return Some(CompileError { message: format!("{newer} is newer than ECMAScript 5"), help: None });
     }
     let bare = |at: &usize| matches!(script.word(*at), "if" | "while") && script.sign(at + 1) != Some('(');
     if let Some(at) = here().find(bare) {
         let message = format!("the condition of `{}` needs parentheses", script.word(at));
-        return Some(Why { message, help: Some("put `(` and `)` around it") });
+        return Some(CompileError { message, help: Some("put `(` and `)` around it") });
     }
     brackets(&script, source)
-        .map(|message| Why { message, help: Some("add the missing bracket, or remove the extra one") })
+        .map(|message| CompileError { message, help: Some("add the missing bracket, or remove the extra one") })
 }
 
 fn newer(script: &Script<'_>, at: usize) -> Option<&'static str> {

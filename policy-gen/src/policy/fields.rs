@@ -12,14 +12,14 @@ use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 const VALUES_MAX: usize = 10_000;
 
 /// The users, groups and netgroups of a grant.
-pub(super) struct Who {
+pub(super) struct Subjects {
     pub users: Vec<Spanned<String>>,
     pub groups: Vec<Spanned<String>>,
     pub netgroups: Vec<Spanned<String>>,
 }
 
 /// Reads `users`, `groups` and `netgroups`. At least one is required.
-pub(super) fn who(table: &mut Table, title: &str, report: &mut Report) -> Who {
+pub(super) fn subjects(table: &mut Table, title: &str, report: &mut Report) -> Subjects {
     let has_any = ["users", "groups", "netgroups"].map(|key| table.has(key)).contains(&true);
     let mut names = |key| table.strings(key, report).unwrap_or_default();
     let (users, groups, netgroups) = (names("users"), names("groups"), names("netgroups"));
@@ -30,7 +30,7 @@ pub(super) fn who(table: &mut Table, title: &str, report: &mut Report) -> Who {
     check_names("user", &users, report);
     check_names("group", &groups, report);
     check_names("netgroup", &netgroups, report);
-    Who { users, groups, netgroups }
+    Subjects { users, groups, netgroups }
 }
 
 pub(super) fn check_names(what: &str, names: &[Spanned<String>], report: &mut Report) {

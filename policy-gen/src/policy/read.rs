@@ -4,7 +4,9 @@ use polkit_config::pattern::ActionPattern;
 use polkit_config::report::{Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
-use super::fields::{Who, check_actions, check_details, check_kept, check_names, details, patterns, results, who};
+use super::fields::{
+    Subjects, check_actions, check_details, check_kept, check_names, details, patterns, results, subjects,
+};
 use super::libvirt::{libvirt, role};
 use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
@@ -123,7 +125,7 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let at = table.at().clone();
     let name = table.string("name", report);
     let actions = table.required_strings("actions", report);
-    let who = who(&mut table, "[[grant]]", report);
+    let subjects = subjects(&mut table, "[[grant]]", report);
     let details = details(&mut table, report);
     let results = results(&mut table, report);
     table.finish(report);
@@ -132,7 +134,7 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let (results, result_at) = results?;
     check_everything(&actions, results, report);
     check_kept(&details, results, result_at, report);
-    let Who { users, groups, netgroups } = who;
+    let Subjects { users, groups, netgroups } = subjects;
     Some(Grant { kind: GrantKind::Grant, label, actions, users, groups, netgroups, details, results, at })
 }
 

@@ -4,7 +4,7 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::{Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
-use super::fields::{Who, check_kept, results, who};
+use super::fields::{Subjects, check_kept, results, subjects};
 use super::{Detail, Grant, GrantKind};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
@@ -51,7 +51,7 @@ pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Opti
     let name = table.string("name", report);
     let units = table.required_strings("units", report);
     let verbs = table.strings("verbs", report);
-    let Who { users, groups, netgroups } = who(&mut table, "[[systemd]]", report);
+    let Subjects { users, groups, netgroups } = subjects(&mut table, "[[systemd]]", report);
     let results = if table.has("result") {
         results(&mut table, report)
     } else {

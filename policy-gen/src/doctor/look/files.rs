@@ -47,7 +47,7 @@ const MD5SUM: Duration = Duration::from_secs(2);
 const PACKAGES: &str = "var/lib/dpkg/info";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum StrayKind {
     Rules,
     Pkla,
 }
@@ -67,15 +67,15 @@ pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, 
             let text = tree.read_text(&path).unwrap_or_default();
             let Some(kind) = kind(&text) else { continue };
             let (ending, read_here) = match kind {
-                Kind::Rules => (".rules", READ.contains(directory)),
-                Kind::Pkla => (".pkla", directory.starts_with("etc/polkit-1/localauthority/")),
+                StrayKind::Rules => (".rules", READ.contains(directory)),
+                StrayKind::Pkla => (".pkla", directory.starts_with("etc/polkit-1/localauthority/")),
             };
             let well_named = name.ends_with(ending);
-            if kind == Kind::Pkla && target.is_some_and(|target| target.pkla == Pkla::No) {
+            if kind == StrayKind::Pkla && target.is_some_and(|target| target.pkla == Pkla::No) {
                 continue;
             }
             // The evaluator reports pkla files in place, and rules for a polkit that reads no rules.
-            if read_here && (well_named || (kind == Kind::Rules && !reads_rules)) {
+            if read_here && (well_named || (kind == StrayKind::Rules && !reads_rules)) {
                 continue;
             }
             let why = match (read_here, well_named) {
@@ -87,9 +87,9 @@ pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, 
             };
             let stem = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("50-local");
             let belongs = match kind {
-                Kind::Rules if reads_rules => Some(format!("/{RULES}/{stem}.rules")),
-                Kind::Rules => None,
-                Kind::Pkla => Some(format!("/{PKLA}/{stem}.pkla")),
+                StrayKind::Rules if reads_rules => Some(format!("/{RULES}/{stem}.rules")),
+                StrayKind::Rules => None,
+                StrayKind::Pkla => Some(format!("/{PKLA}/{stem}.pkla")),
             };
             let about_action = action.is_some_and(|action| names_action(&text, action));
             let root_equivalent =
@@ -113,12 +113,12 @@ pub(super) fn names_action(text: &str, action: &str) -> bool {
         || starts.into_iter().any(|start| text.contains(&format!("{start}*")) || text.contains(&format!("\"{start}\"")))
 }
 
-fn kind(text: &str) -> Option<Kind> {
+fn kind(text: &str) -> Option<StrayKind> {
     if text.contains("polkit.addRule") || text.contains("polkit.addAdminRule") {
-        return Some(Kind::Rules);
+        return Some(StrayKind::Rules);
     }
     let has = |key: &str| text.lines().any(|line| line.trim_start().starts_with(key));
-    (has("Identity=") && has("Action=")).then_some(Kind::Pkla)
+    (has("Identity=") && has("Action=")).then_some(StrayKind::Pkla)
 }
 
 /// Returns the evidence that this is a container.

@@ -2,7 +2,7 @@
 
 use polkit_config::names::check_name;
 
-use super::{Before, EditRecord, FileRecord, Record, digest};
+use super::{EditRecord, FileRecord, OldFile, Record, digest};
 use crate::install::paths::{is_configuration, is_directory, is_file};
 use crate::tree::MODE_MAX;
 
@@ -52,10 +52,10 @@ fn file(record: &FileRecord, may_own: &dyn Fn(u32) -> bool) -> Result<(), String
         return Err(format!("the text of `{path}` is larger than 16 MiB"));
     }
     match before {
-        Some(Before { mode, .. }) if *mode > MODE_MAX => Err(format!(
+        Some(OldFile { mode, .. }) if *mode > MODE_MAX => Err(format!(
             "`{path}` has the old mode {mode:04o}: set-user-ID, set-group-ID and sticky bits are never restored"
         )),
-        Some(Before { uid, .. }) if !may_own(*uid) => {
+        Some(OldFile { uid, .. }) if !may_own(*uid) => {
             Err(format!("`{path}` has the old owner {uid}: root restores only files of root"))
         }
         _ => Ok(()),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Value;
 
 /// An assignment.
-pub(super) struct Entry<'a> {
+pub(super) struct Setting<'a> {
     pub name: &'a str,
     pub value: Value,
     /// The lines of the assignment, with the line break.
@@ -17,7 +17,7 @@ pub(super) struct Entry<'a> {
 ///
 /// # Errors
 /// The key is set twice: libvirt could use the assignment that is not edited.
-pub(super) fn only<'a, 'b>(entries: &'a [Entry<'b>], key: &str) -> Result<Option<&'a Entry<'b>>, String> {
+pub(super) fn only<'a, 'b>(entries: &'a [Setting<'b>], key: &str) -> Result<Option<&'a Setting<'b>>, String> {
     let mut of_key = entries.iter().filter(|entry| entry.name == key);
     match (of_key.next(), of_key.next()) {
         (Some(first), Some(second)) => {
@@ -31,7 +31,7 @@ pub(super) fn only<'a, 'b>(entries: &'a [Entry<'b>], key: &str) -> Result<Option
 ///
 /// # Errors
 /// The line that libvirt could not parse.
-pub(super) fn entries(text: &str) -> Result<Vec<Entry<'_>>, String> {
+pub(super) fn entries(text: &str) -> Result<Vec<Setting<'_>>, String> {
     let mut reader = Reader { text, at: 0 };
     let mut entries = Vec::new();
     loop {
@@ -45,7 +45,7 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry<'_>>, String> {
         }
         let begin = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
         let (name, value) = reader.assignment().ok_or_else(|| format!("libvirt could not parse line {number}"))?;
-        entries.push(Entry { name, value, span: begin..reader.at, line: number });
+        entries.push(Setting { name, value, span: begin..reader.at, line: number });
     }
 }
 

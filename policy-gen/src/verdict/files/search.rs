@@ -61,12 +61,12 @@ pub enum SkipReason {
 }
 
 /// The user of polkitd: root up to 0.105, then its own user.
-enum Daemon {
+enum DaemonUser {
     Root,
     User { uid: u32, gids: Vec<u32> },
 }
 
-impl Daemon {
+impl DaemonUser {
     fn of(names: &Names, target: Target) -> Result<Self, Failure> {
         let unreachable = |error: polkit_config::names::LookupError| Failure::Unreachable(error.to_string());
         if target.version < Version::RULES {
@@ -100,7 +100,7 @@ const ENTER: u32 = 1;
 /// A search with the permissions of polkitd's user.
 pub(super) struct Search<'a> {
     pub(super) tree: &'a Tree,
-    daemon: Daemon,
+    daemon: DaemonUser,
     pub(super) skipped: Vec<SkippedFile>,
     /// Files and directories that polkitd may read but this process may not.
     pub(super) closed: Vec<String>,
@@ -112,7 +112,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// The user database does not answer.
     pub(super) fn of(tree: &'a Tree, names: &Names, target: Target) -> Result<Self, Failure> {
-        Ok(Self { tree, daemon: Daemon::of(names, target)?, skipped: Vec::new(), closed: Vec::new() })
+        Ok(Self { tree, daemon: DaemonUser::of(names, target)?, skipped: Vec::new(), closed: Vec::new() })
     }
 
     /// Returns path and name of the files with this suffix in a directory, sorted by name.
