@@ -1,4 +1,4 @@
-//! Passes the installation's folders on to the code, with the usual ones where none is given.
+//! Passes the installation directories to the code, with defaults.
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBEXECDIR");

@@ -1,4 +1,4 @@
-//! Reading what others may have made endless or special: at most so many bytes, and never a FIFO or a device.
+//! Reads files whose length or type other users control: with a size limit, and never from a FIFO or a device.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -7,15 +7,15 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// The most that is read of a file of a tree, in bytes. A list of packages and a list of a hundred thousand accounts fit.
+/// Size limit of a file in a tree, in bytes. A package list and a list of a hundred thousand accounts fit.
 pub const TREE_MAX: u64 = 64 << 20;
-/// The most that is read of a file of /proc or /run, in bytes. A process decides how long some of them are.
+/// Size limit of a file in /proc or /run, in bytes. A process controls the length of some of these files.
 pub const PROC_MAX: u64 = 4 << 20;
 
-/// Reads to the end, or refuses what is longer than `most` bytes.
+/// Reads to the end. Input of more than `most` bytes is an error.
 ///
 /// # Errors
-/// Those of reading, and [`io::ErrorKind::FileTooLarge`].
+/// Read errors, and [`io::ErrorKind::FileTooLarge`].
 pub fn read_to_end(reader: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -25,11 +25,11 @@ pub fn read_to_end(reader: impl Read, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Opens a regular file, links followed. Never waits and never opens a device: the path is inspected first, and what was
-/// opened is inspected again.
+/// Opens a regular file and follows symbolic links. Never blocks and never opens a device: checks the file type before
+/// the open, and checks afterwards that the opened file is the same one.
 ///
 /// # Errors
-/// Those of stat(2) and open(2), and anything that is not a regular file.
+/// Errors of stat(2) and open(2), and any file that is not regular.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     let special = || io::Error::other("it is not a regular file");
     let seen = std::fs::metadata(path)?;
@@ -48,15 +48,15 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// Reads a regular file.
 ///
 /// # Errors
-/// Those of [`open_regular`] and [`read_to_end`].
+/// Errors of [`open_regular`] and [`read_to_end`].
 pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_to_end(open_regular(path)?, most)
 }
 
-/// The text of a file of the kernel's or of systemd's (below /proc, /sys or /run), its first [`PROC_MAX`] bytes.
+/// Reads a file that the kernel or systemd writes (below /proc, /sys or /run): its first [`PROC_MAX`] bytes.
 ///
 /// # Errors
-/// Those of open(2) and read(2).
+/// Errors of open(2) and read(2).
 pub fn kernel_text(path: impl AsRef<Path>) -> io::Result<String> {
     let mut bytes = Vec::new();
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_an_end_is_refused() {
+    fn a_file_over_the_size_limit_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sparse");
         File::create(&path).unwrap().set_len(1 << 40).unwrap();

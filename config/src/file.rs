@@ -1,4 +1,4 @@
-//! Opening a file that decides over privilege: only what root alone can have written is read.
+//! Reads configuration files that decide about privilege: only files that root alone can have written.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -13,29 +13,27 @@ use crate::report::{Problem, Source};
 pub use crate::trust::Unfit;
 use crate::trust::{Trust, looped, problem};
 
-/// The most that is read of a file, in bytes.
+/// Size limit of a file, in bytes.
 pub const SIZE_MAX: u64 = 1 << 20;
 
-/// Reads a file that nobody but root can have written.
+/// Reads a file that only root can have written.
 ///
-/// The opened file must be a regular one of root's that neither its group nor others may write.
-/// The same holds for the directory of `path`, and for the one that it leads to if it is a
-/// symbolic link. Every directory on the way, through all links, must be root's, and either not
-/// writable by others or sticky. (A POSIX ACL that lets anybody else write shows in the group's
-/// bits, so it is refused, too.)
+/// The opened file must be a regular file, owned by root and not writable by its group or by others. The directory of `path`
+/// must fulfil the same conditions, and so must the directory that a symbolic link leads to. Every directory on the way,
+/// through all links, must be owned by root, and must be sticky or not writable by others. A POSIX ACL that grants write
+/// access to another user shows in the group bits, so such a file is refused as well.
 ///
 /// # Errors
-/// What cannot be read or trusted, what is larger than [`SIZE_MAX`], what is not UTF-8: a
-/// [`Problem`] that says what to do about it.
+/// A [`Problem`] with a remedy for a file that is unreadable, not trusted, larger than [`SIZE_MAX`], or not UTF-8.
 pub fn read_trusted(path: &Path) -> Result<Source, Problem> {
     read_by(path, &Trust::of_host(0, &path.to_string_lossy()))
 }
 
-/// Reads a file that a person names, and that only root and `owner` can have written: what [`read_trusted`] demands to be
-/// root's may be that user's, and the file may lie in a directory with the sticky bit, as /tmp.
+/// Reads a file that a user names on the command line. Files and directories of `owner` are trusted as those of root are, and
+/// the file may be in a sticky directory such as /tmp.
 ///
 /// # Errors
-/// As [`read_trusted`].
+/// The errors of [`read_trusted`].
 pub fn read_trusted_by(path: &Path, owner: u32) -> Result<Source, Problem> {
     let name = path.to_string_lossy();
     read_by(path, &Trust { sticky: true, ..Trust::of_host(owner, &name) })
@@ -56,17 +54,16 @@ fn read_by(path: &Path, trust: &Trust) -> Result<Source, Problem> {
     read(name, file)
 }
 
-/// What stands at the end of a path that root alone controls: a regular file that nobody but root may write, in directories and
-/// by links as [`read_trusted`] demands them. The file is not opened.
+/// Checks a path as [`read_trusted`] does, without opening the file, and returns its metadata: the path must end in a regular
+/// file that only root can write, through directories and links that only root controls.
 ///
-/// Nothing behind a directory of another user is looked at.
-///
+/// Does not look behind a directory that belongs to another user.
 /// # Errors
-/// [`Unfit`], with the problem that [`read_trusted`] would have.
+/// [`Unfit`], with the [`Problem`] that [`read_trusted`] would return.
 pub fn reached_by_root_alone(path: &Path) -> Result<Metadata, Unfit> {
     let name = path.to_string_lossy();
     let trust = Trust::of_host(0, &name);
-    let missing = || problem(&name, "cannot open this file: No such file or directory");
+    let missing = || problem(&name, "no such file");
     let reached = trust.follow(&absolute(path, &name)?)?.ok_or_else(missing)?;
     if !reached.is_file() {
         return Err(Unfit::Writable(problem(&name, "is not a regular file")));
@@ -77,10 +74,10 @@ pub fn reached_by_root_alone(path: &Path) -> Result<Metadata, Unfit> {
     Ok(reached)
 }
 
-/// Reads a file whoever may write it, or standard input for `-`.
+/// Reads a file without checks of owner and mode. Reads standard input for `-`.
 ///
 /// # Errors
-/// As [`read_trusted`], save for the demands on owners and modes.
+/// The errors of [`read_trusted`], except those about owners and modes.
 pub fn read_plain(path: &Path) -> Result<Source, Problem> {
     if path.as_os_str() == "-" {
         return read("<stdin>", io::stdin().lock());
@@ -91,8 +88,8 @@ pub fn read_plain(path: &Path) -> Result<Source, Problem> {
     read(&name, file)
 }
 
-/// Whether this file says that there shall be none of its name: it is empty, or a symbolic link
-/// to `/dev/null`. Such a file is not to be read. Says nothing of who wrote it.
+/// Whether this file masks the file of the same name in another directory: it is empty, or a symbolic link to `/dev/null`.
+/// The content of a mask is not read. Does not check the owner.
 #[must_use]
 pub fn is_mask(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|meta| {
@@ -101,10 +98,10 @@ pub fn is_mask(path: &Path) -> bool {
     })
 }
 
-/// As [`is_mask`], for a mask that root alone, or `owner`, can have made: it hides a file that may refuse something.
+/// Whether this file is a mask. A mask hides a file that may deny something, so only root or `owner` may have made it.
 ///
 /// # Errors
-/// A mask that others may have made.
+/// The mask is writable by other users.
 pub fn is_trusted_mask(path: &Path, owner: u32) -> Result<bool, Problem> {
     if !is_mask(path) {
         return Ok(false);
@@ -113,17 +110,17 @@ pub fn is_trusted_mask(path: &Path, owner: u32) -> Result<bool, Problem> {
     let trust = Trust::of_host(owner, &name);
     let path = absolute(path, &name)?;
     match trust.walk(&path)? {
-        // Everybody may write to /dev/null; the link to it is an entry of a directory that was looked at.
+        // Everyone may write to /dev/null. The directory of the link has been checked.
         Some(meta) if meta.is_file() && !trust.controls(&meta) => Err(trust.untrusted("this mask", &path, &meta)),
         _ => Ok(true),
     }
 }
 
-/// The `*.toml` files of a directory, hidden ones left out, by name. A directory that does not
-/// exist has none. What they are, and whether to trust them, shows when they are read.
+/// Returns the `*.toml` files of a directory in the order of their names, without hidden files. Returns no files if the
+/// directory does not exist. File type and trust are checked when a file is read.
 ///
 /// # Errors
-/// The directory exists and cannot be listed.
+/// The directory exists and is unreadable.
 pub fn fragments(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
     let list = || -> io::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
@@ -145,10 +142,10 @@ pub fn fragments(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
     }
 }
 
-/// As [`fragments`], of a directory that root alone may write: others could take a file away that refuses something.
+/// Returns the [`fragments`] of a directory that only root may write: another user could delete a file that denies something.
 ///
 /// # Errors
-/// As [`fragments`], and a directory that others may write.
+/// The errors of [`fragments`], and a directory that other users may write.
 pub fn trusted_fragments(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
     let name = directory.to_string_lossy();
     Trust::of_host(0, &name).all(&absolute(directory, &name)?)?;
@@ -159,12 +156,13 @@ fn absolute(path: &Path, name: &str) -> Result<PathBuf, Problem> {
     std::path::absolute(path).map_err(|error| problem(name, format!("cannot find the current directory: {error}")))
 }
 
-/// Never waits, whatever lies there: a FIFO opens at once and is refused as not regular.
+/// Opens a file without blocking: a FIFO opens at once and is then refused because it is not regular.
 fn open(path: &Path, name: &str) -> Result<File, Problem> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     opened.map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::LOOP) => looped(name),
+        Some(Errno::NOENT) => problem(name, "no such file"),
         _ => problem(name, format!("cannot open this file: {error}")),
     })
 }
@@ -183,17 +181,17 @@ fn read(name: &str, reader: impl Read) -> Result<Source, Problem> {
     from_bytes(name, bytes)
 }
 
-/// A source of what was read elsewhere, as strict as if it was read here.
+/// Makes a [`Source`] from bytes that the caller has read, with the checks of [`read_plain`].
 ///
 /// # Errors
-/// What is larger than [`SIZE_MAX`], and what is not UTF-8.
+/// The input is larger than [`SIZE_MAX`] or not UTF-8.
 pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Source, Problem> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > SIZE_MAX) {
-        return Err(problem(name, "is larger than 1 MiB, which no configuration is"));
+        return Err(problem(name, "is larger than 1 MiB, the limit for a configuration"));
     }
     String::from_utf8(bytes).map(|text| Source::new(name, text)).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        // Shown up to the end of its line, the bad bytes written out.
+        // The rest of the line follows, with its invalid bytes escaped.
         let (good, bad) = error.as_bytes().split_at_checked(at).unwrap_or_default();
         let line = bad.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let first = escape_bytes(line.get(..1).unwrap_or_default());

@@ -2,7 +2,7 @@ use super::*;
 use crate::report::Report;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-/// A directory of the caller's that nobody else may write, and the caller's uid.
+/// A directory of the test's user that no other user may write, and the uid of this user.
 struct Place {
     dir: tempfile::TempDir,
     uid: u32,
@@ -37,7 +37,7 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_safe_file_is_read_also_through_a_link() {
+fn a_trusted_file_is_read_directly_and_through_a_link() {
     let place = place();
     let file = place.write("a.toml", "x = 1\n", 0o644);
     assert_eq!(place.read(&file).unwrap().text(), "x = 1\n");
@@ -48,16 +48,16 @@ fn a_safe_file_is_read_also_through_a_link() {
 }
 
 #[test]
-fn a_file_that_others_may_write_is_refused() {
+fn a_file_that_other_users_may_write_is_refused() {
     let place = place();
     for mode in [0o664, 0o646, 0o666] {
         let error = place.read(&place.write("a.toml", "", mode)).unwrap_err();
-        assert!(error.contains("may be written by others than root") && error.contains("chmod go-w"), "{error}");
+        assert!(error.contains("is writable by users other than root") && error.contains("chmod go-w"), "{error}");
     }
 }
 
 #[test]
-fn a_directory_that_others_may_write_is_refused_even_when_sticky() {
+fn a_directory_that_other_users_may_write_is_refused_even_if_sticky() {
     let place = place();
     let file = place.write("a.toml", "", 0o644);
     for mode in [0o777, 0o775, 0o1777] {
@@ -68,24 +68,24 @@ fn a_directory_that_others_may_write_is_refused_even_when_sticky() {
 }
 
 #[test]
-fn a_link_through_a_directory_that_others_may_write_is_refused() {
+fn a_link_through_a_directory_that_other_users_may_write_is_refused() {
     let place = place();
     let file = place.write("a.toml", "", 0o644);
     let open = place.path("open");
     std::fs::create_dir(&open).unwrap();
     chmod(&open, 0o777);
-    // file link -> link in an open directory -> safe file
+    // A link to a link in a writable directory to a trusted file.
     symlink(&file, open.join("middle")).unwrap();
     symlink(open.join("middle"), place.path("b.toml")).unwrap();
-    assert!(place.read(&place.path("b.toml")).unwrap_err().contains("open may be written"));
-    // directory link that leads out of an open directory
+    assert!(place.read(&place.path("b.toml")).unwrap_err().contains("open is writable"));
+    // A link to a directory, out of a writable directory.
     symlink(place.dir.path(), open.join("dir")).unwrap();
     symlink(open.join("dir"), place.path("dir")).unwrap();
-    assert!(place.read(&place.path("dir/a.toml")).unwrap_err().contains("open may be written"));
+    assert!(place.read(&place.path("dir/a.toml")).unwrap_err().contains("open is writable"));
 }
 
 #[test]
-fn a_file_of_somebody_else_is_refused() {
+fn a_file_of_another_user_is_refused() {
     let place = place();
     let file = place.write("a.toml", "", 0o644);
     if place.uid != 0 {
@@ -97,26 +97,26 @@ fn a_file_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn a_circle_of_links_is_said_plainly() {
+fn a_loop_of_links_is_reported() {
     let place = place();
     symlink("b.toml", place.path("a.toml")).unwrap();
     symlink("a.toml", place.path("b.toml")).unwrap();
-    assert!(place.read(&place.path("a.toml")).unwrap_err().contains("round in a circle"));
+    assert!(place.read(&place.path("a.toml")).unwrap_err().contains("loop"));
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_without_waiting() {
+fn a_file_that_is_not_regular_is_refused_without_blocking() {
     let place = place();
     assert!(place.read(place.dir.path()).unwrap_err().contains("not a regular file"));
     let fifo = place.path("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
     assert!(place.read(&fifo).unwrap_err().contains("not a regular file"));
-    assert!(place.read(&place.path("absent")).unwrap_err().contains("No such file"));
+    assert!(place.read(&place.path("absent")).unwrap_err().contains("no such file"));
     assert!(read_plain(Path::new("/dev/null")).unwrap_err().to_string().contains("not a regular file"));
 }
 
 #[test]
-fn ten_megabytes_are_refused_and_the_limit_itself_is_not() {
+fn a_file_over_the_limit_is_refused_and_a_file_at_the_limit_is_read() {
     let place = place();
     let limit = usize::try_from(SIZE_MAX).unwrap();
     let error = place.read(&place.write("a.toml", vec![b'#'; 10 << 20], 0o600)).unwrap_err();
@@ -126,7 +126,7 @@ fn ten_megabytes_are_refused_and_the_limit_itself_is_not() {
 }
 
 #[test]
-fn a_byte_that_is_no_utf8_is_shown_in_its_place() {
+fn an_invalid_utf8_byte_is_shown_at_its_place() {
     let place = place();
     let file = place.write("a.toml", b"# fine\nid = \"\xe9t\xe9\"\n", 0o600);
     let mut report = Report::new();
@@ -144,7 +144,7 @@ fn a_byte_that_is_no_utf8_is_shown_in_its_place() {
 }
 
 #[test]
-fn masks_and_fragments_are_told_from_the_rest() {
+fn masks_and_fragments_are_recognized() {
     let place = place();
     let (empty, full) = (place.write("20.toml", "", 0o600), place.write("10.toml", "x", 0o600));
     place.write(".hidden.toml", "x", 0o600);
@@ -158,7 +158,7 @@ fn masks_and_fragments_are_told_from_the_rest() {
 }
 
 #[test]
-fn a_mask_that_others_may_have_made_is_refused() {
+fn a_mask_that_another_user_may_have_made_is_refused() {
     let place = place();
     let (empty, full) = (place.write("20.toml", "", 0o600), place.write("10.toml", "x", 0o600));
     let null = place.path("30.toml");
@@ -175,9 +175,9 @@ fn a_mask_that_others_may_have_made_is_refused() {
 }
 
 #[test]
-fn a_directory_from_which_others_may_take_a_fragment_is_refused() {
+fn a_fragment_directory_that_other_users_may_write_is_refused() {
     let place = place();
-    // The directory must be root's.
+    // Only root can own the directory that this function requires.
     if place.uid != 0 {
         return;
     }

@@ -1,9 +1,9 @@
-//! Reading a configuration that decides over privilege.
+//! Reads configuration that decides about privilege, and reports its problems.
 //!
-//! In the order of the data: [`trust`] tells whether root alone controls a path, [`bounded`] reads what may be endless,
-//! [`mod@file`] opens what only root can have written, [`table`] reads it
-//! strictly as TOML, [`names`] looks up the users and groups that it names, and [`report`] shows
-//! every problem of every file at once.
+//! In the order of the data: [`trust`] checks that root alone controls a path, [`bounded`] reads with a size limit,
+//! [`mod@file`] reads files that only root can have written, [`table`] reads them strictly as TOML, [`names`] looks up users
+//! and groups, and [`report`] shows every problem of every file at once. The agent and the generator
+//! use this crate.
 
 #![forbid(unsafe_code)]
 

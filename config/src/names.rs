@@ -1,4 +1,4 @@
-//! Users and groups: of the host by NSS, or of another tree by its `etc/passwd` and `etc/group`.
+//! Users and groups: of the host through NSS, or of another tree from its `etc/passwd` and `etc/group`.
 
 use std::ffi::CString;
 use std::fmt;
@@ -10,13 +10,13 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use crate::bounded::{self, TREE_MAX};
 use crate::escape::visible;
 
-/// The longest name of a user or group that is accepted, in bytes (Linux: LOGIN_NAME_MAX).
+/// Length limit of a user or group name, in bytes (Linux: LOGIN_NAME_MAX).
 const NAME_MAX: usize = 256;
 
-/// A user as the database has it.
+/// A user in the user database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The name that the database gives it, which may differ from the one asked for.
+    /// The name in the database, which may differ from the requested name.
     pub name: String,
     /// The user id.
     pub uid: u32,
@@ -24,16 +24,16 @@ pub struct User {
     pub gid: u32,
 }
 
-/// A group as the database has it.
+/// A group in the group database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The name that the database gives it.
+    /// The name in the database.
     pub name: String,
     /// The group id.
     pub gid: u32,
 }
 
-/// A lookup that could not be made. It says nothing about whether the name exists.
+/// A lookup that failed. It does not say whether the name exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookupError {
     attempted: String,
@@ -54,15 +54,14 @@ impl fmt::Display for LookupError {
 
 impl std::error::Error for LookupError {}
 
-/// Why no user or group can have this name; nothing if one could.
+/// Checks that `name` can be the name of a user or group.
 ///
-/// The limits are those of systemd's relaxed mode (`valid_user_group_name`), which takes whatever
-/// `/etc/passwd` and the tools around it can carry: quotes, backslashes, blanks inside and
-/// non-ASCII letters pass. A name of digits alone is refused, because polkit writes the number of
-/// a user that has no name in the same place.
+/// The limits are those of systemd's relaxed mode (`valid_user_group_name`), which accepts every name that `/etc/passwd` and
+/// its tools can hold: quotes, backslashes, inner blanks and non-ASCII letters are valid. A name that consists of digits is
+/// refused, because polkit writes the uid of a user without a name in the same place.
 ///
 /// # Errors
-/// The reason, to stand after "the name `x` ".
+/// The reason, as the continuation of "the name `x` ".
 pub fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("is empty");
@@ -71,10 +70,10 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
         return Err("is longer than 256 bytes");
     }
     if name.chars().any(char::is_control) {
-        return Err("has a control character (a line break, a NUL), which no account name can have");
+        return Err("has a control character (a line break, a NUL), which account names cannot have");
     }
     if name.contains([':', '/']) {
-        return Err("has a `:` or `/`, which no account name can have");
+        return Err("has a `:` or `/`, which account names cannot have");
     }
     if name.trim() != name {
         return Err("begins or ends with a blank");
@@ -88,12 +87,12 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Where names are looked up.
+/// The database for name lookups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Names {
-    /// This host, through NSS.
+    /// The databases of this host, through NSS.
     Host,
-    /// Another tree: its `etc/passwd` and `etc/group`, and nothing else.
+    /// `etc/passwd` and `etc/group` of another tree.
     Root(Tree),
 }
 
@@ -105,18 +104,18 @@ pub struct Tree {
 }
 
 impl Names {
-    /// The names of the tree at `root`. Symbolic links in it lead to files of the tree itself.
+    /// Reads the accounts of the tree at `root`. Symbolic links resolve inside the tree.
     ///
     /// # Errors
-    /// `etc/passwd` or `etc/group` cannot be read. A missing file has no names in it.
+    /// `etc/passwd` or `etc/group` exists and is unreadable. A missing file counts as empty.
     pub fn of_root(root: &Path) -> Result<Self, LookupError> {
         Ok(Self::Root(Tree::parse(&read_in_root(root, "etc/passwd")?, &read_in_root(root, "etc/group")?)))
     }
 
-    /// The user of this name; `None` only if the database was asked and has none.
+    /// Looks up a user by name. `None` means that the database answered and has no such user.
     ///
     /// # Errors
-    /// The database could not be asked.
+    /// The database did not answer.
     pub fn user(&self, name: &str) -> Result<Option<User>, LookupError> {
         if check_name(name).is_err() {
             return Ok(None);
@@ -131,10 +130,10 @@ impl Names {
         }
     }
 
-    /// The user of this id.
+    /// Looks up a user by uid.
     ///
     /// # Errors
-    /// The database could not be asked.
+    /// The database did not answer.
     pub fn user_by_uid(&self, uid: u32) -> Result<Option<User>, LookupError> {
         match self {
             Self::Host => {
@@ -146,10 +145,10 @@ impl Names {
         }
     }
 
-    /// The group of this name; `None` only if the database was asked and has none.
+    /// Looks up a group by name. `None` means that the database answered and has no such group.
     ///
     /// # Errors
-    /// The database could not be asked.
+    /// The database did not answer.
     pub fn group(&self, name: &str) -> Result<Option<Group>, LookupError> {
         if check_name(name).is_err() {
             return Ok(None);
@@ -166,10 +165,10 @@ impl Names {
         }
     }
 
-    /// The group of this id.
+    /// Looks up a group by gid.
     ///
     /// # Errors
-    /// The database could not be asked.
+    /// The database did not answer.
     pub fn group_by_gid(&self, gid: u32) -> Result<Option<Group>, LookupError> {
         match self {
             Self::Host => {
@@ -181,10 +180,10 @@ impl Names {
         }
     }
 
-    /// The names that the group itself lists. Users who have it as their primary group are not among them.
+    /// Returns the names in the member list of the group, without users whose primary group it is.
     ///
     /// # Errors
-    /// The database could not be asked.
+    /// The database did not answer.
     pub fn listed_members(&self, group: &Group) -> Result<Vec<String>, LookupError> {
         match self {
             Self::Host => {
@@ -199,11 +198,11 @@ impl Names {
         }
     }
 
-    /// The ids of all groups of `user`, its primary one among them, as polkit sees them: from the
-    /// database (getgrouplist), not from a process.
+    /// Returns the gids of all groups of `user`, with the primary group. polkit also takes them from the database
+    /// (getgrouplist) and not from a process.
     ///
     /// # Errors
-    /// The database could not be asked.
+    /// The database did not answer.
     pub fn groups_of(&self, user: &User) -> Result<Vec<u32>, LookupError> {
         match self {
             Self::Host => {
@@ -224,8 +223,8 @@ impl Names {
 }
 
 impl Tree {
-    /// The accounts of the text of a passwd and a group file. As with NSS, a line that cannot be
-    /// read is passed over and the first of a name counts.
+    /// Parses the text of a passwd and a group file. As in NSS, malformed lines are skipped and the first entry of a name
+    /// counts.
     #[must_use]
     pub fn parse(passwd: &str, group: &str) -> Self {
         let users = passwd.lines().filter_map(|line| {
@@ -247,7 +246,7 @@ impl Tree {
     }
 }
 
-/// The text of a file of the tree at `root`, empty if there is none.
+/// Reads a file of the tree at `root`. A missing file reads as empty.
 fn read_in_root(root: &Path, path: &str) -> Result<String, LookupError> {
     let shown: PathBuf = root.join(path);
     let error = |cause: &dyn fmt::Display| LookupError::new(format!("read {}", shown.display()), cause);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn names_that_no_account_can_have_are_refused_with_the_reason() {
+fn invalid_account_names_are_refused() {
     for name in ["", "a\nb", "a\0", "a:b", "a/b", " a", "a ", ".", "..", "33", "-1", "\u{85}"] {
         assert!(check_name(name).is_err(), "{name:?}");
     }
@@ -14,7 +14,7 @@ fn names_that_no_account_can_have_are_refused_with_the_reason() {
 }
 
 #[test]
-fn the_host_knows_root_and_not_a_made_up_name() {
+fn the_host_has_root_and_no_made_up_user() {
     let root = Names::Host.user("root").unwrap().unwrap();
     assert_eq!((root.uid, root.gid), (0, 0));
     assert_eq!(Names::Host.user_by_uid(0).unwrap().unwrap().name, "root");
@@ -25,7 +25,7 @@ fn the_host_knows_root_and_not_a_made_up_name() {
 }
 
 #[test]
-fn a_tree_has_its_own_accounts_and_its_links_stay_inside() {
+fn a_tree_has_its_own_accounts_and_links_resolve_inside_it() {
     let root = tempfile::tempdir().unwrap();
     let etc = root.path().join("etc");
     std::fs::create_dir(&etc).unwrap();
@@ -49,7 +49,7 @@ fn a_tree_has_its_own_accounts_and_its_links_stay_inside() {
 }
 
 #[test]
-fn an_unreadable_database_is_an_error_and_not_an_absent_name() {
+fn an_unreadable_database_is_an_error() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(root.path().join("etc/passwd")).unwrap();
     let error = Names::of_root(root.path()).unwrap_err().to_string();

@@ -1,28 +1,28 @@
-//! Problems, shown with the line that they are about.
+//! Problems, shown with the source line that they are about.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet};
+use unicode_width::UnicodeWidthStr as _;
 
-use crate::escape::{escape, is_hostile, visible};
+use crate::escape::{escape, visible};
 pub use crate::source::{Location, Source};
 
-/// How many problems [`Report::render`] shows; of the others it says how many there are.
+/// The number of problems that [`Report::render`] shows. The others are counted.
 const SHOWN: usize = 100;
-/// How many characters of a source line are shown, around the place that is meant.
+/// The number of characters of a source line that are shown, around the marked place.
 const LINE_WIDTH: usize = 120;
 
-/// How bad a problem is.
+/// The severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// The configuration is not used.
     Error,
-    /// It is used, and probably does not do what was meant.
+    /// The configuration is used, but probably does not do what its author meant.
     Warning,
-    /// Worth knowing.
+    /// A remark.
     Note,
 }
 
@@ -36,18 +36,18 @@ impl fmt::Display for Level {
     }
 }
 
-/// One thing to tell about a configuration. Texts need not be escaped: showing them does it.
+/// A problem of a configuration. Texts need no escaping: [`Report`] escapes them when it shows them.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// Where it is.
+    /// The place of the problem.
     pub at: Location,
-    /// How bad it is.
+    /// The severity.
     pub level: Level,
-    /// What is wrong: lower case, no full stop, user input in backticks.
+    /// The problem: lower case, no full stop, user input in backticks.
     pub message: String,
-    /// What to write or do instead.
+    /// The remedy.
     pub help: Option<String>,
-    /// The source, where nobody else has it: a file that could not be read to its end.
+    /// The source, if the report does not have it yet: a file that could not be read to its end.
     pub(crate) source: Option<Box<Source>>,
 }
 
@@ -58,7 +58,7 @@ impl Problem {
         Self { at, level: Level::Error, message: message.into(), help: None, source: None }
     }
 
-    /// A problem that is only told.
+    /// A problem that does not stop the configuration from being used.
     #[must_use]
     pub fn warning(at: Location, message: impl Into<String>) -> Self {
         Self { level: Level::Warning, ..Self::error(at, message) }
@@ -70,7 +70,7 @@ impl Problem {
         Self { level: Level::Note, ..Self::error(at, message) }
     }
 
-    /// The same with what to do instead.
+    /// Adds a remedy.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -78,7 +78,7 @@ impl Problem {
     }
 }
 
-/// Without line and column, which need the [`Source`]: see [`Report::lines`].
+/// Shows no line and column, because they need the [`Source`]: see [`Report::lines`].
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", escape(&self.at.source), visible(&self.message))?;
@@ -86,12 +86,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Every problem of every file that was read.
+/// All problems of all files.
 #[derive(Debug, Default)]
 pub struct Report {
     sources: Vec<Source>,
     problems: Vec<Problem>,
-    /// Source and line of what was no TOML: what is read there after it means nothing.
+    /// Source and line of each syntax error. Values that are read from such a line are meaningless.
     broken: BTreeSet<(Arc<str>, usize)>,
 }
 
@@ -102,12 +102,12 @@ impl Report {
         Self::default()
     }
 
-    /// Adds a file, so that its lines can be shown.
+    /// Adds a file, so that the report can show its lines.
     pub fn add_source(&mut self, source: &Source) {
         self.sources.push(source.clone());
     }
 
-    /// Adds a problem. On a line that is no TOML only the first problem is kept.
+    /// Adds a problem. Only the first problem of a line with a syntax error is kept.
     pub fn push(&mut self, mut problem: Problem) {
         if let Some(source) = problem.source.take() {
             self.sources.push(*source);
@@ -124,7 +124,7 @@ impl Report {
         self.broken.extend(key);
     }
 
-    /// Whether a line of this file is no TOML, so that a key may be missing for that reason.
+    /// Whether this file has a syntax error, which may be the reason why a key is missing.
     pub(crate) fn is_broken(&self, source: &Arc<str>) -> bool {
         self.broken.iter().any(|(name, _)| name == source)
     }
@@ -138,19 +138,19 @@ impl Report {
         self.sources.iter().find(|source| source.name() == name)
     }
 
-    /// How many of its problems are an [`Level::Error`]: whether a part added some.
+    /// The number of problems of [`Level::Error`].
     #[must_use]
     pub fn errors(&self) -> usize {
         self.problems.iter().filter(|problem| problem.level == Level::Error).count()
     }
 
-    /// Whether anything in it is an [`Level::Error`].
+    /// Whether at least one problem is of [`Level::Error`].
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.level == Level::Error)
     }
 
-    /// The problems, in the order of their files and of their places there.
+    /// Returns the problems in the order of their files and of their places in the file.
     #[must_use]
     pub fn problems(&self) -> Vec<&Problem> {
         let mut sorted: Vec<&Problem> = self.problems.iter().collect();
@@ -161,7 +161,7 @@ impl Report {
         sorted
     }
 
-    /// `file:line:column` of a place, for a message that names a second one.
+    /// Returns `file:line:column` of a place, for a message that refers to a second place.
     #[must_use]
     pub fn place(&self, at: &Location) -> String {
         match (self.source(&at.source), &at.span) {
@@ -173,13 +173,13 @@ impl Report {
         }
     }
 
-    /// One line each, for a journal: `file:line:column: message (help)`.
+    /// Returns one line for each problem, for a journal: `file:line:column: message (help)`.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.problems().into_iter().map(|problem| self.one_line(problem)).collect()
     }
 
-    /// A problem of this report as one line.
+    /// Formats one problem as one line.
     #[must_use]
     pub fn one_line(&self, problem: &Problem) -> String {
         let mut line = format!("{}: {}", self.place(&problem.at), visible(&problem.message));
@@ -189,15 +189,14 @@ impl Report {
         line
     }
 
-    /// All problems for a person, each with its line and a caret; `colour` only where the reader
-    /// is a terminal. Ends with a line break unless there is nothing to tell.
+    /// Formats all problems for a terminal, each with its source line and a caret. Set `colour` only if the reader is a
+    /// terminal. The text ends with a line break unless it is empty.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let problems = self.problems();
         let mut out = String::new();
         for problem in problems.iter().take(SHOWN) {
-            out.push_str(&self.render_one(problem, &renderer));
+            out.push_str(&self.render_one(problem, if colour { &COLOURED } else { &PLAIN }));
             out.push_str("\n\n");
         }
         if let Some(more) = problems.len().checked_sub(SHOWN).filter(|more| *more > 0) {
@@ -207,41 +206,70 @@ impl Report {
         out
     }
 
-    fn render_one(&self, problem: &Problem, renderer: &Renderer) -> String {
+    /// Formats a problem as rustc does.
+    fn render_one(&self, problem: &Problem, style: &Style) -> String {
+        let Style { strong, frame, end, .. } = style;
         let level = match problem.level {
-            Level::Error => Title::ERROR,
-            Level::Warning => Title::WARNING,
-            Level::Note => Title::NOTE,
+            Level::Error => style.error,
+            Level::Warning => style.warning,
+            Level::Note => style.note,
         };
-        let name = escape(&problem.at.source);
-        let mut group = Group::with_title(level.primary_title(visible(&problem.message)));
-        // The renderer counts the column in what is shown, which is not always the whole line.
-        let mut columns = None;
+        let place = self.place(&problem.at);
+        let mut out = format!("{level}{}{end}{strong}: {}{end}\n", problem.level, visible(&problem.message));
+        let mut gutter = String::new();
         match (self.source(&problem.at.source), &problem.at.span) {
             (Some(source), Some(span)) => {
-                let (line, column) = source.position(span.start);
+                let line = source.position(span.start).0;
                 let excerpt = Excerpt::new(source, span);
-                columns = Some((format!("{name}:{line}:{}", excerpt.column), format!("{name}:{line}:{column}")));
-                let marked = AnnotationKind::Primary.span(excerpt.span);
-                group = group.element(Snippet::source(excerpt.text).path(name).line_start(line).annotation(marked));
+                gutter = " ".repeat(line.to_string().len());
+                let text = if excerpt.text.is_empty() { String::new() } else { format!(" {}", excerpt.text) };
+                let (indent, carets) = (" ".repeat(excerpt.indent), "^".repeat(excerpt.width));
+                out.push_str(&format!(
+                    "{gutter}{frame}--> {end}{place}\n{gutter} {frame}|{end}\n{frame}{line}{end} {frame}|{end}{text}\n\
+                     {gutter} {frame}|{end} {indent}{level}{carets}{end}"
+                ));
+                if problem.help.is_some() {
+                    out.push_str(&format!("\n{gutter} {frame}|{end}"));
+                }
             }
-            _ => group = group.element(Origin::path(name)),
+            _ => out.push_str(&format!("{frame}--> {end}{place}")),
         }
         if let Some(help) = &problem.help {
-            group = group.element(Title::HELP.message(visible(help)));
+            out.push_str(&format!("\n{gutter} {frame}= {end}{strong}help{end}: {}", visible(help)));
         }
-        let shown = renderer.render(&[group]);
-        let Some(((title, rest), (counted, real))) = shown.split_once('\n').zip(columns) else { return shown };
-        format!("{title}\n{}", rest.replacen(&counted, &real, 1))
+        out
     }
 }
 
-/// The part of a line that is shown, harmless and no wider than [`LINE_WIDTH`].
+/// The escape sequences for the parts of a formatted problem.
+struct Style {
+    error: &'static str,
+    warning: &'static str,
+    note: &'static str,
+    /// For the message.
+    strong: &'static str,
+    /// For line numbers and lines.
+    frame: &'static str,
+    end: &'static str,
+}
+
+const PLAIN: Style = Style { error: "", warning: "", note: "", strong: "", frame: "", end: "" };
+const COLOURED: Style = Style {
+    error: "\x1b[1;91m",
+    warning: "\x1b[1;33m",
+    note: "\x1b[1;92m",
+    strong: "\x1b[1m",
+    frame: "\x1b[1;94m",
+    end: "\x1b[0m",
+};
+
+/// The visible part of a source line: escaped, and cut to [`LINE_WIDTH`] characters of the line.
 struct Excerpt {
     text: String,
-    span: Range<usize>,
-    /// Where `span` begins in `text`, in characters from 1.
-    column: usize,
+    /// Columns before the marked place.
+    indent: usize,
+    /// Columns of the marked place, at least one.
+    width: usize,
 }
 
 impl Excerpt {
@@ -251,36 +279,25 @@ impl Excerpt {
         let before = line.char_indices().take_while(|(at, _)| start + at < span.start).count();
         let first = if total <= LINE_WIDTH { 0 } else { before.saturating_sub(LINE_WIDTH / 2).min(total - LINE_WIDTH) };
         let mut text = String::from(if first > 0 { "…" } else { "" });
-        let mut marked: Option<Range<usize>> = None;
-        let mut place = 0;
+        let (mut indent, mut width) = (text.width(), 0);
         for (at, character) in line.char_indices().skip(first).take(LINE_WIDTH) {
-            let from = text.len();
-            match character {
-                // As an editor would show it; a tab has no width of its own in a caret line.
-                '\t' => text.push_str("    "),
-                _ if is_hostile(character) => {
-                    text.push_str(&visible(character.encode_utf8(&mut [0; 4])));
-                }
-                _ => text.push(character),
+            let shown = match character {
+                // Tabs become spaces, so that the caret stands below the right character.
+                '\t' => "    ".to_owned(),
+                _ => visible(character.encode_utf8(&mut [0; 4])),
+            };
+            if start + at < span.start {
+                indent += shown.width();
+            } else if span.contains(&(start + at)) {
+                width += shown.width();
             }
-            if start + at <= span.start {
-                place = from;
-            }
-            if span.contains(&(start + at)) {
-                marked = Some(marked.map_or(from, |range| range.start)..text.len());
-            }
+            text.push_str(&shown);
         }
-        let end = text.len();
         if first + LINE_WIDTH < total {
             text.push('…');
         }
-        // An empty span, or one at the end of the line, is marked where it is.
-        let span = marked.unwrap_or_else(|| {
-            let at = if before >= total { end } else { place };
-            at..at
-        });
-        let column = text.char_indices().take_while(|(at, _)| *at < span.start).count() + 1;
-        Self { text, span, column }
+        // An empty span, and a span at the end of the line, have no character to mark.
+        Self { text, indent, width: width.max(1) }
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::escape::is_hostile;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
@@ -11,7 +12,7 @@ fn report(text: &str, span: Range<usize>) -> Report {
 }
 
 #[test]
-fn a_problem_shows_its_line_with_a_caret_and_the_help() {
+fn a_problem_shows_its_line_a_caret_and_the_help() {
     let report = report("[[rule]]\r\nunti = 1\r\n", 10..14);
     assert_snapshot!(report.render(false), @r"
     error: unknown key `unti`
@@ -26,14 +27,14 @@ fn a_problem_shows_its_line_with_a_caret_and_the_help() {
 }
 
 #[test]
-fn colour_is_there_only_when_asked_for() {
+fn colour_is_used_only_on_request() {
     let report = report("unti = 1", 0..4);
     assert!(report.render(true).contains('\x1b'));
     assert!(!report.render(false).contains('\x1b'));
 }
 
 #[test]
-fn a_hostile_line_is_shown_harmless_and_marked_in_the_right_place() {
+fn a_hostile_line_is_escaped_and_marked_in_the_right_place() {
     let report = report(
         "a\u{202e}\x1b[2J = \"é\"\tunti",
         "a\u{202e}\x1b[2J = \"é\"\t".len().."a\u{202e}\x1b[2J = \"é\"\tunti".len(),
@@ -50,7 +51,7 @@ fn a_hostile_line_is_shown_harmless_and_marked_in_the_right_place() {
 }
 
 #[test]
-fn a_line_of_ten_megabytes_is_cut_around_the_place() {
+fn a_long_line_is_cut_around_the_marked_place() {
     let text = format!("{} unti {}", "x".repeat(5_000_000), "y".repeat(5_000_000));
     let shown = report(&text, 5_000_001..5_000_005).render(false);
     assert!(shown.len() < 1000, "{} bytes", shown.len());
@@ -58,7 +59,7 @@ fn a_line_of_ten_megabytes_is_cut_around_the_place() {
 }
 
 #[test]
-fn a_file_as_a_whole_has_no_line() {
+fn a_problem_of_the_whole_file_shows_no_line() {
     let mut report = Report::new();
     let source = Source::new("/etc/\x1bx", "");
     report.push(Problem::warning(source.whole(), "it is\nempty"));
@@ -70,7 +71,7 @@ fn a_file_as_a_whole_has_no_line() {
 }
 
 #[test]
-fn problems_stand_in_the_order_of_the_file_and_the_rest_is_counted() {
+fn problems_are_in_file_order_and_the_surplus_is_counted() {
     let source = Source::new("f", "a\n".repeat(500));
     let mut report = Report::new();
     report.add_source(&source);
@@ -82,9 +83,45 @@ fn problems_stand_in_the_order_of_the_file_and_the_rest_is_counted() {
     assert!(shown.ends_with("30 more problems are not shown\n"), "{shown}");
 }
 
+#[test]
+fn places_without_characters_and_wide_characters_are_marked() {
+    let source = Source::new("/etc/x", "a\n\n  b漢字 = 1   \n");
+    let mut report = Report::new();
+    report.add_source(&source);
+    report.push(Problem::warning(source.whole(), "whole file").help("do x"));
+    report.push(Problem::note(source.at(2..2), "empty line").help("do x"));
+    report.push(Problem::error(source.at(5..14), "wide characters"));
+    report.push(Problem::error(source.at(18..30), "end of the line"));
+    assert_snapshot!(report.render(false), @r"
+    warning: whole file
+    --> /etc/x
+     = help: do x
+
+    note: empty line
+     --> /etc/x:2:1
+      |
+    2 |
+      | ^
+      |
+      = help: do x
+
+    error: wide characters
+     --> /etc/x:3:3
+      |
+    3 |   b漢字 = 1   
+      |   ^^^^^^^
+
+    error: end of the line
+     --> /etc/x:3:12
+      |
+    3 |   b漢字 = 1   
+      |              ^
+    ");
+}
+
 proptest! {
     #[test]
-    fn any_text_and_any_span_can_be_shown(text in any::<String>(), start in 0usize..300, length in 0usize..300) {
+    fn every_text_and_span_is_shown_escaped(text in any::<String>(), start in 0usize..300, length in 0usize..300) {
         let shown = report(&text, start..start + length).render(false);
         prop_assert!(!shown.chars().any(|c| c != '\n' && is_hostile(c)), "{shown:?}");
         prop_assert!(shown.contains("error: unknown key `unti`\n"));

@@ -1,19 +1,19 @@
-//! A file that was read, and the places in it.
+//! A file that was read, and places in it.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A file that was read: its name as it is shown, and its text.
+/// A file that was read: its displayed name and its text.
 #[derive(Clone, Debug)]
 pub struct Source {
     name: Arc<str>,
     text: Arc<str>,
-    /// Where each line begins, in bytes.
+    /// The byte offset of each line.
     starts: Arc<[usize]>,
 }
 
 impl Source {
-    /// A source of this `name`, usually the path as the user wrote it.
+    /// Makes a source. `name` is usually the path as the user wrote it.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         let text: Arc<str> = text.into();
@@ -34,24 +34,24 @@ impl Source {
         &self.text
     }
 
-    /// The whole file as the place of a problem.
+    /// Returns the location of the whole file.
     #[must_use]
     pub fn whole(&self) -> Location {
         Location { source: Arc::clone(&self.name), span: None }
     }
 
-    /// These bytes of the file as the place of a problem.
+    /// Returns the location of these bytes.
     #[must_use]
     pub fn at(&self, span: Range<usize>) -> Location {
         Location { source: Arc::clone(&self.name), span: Some(span) }
     }
 
-    /// The index of the line that holds this byte.
+    /// Returns the index of the line that contains this byte.
     pub(crate) fn line_of(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// The line with this index and the byte that it begins at; without its line break.
+    /// Returns the byte offset and the text of a line, without its line break.
     pub(crate) fn line(&self, index: usize) -> (usize, &str) {
         let start = self.starts.get(index).copied().unwrap_or(0);
         let end = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
@@ -60,7 +60,7 @@ impl Source {
         (start, line.strip_suffix('\r').unwrap_or(line))
     }
 
-    /// Line and column of this byte, both counted from 1, the column in characters.
+    /// Returns line and column of this byte. Both count from 1; the column counts characters.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let index = self.line_of(offset);
@@ -70,11 +70,11 @@ impl Source {
     }
 }
 
-/// A place in a file, or the file as a whole.
+/// A place in a file, or the whole file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// The name of the [`Source`].
     pub source: Arc<str>,
-    /// Bytes of its text; none means the file as a whole.
+    /// A range of bytes, or `None` for the whole file.
     pub span: Option<Range<usize>>,
 }

@@ -1,9 +1,8 @@
-//! Strict reading of TOML: every key is asked for by its type, what nobody asked for is an error,
-//! and all errors of a file are found in one go.
+//! Reads TOML strictly: the caller takes each key by its type, a key that remains is an error, and all errors of a file are
+//! found in one run.
 //!
-//! A method returns nothing both for a key that is absent and for one that is wrong; the second
-//! puts an error into the report. So a configuration may be used only if
-//! [`Report::has_errors`] says no once all is read.
+//! A method returns nothing for an absent key and for an invalid value. An invalid value is also reported. Callers may
+//! therefore use a configuration only if [`Report::has_errors`] is false after everything has been read.
 
 mod value;
 
@@ -16,62 +15,36 @@ use value::{Entry, Value, entries};
 
 use crate::report::{Location, Problem, Report, Source};
 
-/// A value and where it stands.
+/// A value and its place in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Its place, for a problem that is found later.
+    /// The place, for problems that later checks find.
     pub at: Location,
 }
 
-/// A table of a file, from which keys are taken one by one. [`Table::finish`] comes last.
+/// A table of a file. The caller takes its keys one by one and calls [`Table::finish`] last.
 #[derive(Debug)]
 pub struct Table {
     source: Source,
-    /// As it is written in the file: `[agent]`, `[[rule]]`; empty for the file itself.
+    /// The header as written in the file: `[agent]`, `[[rule]]`. Empty for the file itself.
     title: String,
     at: Location,
     entries: Vec<Entry>,
     known: Vec<&'static str>,
 }
 
-/// How many lines without a value are found in one file.
-const ROUNDS: usize = 50;
-
-/// Reads `source` and adds it to `report`, with every syntax error.
+/// Parses `source` and adds it to `report`, with every syntax error. After a key without `=` the parser returns no further
+/// values, so later invalid values are reported only after this key is corrected.
 pub fn parse(source: &Source, report: &mut Report) -> Table {
     report.add_source(source);
-    let mut text = source.text().to_owned();
-    let mut rounds = 0..ROUNDS;
-    loop {
-        let (root, errors) = DeTable::parse_recoverable(&text);
-        // After a key without `=` the parser gives up on the rest of the file. It is read again
-        // without that line.
-        let gave_up = errors.iter().find(|error| error.message().starts_with("key with no value"));
-        let again = gave_up
-            .and_then(|error| error.span())
-            .and_then(|span| without_line(&text, span.start))
-            .filter(|_| rounds.next().is_some());
-        // What is found again stands on a line that has its error already, and is not kept.
-        for error in &errors {
-            let at = error.span().map_or_else(|| source.whole(), |span| source.at(span));
-            report.push_broken(Problem::error(at, error.message()));
-        }
-        match again {
-            Some(rest) => text = rest,
-            None => return Table::new(source, String::new(), source.whole(), entries(root.get_ref())),
-        }
+    let (root, errors) = DeTable::parse_recoverable(source.text());
+    for error in &errors {
+        let at = error.span().map_or_else(|| source.whole(), |span| source.at(span));
+        report.push_broken(Problem::error(at, error.message()));
     }
-}
-
-/// `text` with blanks in place of the line that holds this byte.
-fn without_line(text: &str, offset: usize) -> Option<String> {
-    let (before, after) = text.split_at_checked(offset)?;
-    let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let end = after.find('\n').map_or(text.len(), |at| offset + at);
-    let (kept, line, rest) = (text.get(..start)?, text.get(start..end)?, text.get(end..)?);
-    Some(format!("{kept}{}{rest}", " ".repeat(line.len())))
+    Table::new(source, String::new(), source.whole(), entries(root.get_ref()))
 }
 
 impl Table {
@@ -79,31 +52,30 @@ impl Table {
         Self { source: source.clone(), title, at, entries, known: Vec::new() }
     }
 
-    /// The place of the table's header.
+    /// The location of the header.
     #[must_use]
     pub fn at(&self) -> &Location {
         &self.at
     }
 
-    /// Whether the key is there, right or wrong. Asking makes it known.
+    /// Whether the key is present, with a valid or an invalid value. Marks the key as known.
     pub fn has(&mut self, key: &'static str) -> bool {
         self.known.push(key);
         self.entries.iter().any(|entry| entry.key == key)
     }
 
-    /// A string.
+    /// Takes a string.
     pub fn string(&mut self, key: &'static str, report: &mut Report) -> Option<Spanned<String>> {
         self.text(key, "a string", "\"…\"", report)
     }
 
-    /// A string that must be there.
+    /// Takes a string and reports its absence.
     pub fn required_string(&mut self, key: &'static str, report: &mut Report) -> Option<Spanned<String>> {
         self.require(key, &format!("{key} = \"…\""), report);
         self.string(key, report)
     }
 
-    /// A string or a list of strings, of which there must be one at least: an empty list would
-    /// match nothing, or everything, depending on who reads it.
+    /// Takes a string or a list of strings. An empty list is an error: readers could take it for "none" or for "all".
     pub fn strings(&mut self, key: &'static str, report: &mut Report) -> Option<Vec<Spanned<String>>> {
         let entry = self.take(key)?;
         self.list(entry, report)
@@ -116,7 +88,7 @@ impl Table {
             Value::String(text) => Some(vec![self.spanned(text, entry.span)]),
             Value::List(list) if list.is_empty() => {
                 let problem = Problem::error(self.source.at(entry.span), format!("the list `{key}` is empty"));
-                report.push(problem.help("leave the key out, or name what it is about"));
+                report.push(problem.help("remove the key, or list at least one value"));
                 None
             }
             Value::List(list) => {
@@ -135,13 +107,13 @@ impl Table {
         }
     }
 
-    /// As [`Table::strings`], and the key must be there.
+    /// Takes a string or a list of strings and reports its absence.
     pub fn required_strings(&mut self, key: &'static str, report: &mut Report) -> Option<Vec<Spanned<String>>> {
         self.require(key, &format!("{key} = [\"…\"]"), report);
         self.strings(key, report)
     }
 
-    /// `true` or `false`.
+    /// Takes `true` or `false`.
     pub fn bool(&mut self, key: &'static str, report: &mut Report) -> Option<Spanned<bool>> {
         let entry = self.take(key)?;
         match entry.value {
@@ -150,7 +122,7 @@ impl Table {
         }
     }
 
-    /// An integer.
+    /// Takes an integer.
     pub fn integer(&mut self, key: &'static str, report: &mut Report) -> Option<Spanned<i64>> {
         let entry = self.take(key)?;
         match entry.value {
@@ -164,18 +136,20 @@ impl Table {
         }
     }
 
-    /// A length of time: a whole number and `ms`, `s`, `m` or `h`.
+    /// Takes a duration: a whole number and `ms`, `s`, `m` or `h`.
     pub fn duration(&mut self, key: &'static str, report: &mut Report) -> Option<Spanned<Duration>> {
         let text = self.text(key, "a length of time", "\"20s\"", report)?;
         let parsed = parse_duration(&text.value);
         if parsed.is_none() {
             let message = format!("`{}` is not a length of time", text.value);
-            report.push(Problem::error(text.at.clone(), message).help("a whole number and ms, s, m or h: `\"20s\"`"));
+            report.push(
+                Problem::error(text.at.clone(), message).help("write a whole number and ms, s, m or h: `\"20s\"`"),
+            );
         }
         parsed.map(|value| Spanned { value, at: text.at })
     }
 
-    /// One of TOML's dates, as text.
+    /// Takes a TOML date, as text.
     pub fn date(&mut self, key: &'static str, report: &mut Report) -> Option<Spanned<String>> {
         let entry = self.take(key)?;
         match entry.value {
@@ -184,7 +158,7 @@ impl Table {
         }
     }
 
-    /// An absolute path without `.` and `..`.
+    /// Takes an absolute path without `.` and `..`.
     pub fn path(&mut self, key: &'static str, report: &mut Report) -> Option<Spanned<PathBuf>> {
         let text = self.text(key, "a path", "\"/…\"", report)?;
         let odd = |part: &str| matches!(part, "." | "..");
@@ -196,7 +170,7 @@ impl Table {
         Some(Spanned { value: PathBuf::from(text.value), at: text.at })
     }
 
-    /// All tables `[[key]]`, in the order of the file.
+    /// Takes all tables `[[key]]`, in the order of the file.
     pub fn tables(&mut self, key: &'static str, report: &mut Report) -> Vec<Self> {
         let Some(entry) = self.take(key) else { return Vec::new() };
         let title = format!("[[{key}]]");
@@ -221,7 +195,7 @@ impl Table {
         tables
     }
 
-    /// The table `[key]`, or `key = { … }`.
+    /// Takes the table `[key]` or `key = { … }`.
     pub fn table(&mut self, key: &'static str, report: &mut Report) -> Option<Self> {
         let entry = self.take(key)?;
         let title = format!("[{key}]");
@@ -231,7 +205,7 @@ impl Table {
         }
     }
 
-    /// All keys of a table that has no fixed ones, with their strings, in the order of the file.
+    /// Takes all keys of a table without fixed keys, with their strings, in the order of the file.
     pub fn strings_by_key(self, report: &mut Report) -> Vec<(String, Spanned<String>)> {
         let mut pairs = Vec::new();
         for entry in self.entries {
@@ -247,11 +221,11 @@ impl Table {
         pairs
     }
 
-    /// As [`Table::strings_by_key`], where each is a string or a list of strings, and there must be one at least.
+    /// Takes all keys of a table without fixed keys. Each value is a string or a list of strings; an empty table is an error.
     pub fn lists_by_key(mut self, report: &mut Report) -> Vec<(Spanned<String>, Vec<Spanned<String>>)> {
         let entries = std::mem::take(&mut self.entries);
         if entries.is_empty() {
-            report.push(Problem::error(self.at.clone(), format!("{} is empty", self.title)).help("leave it out"));
+            report.push(Problem::error(self.at.clone(), format!("{} is empty", self.title)).help("remove it"));
         }
         let mut lists = Vec::new();
         for entry in entries {
@@ -261,18 +235,18 @@ impl Table {
         lists
     }
 
-    /// Whether `key` holds a table; it is not taken.
+    /// Whether `key` holds a table. Does not take it.
     pub fn holds_table(&mut self, key: &'static str) -> bool {
         self.known.push(key);
         self.entries.iter().any(|entry| entry.key == key && matches!(entry.value, Value::Table(_)))
     }
 
-    /// Reports every key that nobody asked for; at the end of a table, once its keys are taken.
+    /// Reports every key that was not taken.
     pub fn finish(mut self, report: &mut Report) {
         self.known.sort_unstable();
         self.known.dedup();
         if self.title.is_empty() && report.is_broken(&self.at.source) {
-            // Below a broken header the keys of its table seem to belong to the file.
+            // If the header of a table is broken, its keys appear to belong to the file.
             return;
         }
         for entry in &self.entries {
@@ -290,8 +264,8 @@ impl Table {
         }
     }
 
-    /// Reports a key that is not there. In a file with syntax errors nothing is called missing,
-    /// since the key may stand in what could not be read.
+    /// Reports a missing key. In a file with syntax errors no key is reported as missing, because the key may be in the
+    /// unreadable part.
     pub fn require(&mut self, key: &'static str, example: &str, report: &mut Report) {
         if self.has(key) || report.is_broken(&self.at.source) {
             return;
@@ -307,7 +281,7 @@ impl Table {
         Some(self.entries.remove(at))
     }
 
-    /// A string that is called something else in messages.
+    /// Takes a string that messages describe as `expected`.
     fn text(
         &mut self,
         key: &'static str,
@@ -341,7 +315,7 @@ impl Table {
     }
 }
 
-/// A length of time as [`Table::duration`] takes it.
+/// Parses a duration in the format of [`Table::duration`].
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;

@@ -1,4 +1,4 @@
-//! Whether root alone controls a path: who may change what is reached by it.
+//! Checks that root alone controls a path: which users may change the file at its end.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -9,58 +9,59 @@ use std::path::{Component, Path};
 use crate::escape::escape;
 use crate::report::{Location, Problem};
 
-/// As many symbolic links as Linux follows in one path.
+/// Limit of symbolic links in one path; Linux has the same limit.
 const LINKS_MAX: usize = 40;
 /// Write permission for the group or for others.
 const WRITABLE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
 
-/// Whose files are trusted, and where a path begins.
+/// The trusted users, and the directory at which paths start.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust<'a> {
-    /// The directory that absolute paths and links begin at, and that `..` does not leave.
+    /// The start of absolute paths and links, which `..` does not leave.
     pub root: &'a Path,
-    /// A user besides root whose files are trusted; 0 for none.
+    /// A trusted user besides root; 0 for none.
     pub owner: u32,
-    /// Whether a file may lie in a directory with the sticky bit, as /tmp. Only a file with one link may: a hard link could be
-    /// another user's, to any file of root's.
+    /// Whether a file may be in a sticky directory such as /tmp. Only a file with one link may: another user can make a hard
+    /// link to any file of root.
     pub sticky: bool,
-    /// What the problems are about.
+    /// The name of the file in the problems.
     pub name: &'a str,
 }
 
 impl<'a> Trust<'a> {
-    /// Trusts root, and `owner`, on the whole host.
+    /// Trusts root and `owner`, on the whole host.
     #[must_use]
     pub fn of_host(owner: u32, name: &'a str) -> Self {
         Self { root: Path::new("/"), owner, sticky: false, name }
     }
 
-    /// Whether this belongs to root or to the other trusted user.
+    /// Whether the file belongs to root or to the other trusted user.
     #[must_use]
     pub fn owns(&self, meta: &Metadata) -> bool {
         meta.uid() == 0 || meta.uid() == self.owner
     }
 
-    /// Whether users who are not trusted may neither replace this nor write to it. The mode of a link says nothing.
+    /// Whether only trusted users may replace or write the file. The mode of a symbolic link has no meaning.
     #[must_use]
     pub fn controls(&self, meta: &Metadata) -> bool {
         self.owns(meta) && (meta.file_type().is_symlink() || meta.mode() & WRITABLE == 0)
     }
 
-    /// Follows `path` one component at a time, so that no link on the way escapes the checks, and returns what is at its
-    /// end: `None` if there is no such file, but root alone could make it.
+    /// Follows `path` one component at a time, so that every link is checked, and returns the metadata of the file at its
+    /// end. Returns `None` if the file does not exist and only root could create it.
     ///
-    /// Every directory on the way, through all links, must be root's and not writable by others. A directory with the sticky
-    /// bit may be on the way if root owns the next component; a file may lie in it only as [`Trust::sticky`] says.
+    /// Every directory on the way, through all links, must be owned by root and not writable by others. A sticky directory
+    /// may be on the way if root owns the next component. A file may be in a sticky directory only if [`Trust::sticky`] is
+    /// set.
     ///
     /// # Errors
-    /// A directory or an entry that others may replace, and what cannot be inspected.
+    /// A directory or file that other users may replace, and a component that stat(2) cannot read.
     pub fn walk(&self, path: &Path) -> Result<Option<Metadata>, Problem> {
         self.follow(path).map_err(Problem::from)
     }
 
-    /// As [`Trust::walk`], for callers who tell what others may write from what cannot be looked at.
+    /// Follows `path` as [`Trust::walk`] does, and distinguishes writable from unreadable paths in the error.
     ///
     /// # Errors
     /// [`Unfit`].
@@ -114,18 +115,18 @@ impl<'a> Trust<'a> {
         Ok(self.stat(&directory)?)
     }
 
-    /// Follows `path` as [`Trust::walk`] does, and demands that what is at its end can be written by root alone, too.
+    /// Follows `path` as [`Trust::walk`] does, and also requires that only root may write the file at its end.
     ///
     /// # Errors
-    /// As [`Trust::walk`].
+    /// The errors of [`Trust::walk`].
     pub fn all(&self, path: &Path) -> Result<Option<Metadata>, Problem> {
         self.end(path, 0)
     }
 
-    /// As [`Trust::all`], but everybody may make entries in the directory at the end if it has the sticky bit.
+    /// Follows `path` as [`Trust::all`] does, but accepts a sticky directory at its end that everyone may write.
     ///
     /// # Errors
-    /// As [`Trust::walk`].
+    /// The errors of [`Trust::walk`].
     pub fn all_or_sticky(&self, path: &Path) -> Result<Option<Metadata>, Problem> {
         self.end(path, STICKY)
     }
@@ -141,19 +142,19 @@ impl<'a> Trust<'a> {
         }
     }
 
-    /// Says who may write to `path`.
+    /// Names the owner and the mode of `path`.
     pub(crate) fn untrusted(&self, what: &str, path: &Path, meta: &Metadata) -> Problem {
         let path = shown(path);
         let (uid, mode) = (meta.uid(), meta.mode() & 0o7777);
-        let message = format!("{what} {path} may be written by others than root (owner {uid}, mode {mode:04o})");
-        self.problem(message).help(format!("see who wrote it; then `chown root:root {path}; chmod go-w {path}`"))
+        let message = format!("{what} {path} is writable by users other than root (owner {uid}, mode {mode:04o})");
+        self.problem(message).help(format!("check its content, then run `chown root:root {path}; chmod go-w {path}`"))
     }
 
     fn lstat(&self, path: &Path) -> Result<Option<Metadata>, Problem> {
         self.existing(path, std::fs::symlink_metadata(path))
     }
 
-    /// Of a directory that was reached, of the root, which may be named by a link, and of what a link of /proc leads to.
+    /// Follows links: for a directory that was reached, for the root, and for a link of /proc.
     fn stat(&self, path: &Path) -> Result<Option<Metadata>, Problem> {
         self.existing(path, std::fs::metadata(path))
     }
@@ -171,12 +172,12 @@ impl<'a> Trust<'a> {
     }
 }
 
-/// Why root alone does not control what stands at a path.
+/// The reason why root does not control a path alone.
 #[derive(Clone, Debug)]
 pub enum Unfit {
-    /// There is nothing, or it cannot be looked at.
+    /// The path does not exist or is unreadable.
     Unreadable(Problem),
-    /// Another user may write it or a directory on the way, or it is no regular file.
+    /// Another user may write the file or a directory on the way, or the file is not regular.
     Writable(Problem),
 }
 
@@ -199,11 +200,11 @@ pub(crate) fn problem(name: &str, message: impl Into<String>) -> Problem {
 }
 
 pub(crate) fn looped(name: &str) -> Problem {
-    problem(name, "the symbolic links of this path lead round in a circle").help("see where they lead with `namei -l`")
+    problem(name, "the symbolic links of this path form a loop").help("show them with `namei -l`")
 }
 
-/// Whether this is a link of /proc, as /proc/PID/root: the kernel leads it somewhere, and its text is only a description. The link
-/// of every other file system is as long as its text.
+/// Whether this is a link of /proc such as /proc/PID/root. The kernel resolves it, and its text is only a description. In every
+/// other file system the length of a link is the length of its text.
 fn is_magic(meta: &Metadata) -> bool {
     meta.file_type().is_symlink() && meta.len() == 0
 }

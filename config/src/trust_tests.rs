@@ -18,7 +18,7 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 #[test]
-fn links_and_dots_stay_below_the_root() {
+fn links_and_dots_do_not_leave_the_root() {
     let dir = tree();
     let trust = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
     symlink("/etc/file", dir.path().join("absolute")).unwrap();
@@ -32,7 +32,7 @@ fn links_and_dots_stay_below_the_root() {
 }
 
 #[test]
-fn what_others_may_write_is_named_with_owner_and_mode() {
+fn a_writable_path_is_reported_with_owner_and_mode() {
     let dir = tree();
     let trust = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
     chmod(&dir.path().join("etc/open"), 0o777);
@@ -40,7 +40,7 @@ fn what_others_may_write_is_named_with_owner_and_mode() {
         let problem = trust.all(Path::new(path)).unwrap_err();
         let text = problem.to_string();
         assert!(
-            text.contains("the directory") && text.contains("etc/open may") && text.contains("mode 0777"),
+            text.contains("the directory") && text.contains("etc/open is writable") && text.contains("mode 0777"),
             "{text}"
         );
     }
@@ -52,14 +52,14 @@ fn what_others_may_write_is_named_with_owner_and_mode() {
 #[test]
 fn a_file_of_another_user_is_not_controlled() {
     let dir = tree();
-    // Nobody's own files are of neither root nor this number.
+    // Root owns its files in both cases, and the number belongs to no user.
     let trust = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
     let other = Trust { owner: 4_000_000_000, ..trust };
     assert_eq!(other.all(Path::new("etc/file")).is_err(), owner() != 0);
 }
 
 #[test]
-fn a_file_with_one_link_may_lie_in_a_directory_with_the_sticky_bit_where_that_is_said() {
+fn a_file_with_one_link_may_be_in_a_sticky_directory_on_request() {
     let dir = tree();
     let strict = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
     let lenient = Trust { sticky: true, ..strict };
@@ -84,12 +84,12 @@ fn the_root_itself_may_be_a_link() {
 }
 
 #[test]
-fn a_link_of_proc_leads_where_the_kernel_leads_it() {
+fn a_link_of_proc_is_resolved_by_the_kernel() {
     let dir = tree();
     let opened = std::fs::File::open(dir.path()).unwrap();
     let trust = Trust::of_host(owner(), "proc");
     let path = format!("/proc/self/fd/{}/etc/file", std::os::fd::AsRawFd::as_raw_fd(&opened));
-    // Below /tmp only because the way to it is not looked at.
+    // The directories above, such as /tmp, are not checked.
     let reached = trust.all(Path::new(&path)).unwrap().unwrap();
     assert_eq!(reached.ino(), std::fs::metadata(dir.path().join("etc/file")).unwrap().ino());
     chmod(&dir.path().join("etc"), 0o777);

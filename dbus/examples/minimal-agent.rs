@@ -1,4 +1,4 @@
-//! `minimal-agent PID START UID`: registers as the authentication agent of one process, prints each challenge, and dismisses it.
+//! `minimal-agent PID START UID`: registers as the agent of one process, prints each challenge and dismisses it.
 
 use std::{env, error::Error, future::pending, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! `org.freedesktop.PolicyKit1.AuthenticationAgent`, as a server.
+//! The server side of `org.freedesktop.PolicyKit1.AuthenticationAgent`.
 
 use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
@@ -11,49 +11,49 @@ use crate::{Challenge, Cookie, DecodeError, challenge::decode_cancel};
 /// The interface that polkitd calls.
 pub const AGENT_INTERFACE: &str = "org.freedesktop.PolicyKit1.AuthenticationAgent";
 
-/// The unique name that a message came from, as the bus states it; a client cannot forge it.
+/// The unique bus name of a sender. The bus sets it, so a client cannot forge it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender(Option<String>);
 
 impl Sender {
-    /// The unique name, if the bus gave one.
+    /// Returns the unique name, if the bus set one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.as_deref()
     }
 }
 
-/// What is returned from `BeginAuthentication`.
+/// A reply to `BeginAuthentication`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Reply {
-    /// A plain return. It authorizes if, and only if, polkitd took an answer for the cookie before (0.105 to 128).
+    /// A plain return. It authorizes only if polkitd accepted an answer for the cookie before (0.105 to 128).
     Done,
-    /// `Error.Failed`: the client is told "access denied by policy", even if an answer was taken before.
+    /// `Error.Failed`: the client sees "access denied by policy", even if polkitd accepted an answer before.
     Refused,
-    /// `Error.Cancelled`: the client is told that the authentication was cancelled.
+    /// `Error.Cancelled`: the client sees that the authentication was cancelled.
     Dismissed,
 }
 
-/// What is left to do once a reply was sent: neither polkitd nor the client waits for it.
+/// Work after the reply has been sent. Neither polkitd nor the client waits for it.
 pub type AfterReply = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Whoever stands behind an agent's object. Challenges run side by side, and a cancellation overtakes them.
+/// The implementation of an agent. Challenges run concurrently, and a cancellation does not wait for them.
 pub trait Agent: Send + Sync + 'static {
-    /// `BeginAuthentication`. polkitd waits for the reply without limit. The call itself is made in the order of arrival,
-    /// so whatever a cancellation needs to find is to be put there before the future is returned.
+    /// Handles `BeginAuthentication`. polkitd waits for the reply without a time limit. Calls are made in the order of the
+    /// messages, so an implementation must store what [`Agent::cancel`] needs before it returns the future.
     fn begin(
         self: Arc<Self>,
         sender: Sender,
         challenge: Result<Challenge, DecodeError>,
     ) -> impl Future<Output = (Reply, AfterReply)> + Send + 'static;
 
-    /// `CancelAuthentication`: may come at any moment and any number of times, for cookies that are long gone too. The
-    /// challenge's own reply is still wanted.
+    /// Handles `CancelAuthentication`, which may arrive at any time, repeatedly, and for cookies of finished challenges. The
+    /// challenge must still be replied to.
     fn cancel(&self, sender: Sender, cookie: Result<Cookie, DecodeError>);
 }
 
-/// The messages that arrive at one connection, taken from before it is registered, so that none is lost.
+/// The messages of one connection. Create it before the registration, so that no message is lost.
 #[derive(Debug)]
 pub struct AgentStream {
     connection: Connection,
@@ -61,15 +61,15 @@ pub struct AgentStream {
 }
 
 impl AgentStream {
-    /// Begins to collect messages.
+    /// Starts to collect messages.
     #[must_use]
     pub fn new(connection: &Connection) -> Self {
         Self { connection: connection.clone(), messages: MessageStream::from(connection) }
     }
 }
 
-/// Serves `agent` at `path` until the connection ends. Dropping the future abandons the challenges in hand; polkitd counts
-/// a closed connection as a refusal.
+/// Serves `agent` at `path` until the connection ends. Dropping the future abandons all running challenges; polkitd treats a
+/// closed connection as a refusal.
 pub async fn serve<A: Agent>(stream: AgentStream, path: String, agent: Arc<A>) {
     let AgentStream { connection, mut messages } = stream;
     let mut challenges = JoinSet::new();
@@ -104,11 +104,11 @@ async fn dispatch<A: Agent>(
             let answering = Arc::clone(agent).begin(sender, Challenge::decode(&message));
             let (connection, call) = (connection.clone(), message.clone());
             challenges.spawn(async move {
-                // Without a reply polkitd would wait for ever: a panic is a refusal, too.
-                let nothing = |_| (Reply::Refused, Box::pin(async {}) as AfterReply);
-                let (answer, afterwards) = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(nothing);
+                // Without a reply polkitd would wait without limit, so a panic is a refusal.
+                let refuse = |_| (Reply::Refused, Box::pin(async {}) as AfterReply);
+                let (answer, afterwards) = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(refuse);
                 reply(&connection, &call, answer).await;
-                // Not among the challenges: those are abandoned when the process ends, as it may do at once.
+                // Not in the `JoinSet`, which aborts its tasks when the connection ends.
                 tokio::spawn(afterwards);
             });
         }
@@ -118,13 +118,13 @@ async fn dispatch<A: Agent>(
         }
         _ => {
             let error = "org.freedesktop.DBus.Error.UnknownMethod";
-            // Nobody is there to be told that the error could not be sent.
-            let _ = connection.reply_error(&header, error, &"this connection answers polkitd alone").await;
+            // If the error cannot be sent, the bus is gone.
+            let _ = connection.reply_error(&header, error, &"this connection serves polkitd only").await;
         }
     }
 }
 
-/// A reply that cannot be sent means that the bus is gone, and polkitd has refused already.
+/// Sends a reply. If this fails, the bus is gone and polkitd has already refused.
 async fn reply(connection: &Connection, call: &Message, answer: Reply) {
     let header = call.header();
     let failed = "org.freedesktop.PolicyKit1.Error.Failed";

@@ -1,4 +1,4 @@
-//! `org.freedesktop.PolicyKit1.Authority`, as a client.
+//! The client side of `org.freedesktop.PolicyKit1.Authority`.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,82 +13,83 @@ use crate::{
 const PATH: &str = "/org/freedesktop/PolicyKit1/Authority";
 const INTERFACE: &str = "org.freedesktop.PolicyKit1.Authority";
 
-/// How long a call that asks no person may take before it counts as failed. polkitd answers in about a millisecond, but
-/// 122 was seen to stall for 15 s by itself, with the answer still right.
+/// Time limit of calls without interaction. polkitd answers within about a millisecond, but polkit 122 was seen to stall for
+/// 15 s and to answer correctly afterwards.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Whether polkitd may ask an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interaction {
-    /// Only what polkitd can say by itself.
+    /// polkitd decides alone.
     Forbidden,
-    /// An agent may be asked; the call then takes as long as the agent does, and polkitd sets no limit.
+    /// polkitd may ask an agent. The call takes as long as the agent does; polkitd sets no limit.
     Allowed,
 }
 
-/// polkitd's answer to a check.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorization {
-    /// The action is authorized.
+    /// Whether the action is authorized.
     pub authorized: bool,
-    /// It could be, by authenticating; and nobody was asked.
+    /// Whether authentication would authorize the action. No agent was asked.
     pub challenge: bool,
-    /// What polkitd says besides. Not to be trusted for more than `polkit.dismissed`: with implied actions the other keys
-    /// may be those of another action (0.105 to 128).
+    /// Further details. Only `polkit.dismissed` is reliable: with implied actions the other keys may belong to another
+    /// action (0.105 to 128).
     pub details: HashMap<String, String>,
 }
 
 impl Authorization {
-    /// Whether the agent answered with `Error.Cancelled`.
+    /// Whether the agent replied with `Error.Cancelled`.
     #[must_use]
     pub fn dismissed(&self) -> bool {
         self.details.contains_key("polkit.dismissed")
     }
 }
 
-/// How to register.
+/// The kind of registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Registration {
-    /// The subject's agent.
+    /// The only agent of the subject.
     #[default]
     Sole,
-    /// Give way to another agent of the session. A session-less process registered so has no agent at all (0.105 to 128).
+    /// An agent that yields to another agent of the session. polkitd never uses a fallback agent of a process without a
+    /// session (0.105 to 128).
     Fallback,
 }
 
-/// polkitd, seen through one connection.
+/// A client of polkitd over one connection.
 #[derive(Debug, Clone)]
 pub struct Authority {
     connection: Connection,
 }
 
 impl Authority {
-    /// Uses a connection to the system bus.
+    /// Makes a client that uses a connection to the system bus.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
         Self { connection }
     }
 
-    /// The version of polkitd, which is started over the bus where it is not running.
+    /// Returns the version of polkitd. The bus starts polkitd if necessary.
     ///
     /// # Errors
-    /// [`AuthorityError::Absent`] where there is none.
+    /// [`AuthorityError::Absent`] if polkitd is not installed.
     pub async fn version(&self) -> Result<BackendVersion, AuthorityError> {
         Ok(BackendVersion::new(&self.property("BackendVersion").await?))
     }
 
-    /// The name of polkitd's backend: "local" for 0.105, "js" from 0.106.
+    /// Returns the name of polkitd's backend: "local" for 0.105, "js" from 0.106.
     ///
     /// # Errors
-    /// As [`Authority::version`].
+    /// The errors of [`Authority::version`].
     pub async fn backend_name(&self) -> Result<String, AuthorityError> {
         self.property("BackendName").await
     }
 
-    /// The pid of polkitd, in the pid namespace of the bus.
+    /// Returns the pid of polkitd in the pid namespace of the bus.
     ///
     /// # Errors
-    /// [`AuthorityError::Absent`] where it is not running.
+    /// [`AuthorityError::Absent`] if polkitd is not running.
     pub async fn pid(&self) -> Result<u32, AuthorityError> {
         let reply = ask_bus(&self.connection, "GetConnectionUnixProcessID", AUTHORITY_NAME).await?;
         reply
@@ -97,10 +98,10 @@ impl Authority {
             .map_err(|_| DecodeError::Type { field: "GetConnectionUnixProcessID", expected: "u" }.into())
     }
 
-    /// The uid of polkitd.
+    /// Returns the uid of polkitd.
     ///
     /// # Errors
-    /// [`AuthorityError::Absent`] where it is not running.
+    /// [`AuthorityError::Absent`] if polkitd is not running.
     pub async fn uid(&self) -> Result<u32, AuthorityError> {
         let reply = ask_bus(&self.connection, "GetConnectionUnixUser", AUTHORITY_NAME).await?;
         reply
@@ -109,14 +110,13 @@ impl Authority {
             .map_err(|_| DecodeError::Type { field: "GetConnectionUnixUser", expected: "u" }.into())
     }
 
-    /// Registers this connection as the agent of `subject`, reached at `path`. polkitd drops only one registration when a
-    /// connection vanishes (0.105 to 128), so a connection must register once.
+    /// Registers this connection as the agent of `subject` at the object path `path`. Register once per connection: when a
+    /// connection closes, polkitd drops only one of its registrations (0.105 to 128).
     ///
     /// # Errors
-    /// [`AuthorityError::AlreadyRegistered`], [`AuthorityError::NoSuchSubject`], [`AuthorityError::OtherUser`] and those
-    /// of the bus.
+    /// [`AuthorityError::AlreadyRegistered`], [`AuthorityError::NoSuchSubject`], [`AuthorityError::OtherUser`] and bus errors.
     pub async fn register(&self, subject: &Subject, path: &str, how: Registration) -> Result<(), AuthorityError> {
-        // The locale of the messages that a person would be shown.
+        // The locale of messages for a user.
         let locale = "C";
         let wire = subject.to_wire();
         let reply = match how {
@@ -129,22 +129,22 @@ impl Authority {
         reply.map(drop)
     }
 
-    /// Takes a registration back. From 0.115 this fails for a dead process: only closing the connection helps then.
+    /// Removes a registration. From 0.115 this fails for a process that has ended; close the connection instead.
     ///
     /// # Errors
-    /// [`AuthorityError::NoSuchSubject`] for a dead process, [`AuthorityError::Refused`] where nothing was registered.
+    /// [`AuthorityError::NoSuchSubject`] for a process that has ended, [`AuthorityError::Refused`] without a registration.
     pub async fn unregister(&self, subject: &Subject, path: &str) -> Result<(), AuthorityError> {
         self.call("UnregisterAuthenticationAgent", &(subject.to_wire(), path)).await.map(drop)
     }
 
-    /// Says that `identity` authenticated. polkitd believes it of uid 0 alone, and asks for no proof: all responsibility
-    /// is the caller's. The answer counts once `BeginAuthentication` returns after it.
+    /// Tells polkitd that `identity` has authenticated. polkitd accepts this from uid 0 only and requires no proof, so the
+    /// caller is responsible. The answer takes effect when `BeginAuthentication` returns after it.
     ///
-    /// `uids` are tried in their order: see [`BackendVersion::agent_uids`].
+    /// Tries `uids` in their order: see [`BackendVersion::agent_uids`].
     ///
     /// # Errors
-    /// [`AuthorityError::NoSessionForCookie`] when the challenge is over, [`AuthorityError::WrongIdentity`] for an identity
-    /// that was not offered.
+    /// [`AuthorityError::NoSessionForCookie`] if the challenge is over, [`AuthorityError::WrongIdentity`] if polkitd did not
+    /// offer the identity.
     pub async fn answer(
         &self,
         uids: [AgentUid; 2],
@@ -158,19 +158,19 @@ impl Authority {
         }
     }
 
-    /// `AuthenticationAgentResponse2` (from 0.113; Debian's 0.105 has it as well), with one uid.
+    /// Calls `AuthenticationAgentResponse2` with one uid (from 0.113; Debian's 0.105 also has it).
     ///
     /// # Errors
-    /// As [`Authority::answer`].
+    /// The errors of [`Authority::answer`].
     pub async fn answer_as(&self, uid: AgentUid, cookie: &Cookie, identity: IdentityUid) -> Result<(), AuthorityError> {
         let arguments = (uid.get(), cookie.secret(), wire_user(identity));
         self.call("AuthenticationAgentResponse2", &arguments).await.map(drop)
     }
 
-    /// Asks whether `subject` may do `action`. Only root may pass details, or ask about other users' processes.
+    /// Checks whether `subject` may perform `action`. Only root may pass details or check processes of other users.
     ///
     /// # Errors
-    /// [`AuthorityError::UnknownAction`], also for root, and those of the bus.
+    /// [`AuthorityError::UnknownAction`], also for root, and bus errors.
     pub async fn check(
         &self,
         subject: &Subject,
@@ -190,12 +190,12 @@ impl Authority {
         Ok(Authorization { authorized, challenge, details })
     }
 
-    /// The ids of all registered actions, in no order.
+    /// Returns the ids of all registered actions, unordered.
     ///
     /// # Errors
-    /// Those of the bus.
+    /// Bus errors.
     pub async fn actions(&self) -> Result<Vec<String>, AuthorityError> {
-        // Id, description, message, vendor, its address, icon, the three implicit answers, annotations.
+        // Id, description, message, vendor, vendor URL, icon, the three implicit authorizations, annotations.
         type Action = (String, String, String, String, String, String, u32, u32, u32, HashMap<String, String>);
         let locale = "C";
         let reply = self.call("EnumerateActions", &locale).await?;

@@ -13,10 +13,10 @@ use zbus::{
 
 use crate::AuthorityError;
 
-/// Connects to the system bus of the host, or to the one that `DBUS_SYSTEM_BUS_ADDRESS` names.
+/// Connects to the system bus of the host, or to `DBUS_SYSTEM_BUS_ADDRESS` if this variable is set.
 ///
 /// # Errors
-/// [`AuthorityError::BusLimit`] where the bus has no room for this user, else [`AuthorityError::Bus`].
+/// [`AuthorityError::BusLimit`] if this user has reached the connection limit of the bus, otherwise [`AuthorityError::Bus`].
 pub async fn connect() -> Result<Connection, AuthorityError> {
     build(Builder::system()).await
 }
@@ -24,16 +24,16 @@ pub async fn connect() -> Result<Connection, AuthorityError> {
 /// Connects to the bus at `address`.
 ///
 /// # Errors
-/// As [`connect`].
+/// The errors of [`connect`].
 pub async fn connect_to(address: &str) -> Result<Connection, AuthorityError> {
     build(Builder::address(address)).await
 }
 
-/// Opens a stream to the system bus, and says nothing over it yet. For the bus, and so for polkitd, it stays that of the
-/// process that opened it, whoever goes on with it by [`connect_over`].
+/// Opens a stream to the system bus without sending anything. The bus, and so polkitd, attributes the connection to the
+/// process that opened the stream, even if another process calls [`connect_over`].
 ///
 /// # Errors
-/// [`AuthorityError::Bus`], also for an address that is no socket of this host.
+/// [`AuthorityError::Bus`], also if the address is not a socket of this host.
 pub fn open_stream() -> Result<UnixStream, AuthorityError> {
     let address = Address::system()?;
     let Transport::Unix(unix) = address.transport() else { return Err(zbus::Error::Unsupported.into()) };
@@ -47,10 +47,10 @@ pub fn open_stream() -> Result<UnixStream, AuthorityError> {
     opened.map_err(|error| AuthorityError::Bus(error.into()))
 }
 
-/// Connects over a stream that [`open_stream`] made, perhaps in another process of the same user.
+/// Connects over a stream from [`open_stream`], which may come from another process of the same user.
 ///
 /// # Errors
-/// As [`connect`].
+/// The errors of [`connect`].
 pub async fn connect_over(stream: UnixStream) -> Result<Connection, AuthorityError> {
     build(Builder::unix_stream(stream)).await
 }

@@ -1,4 +1,4 @@
-//! `BeginAuthentication`, decoded.
+//! Decoding of `BeginAuthentication`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,30 +9,30 @@ use crate::{
     identity::{WireIdentity, from_wire},
 };
 
-/// polkitd asks: may this be done, and who says so?
+/// A challenge: polkitd asks the agent to authenticate one of the identities for an action.
 #[derive(Debug, Clone)]
 pub struct Challenge {
-    /// The action's id.
+    /// The action id.
     pub action: String,
-    /// What a person would be shown. Never decided upon.
+    /// The message for a user. Not used for decisions.
     pub message: String,
     /// The details that polkitd sends.
     pub details: Details,
-    /// The secret that goes back with the answer.
+    /// The secret that identifies the challenge in the answer.
     pub cookie: Cookie,
-    /// Who may authenticate, in polkitd's order.
+    /// The identities that may authenticate, in polkitd's order.
     pub identities: Vec<Identity>,
 }
 
-/// The details of a challenge. polkitd sends two keys and no others (0.105 to 128); those that the mechanism passed to
-/// polkitd are not among them. A session subject has neither.
+/// The details of a challenge. polkitd sends only two keys (0.105 to 128); it does not forward the details of the mechanism.
+/// A challenge about a session has neither key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// `polkit.subject-pid`: whom the question is about.
+    /// `polkit.subject-pid`: the subject process.
     pub subject_pid: Option<SubjectPid>,
-    /// `polkit.caller-pid`: the mechanism that asks.
+    /// `polkit.caller-pid`: the mechanism.
     pub caller_pid: Option<CallerPid>,
-    /// Whatever else came.
+    /// All other keys.
     pub other: BTreeMap<String, String>,
 }
 
@@ -43,7 +43,7 @@ impl Challenge {
     /// Decodes the body of a `BeginAuthentication`.
     ///
     /// # Errors
-    /// The [`DecodeError`] names the first field that is not what the interface says.
+    /// A [`DecodeError`] that names the first field with a wrong type or value.
     pub fn decode(message: &Message) -> Result<Self, DecodeError> {
         let body = message.body();
         let (action, text, _icon, details, cookie, identities): Arguments = body
@@ -69,7 +69,7 @@ impl Details {
             details.subject_pid = Some(SubjectPid::new(pid(&text, "polkit.subject-pid")?)?);
         }
         if let Some(text) = details.other.remove("polkit.caller-pid") {
-            // The bus says 0 of a mechanism in a pid namespace that it does not see, in a container for instance.
+            // The bus reports pid 0 for a mechanism in another pid namespace, for example in a container.
             let number = pid(&text, "polkit.caller-pid")?;
             details.caller_pid = (number != 0).then(|| CallerPid::new(number)).transpose()?;
         }

@@ -1,22 +1,22 @@
-//! The secret that ties an answer to a challenge.
+//! The secret that identifies a challenge.
 
 use std::{fmt, hash::Hash};
 
 use crate::DecodeError;
 
-/// A cookie: whoever has it and is root can answer the challenge (CVE-2015-4625). It is sent back to polkitd and goes
-/// nowhere else: not into a log, an argument or an error. `Debug` says only that there is one.
+/// A cookie. Root can answer a challenge with its cookie (CVE-2015-4625), so it is sent to polkitd only and never appears in
+/// a log, an argument or an error. `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cookie(String);
 
 impl Cookie {
-    /// The longest cookie that is taken, in bytes. polkitd's own have about 70 (0.113 to 128).
+    /// The length limit in bytes. Cookies of polkitd have about 70 (0.113 to 128).
     pub const LONGEST: usize = 1024;
 
-    /// Takes the cookie of a message.
+    /// Makes a cookie from the text of a message.
     ///
     /// # Errors
-    /// An empty or overlong one is a [`DecodeError`].
+    /// [`DecodeError::Range`] if the text is empty or too long.
     pub fn new(text: String) -> Result<Self, DecodeError> {
         if text.is_empty() || text.len() > Self::LONGEST {
             return Err(DecodeError::Range { field: "cookie length", number: text.len() as u64 });
@@ -24,7 +24,7 @@ impl Cookie {
         Ok(Self(text))
     }
 
-    /// The secret itself, for the one message that carries it back.
+    /// The secret, for the reply to polkitd.
     pub(crate) fn secret(&self) -> &str {
         &self.0
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_prints_no_secret() {
+    fn debug_does_not_print_the_cookie() {
         let cookie = Cookie::new("17-deadbeef-1-cafe".into()).unwrap();
         assert_eq!(format!("{cookie:?}"), "Cookie(secret)");
     }

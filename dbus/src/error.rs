@@ -1,37 +1,37 @@
-//! What can go wrong on the wire.
+//! Errors of D-Bus messages and calls.
 
 use polkit_types::OutOfRange;
 use thiserror::Error;
 
-/// Something that came over the bus is not what polkit sends.
+/// A message that does not conform to polkit's interface.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecodeError {
-    /// A part is missing.
+    /// A field is missing.
     #[error("{field} is missing")]
     Missing {
-        /// The part, as the interface names it.
+        /// The name of the field in the interface.
         field: &'static str,
     },
-    /// A part has another type than the interface says.
+    /// A field has the wrong type.
     #[error("{field} is not {expected}")]
     Type {
-        /// The part, as the interface names it.
+        /// The name of the field in the interface.
         field: &'static str,
-        /// What it should have been.
+        /// The expected type.
         expected: &'static str,
     },
-    /// A number that cannot be what it stands for.
+    /// A number is out of range.
     #[error("{field} cannot be {number}")]
     Range {
-        /// The part, as the interface names it.
+        /// The name of the field in the interface.
         field: &'static str,
-        /// The number that came.
+        /// The received number.
         number: u64,
     },
-    /// A kind of identity or subject that polkit does not have.
+    /// The kind of an identity or subject is unknown to polkit.
     #[error("{field} is of a kind that polkit does not have")]
     Kind {
-        /// The part, as the interface names it.
+        /// The name of the field in the interface.
         field: &'static str,
     },
 }
@@ -42,47 +42,47 @@ impl From<OutOfRange> for DecodeError {
     }
 }
 
-/// A call to polkitd that did not succeed. polkitd has one error name for nearly everything, so the cases are told apart
-/// by its text, which is the same from 0.105 to 128.
+/// A failed call to polkitd. polkitd uses one D-Bus error name for nearly all errors, so they are distinguished by the error
+/// text, which is the same from 0.105 to 128.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AuthorityError {
-    /// Nobody owns `org.freedesktop.PolicyKit1`, and the bus could not start it.
+    /// `org.freedesktop.PolicyKit1` has no owner, and the bus could not start polkitd.
     #[error("polkitd is not running and cannot be started over the bus")]
     Absent,
-    /// The subject has an agent already, perhaps this one.
-    #[error("an authentication agent is registered for the subject already")]
+    /// The subject already has an agent, possibly this one.
+    #[error("the subject already has an authentication agent")]
     AlreadyRegistered,
-    /// The subject is dead, its start time is another one, or `/proc` is closed to polkitd (from 0.115).
-    #[error("polkitd cannot find the subject: it is gone, or its start time is another one")]
+    /// The process has ended, its start time differs, or polkitd cannot read its `/proc` entry (from 0.115).
+    #[error("polkitd cannot find the subject: the process has ended, or its start time differs")]
     NoSuchSubject,
-    /// Only root may register for other users' processes.
+    /// Only root may register for processes of other users.
     #[error("the subject belongs to another user")]
     OtherUser,
-    /// The challenge is over, or the uid was the wrong one of the two (see [`crate::BackendVersion::agent_uids`]).
-    #[error("polkitd knows no challenge with this cookie for this uid")]
+    /// The challenge is over, or the other uid is required (see [`crate::BackendVersion::agent_uids`]).
+    #[error("polkitd has no challenge with this cookie for this uid")]
     NoSessionForCookie,
-    /// The identity is none of those that polkitd offered.
+    /// polkitd did not offer the identity.
     #[error("polkitd did not offer this identity")]
     WrongIdentity,
-    /// No `.policy` file names the action.
+    /// No `.policy` file defines the action.
     #[error("the action is not registered with polkitd")]
     UnknownAction,
-    /// Any other refusal.
+    /// Any other error of polkitd.
     #[error("polkitd refused: {message} ({name})")]
     Refused {
-        /// The D-Bus error's name.
+        /// The name of the D-Bus error.
         name: String,
-        /// The D-Bus error's text.
+        /// The text of the D-Bus error.
         message: String,
     },
-    /// The reply is not what the interface says.
-    #[error("malformed reply of polkitd: {0}")]
+    /// The reply does not conform to the interface.
+    #[error("malformed reply from polkitd: {0}")]
     Reply(#[from] DecodeError),
     /// The bus refuses further connections or messages of this user.
-    #[error("the bus has no room for a further connection of this user: {0}")]
+    #[error("the bus refuses further connections of this user: {0}")]
     BusLimit(String),
-    /// The bus itself failed.
+    /// The bus connection failed.
     #[error("the system bus failed: {0}")]
     Bus(zbus::Error),
 }

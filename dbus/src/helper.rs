@@ -1,5 +1,5 @@
-//! polkit's own helper, which authenticates a user by PAM and tells polkitd so: for an agent that is not root, whom polkitd
-//! does not believe. Any user may run it, and learns no more from it than from su.
+//! polkit's own helper. It authenticates a user through PAM and reports the result to polkitd. Agents that do not run as root
+//! need it, because polkitd does not accept their answers. Any user may run it; it reveals no more than su does.
 
 mod conversation;
 mod secret;
@@ -21,55 +21,55 @@ use crate::Cookie;
 use conversation::{Greeting, converse};
 pub use secret::{BadSecret, Secret};
 
-/// The helper of polkit from 127, where it is built to listen: it needs no setuid program.
+/// The socket of polkit's helper from 127, if polkit is built with it. No setuid program is needed then.
 const SOCKET: &str = "/run/polkit/agent-helper.socket";
-/// The setuid program: of most, of those who say libexec, and of Debian up to 11.
+/// The setuid program: the usual path, the libexec path, and the path of Debian up to 11.
 const PROGRAMS: [&str; 3] = [
     "/usr/lib/polkit-1/polkit-agent-helper-1",
     "/usr/libexec/polkit-agent-helper-1",
     "/usr/lib/policykit-1/polkit-agent-helper-1",
 ];
 
-/// Why somebody was not authenticated. Texts of PAM come as the helper prints them: they are for escaping.
+/// The reason why an authentication failed. Texts of PAM are as the helper prints them, so escape them before display.
 #[derive(Debug, Error)]
 pub enum HelperError {
-    /// Nothing listens and no program is there.
+    /// The socket does not exist, and neither does the program.
     #[error("polkit's helper is missing: there is neither {SOCKET} nor polkit-agent-helper-1")]
     Absent,
-    /// The program has no rights of its own.
+    /// The program is not setuid root.
     #[error("{} is not setuid root, and {SOCKET} does not take connections", .0.display())]
     NotSetuid(PathBuf),
-    /// It could not be started, or the connection broke.
-    #[error("polkit's helper: {0}")]
+    /// The helper could not be started, or its connection failed.
+    #[error("cannot talk to polkit's helper: {0}")]
     Io(#[from] io::Error),
-    /// It ended without a word, or said what the protocol does not have.
-    #[error("polkit's helper broke off")]
+    /// The helper ended early or violated the protocol.
+    #[error("polkit's helper ended early, or its output is malformed")]
     Protocol,
-    /// It failed without having asked anything.
-    #[error("polkit's helper failed before it asked for anything{said}: a service with NoNewPrivileges= cannot use it")]
+    /// The helper failed before it asked for anything.
+    #[error("polkit's helper failed before its first prompt{messages}: a service with NoNewPrivileges= cannot use it")]
     Unusable {
-        /// What PAM said, if anything.
-        said: Said,
+        /// Messages of PAM.
+        messages: HelperMessages,
     },
-    /// PAM did not accept what it was told.
+    /// PAM rejected the secrets.
     #[error("PAM refused{0}")]
-    Refused(Said),
-    /// PAM asked more often than there are secrets: none is said twice.
+    Refused(HelperMessages),
+    /// PAM asked for more secrets than configured. No secret is sent twice.
     #[error("PAM asked for a further secret, and there is none")]
     TooManyPrompts,
 }
 
-/// Messages of PAM, escaped by the helper as C strings are.
+/// Messages of PAM, escaped by the helper like C strings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said(Vec<String>);
+pub struct HelperMessages(Vec<String>);
 
-impl std::fmt::Display for Said {
+impl std::fmt::Display for HelperMessages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", self.0.join("; ")) }
     }
 }
 
-/// Where the helper is.
+/// The locations of polkit's helper.
 #[derive(Debug, Clone)]
 pub struct Helper {
     socket: PathBuf,
@@ -77,23 +77,26 @@ pub struct Helper {
 }
 
 impl Helper {
-    /// That of this host.
+    /// Returns the helper of this host.
     #[must_use]
     pub fn of_host() -> Self {
         Self { socket: SOCKET.into(), programs: PROGRAMS.map(PathBuf::from).into() }
     }
 
-    /// Authenticates `user`, the one whom this process runs as, for the challenge of this cookie. Each prompt that hides what is
-    /// typed takes the next secret; one that shows it gets an empty answer, and never a secret. With a success polkitd has been
-    /// told already; it still counts for nothing if `BeginAuthentication` returns an error. Dropping the future ends the helper.
+    /// Authenticates `user`, who must be the user of this process, for the challenge of `cookie`. Each prompt with hidden input
+    /// receives the next secret; a prompt with visible input receives an empty line and never a secret. On success the helper
+    /// has already told polkitd, but the answer has no effect if `BeginAuthentication` returns an error. Dropping the future
+    /// ends the helper.
     ///
     /// # Errors
-    /// The [`HelperError`].
+    /// [`HelperError`].
     pub async fn authenticate(&self, user: &str, cookie: &Cookie, secrets: &[Secret]) -> Result<(), HelperError> {
         if user.is_empty() || user.contains(['\n', '\0']) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the user's name is none").into());
+            return Err(
+                io::Error::new(io::ErrorKind::InvalidInput, "the user name is empty or has a line break").into()
+            );
         }
-        // As polkit's own library does: the socket where it takes connections, else the program.
+        // Same order as polkit's library: the socket if it accepts connections, otherwise the program.
         if let Ok(mut stream) = UnixStream::connect(&self.socket).await {
             let (from, to) = stream.split();
             return converse(from, to, Greeting { user: Some(user), cookie }, secrets).await;
@@ -113,7 +116,7 @@ impl Helper {
     }
 }
 
-/// The cookie is not among the arguments: those are for everybody to read (CVE-2015-4625).
+/// Starts the program. The cookie is not an argument, because every user can read arguments (CVE-2015-4625).
 fn start(program: &Path, user: &str) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.arg(user).env_clear().kill_on_drop(true);

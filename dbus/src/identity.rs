@@ -1,4 +1,4 @@
-//! Who is said to authenticate.
+//! The identities of a challenge.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use zbus::{OwnedVariant, Variant};
 
 use crate::{DecodeError, Identity, IdentityUid};
 
-/// An identity as it arrives: `(sa{sv})`.
+/// An identity on the bus: `(sa{sv})`.
 pub(crate) type WireIdentity = (String, HashMap<String, OwnedVariant>);
 
 /// Decodes an identity.
@@ -23,7 +23,7 @@ pub(crate) fn from_wire((kind, details): &WireIdentity) -> Result<Identity, Deco
     }
 }
 
-/// A user as polkitd wants it in an answer.
+/// Encodes a user for an answer.
 pub(crate) fn wire_user(uid: IdentityUid) -> (&'static str, HashMap<&'static str, Variant<'static>>) {
     ("unix-user", HashMap::from([("uid", Variant::U32(uid.get()))]))
 }

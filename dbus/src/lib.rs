@@ -1,18 +1,18 @@
-//! The wire of polkit, and nothing else: [`Authority`] is `org.freedesktop.PolicyKit1.Authority` as a client,
-//! [`serve`] is `org.freedesktop.PolicyKit1.AuthenticationAgent` as a server. No decision is made here.
+//! The D-Bus interfaces of polkit: [`Authority`] is a client of `org.freedesktop.PolicyKit1.Authority`, and [`serve`] is a
+//! server of `org.freedesktop.PolicyKit1.AuthenticationAgent`. This crate makes no decisions.
 //!
-//! Everything that comes in is decoded once, into types that keep apart what must not be mixed: three kinds of uid
-//! ([`SubjectUid`], [`IdentityUid`], [`AgentUid`]), two kinds of pid ([`SubjectPid`], [`CallerPid`]), and a
-//! [`Cookie`] that cannot be printed. Whatever does not decode is a [`DecodeError`] that names the field.
+//! Every message is decoded once, into types that cannot be mixed up: three kinds of uid ([`SubjectUid`], [`IdentityUid`],
+//! [`AgentUid`]), two kinds of pid ([`SubjectPid`], [`CallerPid`]), and a [`Cookie`] that cannot be printed. A malformed
+//! message is a [`DecodeError`] that names the field.
 //!
-//! [`Helper`] is the third voice: polkit's own program that authenticates a user, for an agent that is not root.
+//! [`Helper`] talks to polkit's own program that authenticates a user, for agents that do not run as root.
 //!
-//! The crate `zbus_polkit` is not used: it describes an identity only as something to be sent, while an agent receives
-//! them; it takes all uids and pids as one `u32`; and it reads missing parts of a subject from `/proc` on its own.
-//! Using it for the calls alone would define `Subject` and `Identity` twice.
+//! The crate does not use `zbus_polkit`. That crate can send identities but not receive them, has one `u32` type for all
+//! uids and pids, and reads missing parts of a subject from `/proc`. For the calls alone it would define `Subject` and
+//! `Identity` a second time.
 //!
-//! The agent's side reads messages as they come instead of exporting an object: a connection of an agent answers
-//! polkitd and offers nothing else, not even introspection.
+//! [`serve`] reads messages directly instead of exporting an object: an agent's connection serves polkitd and offers nothing
+//! else, not even introspection.
 #![forbid(unsafe_code)]
 
 mod agent;

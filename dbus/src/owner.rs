@@ -1,42 +1,43 @@
-//! Who is polkitd right now.
+//! The current owner of polkitd's bus name.
 
 use futures_util::StreamExt;
 use zbus::{Connection, MatchRule, MessageStream, message::Type, names::OwnedUniqueName};
 
 use crate::{AuthorityError, Sender};
 
-/// The bus name of polkitd.
+/// polkitd's bus name.
 pub const AUTHORITY_NAME: &str = "org.freedesktop.PolicyKit1";
 
-/// The unique name that owns `org.freedesktop.PolicyKit1`. Its uid says nothing: whatever polkitd spawns has it too.
+/// The unique name that owns `org.freedesktop.PolicyKit1`. Do not compare its uid instead: processes that polkitd spawns have
+/// the same uid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner(OwnedUniqueName);
 
 impl Owner {
-    /// Whether a message came from this owner.
+    /// Whether this owner sent a message.
     #[must_use]
     pub fn sent(&self, sender: &Sender) -> bool {
         sender.name() == Some(self.0.as_str())
     }
 
-    /// The unique name.
+    /// Returns the unique name.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.as_str()
     }
 }
 
-/// Follows the owner of `org.freedesktop.PolicyKit1`.
+/// Watches the owner of `org.freedesktop.PolicyKit1`.
 #[derive(Debug)]
 pub struct OwnerWatch {
     stream: MessageStream,
 }
 
 impl OwnerWatch {
-    /// Subscribes, and reads who owns the name at this moment. `None` is nobody: nothing is started.
+    /// Subscribes to changes and returns the current owner, or `None` if there is none. Does not start polkitd.
     ///
     /// # Errors
-    /// Those of the bus.
+    /// Bus errors.
     pub async fn new(connection: &Connection) -> Result<(Self, Option<Owner>), AuthorityError> {
         let rule = MatchRule::builder()
             .msg_type(Type::Signal)
@@ -50,10 +51,10 @@ impl OwnerWatch {
         Ok((Self { stream }, owner))
     }
 
-    /// Waits for the next change. Can be dropped and called again without losing one.
+    /// Waits for the next change. Cancel-safe: no change is lost.
     ///
     /// # Errors
-    /// [`AuthorityError::Bus`] when the connection is gone.
+    /// [`AuthorityError::Bus`] if the connection is closed.
     pub async fn changed(&mut self) -> Result<Option<Owner>, AuthorityError> {
         loop {
             let message = match self.stream.next().await {
@@ -77,7 +78,7 @@ async fn current(connection: &Connection) -> Result<Option<Owner>, AuthorityErro
     }
 }
 
-/// One call to the bus itself, about one name.
+/// Calls a method of the bus itself, with one name as the argument.
 pub(crate) async fn ask_bus(
     connection: &Connection,
     method: &str,

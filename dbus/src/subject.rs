@@ -1,4 +1,4 @@
-//! What a question to polkit is about.
+//! Subjects of polkit checks.
 
 use std::collections::HashMap;
 
@@ -6,20 +6,20 @@ use zbus::Variant;
 
 use crate::Process;
 
-/// A subject of polkit. Bus names are left out: an agent can stand in for none.
+/// A subject of polkit. Bus names are missing because no agent can register for them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A process.
     Process(Process),
-    /// A logind session, by its id.
+    /// A logind session id.
     Session(String),
 }
 
-/// A subject as the bus carries it: `(sa{sv})`.
+/// A subject on the bus: `(sa{sv})`.
 pub(crate) type WireSubject<'a> = (&'static str, HashMap<&'static str, Variant<'a>>);
 
 impl Subject {
-    /// polkit reads the uid as `int32`; sent as `uint32` it is ignored without a word (polkitsubject.c).
+    /// Encodes the uid as `int32`. polkit silently ignores a `uint32` (polkitsubject.c).
     pub(crate) fn to_wire(&self) -> WireSubject<'_> {
         match self {
             Self::Process(process) => (

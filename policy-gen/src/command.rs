@@ -1,4 +1,4 @@
-//! The subcommands, one file each, and what they share: reading a policy and planning its files.
+//! The subcommands, one file each, and their shared steps: reading a policy, checking it and generating its files.
 
 pub mod actions;
 pub mod check;
@@ -19,60 +19,61 @@ use polkit_config::escape::escape;
 use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
-use crate::check::{Shipped, Surroundings};
+use crate::check::libvirt::LibvirtFacts;
+use crate::check::{HostFacts, Shipped};
 use crate::cli::Place;
 use crate::emit::{self, File, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Conflict, Plan};
-use crate::install::run::Wanted;
+use crate::install::run::DesiredState;
 use crate::libvirt::conf::Edit;
 use crate::libvirt::{daemons, shipped};
 use crate::passwords::Passwords;
-use crate::policy::{self, Policy};
+use crate::policy::{Draft, Policy};
 use crate::target::Format;
 use crate::target::{self, Target};
 use crate::tree::Tree;
 use sources::{default_sources, explicit};
 
-/// Nothing to do, or done.
+/// Exit code: success, or nothing to do.
 pub const DONE: u8 = 0;
-/// There would be a change.
+/// Exit code: there are changes.
 pub const WOULD_CHANGE: u8 = 4;
-/// Done, and polkitd does not answer as it should.
+/// Exit code: installed, but polkitd decides differently.
 pub const NOT_AS_EXPECTED: u8 = 1;
 
-/// A policy with its files, for one tree.
+/// A policy with its generated files, for one tree.
 #[derive(Debug)]
-pub struct Ready {
+pub struct PreparedPolicy {
     /// The tree.
     pub tree: Tree,
-    /// Its users and groups.
+    /// Users and groups of the tree.
     pub names: Names,
-    /// The polkit that will read the files.
+    /// The polkit that reads the files.
     pub target: Target,
     /// The policy.
     pub policy: Policy,
-    /// What it becomes.
+    /// The generated files.
     pub files: Vec<File>,
-    /// User and group of each `[[member]]`.
+    /// The user and the group of each `[[member]]`.
     pub members: Vec<(String, String)>,
-    /// What is to be changed in the configurations of libvirt.
+    /// The changes to libvirt's configuration files.
     pub edits: Vec<Edit>,
 }
 
-impl Ready {
-    /// What is to be there.
+impl PreparedPolicy {
+    /// Returns the desired state of the tree.
     #[must_use]
-    pub fn wanted(&self) -> Wanted<'_> {
-        Wanted { files: &self.files, members: &self.members, edits: &self.edits }
+    pub fn desired_state(&self) -> DesiredState<'_> {
+        DesiredState { files: &self.files, members: &self.members, edits: &self.edits }
     }
 }
 
-/// Reads and checks the policy of `install` and `diff`, and makes its files.
+/// Reads and checks the policy of `install` and `diff`, and generates its files.
 ///
 /// # Errors
-/// All that is wrong with it, at once.
-pub async fn ready(place: &Place) -> Result<Ready, Failure> {
+/// All problems of the policy together.
+pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
     let tree = Tree::open_trusted(place.root.as_deref())?;
     let target = match &place.target.target {
         Some(target::Spelling::Host) | None => target::default_for(place.root.as_deref()),
@@ -86,7 +87,8 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
         Some(path) => explicit(path, &mut report),
         None => default_sources(&tree, &mut report)?,
     };
-    let policy = policy::read(&sources, &mut report);
+    let mut draft = Draft::read(&sources, report);
+    let (policy, report) = draft.parts();
     let names = if tree.is_host() {
         Names::Host
     } else {
@@ -94,60 +96,55 @@ pub async fn ready(place: &Place) -> Result<Ready, Failure> {
     };
     let passwords = Passwords::of(&tree);
     let shipped = Shipped::of(&tree);
-    let around = Surroundings { names: &names, passwords: &passwords, shipped: &shipped, create: place.create };
-    crate::check::check(&policy, &around, &mut report)?;
-    crate::check::details(&policy, &mut report);
-    crate::check::unreached_agents(&policy, &mut report);
-    crate::check::refusing_hooks(&policy, &mut report);
-    crate::check::hooks(&policy, &tree, &mut report);
-    crate::check::units(&policy, &tree, &mut report);
-    crate::check::root_equivalent(&policy, &mut report);
-    let mut files = emit::files(&policy, &origin, format, owner, &mut report);
+    let host =
+        HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: Some(&tree), create: place.create };
+    crate::check::all(policy, Some(&host), report)?;
+    let mut files = emit::files(policy, &origin, format, owner, report);
     let mut edits = Vec::new();
     if let Some(libvirt) = &policy.libvirt {
         let (found, shipped) = look_for_libvirt(&tree, format)?;
         let (create, vendor) = (place.create, place.vendor);
-        let around = crate::check::libvirt::Around { names: &names, found: &found, shipped: &shipped, create, vendor };
-        crate::check::libvirt::roles(libvirt, &mut report);
-        crate::check::libvirt::check(libvirt, &around, &mut report)?;
+        let facts = LibvirtFacts { names: &names, found: &found, shipped: &shipped, create, vendor };
+        crate::check::libvirt::check(libvirt, &facts, report)?;
         if !vendor {
-            let wanted = emit::daemons::wanted(libvirt, &found, &origin);
-            files.extend(wanted.files);
-            edits = wanted.edits;
+            let changes = emit::daemons::changes(libvirt, &found, &origin);
+            files.extend(changes.files);
+            edits = changes.edits;
         }
     }
-    // By these was decided what to write, and for which polkit.
+    // The target and the generated files depend on these files.
     for path in ["etc/passwd", "etc/group", "var/lib/dpkg/status"] {
         let _ = tree.vet(path);
     }
     tree.trusted()?;
-    tell(&report)?;
+    let policy = accept(draft)?;
     let members = policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone()));
     let members = members.collect();
-    Ok(Ready { tree, names, target, policy, files, members, edits })
+    Ok(PreparedPolicy { tree, names, target, policy, files, members, edits })
 }
 
-/// What there is of libvirt in a tree: its daemons, and what its packages let manage it.
-fn look_for_libvirt(tree: &Tree, format: Format) -> Result<(Vec<daemons::Found>, Vec<shipped::Shipped>), Failure> {
+/// Finds libvirt's daemons and the groups that packages allow to manage libvirt.
+fn look_for_libvirt(
+    tree: &Tree,
+    format: Format,
+) -> Result<(Vec<daemons::InstalledDaemon>, Vec<shipped::Shipped>), Failure> {
     let unreadable = |error| Failure::Unreachable(format!("cannot look for libvirt in {}: {error}", tree.shown("")));
     Ok((daemons::of_tree(tree).map_err(unreadable)?, shipped::groups(tree, format).map_err(unreadable)?))
 }
 
-/// Shows the problems of a policy on standard error.
+/// Returns the policy and prints its warnings to standard error.
 ///
 /// # Errors
-/// [`Failure::Refused`] if one of them is an error; the text is then in it.
-fn tell(report: &Report) -> Result<(), Failure> {
-    let shown = report.render(std::io::stderr().is_terminal());
-    if report.has_errors() {
-        return Err(Failure::Refused(shown));
-    }
-    say_aside(shown.trim_end());
-    Ok(())
+/// [`Failure::Refused`] with all problems if there is an error among them.
+fn accept(draft: Draft) -> Result<Policy, Failure> {
+    let render = |report: &Report| report.render(std::io::stderr().is_terminal());
+    let (policy, report) = draft.finish().map_err(|report| Failure::Refused(render(&report)))?;
+    eprint(render(&report).trim_end());
+    Ok(policy)
 }
 
-/// Refuses to overwrite what a person changed, unless told to.
-fn settle(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
+/// Refuses to overwrite manual changes unless `force` is set.
+fn refuse_conflicts(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
     let mut text = String::new();
     for conflict in conflicts {
         text.push_str(&format!("{}\n{}", escape(&conflict.message), safe(&conflict.diff)));
@@ -156,61 +153,61 @@ fn settle(conflicts: &[Conflict], force: bool) -> Result<(), Failure> {
         return Ok(());
     }
     if force {
-        say_aside(text.trim_end());
+        eprint(text.trim_end());
         return Ok(());
     }
-    Err(Failure::Refused(format!("{text}Nothing was changed. --force goes over it.")))
+    Err(Failure::Refused(format!("{text}Nothing was changed. Use --force to overwrite manual changes.")))
 }
 
-/// Prints the diff of a plan, and says by the exit code whether there is one.
+/// Prints the diff of a plan. The exit code says whether there are changes.
 fn show_diff(plan: &Plan) -> u8 {
     for conflict in &plan.conflicts {
-        say_aside(&escape(&conflict.message));
+        eprint(&escape(&conflict.message));
     }
-    say(safe(&plan.diff).trim_end());
+    print(safe(&plan.diff).trim_end());
     if plan.is_empty() { DONE } else { WOULD_CHANGE }
 }
 
-/// Says what was done.
+/// Prints the changes that were made.
 fn show_done(tree: &Tree, plan: &Plan) {
     for change in &plan.changes {
         let did = if change.to.is_some() { "wrote" } else { "removed" };
-        say(&format!("{did} {}", tree.shown(&change.path)));
+        print(&format!("{did} {}", tree.shown(&change.path)));
     }
     for member in &plan.members {
         let did = if member.add { ("added", "to") } else { ("removed", "from") };
-        say(&format!("{} {} {} {}", did.0, member.user, did.1, member.group));
+        print(&format!("{} {} {} {}", did.0, member.user, did.1, member.group));
     }
     if !rustix::process::geteuid().is_root() && plan.changes.iter().any(|change| change.to.is_some()) {
-        say_aside("note: these files belong to you and not to root: polkit's must be root's where they are used");
+        eprint("note: these files belong to you; change their owner to root where polkit uses them");
     }
 }
 
-/// A diff with everything hostile written out.
+/// Escapes a diff.
 fn safe(diff: &str) -> String {
     diff.lines().map(|line| format!("{}\n", line.split('\t').map(escape_line).collect::<Vec<_>>().join("\t"))).collect()
 }
 
-/// As [`escape`], but a backslash stays single, as it is in the file.
+/// Escapes as [`escape`] does, but keeps a backslash as it is in the file.
 fn escape_line(text: &str) -> String {
     escape(text).replace("\\\\", "\\")
 }
 
-/// A line, or several, for standard output. Nobody is left to tell where it is closed.
-fn say(text: &str) {
+/// Prints lines to standard output. Write errors are ignored: the output is closed.
+fn print(text: &str) {
     if !text.is_empty() {
         let _ = writeln!(std::io::stdout(), "{text}");
     }
 }
 
-/// The same for standard error.
-fn say_aside(text: &str) {
+/// Prints lines to standard error.
+fn eprint(text: &str) {
     if !text.is_empty() {
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 }
 
-/// A problem with an option as a [`Problem`] without a line.
+/// Makes a [`Problem`] about an option.
 fn option_problem(name: &str, message: impl Into<String>) -> Problem {
     Problem::error(Source::new(name, "").whole(), message)
 }

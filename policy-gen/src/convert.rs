@@ -1,8 +1,8 @@
-//! A tree of pkla files as one rules file that decides the same.
+//! Conversion of a tree of pkla files to one rules file with the same decisions.
 //!
-//! Line by line that cannot be done: pkla asks in rounds (`default`, each group of the user, the user), in each round the last
-//! entry that matches counts, and within a directory alone, also where it says nothing. So the file has the entries as a table,
-//! and a function that goes the same rounds.
+//! A line-by-line conversion is not possible. pkla works in rounds (`default`, each group of the user, the user). In each round
+//! the last matching entry of a directory counts, even if it has no result. The rules file therefore contains the entries as a
+//! table, and a function that performs the same rounds.
 
 mod script;
 
@@ -12,50 +12,50 @@ use script::{AFTER, BEFORE};
 
 use crate::emit::quote::{comment, javascript};
 use crate::emit::rules::{Line, add, key};
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::verdict::pkla::{Entry, Pkla, Reader, glob};
-use crate::word::Word;
 
-/// Something that no rules file can keep.
+/// An entry that a rules file cannot express.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unkept {
+pub struct LostEntry {
     /// The file.
     pub file: String,
     /// The line of the entry, from 1.
     pub line: usize,
-    /// What, and why.
+    /// The reason.
     pub why: String,
 }
 
-/// An entry where it stands.
-struct Placed<'a> {
+/// An entry and its place.
+struct EntryPlace<'a> {
     directory: usize,
     file: &'a str,
     entry: &'a Entry,
 }
 
-/// The rules file. The same tree gives the same bytes.
+/// Generates the rules file. The same tree gives the same bytes.
 ///
 /// # Errors
-/// All that cannot be kept.
-pub fn emit(pkla: &Pkla, first_line: &str) -> Result<String, Vec<Unkept>> {
+/// All entries that cannot be converted.
+pub fn emit(pkla: &Pkla, first_line: &str) -> Result<String, Vec<LostEntry>> {
     let mut placed = Vec::new();
     for (directory, store) in pkla.stores.iter().enumerate() {
         for file in &store.files {
-            placed.extend(file.entries.iter().map(|entry| Placed { directory, file: &file.path, entry }));
+            placed.extend(file.entries.iter().map(|entry| EntryPlace { directory, file: &file.path, entry }));
         }
     }
-    let mut unkept: Vec<Unkept> = placed.iter().filter_map(unspeakable).collect();
+    let mut lost: Vec<LostEntry> = placed.iter().filter_map(unspeakable).collect();
     if pkla.reader == Reader::Native {
-        unkept.extend(unordered(&placed));
+        lost.extend(unordered(&placed));
     }
-    if !unkept.is_empty() {
-        return Err(unkept);
+    if !lost.is_empty() {
+        return Err(lost);
     }
     let mut actions: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (number, placed) in placed.iter().enumerate() {
         for action in &placed.entry.actions {
             let numbers = actions.entry(action).or_default();
-            // An entry may name an action twice.
+            // An entry may list an action twice.
             if numbers.last() != Some(&number) {
                 numbers.push(number);
             }
@@ -83,7 +83,7 @@ fn action_line(kind: &str, action: &str, numbers: &[usize]) -> Line {
     }
 }
 
-fn entry_line(placed: &Placed<'_>, reader: Reader) -> Line {
+fn entry_line(placed: &EntryPlace<'_>, reader: Reader) -> Line {
     let entry = placed.entry;
     let is_default = |spec: &&String| reader == Reader::Compat && *spec == "default";
     let netgroups = entry.identities.iter().filter_map(|spec| spec.strip_prefix("unix-netgroup:"));
@@ -93,7 +93,8 @@ fn entry_line(placed: &Placed<'_>, reader: Reader) -> Line {
     let exact: std::collections::BTreeSet<&String> = exact.into_iter().collect();
     let exact: Vec<String> = exact.into_iter().map(|name| format!("{}: true", key(name))).collect();
     let patterns: Vec<String> = patterns.into_iter().map(|pattern| javascript(pattern)).collect();
-    let word = |word: Option<Word>| word.map_or_else(|| "null".to_owned(), |word| javascript(word.text()));
+    let word =
+        |word: Option<ImplicitAuthorization>| word.map_or_else(|| "null".to_owned(), |word| javascript(word.text()));
     let results = &entry.results;
     let answers = [results.any, results.inactive, results.active].map(word).join(", ");
     let text = format!(
@@ -109,22 +110,22 @@ fn entry_line(placed: &Placed<'_>, reader: Reader) -> Line {
     Line { weight, text, comment: Some(comment(&origin)) }
 }
 
-/// Names that a rule's text and polkitd's would not have alike.
-fn unspeakable(placed: &Placed<'_>) -> Option<Unkept> {
+/// Finds names that a rules file and polkitd would represent differently.
+fn unspeakable(placed: &EntryPlace<'_>) -> Option<LostEntry> {
     let entry = placed.entry;
     let odd = |text: &&String| text.chars().any(|c| c > '\u{ffff}' || c == char::REPLACEMENT_CHARACTER);
     let name = entry.identities.iter().chain(&entry.actions).find(odd)?;
-    Some(Unkept {
+    Some(LostEntry {
         file: placed.file.to_owned(),
         line: entry.line,
-        why: format!("[{}] has a name that is no UTF-8, or has letters beyond U+FFFF: {name:?}", entry.name),
+        why: format!("[{}] has a name that is not UTF-8, or has characters beyond U+FFFF: {name:?}", entry.name),
     })
 }
 
-/// Entries whose order 0.105 leaves to the file system: of a directory with several files, any two that may answer one question
-/// differently.
-fn unordered(placed: &[Placed<'_>]) -> Vec<Unkept> {
-    let mut unkept = Vec::new();
+/// Finds entries whose order 0.105 leaves to the file system: two entries in different files of a directory that may give
+/// different results for one request.
+fn unordered(placed: &[EntryPlace<'_>]) -> Vec<LostEntry> {
+    let mut lost = Vec::new();
     for (number, one) in placed.iter().enumerate() {
         let same = || placed.iter().filter(|other| other.directory == one.directory);
         if same().all(|other| other.file == one.file) {
@@ -135,18 +136,18 @@ fn unordered(placed: &[Placed<'_>]) -> Vec<Unkept> {
             .take(number)
             .find(|other| other.directory == one.directory && may_clash(other.entry, one.entry));
         if let Some(rival) = rival {
-            unkept.push(Unkept {
+            lost.push(LostEntry {
                 file: one.file.to_owned(),
                 line: one.entry.line,
                 why: format!(
-                    "[{}] and [{}] in {}:{} may answer one question, and polkit 0.105 reads the files of a directory in no certain \
+                    "[{}] and [{}] in {}:{} may decide the same request, and polkit 0.105 reads the files of a directory in no certain \
                      order: put both into one file",
                     one.entry.name, rival.entry.name, rival.file, rival.entry.line
                 ),
             });
         }
     }
-    unkept
+    lost
 }
 
 fn may_clash(one: &Entry, other: &Entry) -> bool {
@@ -154,7 +155,7 @@ fn may_clash(one: &Entry, other: &Entry) -> bool {
     one.results != other.results && meet(&one.actions, &other.actions) && meet(&one.identities, &other.identities)
 }
 
-/// Whether two patterns may cover one text. Of two real patterns that is not worked out. A user may be in any netgroup.
+/// Whether two patterns may cover one text. Assumes so for two patterns with wildcards. A user may be in any netgroup.
 fn may_meet(one: &str, other: &str) -> bool {
     let of_user = |spec: &str| spec.starts_with("unix-netgroup:") || spec.starts_with("unix-user:");
     if one.starts_with("unix-netgroup:") || other.starts_with("unix-netgroup:") {
@@ -192,12 +193,12 @@ mod tests {
         emit(pkla, "")
             .unwrap_err()
             .into_iter()
-            .map(|unkept| format!("{}:{}: {}", unkept.file, unkept.line, unkept.why))
+            .map(|lost| format!("{}:{}: {}", lost.file, lost.line, lost.why))
             .collect()
     }
 
     #[test]
-    fn the_same_tree_gives_the_same_bytes_and_names_are_data() {
+    fn the_output_is_reproducible_and_names_are_data() {
         let text = entry("unix-user:a\"b;unix-group:*", "org.x.</script>;org.x.*", "yes");
         let pkla = tree(Reader::Compat, &[("50-local.d", "x.pkla", &text)]);
         let emitted = emit(&pkla, "// first\n").unwrap();
@@ -208,22 +209,22 @@ mod tests {
     }
 
     #[test]
-    fn letters_beyond_the_basic_plane_are_refused_by_name() {
+    fn characters_beyond_u_ffff_are_refused() {
         let pkla = tree(Reader::Compat, &[("a", "x.pkla", &entry("unix-user:\u{1f980}", "org.x.y", "yes"))]);
         assert_eq!(
             whys(&pkla),
-            ["/a/x.pkla:1: [a] has a name that is no UTF-8, or has letters beyond U+FFFF: \"unix-user:\u{1f980}\""]
+            ["/a/x.pkla:1: [a] has a name that is not UTF-8, or has characters beyond U+FFFF: \"unix-user:\u{1f980}\""]
         );
     }
 
     #[test]
-    fn what_0_105_may_read_in_either_order_is_refused_by_name() {
+    fn entries_without_a_certain_order_in_0_105_are_refused() {
         let (yes, no) = (entry("unix-user:*", "org.x.y", "yes"), entry("unix-user:bob", "org.x.*", "no"));
         let two = |reader| tree(reader, &[("a", "1.pkla", &yes), ("a", "2.pkla", &no)]);
         assert_eq!(
             whys(&two(Reader::Native)),
             [
-                "/a/2.pkla:1: [a] and [a] in /a/1.pkla:1 may answer one question, and polkit 0.105 reads the files of a directory \
+                "/a/2.pkla:1: [a] and [a] in /a/1.pkla:1 may decide the same request, and polkit 0.105 reads the files of a directory \
               in no certain order: put both into one file"
             ]
         );

@@ -1,10 +1,9 @@
-//! From a refusal to the fix.
+//! From a refusal to a fix.
 //!
-//! In the order of the data: [`error`] finds the first real error in a pasted text, with the help of the host's [`catalogue`]s;
-//! [`look`] gathers [`facts`] of the host and of the one who was refused; [`diagnose`] makes findings of them, with the
-//! [`fixes`] of each; [`report`] shows them. Nothing here changes anything: the subcommand carries a fix out.
+//! In the order of the data: [`error`] finds the first known error in a text; [`look`] collects [`facts`] about the host and the
+//! subject; [`diagnose`] derives findings from them, with [`fixes`]; [`report`] prints the findings. Nothing here changes the
+//! host: the subcommand applies a fix.
 
-pub mod catalogue;
 pub mod diagnose;
 pub mod error;
 pub mod facts;

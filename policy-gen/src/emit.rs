@@ -1,4 +1,4 @@
-//! The files that a policy becomes, and what its mode wants of libvirt's [`daemons`]. Nothing here reads or writes anything.
+//! Generates the files of a policy, and the changes to libvirt's [`daemons`]. Pure.
 
 pub mod daemons;
 pub mod details;
@@ -11,56 +11,56 @@ mod script;
 
 use polkit_config::report::{Problem, Report};
 
-use crate::policy::{Kind, Policy};
+use crate::policy::{GrantKind, Policy};
 use crate::target::Format;
 
-/// Who owns the files: the administrator, or a package.
+/// The owner of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// Below `/etc`.
+    /// The administrator: files below `/etc`.
     Admin,
-    /// Below `/usr`, and for pkla below `/var/lib`.
+    /// A package: files below `/usr`, and pkla files below `/var/lib`.
     Vendor,
 }
 
-/// A file to be written.
+/// A generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// The directory, below the root.
+    /// The directory, relative to the root.
     pub directory: &'static str,
-    /// The name in it.
+    /// The file name.
     pub name: &'static str,
-    /// The whole text.
+    /// The content.
     pub text: String,
 }
 
 impl File {
-    /// The path below the root, without a leading slash.
+    /// Returns the path relative to the root, without a leading slash.
     #[must_use]
     pub fn path(&self) -> String {
         format!("{}/{}", self.directory, self.name)
     }
 }
 
-/// The rule that asks the agent, before all rules that answer by themselves.
+/// The file of the rule that asks the agent. It sorts before all other rules.
 pub const HOOK: &str = "44-polkit-policy-gen-hook.rules";
-/// The rules that grant. Before the 49- of polkit-pkla-compat, which answers whatever a pkla file
-/// names, before the 50- and 60- of distributions and packages, and before openSUSE's 90-.
+/// The file of the grants. It sorts before the 49- of polkit-pkla-compat, which decides everything that a pkla file names, the 50-
+/// and 60- of distributions and packages, and openSUSE's 90-.
 pub const GRANTS: &str = "45-polkit-policy-gen.rules";
-/// The same, for who reads the file.
-const GRANTS_HERE: &str = "polkit takes the first answer in the order of the names of files: 45- comes before 49- (pkla \
+/// The same explanation, for the generated file.
+const GRANTS_HERE: &str = "polkit uses the first result in the order of the file names: 45- comes before 49- (pkla \
                            files), 50-, 60- (distributions, packages) and 90- (openSUSE's defaults).";
-/// The rules for the agent, after those that grant: what is granted outright needs no agent.
+/// The file of the rules for the agent. It sorts after the grants, because granted requests need no agent.
 pub const AGENT: &str = "46-polkit-policy-gen-agent.rules";
-/// The same, for who reads the file.
-const AGENT_HERE: &str = "polkit takes the first answer in the order of the names of files: 46- comes after our own 45- \
-                          (what it grants needs no agent), and before 49-, 50-, 60- and 90-.";
-/// The one file of our pkla directory.
+/// The same explanation, for the generated file.
+const AGENT_HERE: &str = "polkit uses the first result in the order of the file names: 46- comes after 45- of polkit-policy-gen \
+                          (its grants need no agent), and before 49-, 50-, 60- and 90-.";
+/// The file in the pkla directory.
 pub const PKLA: &str = "polkit-policy-gen.pkla";
-/// The memberships.
+/// The sysusers.d file of the memberships.
 pub const SYSUSERS: &str = "polkit-policy-gen.conf";
 
-/// All files of `policy`, in the order of their names. Only what has something to say is written.
+/// Generates the files of `policy`, sorted by name, without empty files.
 pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, report: &mut Report) -> Vec<File> {
     let of = |kind| policy.grants.iter().filter(move |grant| grant.kind == kind).collect::<Vec<_>>();
     let mut files = Vec::new();
@@ -75,7 +75,7 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
                 files.push(File { directory, name: HOOK, text: hook::emit(&policy.hooks, origin) });
             }
             for (name, why_here, grants) in
-                [(GRANTS, GRANTS_HERE, of(Kind::Grant)), (AGENT, AGENT_HERE, of(Kind::Agent))]
+                [(GRANTS, GRANTS_HERE, of(GrantKind::Grant)), (AGENT, AGENT_HERE, of(GrantKind::Agent))]
             {
                 if !grants.is_empty() {
                     let mut text = rules::emit(&grants, why_here, origin);
@@ -105,25 +105,25 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
     files
 }
 
-/// Where a policy was read, for the first line of each file.
+/// The source of a policy, for the first line of each file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// From these files, as the user names them.
+    /// These files, as named by the user.
     Files(String),
-    /// From the options of `generate`.
+    /// The options of `generate`.
     Options,
 }
 
-/// The first line of a file, after its comment sign.
+/// Returns the first line of a file, without the comment sign.
 #[must_use]
 pub fn first_line(origin: &Origin) -> String {
     match origin {
         Origin::Files(names) => format!(
-            "Written by polkit-policy-gen from {}. To change it, edit that and run `polkit-policy-gen install`.",
+            "Generated by polkit-policy-gen from {}. To change it, edit that file and run `polkit-policy-gen install`.",
             quote::comment(names)
         ),
         Origin::Options => {
-            "Written by polkit-policy-gen. To change it, run `polkit-policy-gen generate` again.".to_owned()
+            "Generated by polkit-policy-gen. To change it, run `polkit-policy-gen generate` again.".to_owned()
         }
     }
 }
@@ -141,8 +141,8 @@ fn check_for_rules(policy: &Policy, report: &mut Report) {
         for name in grant.users.iter().chain(&grant.groups).chain(&grant.netgroups) {
             if name.value.chars().any(|character| u32::from(character) > 0xffff) {
                 let message = format!("a rule can never match the name `{}`", name.value);
-                let help = "Duktape takes a character beyond U+FFFF as another one than the same in a rules file \
-                            (polkit 122 to 128): put the user into a group with a plain name";
+                let help = "for Duktape a character beyond U+FFFF differs from the same character in a rules file \
+                            (polkit 122 to 128): add the user to a group with a plain name";
                 report.push(Problem::error(name.at.clone(), message).help(help));
             }
         }

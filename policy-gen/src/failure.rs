@@ -1,23 +1,23 @@
-//! Why a command ends without doing what was asked.
+//! Errors that end a command.
 
 use thiserror::Error;
 
-/// A message for the user, and with it the exit code.
+/// A message for the user, with its exit code.
 #[derive(Debug, Error)]
 pub enum Failure {
-    /// A problem was found, or the command refuses. Exit code 1.
+    /// A problem was found, or the command refused to act. Exit code 1.
     #[error("{0}")]
     Refused(String),
-    /// The arguments do not fit together. Exit code 2.
+    /// The arguments contradict each other. Exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// Something that is needed cannot be reached or read. Exit code 3.
+    /// A required file or service is unavailable. Exit code 3.
     #[error("{0}")]
     Unreachable(String),
 }
 
 impl Failure {
-    /// The exit code.
+    /// Returns the exit code.
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {

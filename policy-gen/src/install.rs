@@ -1,6 +1,6 @@
-//! Putting files in place and taking them away: [`plan`] says what is to be done and what a person
-//! has changed meanwhile, [`mod@write`] does all of it or nothing, [`record`] remembers it, [`paths`] has all that is ever written,
-//! [`members`] sees to the memberships, and [`units`] restarts what must read its configuration anew.
+//! Installs and removes files. [`plan`] computes the changes and finds manual changes; [`mod@write`] applies all changes or none;
+//! [`record`] stores what was installed; [`paths`] lists all paths that may be written; [`members`] changes group memberships;
+//! [`units`] restarts the daemons that read a changed configuration; and [`tool`] runs programs of the host.
 
 pub mod accounts;
 pub mod directories;
@@ -10,5 +10,6 @@ pub mod paths;
 pub mod plan;
 pub mod record;
 pub mod run;
+pub mod tool;
 pub mod units;
 pub mod write;

@@ -1,16 +1,17 @@
-//! Writes, installs and removes static polkit policy.
+//! Generates, installs, removes, checks and explains static polkit policy.
 //!
-//! In the order of the data: a [`policy`], in polkit's [`word`]s, is read and [`check`]ed, [`target`] says what reads the result,
-//! [`emit`] makes the files, [`libvirt`] what its daemons need beside them, [`install`] puts all of it in place and takes it away,
-//! [`ask`] lets the running polkitd confirm it. [`verdict`] says what a polkit will decide, without asking it, [`convert`] makes
-//! rules of pkla files, and [`lint`] finds mistakes in policy that others wrote; [`actions`] are those that polkit has. [`doctor`]
-//! goes from a refusal to the fix, with all of these. The subcommands are in [`command`].
-//! Effects are only in `install`, `ask`, `doctor::look` and `command`.
+//! In the order of the data: [`policy`] reads policy files, with the results of polkit ([`implicit_authorization`]); [`check`]
+//! finds mistakes in them; [`target`] says which polkit reads the result; [`emit`] generates the files; [`libvirt`] knows the
+//! settings of libvirt's daemons; [`install`] writes and removes everything; and [`verify`] compares the result with the decisions
+//! of the running polkitd. [`verdict`] evaluates policy offline, [`convert`] turns pkla files into rules, [`lint`] finds mistakes
+//! in existing policy, and [`actions`] lists the registered actions. [`doctor`] uses all of these to find the reason for a refusal
+//! and a fix. [`command`] has the subcommands.
+//!
+//! Only `install`, `verify`, `doctor::look` and `command` have side effects.
 
 #![forbid(unsafe_code)]
 
 pub mod actions;
-pub mod ask;
 pub mod check;
 pub mod cli;
 pub mod command;
@@ -18,6 +19,7 @@ pub mod convert;
 pub mod doctor;
 pub mod emit;
 pub mod failure;
+pub mod implicit_authorization;
 pub mod install;
 pub mod libvirt;
 pub mod lint;
@@ -26,4 +28,4 @@ pub mod policy;
 pub mod target;
 pub mod tree;
 pub mod verdict;
-pub mod word;
+pub mod verify;

@@ -1,13 +1,13 @@
-//! libvirt as it is, whatever a policy wants of it.
+//! Facts about libvirt, independent of any policy.
 //!
-//! [`daemons`] says which are there and how they are started, [`conf`] edits a configuration in place, [`shipped`] reads which
-//! groups a distribution lets in, and [`needs`] says what each permission of the access control is for. Nothing here changes
-//! anything; `daemons` and `shipped` read a tree.
+//! [`daemons`] lists the installed daemons and how they are started, [`conf`] edits a configuration file in place, [`shipped`] reads
+//! the groups that a distribution allows, and [`needs`] lists the uses of each access control permission. Nothing here changes
+//! a file; `daemons` and `shipped` read a tree.
 
 pub mod conf;
 pub mod daemons;
 pub mod needs;
 pub mod shipped;
 
-/// Whoever has it may do with libvirt what root may, unless an access driver narrows it.
+/// The action that permits everything with libvirt, unless an access driver restricts it. Root-equivalent.
 pub const MANAGE: &str = "org.libvirt.unix.manage";

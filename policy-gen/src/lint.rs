@@ -1,5 +1,5 @@
-//! Mistakes in rules, pkla and policy files, each with a code that stays: [`codes`] lists them, [`script`] cuts JavaScript into
-//! words, [`rules`], [`shadow`], [`groups`] and [`pkla`] look. What a rules file is to the engine itself, the engine says.
+//! Finds mistakes in rules, pkla and policy files. Each kind of mistake has a stable code: [`codes`] lists them. [`script`] splits
+//! JavaScript into tokens; [`rules`], [`shadow`], [`groups`] and [`pkla`] check files. The JavaScript engine reports syntax errors.
 
 pub mod codes;
 pub mod compile;
@@ -20,33 +20,33 @@ use crate::verdict::engine::Engine;
 use crate::verdict::files::Rules;
 use codes::Code;
 
-/// A mistake, and where it is.
+/// A mistake and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which one.
+    /// The kind of mistake.
     pub code: &'static Code,
-    /// The index of its file.
+    /// The index of the file.
     pub file: usize,
-    /// The bytes that it is about; none means the file as a whole.
+    /// The affected bytes; `None` for the whole file.
     pub span: Option<Range<usize>>,
-    /// What is wrong here.
+    /// The mistake.
     pub message: String,
-    /// What to do about it.
+    /// The remedy.
     pub help: &'static str,
 }
 
 impl Finding {
-    /// A finding about these bytes.
+    /// A finding about a range of bytes.
     pub fn at(code: &'static Code, span: Range<usize>, message: impl Into<String>) -> Self {
         Self { span: Some(span), ..Self::of_file(code, 0, message) }
     }
 
-    /// A finding about the file of this index as a whole.
+    /// A finding about a whole file.
     pub fn of_file(code: &'static Code, file: usize, message: impl Into<String>) -> Self {
         Self { code, file, span: None, message: message.into(), help: code.help }
     }
 
-    /// As a report has it.
+    /// Converts the finding to a problem of a report.
     #[must_use]
     pub fn problem(&self, source: &Source) -> Problem {
         let at = self.span.as_ref().map_or_else(|| source.whole(), |span| source.at(span.clone()));
@@ -59,19 +59,19 @@ impl Finding {
     }
 }
 
-/// What a file is taken for.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
+pub enum FileKind {
     /// Rules in JavaScript.
     Rules,
-    /// A local authority file.
+    /// A pkla file.
     Pkla,
     /// A policy file of polkit-policy-gen.
     Policy,
 }
 
-impl Kind {
-    /// By the name, as polkit does.
+impl FileKind {
+    /// Returns the kind from the file name, as polkit does.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         match name.rsplit_once('.')?.1 {
@@ -82,8 +82,8 @@ impl Kind {
         }
     }
 
-    /// By the first line that says something: `[[grant]]` is of a policy, `[anything]` of a pkla file, but for the one table of
-    /// a policy.
+    /// Guesses the kind from the first line that is not empty or a comment: `[[grant]]` and `[libvirt]` start a policy file, every
+    /// other `[group]` a pkla file.
     #[must_use]
     pub fn of_content(text: &str) -> Self {
         let says = |line: &&str| !line.is_empty() && !line.starts_with('#');
@@ -96,40 +96,40 @@ impl Kind {
     }
 }
 
-/// A file to be looked at.
+/// A file to check.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// What it is; nothing that is looked at, where that is not known.
-    pub kind: Option<Kind>,
-    /// Its text, with what is not UTF-8 replaced.
+    /// The kind; files of an unknown kind are not checked.
+    pub kind: Option<FileKind>,
+    /// The text, with invalid UTF-8 replaced.
     pub source: Source,
-    /// Its bytes.
+    /// The content.
     pub bytes: Vec<u8>,
 }
 
 impl File {
-    /// The file of this name and content.
+    /// Makes a file from its name and content.
     #[must_use]
     pub fn new(name: &str, bytes: Vec<u8>) -> Self {
-        let kind = Kind::of_name(name);
+        let kind = FileKind::of_name(name);
         Self { kind, source: Source::new(name, String::from_utf8_lossy(&bytes).into_owned()), bytes }
     }
 
-    /// Whether it is rules.
+    /// Whether this is a rules file.
     #[must_use]
     pub fn is_rules(&self) -> bool {
-        self.kind == Some(Kind::Rules)
+        self.kind == Some(FileKind::Rules)
     }
 
-    /// Whether it is a pkla file.
+    /// Whether this is a pkla file.
     #[must_use]
     pub fn is_pkla(&self) -> bool {
-        self.kind == Some(Kind::Pkla)
+        self.kind == Some(FileKind::Pkla)
     }
 }
 
-/// All findings, in the order of the files and of their places there. The rules files share one engine, as in polkitd; what
-/// cannot be run is said by the error.
+/// Returns all findings in the order of the files and of their places. The rules files share one engine, as in polkitd. The second
+/// value is the error if they could not be run.
 #[must_use]
 pub fn lint(files: &[File], target: Target) -> (Vec<Finding>, Option<String>) {
     let mut findings = Vec::new();
@@ -152,7 +152,7 @@ pub fn lint(files: &[File], target: Target) -> (Vec<Finding>, Option<String>) {
     (findings, no_engine)
 }
 
-/// Lets the engine read the rules files.
+/// Loads the rules files into the engine.
 fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(), String> {
     let numbered: Vec<(usize, &File)> = files.iter().enumerate().filter(|(_, file)| file.is_rules()).collect();
     let rules: Vec<Rules> = numbered
@@ -181,12 +181,12 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
     }
     for (path, why) in engine.cut() {
         let file = numbered.iter().find(|(_, file)| file.source.name() == path).map_or(0, |(number, _)| *number);
-        findings.push(Finding::of_file(&codes::PG004, file, format!("run here, {why}")));
+        findings.push(Finding::of_file(&codes::PG004, file, format!("when run by this program, {why}")));
     }
     Ok(())
 }
 
-/// The bytes of a line, counted from 1, without the blanks around it.
+/// Returns the bytes of a line, counted from 1, without surrounding blanks.
 #[must_use]
 pub fn line_span(source: &Source, line: usize) -> Range<usize> {
     let text = source.text();

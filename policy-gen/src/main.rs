@@ -1,4 +1,4 @@
-//! `polkit-policy-gen`
+//! The program `polkit-policy-gen`.
 
 #![forbid(unsafe_code)]
 
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(message: &str, code: u8) -> ExitCode {
-    // Where standard error is closed there is nobody to tell.
+    // If standard error is closed, the message is lost.
     let _ = writeln!(std::io::stderr(), "{}", message.trim_end());
     ExitCode::from(code)
 }

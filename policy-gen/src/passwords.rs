@@ -1,5 +1,5 @@
-//! Whether a user could type a password. An agent that answers AUTH_SELF for a user is safe only
-//! where the user could not have answered the question with a password of its own.
+//! Whether a user has a usable password. An agent may safely answer auth_self for a user only if the user could not have
+//! authenticated with a password.
 
 use crate::tree::Tree;
 
@@ -7,32 +7,31 @@ use crate::tree::Tree;
 #[derive(Debug)]
 pub struct Passwords {
     passwd: String,
-    /// Or why it could not be read.
+    /// The text, or the reason why it is unreadable.
     shadow: Result<String, String>,
 }
 
-/// What is known about a user's password.
+/// The state of a user's password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Password {
-    /// There is none that could be typed.
+    /// The user has no usable password.
     None,
-    /// There is one, or an empty one.
+    /// The user has a password, possibly an empty one.
     Usable,
-    /// It cannot be told, for this reason.
+    /// The state is unknown, with the reason.
     Unknown(String),
 }
 
 impl Passwords {
-    /// Reads `etc/passwd` and `etc/shadow` of the tree.
+    /// Reads `etc/passwd` and `etc/shadow` of a tree.
     #[must_use]
     pub fn of(tree: &Tree) -> Self {
         let read =
-            |path: &str| tree.read_text(path).map_err(|error| format!("{} cannot be read: {error}", tree.shown(path)));
+            |path: &str| tree.read_text(path).map_err(|error| format!("cannot read {}: {error}", tree.shown(path)));
         Self { passwd: read("etc/passwd").unwrap_or_default(), shadow: read("etc/shadow") }
     }
 
-    /// The state of `user`'s password. Usable is a field that is empty or does not begin with `!`
-    /// or `*` (shadow(5)).
+    /// Returns the state of a user's password. A field is usable if it is empty or does not begin with `!` or `*` (shadow(5)).
     #[must_use]
     pub fn of_user(&self, user: &str) -> Password {
         let field = |text: &str| {
@@ -41,11 +40,13 @@ impl Passwords {
         };
         let judge = |hash: &str| if hash.starts_with(['!', '*']) { Password::None } else { Password::Usable };
         match field(&self.passwd) {
-            None => Password::Unknown("it is not in /etc/passwd, and its password is kept elsewhere".to_owned()),
+            None => {
+                Password::Unknown("the user is not in /etc/passwd, and the password is stored elsewhere".to_owned())
+            }
             Some(hash) if hash != "x" => judge(&hash),
             Some(_) => match &self.shadow {
                 Err(why) => Password::Unknown(why.clone()),
-                // pwconv(8): without a line there no password is accepted.
+                // pwconv(8): a user without an entry in shadow has no valid password.
                 Ok(shadow) => field(shadow).map_or(Password::None, |hash| judge(&hash)),
             },
         }
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_that_locks_is_no_password_and_an_empty_one_is() {
+    fn a_locked_field_is_no_password_and_an_empty_field_is_one() {
         let passwd = "a:x:1:1::/:\nb:x:2:2::/:\nc:x:3:3::/:\nd::4:4::/:\ne:*:5:5::/:\nf:x:6:6::/:\n";
         let shadow = "a:!:1::::::\nb:$y$j9T$x:1::::::\nc::1::::::\n";
         let passwords = Passwords { passwd: passwd.into(), shadow: Ok(shadow.into()) };

@@ -1,4 +1,4 @@
-//! The policy: what is granted, to whom, in which order.
+//! The policy: which users may perform which actions, in order.
 
 mod fields;
 mod libvirt;
@@ -13,117 +13,117 @@ use polkit_config::report::Location;
 use polkit_config::table::Spanned;
 
 pub use libvirt::{Libvirt, Mode, Others, Role, RoleKind};
-pub use read::read;
+pub use read::{Draft, read};
 pub use systemd::ACTION as SYSTEMD_ACTION;
 
-use crate::word::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
-/// A whole policy, of one file or several.
+/// A policy from one or several files.
 #[derive(Debug, Default)]
 pub struct Policy {
-    /// Every `[[grant]]` and `[[systemd]]` in the order of the files, then every `[[agent]]`: the first that names the
-    /// subject, the action and its details decides, as the first rule that answers does in polkit.
+    /// All `[[grant]]` and `[[systemd]]` tables in file order, then all `[[agent]]` tables. The first grant that matches the subject,
+    /// the action and its details decides, like the first rule with a result in polkit.
     pub grants: Vec<Grant>,
-    /// Every `[[hook]]`. They come before all grants; no two name the same action.
+    /// All `[[hook]]` tables. They come before all grants, and no two have the same action.
     pub hooks: Vec<Hook>,
-    /// Every `[[member]]`.
+    /// All `[[member]]` tables.
     pub members: Vec<Member>,
-    /// `[libvirt]` with its roles; whom it lets in by polkit is among the grants, after every `[[grant]]`.
+    /// The `[libvirt]` table with its roles. Its users and groups are also a grant, after all `[[grant]]` tables.
     pub libvirt: Option<Libvirt>,
 }
 
-/// What somebody gets for some actions.
+/// A grant: the results of some users for some actions.
 #[derive(Debug)]
 pub struct Grant {
-    /// Whether it grants by itself or hands the question to the agent.
-    pub kind: Kind,
-    /// Its `name`, or its place in the order.
+    /// The kind of table.
+    pub kind: GrantKind,
+    /// The `name`, or a label with the number of the table.
     pub label: String,
-    /// Action ids and patterns of such.
+    /// Action ids and patterns.
     pub actions: Vec<Spanned<ActionPattern>>,
-    /// Users by name.
+    /// User names.
     pub users: Vec<Spanned<String>>,
-    /// Groups by name.
+    /// Group names.
     pub groups: Vec<Spanned<String>>,
-    /// Netgroups by name.
+    /// Netgroup names.
     pub netgroups: Vec<Spanned<String>>,
-    /// What the action's details must be, all of them. Without any it is the same whatever they are.
+    /// The required details. All must match; without any, details are ignored.
     pub details: Vec<Detail>,
-    /// What polkit answers.
-    pub results: PerSession<Word>,
-    /// Its header in the file.
+    /// The results.
+    pub results: BySession<ImplicitAuthorization>,
+    /// The location of the header.
     pub at: Location,
 }
 
-/// What one detail of an action must be: there, and covered by one of the values.
+/// A required detail: it must be present and match one of the values.
 #[derive(Debug)]
 pub struct Detail {
-    /// The key that the mechanism passes to polkit.
+    /// The key.
     pub key: Spanned<String>,
-    /// Exact, or with `*` for any characters.
+    /// Exact values, or patterns with `*`.
     pub values: Vec<Spanned<Glob>>,
 }
 
-/// What is asked of a policy.
+/// A request to evaluate against a policy.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// The action's id.
+pub struct PolicyRequest<'a> {
+    /// The action id.
     pub action: &'a str,
-    /// The subject's user by name.
+    /// The user name of the subject.
     pub user: &'a str,
     /// The names of the user's groups.
     pub groups: &'a BTreeSet<String>,
     /// The names of the user's netgroups.
     pub netgroups: &'a BTreeSet<String>,
-    /// What the mechanism says of the action.
+    /// The details.
     pub details: &'a BTreeMap<String, String>,
 }
 
-/// Which file a grant belongs into.
+/// The kind of a grant, which selects its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum GrantKind {
     /// `[[grant]]` and `[[systemd]]`
     Grant,
-    /// `[[agent]]`: always [`Word::AuthSelf`], to users only.
+    /// `[[agent]]`: always [`ImplicitAuthorization::AuthSelf`], and only for users.
     Agent,
 }
 
-/// Actions that polkit asks polkit-service-agent about, through its hook.
+/// A hook: actions about which polkit asks polkit-service-agent.
 #[derive(Debug)]
 pub struct Hook {
-    /// Its place in the order.
+    /// A label with the number of the table.
     pub label: String,
-    /// Action ids, exact.
+    /// Exact action ids.
     pub actions: Vec<Spanned<String>>,
-    /// What a check comes to where the agent says neither yes nor no.
+    /// The result if the agent replies neither yes nor no.
     pub on_failure: OnFailure,
-    /// Keys of details to pass to the agent, beside those that are known to belong to an action.
+    /// Further detail keys for the agent, besides the known details of an action.
     pub details: Vec<Spanned<String>>,
-    /// Its header in the file.
+    /// The location of the header.
     pub at: Location,
 }
 
-/// What a check of a `[[hook]]` comes to without a yes or no of the agent.
+/// The result of a `[[hook]]` without a yes or no from the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
-    /// polkit goes on with its other rules: the hook only adds to what they grant.
+    /// polkit's other rules decide.
     Nothing,
-    /// It is refused. A daemon that has no rule for the subject and one that is dead say the same, nothing, so the agent
-    /// must allow everybody who is to have the action, people at the desktop and administrators included.
+    /// The request is refused. polkit cannot distinguish a stopped agent from an agent without a matching rule, so the agent must
+    /// allow every user of the action, including desktop users and administrators.
     No,
 }
 
-/// A membership to be had.
+/// A group membership.
 #[derive(Debug)]
 pub struct Member {
-    /// The user's name.
+    /// The user name.
     pub user: Spanned<String>,
-    /// The group's name.
+    /// The group name.
     pub group: Spanned<String>,
 }
 
 impl Detail {
-    /// Whether these details have it.
+    /// Whether these details match.
     #[must_use]
     pub fn covers(&self, details: &BTreeMap<String, String>) -> bool {
         let value = details.get(&self.key.value);
@@ -132,32 +132,37 @@ impl Detail {
 }
 
 impl Grant {
-    /// Whether somebody gets the action without an administrator.
+    /// Whether a user may get the action without an administrator.
     #[must_use]
     pub fn gives(&self) -> bool {
-        let gives = |answer| matches!(answer, Word::Yes | Word::AuthSelf | Word::AuthSelfKeep);
+        let gives = |answer| {
+            matches!(
+                answer,
+                ImplicitAuthorization::Yes | ImplicitAuthorization::AuthSelf | ImplicitAuthorization::AuthSelfKeep
+            )
+        };
         self.results.all().into_iter().any(gives)
     }
 
-    /// Whether it answers this question.
+    /// Whether the grant applies to this request.
     #[must_use]
-    pub fn covers(&self, question: &Question<'_>) -> bool {
+    pub fn covers(&self, request: &PolicyRequest<'_>) -> bool {
         let named =
             |names: &[Spanned<String>], of: &BTreeSet<String>| names.iter().any(|name| of.contains(&name.value));
-        self.actions.iter().any(|known| known.value.covers(question.action))
-            && (self.users.iter().any(|known| known.value == question.user)
-                || named(&self.groups, question.groups)
-                || named(&self.netgroups, question.netgroups))
-            && self.details.iter().all(|detail| detail.covers(question.details))
+        self.actions.iter().any(|known| known.value.covers(request.action))
+            && (self.users.iter().any(|known| known.value == request.user)
+                || named(&self.groups, request.groups)
+                || named(&self.netgroups, request.netgroups))
+            && self.details.iter().all(|detail| detail.covers(request.details))
     }
 }
 
 impl OnFailure {
     const ALL: [Self; 2] = [Self::Nothing, Self::No];
 
-    /// The word for it in policy files.
+    /// Returns the text in policy files.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
             Self::No => "no",
@@ -166,15 +171,15 @@ impl OnFailure {
 }
 
 impl Policy {
-    /// The `[[hook]]` that has this action.
+    /// Returns the `[[hook]]` of this action.
     #[must_use]
     pub fn hook(&self, action: &str) -> Option<&Hook> {
         self.hooks.iter().find(|hook| hook.actions.iter().any(|known| known.value == action))
     }
 
-    /// What the policy says: the results of the first grant that answers. `None` leaves the question to other rules.
+    /// Returns the results of the first grant that applies; `None` leaves the request to other rules.
     #[must_use]
-    pub fn results(&self, question: &Question<'_>) -> Option<PerSession<Word>> {
-        self.grants.iter().find(|grant| grant.covers(question)).map(|grant| grant.results)
+    pub fn results(&self, request: &PolicyRequest<'_>) -> Option<BySession<ImplicitAuthorization>> {
+        self.grants.iter().find(|grant| grant.covers(request)).map(|grant| grant.results)
     }
 }

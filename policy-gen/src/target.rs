@@ -1,4 +1,4 @@
-//! Which polkit will read the files.
+//! The target: the polkit that reads the files.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use polkit_dbus::Authority;
 use crate::failure::Failure;
 use crate::tree::Tree;
 
-/// Which language polkit is told in.
+/// The format of policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// JavaScript, for polkit 0.106 and later.
@@ -18,28 +18,28 @@ pub enum Format {
     Pkla,
 }
 
-/// `--target`, as it is written.
+/// The value of `--target`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spelling {
-    /// `host`: the polkitd that answers on the system bus.
+    /// `host`: the polkitd on the system bus.
     Host,
     /// `debian:11`, `debian:12` or `debian:13`.
     Debian(u8),
     /// `polkit:VERSION`.
     Polkit(Version),
-    /// `root:DIR`: what is installed in that tree.
+    /// `root:DIR`: the polkit that is installed in that tree.
     Root(PathBuf),
 }
 
-/// A version of polkit, so that they compare: 105 for 0.105, 120 for 0.120, then 121 and up.
+/// A comparable version of polkit: 105 for 0.105, 120 for 0.120, then 121 and up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32);
 
 impl Version {
-    /// The first that reads rules in JavaScript; from it on pkla needs polkit-pkla-compat.
+    /// The first version that reads JavaScript rules. From this version on, pkla files need polkit-pkla-compat.
     pub const RULES: Self = Self(106);
 
-    /// Reads `0.105`, `122`, `126-2+deb13u1`, `2:0.105-33`.
+    /// Parses `0.105`, `122`, `126-2+deb13u1`, `2:0.105-33`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.split_once(':').map_or(text, |(_, rest)| rest);
@@ -72,7 +72,11 @@ impl FromStr for Spelling {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("`{text}` is none of host, debian:11, debian:12, debian:13, polkit:VERSION, root:DIR");
+        let wrong = || {
+            format!(
+                "unknown target `{text}` (expected host, debian:11, debian:12, debian:13, polkit:VERSION or root:DIR)"
+            )
+        };
         match text.split_once(':') {
             None if text == "host" => Ok(Self::Host),
             Some(("debian", release)) => match release.parse() {
@@ -86,27 +90,27 @@ impl FromStr for Spelling {
     }
 }
 
-/// Whether pkla files are read.
+/// The reader of pkla files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pkla {
-    /// By polkit itself (up to 0.105).
+    /// polkit itself (up to 0.105).
     Native,
-    /// By polkit-pkla-compat (polkitd-pkla), which is there.
+    /// polkit-pkla-compat (polkitd-pkla), which is installed.
     Compat,
-    /// By polkit-pkla-compat, if it is installed there; that is not known.
+    /// polkit-pkla-compat, if it is installed; this is unknown.
     Perhaps,
-    /// By nothing.
+    /// None.
     No,
 }
 
-/// What runs the rules.
+/// The JavaScript engine for rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JavaScript {
-    /// Duktape: polkit from 126 on, and Debian's since 12.
+    /// Duktape: polkit from 126 on, and Debian's polkit since 12.
     Duktape,
     /// Mozilla's engine, up to 120.
     Mozilla,
-    /// One of the two, from 121 to 125: it is chosen when polkit is built.
+    /// One of the two, from 121 to 125. The engine is chosen when polkit is built.
     Either,
 }
 
@@ -120,14 +124,14 @@ impl JavaScript {
     }
 }
 
-/// A polkit and what it reads.
+/// A polkit and the formats that it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Its version.
+    /// The version.
     pub version: Version,
-    /// Whether it reads pkla files.
+    /// The reader of pkla files.
     pub pkla: Pkla,
-    /// What runs its rules, if it has such.
+    /// The engine for rules, if this version reads rules.
     pub javascript: JavaScript,
 }
 
@@ -137,7 +141,7 @@ impl Target {
         Self { version, pkla, javascript: JavaScript::of(version) }
     }
 
-    /// The same with Duktape, where that is known.
+    /// Sets the engine to Duktape if it is `known` to be installed and the version leaves the choice.
     fn with_duktape(self, known: bool) -> Self {
         if known && self.javascript == JavaScript::Either {
             Self { javascript: JavaScript::Duktape, ..self }
@@ -146,19 +150,19 @@ impl Target {
         }
     }
 
-    /// The format to write: the one asked for, if it is read there, else the one that is.
+    /// Returns the requested format, or the default format of the target.
     ///
     /// # Errors
-    /// [`Failure::Refused`], with the reason.
+    /// [`Failure::Refused`] if the target does not read the requested format.
     pub fn format(&self, asked: Option<Format>) -> Result<Format, Failure> {
         let version = self.version;
         match (asked, self.pkla) {
             (Some(Format::Rules), Pkla::Native) => Err(Failure::Refused(format!(
-                "polkit {version} reads no rules in JavaScript, which came with 0.106: leave --format out, and it is pkla"
+                "polkit {version} reads no rules (they came with 0.106): omit --format to write pkla"
             ))),
             (Some(Format::Pkla), Pkla::No) => Err(Failure::Refused(format!(
-                "polkit {version} reads no pkla files here: polkit-pkla-compat (Debian: polkitd-pkla) is not there. \
-                 Leave --format out, and it is rules"
+                "polkit {version} reads no pkla files, because polkit-pkla-compat (Debian: polkitd-pkla) is not installed: \
+                 omit --format to write rules"
             ))),
             (Some(format), _) => Ok(format),
             (None, Pkla::Native) => Ok(Format::Pkla),
@@ -167,16 +171,16 @@ impl Target {
     }
 }
 
-/// Finds out what `spelling` means. The host is asked over the bus.
+/// Resolves `spelling`. Asks the host's polkitd over the bus.
 ///
 /// # Errors
-/// [`Failure::Unreachable`] where that polkit cannot be found.
+/// [`Failure::Unreachable`] if there is no such polkit.
 pub async fn resolve(spelling: &Spelling) -> Result<Target, Failure> {
     match spelling {
         Spelling::Host => of_host().await,
         Spelling::Debian(release) => Ok(match release {
             11 => Target::new(Version(105), Pkla::Native),
-            // polkitd-pkla is a package of its own in Debian 12, and gone in 13.
+            // polkitd-pkla is a separate package in Debian 12, and does not exist in 13.
             12 => Target::new(Version(122), Pkla::Perhaps).with_duktape(true),
             _ => Target::new(Version(126), Pkla::No),
         }),
@@ -188,19 +192,19 @@ pub async fn resolve(spelling: &Spelling) -> Result<Target, Failure> {
 async fn of_host() -> Result<Target, Failure> {
     let absent = |error: polkit_dbus::AuthorityError| {
         Failure::Unreachable(format!(
-            "cannot ask the polkit of this host: {error}. Install it (Debian 12 and later: `apt install polkitd`; \
-             before: policykit-1; Fedora, openSUSE, Arch: polkit), or say for which one with --target"
+            "cannot ask this host's polkitd: {error}. Install it (Debian 12 and later: `apt install polkitd`; \
+             before: policykit-1; Fedora, openSUSE, Arch: polkit), or choose another target with --target"
         ))
     };
     let connection = polkit_dbus::connect().await.map_err(absent)?;
     let text = Authority::new(connection).version().await.map_err(absent)?.to_string();
     let version = Version::parse(&text)
-        .ok_or_else(|| Failure::Unreachable(format!("polkit calls itself `{text}`: say --target polkit:VERSION")))?;
+        .ok_or_else(|| Failure::Unreachable(format!("unknown polkit version `{text}`: use --target polkit:VERSION")))?;
     let tree = Tree::open(None)?;
     Ok(Target::new(version, compat(&tree)).with_duktape(has_duktape(&tree)))
 }
 
-/// Whether the library is there that polkitd would run rules with. Debian 12 and 13: libduktape207.
+/// Whether Duktape's library is installed. Debian 12 and 13: libduktape207.
 fn has_duktape(tree: &Tree) -> bool {
     let status = tree.read_text("var/lib/dpkg/status").unwrap_or_default();
     installed(&status, "libduktape207").is_some()
@@ -209,7 +213,7 @@ fn has_duktape(tree: &Tree) -> bool {
             .any(|path| tree.names(path).is_ok_and(|names| names.iter().any(|name| name.starts_with("libduktape.so."))))
 }
 
-/// What is installed in another tree: by its dpkg status, else by the directories that are there.
+/// Finds the polkit of another tree: from its dpkg status, otherwise from its directories.
 fn of_tree(tree: &Tree) -> Result<Target, Failure> {
     let unreadable =
         |error| Failure::Unreachable(format!("cannot read {}: {error}", tree.shown("var/lib/dpkg/status")));
@@ -226,7 +230,7 @@ fn of_tree(tree: &Tree) -> Result<Target, Failure> {
         return Ok(Target::new(Version(105), Pkla::Native));
     }
     Err(Failure::Unreachable(format!(
-        "cannot find a polkit in {}: say for which one with --target debian:N or --target polkit:VERSION",
+        "cannot find polkit in {}: use --target debian:N or --target polkit:VERSION",
         tree.path().display()
     )))
 }
@@ -237,14 +241,14 @@ fn compat(tree: &Tree) -> Pkla {
     if listed.iter().flatten().flatten().any(|name| name == rule) {
         Pkla::Compat
     } else if listed.iter().any(Result::is_err) {
-        // Up to 122 these directories are polkitd's own, and closed to all others but root.
+        // Up to 122 only polkitd and root can read these directories.
         Pkla::Perhaps
     } else {
         Pkla::No
     }
 }
 
-/// The version of an installed package of a dpkg status file.
+/// Returns the version of an installed package from a dpkg status file.
 fn installed(status: &str, package: &str) -> Option<String> {
     let stanza = status.split("\n\n").find(|stanza| {
         stanza.lines().any(|line| line.strip_prefix("Package: ") == Some(package))
@@ -253,7 +257,7 @@ fn installed(status: &str, package: &str) -> Option<String> {
     stanza.lines().find_map(|line| line.strip_prefix("Version: ")).map(str::to_owned)
 }
 
-/// The directory of the host's or the tree's path as a spelling.
+/// Returns the default target for a root directory.
 #[must_use]
 pub fn default_for(root: Option<&Path>) -> Spelling {
     root.map_or(Spelling::Host, |root| Spelling::Root(root.to_owned()))

@@ -13,7 +13,7 @@ fn versions_of_both_numberings_compare() {
 }
 
 #[test]
-fn spellings_are_these_and_no_others() {
+fn only_known_spellings_are_accepted() {
     let parse = |text: &str| text.parse::<Spelling>();
     assert_eq!(parse("host"), Ok(Spelling::Host));
     assert_eq!(parse("debian:12"), Ok(Spelling::Debian(12)));
@@ -28,7 +28,7 @@ fn spellings_are_these_and_no_others() {
 }
 
 #[tokio::test]
-async fn each_target_reads_its_format_and_refuses_the_other() {
+async fn each_target_accepts_its_formats_and_refuses_others() {
     let format = async |spelling: &str, asked| resolve(&spelling.parse().unwrap()).await.unwrap().format(asked);
     assert_eq!(format("debian:11", None).await.unwrap(), Format::Pkla);
     assert_eq!(format("debian:12", None).await.unwrap(), Format::Rules);
@@ -40,7 +40,7 @@ async fn each_target_reads_its_format_and_refuses_the_other() {
 }
 
 #[test]
-fn a_tree_is_known_by_its_packages_or_else_by_its_directories() {
+fn a_tree_is_identified_by_its_packages_or_its_directories() {
     let root = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
         let path = root.path().join(path);

@@ -1,9 +1,9 @@
-//! A file tree that is worked on: the host's, or the one below `--root`.
+//! The file tree that a command works on: that of the host, or the one below `--root`.
 //!
-//! Every directory is opened with RESOLVE_IN_ROOT (openat2, Linux 5.6): a symbolic link in the tree
-//! leads to what it would lead to if the tree were `/`, and never out of it.
+//! Directories are opened with RESOLVE_IN_ROOT (openat2, Linux 5.6): symbolic links resolve as if the tree were `/`, and never
+//! leave it.
 //!
-//! Root works only on a tree that root alone controls: see `guard`.
+//! When run as root, only a tree that root alone controls is accepted: see `guard`.
 
 mod guard;
 
@@ -20,7 +20,7 @@ use rustix::io::Errno;
 
 use crate::failure::Failure;
 
-/// The root of a tree, opened.
+/// The opened root of a tree.
 #[derive(Debug)]
 pub struct Tree {
     root: OwnedFd,
@@ -28,28 +28,28 @@ pub struct Tree {
     guard: Guard,
 }
 
-/// All permission bits that a file of ours may have: never set-user-ID, set-group-ID or sticky.
+/// The permission bits that generated files may have: never set-user-ID, set-group-ID or sticky.
 pub const MODE_MAX: u32 = 0o777;
 
-/// A file as it is: what must be put back to have it again.
+/// The state of a file: what is needed to restore it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// Its bytes.
+    /// The content.
     pub bytes: Vec<u8>,
-    /// Its permission bits.
+    /// The permission bits.
     pub mode: u32,
-    /// Its owner.
+    /// The owner.
     pub uid: u32,
-    /// Its group.
+    /// The group.
     pub gid: u32,
 }
 
 impl Tree {
-    /// The host's tree, or the one at `root`, to be looked at.
+    /// Opens the tree of the host, or the tree at `root`, for reading.
     ///
     /// # Errors
-    /// [`Failure::Unreachable`] where there is no such directory; [`Failure::Refused`] to root where others than root may
-    /// replace it.
+    /// [`Failure::Unreachable`] if the directory does not exist. [`Failure::Refused`] if the caller is root and another user may
+    /// replace the directory.
     pub fn open(root: Option<&Path>) -> Result<Self, Failure> {
         let path = root.unwrap_or(Path::new("/")).to_owned();
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -62,56 +62,56 @@ impl Tree {
         Ok(Self { root, path, guard: Guard::none(absolute) })
     }
 
-    /// The same, to be worked on: what others than root may write is neither read nor written by root. [`Tree::trusted`] tells
-    /// whether anything was refused.
+    /// Opens a tree for changes: as root, refuses to read or write files that other users may write. [`Tree::trusted`] returns
+    /// the first refusal.
     ///
     /// # Errors
-    /// As [`Tree::open`].
+    /// The errors of [`Tree::open`].
     pub fn open_trusted(root: Option<&Path>) -> Result<Self, Failure> {
         let tree = Self::open(root)?;
         let guard = tree.guard.of_tree();
         Ok(Self { guard, ..tree })
     }
 
-    /// The host's tree for a file that the caller names, which may be beside those of others where the sticky bit keeps them apart.
+    /// Opens the tree of the host for an output file that the caller names. The file may be in a sticky directory.
     ///
     /// # Errors
-    /// As [`Tree::open`].
+    /// The errors of [`Tree::open`].
     pub fn open_for_output() -> Result<Self, Failure> {
         let tree = Self::open(None)?;
         let guard = tree.guard.of_output();
         Ok(Self { guard, ..tree })
     }
 
-    /// Whether everything that was read so far can be written by root alone, if the caller is root.
+    /// Checks that only root can write all files that were read so far. Always succeeds if the caller is not root.
     ///
     /// # Errors
-    /// [`Failure::Refused`] with the first thing that others may write, and who.
+    /// [`Failure::Refused`] with the first file that other users may write.
     pub fn trusted(&self) -> Result<(), Failure> {
         self.guard.result()
     }
 
-    /// Who besides root may change the file at `path`, with what to do. `None` in the tree of a user who looks at it: there the
-    /// user's own rights count.
+    /// Returns the problem if a user besides root may change the file at `path`. `None` for the tree of a caller who is not
+    /// root, because the caller's own rights apply there.
     #[must_use]
     pub fn others(&self, path: &str) -> Option<Problem> {
         let is_roots = self.is_host() || rustix::process::geteuid().is_root();
         is_roots.then(|| self.guard.others(path)).flatten()
     }
 
-    /// Whether it is the host's.
+    /// Whether this is the tree of the host.
     #[must_use]
     pub fn is_host(&self) -> bool {
         self.path == Path::new("/")
     }
 
-    /// Where it is.
+    /// Returns the path of the root.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A path of the tree as the user knows it.
+    /// Formats a path of the tree for the user.
     #[must_use]
     pub fn shown(&self, path: &str) -> String {
         self.path.join(path).display().to_string()
@@ -120,17 +120,17 @@ impl Tree {
     /// Opens a directory of the tree.
     ///
     /// # Errors
-    /// Those of openat2(2).
+    /// Errors of openat2(2).
     pub fn directory(&self, path: &str) -> io::Result<OwnedFd> {
         let opened = self.open_in(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
         self.guard.vet(path)?;
         Ok(opened)
     }
 
-    /// Opens what is at `path`, links followed inside the tree.
+    /// Opens `path` and follows links inside the tree.
     ///
     /// # Errors
-    /// Those of openat2(2).
+    /// Errors of openat2(2).
     pub fn open_in(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         rustix::fs::openat2(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT)
     }
@@ -138,7 +138,7 @@ impl Tree {
     /// Whether there is a directory at `path`.
     ///
     /// # Errors
-    /// It cannot be told: a directory on the way is closed to the caller.
+    /// A directory on the way is unreadable.
     pub fn has_directory(&self, path: &str) -> io::Result<bool> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
@@ -148,10 +148,10 @@ impl Tree {
         }
     }
 
-    /// The permission bits of what is at `path` with links followed inside the tree; `None` if there is no such file.
+    /// Returns the permission bits of the regular file at `path`, following links inside the tree; `None` if it does not exist.
     ///
     /// # Errors
-    /// It cannot be told: a directory on the way is closed to the caller.
+    /// A directory on the way is unreadable.
     pub fn file_mode(&self, path: &str) -> io::Result<Option<u32>> {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         match rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
@@ -164,10 +164,10 @@ impl Tree {
         }
     }
 
-    /// The names in a directory; none if it does not exist.
+    /// Returns the names in a directory, or no names if it does not exist.
     ///
     /// # Errors
-    /// It exists and cannot be listed.
+    /// The directory exists and is unreadable.
     pub fn names(&self, path: &str) -> io::Result<Vec<String>> {
         let directory = match self.directory(path) {
             Ok(directory) => directory,
@@ -183,10 +183,10 @@ impl Tree {
         Ok(names)
     }
 
-    /// A regular file of the tree; `None` if there is nothing of that name.
+    /// Reads a regular file without following a link; `None` if it does not exist.
     ///
     /// # Errors
-    /// It cannot be read, or is a link or another thing that is no file.
+    /// The file is unreadable, or is not a regular file.
     pub fn read(&self, path: &str) -> io::Result<Option<Contents>> {
         let (directory, name) = split(path);
         let directory = match self.directory(directory) {
@@ -203,20 +203,20 @@ impl Tree {
         Ok(read)
     }
 
-    /// As [`Tree::read`], following links inside the tree, as text; empty if there is none.
+    /// Reads a file as text, following links inside the tree; empty if it does not exist.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The file is unreadable.
     pub fn read_text(&self, path: &str) -> io::Result<String> {
         let bytes = self.read_bytes(path)?;
         Ok(bytes.map_or_else(String::new, |bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// The bytes of a regular file, links followed inside the tree; `None` if there is none. Neither waits for a FIFO nor opens
-    /// a device.
+    /// Reads a regular file as bytes, following links inside the tree; `None` if it does not exist. Does not block on a FIFO and
+    /// does not open a device.
     ///
     /// # Errors
-    /// It cannot be read, or is no regular file, or is larger than [`TREE_MAX`].
+    /// The file is unreadable, not regular, or larger than [`TREE_MAX`].
     pub fn read_bytes(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
         let seen = match self.open_in(path, OFlags::PATH) {
             Ok(seen) => rustix::fs::fstat(&seen)?,
@@ -230,21 +230,21 @@ impl Tree {
         bounded::read_to_end(File::from(file), TREE_MAX).map(Some)
     }
 
-    /// Whether a file of the tree may be given to this user: root gives none to anybody but root and polkitd's user.
+    /// Whether a file of the tree may be owned by this user: root accepts only root and polkitd's user.
     #[must_use]
     pub fn may_own(&self, uid: u32) -> bool {
         self.guard.may_own(uid)
     }
 
-    /// Demands that root alone may write what is at `path`, if there is anything and if the caller is root.
+    /// Checks that only root may write the file at `path`. Always succeeds if the caller is not root.
     ///
     /// # Errors
-    /// Who else may, for a sentence.
+    /// A sentence that names the other user.
     pub fn vet(&self, path: &str) -> io::Result<()> {
         self.guard.vet(path)
     }
 
-    /// What a symbolic link at `path` holds; `None` where there is no link.
+    /// Returns the target of a symbolic link; `None` if `path` is not a link.
     #[must_use]
     pub fn link(&self, path: &str) -> Option<PathBuf> {
         let (directory, name) = split(path);
@@ -253,13 +253,13 @@ impl Tree {
     }
 }
 
-/// Directory and name of a path of the tree.
+/// Splits a path of the tree into directory and name.
 #[must_use]
 pub fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or((".", path))
 }
 
-/// A regular file in an open directory.
+/// Reads a regular file in an open directory.
 fn read_at(directory: &OwnedFd, name: &str) -> io::Result<Option<Contents>> {
     match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => regular(&stat)?,
@@ -278,5 +278,5 @@ fn regular(stat: &rustix::fs::Stat) -> io::Result<()> {
     if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
         return Ok(());
     }
-    Err(io::Error::other("it is not a regular file (a symbolic link?); move it away"))
+    Err(io::Error::other("not a regular file (a symbolic link?); move it away"))
 }

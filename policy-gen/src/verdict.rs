@@ -1,34 +1,34 @@
-//! Verdicts: what a polkit will decide, and why, without asking it.
+//! Offline evaluation: what a polkit would decide, and why.
 //!
-//! In the order of the data: [`files`] finds what that polkit reads; [`implicit`] reads actions, [`keyfile`] and [`pkla`] local
-//! authority files, [`engine`] runs rules in a process of their own, with which it speaks [`wire`]. [`Evaluator`] puts
-//! them together as polkitd does. What the answer depends on and nobody here knows is part of the answer.
+//! In the order of the data: [`files`] finds the files that a polkit reads; [`action_file`] parses actions; [`keyfile`] and [`pkla`]
+//! parse pkla files; [`engine`] runs rules in a separate process, with the protocol in [`wire`]. [`Evaluator`] combines them as
+//! polkitd does. A verdict names the unknown facts on which it depends.
 
+pub mod action_file;
 pub mod engine;
 pub mod evaluate;
 pub mod files;
-pub mod implicit;
 pub mod keyfile;
 pub mod pkla;
 pub mod wire;
 
 use serde::Deserialize;
 
-use crate::word::{Session, Word};
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 
 pub use evaluate::Evaluator;
-pub use files::PassedOver;
+pub use files::{SkipReason, SkippedFile};
 
-/// What is asked.
+/// A request to evaluate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
-    /// The user's name, or the number of a uid that has none.
+pub struct AccessRequest {
+    /// The user name, or the uid of a user without a name.
     pub user: String,
-    /// Exactly the groups that the user has; without it, those that the accounts say.
+    /// The groups of the user; by default those of the user database.
     #[serde(default)]
     pub groups: Option<Vec<String>>,
-    /// The action's id.
+    /// The action id.
     pub action: String,
     /// The state of the session.
     #[serde(default)]
@@ -36,71 +36,83 @@ pub struct Question {
     /// The details that the mechanism passes.
     #[serde(default)]
     pub details: std::collections::BTreeMap<String, String>,
-    /// The user's netgroups; without it they are not known.
+    /// The user's netgroups; unknown by default.
     #[serde(default)]
     pub netgroups: Option<Vec<String>>,
-    /// The unit that polkit 124 and later know of a caller over D-Bus, and null of a bare process; without it, it is not
-    /// known.
+    /// The unit of a caller over D-Bus, for polkit 124 and later; `Some(None)` for a process subject; unknown by default.
     #[serde(default, deserialize_with = "wire::given")]
     pub system_unit: Option<Option<String>>,
-    /// What programs come to that a rule runs with `polkit.spawn`; others are not known.
+    /// The results of programs that rules run with `polkit.spawn`. Other programs are unknown.
     #[serde(default)]
     pub programs: Vec<wire::Program>,
 }
 
-/// The answer to a question.
+/// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// What polkit decides.
+    /// The decision.
     pub outcome: Outcome,
-    /// What decided.
+    /// The deciding rule, entry or action.
     pub decided_by: Option<Decider>,
-    /// What the answer depends on; empty unless the outcome is [`Outcome::Depends`].
+    /// The unknown facts; empty unless the outcome is [`Outcome::Depends`].
     pub depends_on: Vec<String>,
-    /// How polkit gets there, in its order.
+    /// The steps to the decision, in polkit's order.
     pub steps: Vec<Step>,
-    /// The rule that ends polkitd instead of answering, and how.
+    /// The error of a rule that makes polkit refuse.
+    pub rule_error: Option<RuleError>,
+    /// The message with which a rule ends polkitd.
     pub ends_polkitd: Option<String>,
 }
 
-/// What polkit decides.
+/// An error of a rule that makes polkit refuse.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// The rule throws an exception with this message.
+    #[error("the rule throws an exception: {0}")]
+    Throws(String),
+    /// The rule returns this string.
+    #[error("`{0}` is not a result of polkit")]
+    NotAResult(String),
+}
+
+/// The decision of polkit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// One of its results.
-    Word(Word),
-    /// An error: no .policy file has the action.
+    /// A result.
+    Result(ImplicitAuthorization),
+    /// An error: no .policy file defines the action.
     Unregistered,
-    /// It cannot be known here.
+    /// Unknown: the decision depends on unknown facts.
     Depends,
 }
 
 impl Outcome {
-    /// The word for it, in the output of `explain`.
+    /// Returns the text in the output of `explain`.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            Self::Word(word) => word.text(),
+            Self::Result(result) => result.text(),
             Self::Unregistered => "unregistered",
             Self::Depends => "depends",
         }
     }
 }
 
-/// What kind of thing decides.
+/// The kind of a decider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A rule in JavaScript.
+pub enum DeciderKind {
+    /// A JavaScript rule.
     Rule,
-    /// An entry of a pkla file.
+    /// A pkla entry.
     Pkla,
-    /// The action's own defaults.
+    /// The implicit authorization of the action.
     Implicit,
-    /// The user is root.
+    /// The subject is root.
     Root,
 }
 
-impl Kind {
-    /// The word for it, in the output of `explain`.
+impl DeciderKind {
+    /// Returns the text in the output of `explain`.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -112,28 +124,28 @@ impl Kind {
     }
 }
 
-/// What decided, and where that is written.
+/// The deciding rule, entry or action, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decider {
-    /// What it is.
-    pub kind: Kind,
-    /// The file, where it is known.
+    /// The kind.
+    pub kind: DeciderKind,
+    /// The file, if known.
     pub file: Option<String>,
-    /// The line in it, from 1.
+    /// The line, from 1.
     pub line: Option<usize>,
-    /// The action that implies the one asked for, if it was that one's answer.
+    /// The action that implies the requested one, if it decided.
     pub by_action: Option<String>,
 }
 
-/// One step of the way to an answer.
+/// A step of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Who speaks: `implicit`, `pkla`, `rules`, `implied by ID`, `root`.
+    /// The source: `implicit`, `pkla`, `rules`, `implied by ID`, `root`.
     pub by: String,
-    /// What it says.
+    /// The result of this step.
     pub says: String,
-    /// Where.
+    /// The file.
     pub file: Option<String>,
-    /// The line there.
+    /// The line.
     pub line: Option<usize>,
 }

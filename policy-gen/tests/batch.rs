@@ -1,10 +1,6 @@
-//! `explain --batch`: each line is answered, in order, at once and by itself.
+//! `explain --batch`: each line gets its own verdict, in order and without waiting for later lines.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic, in what it is helped by, too"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests and their helpers fail by panicking")]
 
 mod trees;
 
@@ -15,8 +11,8 @@ use serde_json::Value;
 use trees::{Tree, text};
 
 const REQUEST: &str = r#"{"user":"bob","action":"org.example.run"}"#;
-/// Of a file that could tell how actions and subjects are made they are made as polkitd makes them, else more quickly.
-const MADE: [&str; 2] = ["", " // Object"];
+/// The evaluator creates actions and subjects as polkitd does if a rules file could detect a difference, and in a faster way otherwise.
+const MENTIONS_OBJECT: [&str; 2] = ["", " // Object"];
 
 impl Tree {
     fn batch(&self) -> Child {
@@ -25,7 +21,7 @@ impl Tree {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
     }
 
-    /// The verdict of each line.
+    /// Evaluates `lines` and returns the verdict of each line.
     fn verdicts(&self, lines: &[&str]) -> Vec<String> {
         let mut child = self.batch();
         let mut input = child.stdin.take().unwrap();
@@ -40,7 +36,7 @@ impl Tree {
 }
 
 #[test]
-fn a_batch_answers_each_line_in_order() {
+fn a_batch_prints_one_verdict_for_each_line_in_order() {
     let tree = Tree::with_rule("if (action.lookup('d') === 'go') { return 'yes'; }");
     let mut child = tree.batch();
     let mut input = child.stdin.take().unwrap();
@@ -65,14 +61,14 @@ fn a_batch_answers_each_line_in_order() {
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// polkitd makes subject and action anew for each question, with their methods; only global variables stay.
+/// polkitd creates a new subject and action, with new methods, for each request; only global variables remain.
 #[test]
-fn nothing_of_a_question_is_left_to_the_next() {
+fn a_request_does_not_change_the_objects_of_the_next_request() {
     for method in ["subject.isInGroup", "subject.isInNetGroup", "subject.toString", "action.lookup", "action.toString"]
     {
         for seen in [method, &format!("{method}.seen")] {
             let rule = format!("if ({method}.seen) {{ return 'no'; }} {seen} = {{seen: 1}}; return 'yes';");
-            for more in MADE {
+            for more in MENTIONS_OBJECT {
                 let tree = Tree::with_rule(&format!("{rule}{more}"));
                 assert_eq!(tree.verdicts(&[REQUEST; 2]), ["yes"; 2], "{seen}");
             }
@@ -81,7 +77,7 @@ fn nothing_of_a_question_is_left_to_the_next() {
 }
 
 #[test]
-fn an_answer_waits_for_no_other_line() {
+fn a_verdict_is_printed_before_the_next_line_arrives() {
     let tree = Tree::with_rule("return 'yes';");
     let mut child = tree.batch();
     let (mut input, mut output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
@@ -94,25 +90,25 @@ fn an_answer_waits_for_no_other_line() {
     };
     writeln!(input, "{REQUEST}").unwrap();
     answered(1);
-    // More than a round, and the beginning of a line that is not ended for now.
+    // Send more than one batch of lines, and the beginning of an unfinished line.
     let (begin, end) = REQUEST.split_at(9);
     write!(input, "{}{begin}", format!("{REQUEST}\n").repeat(300)).unwrap();
     answered(300);
     writeln!(input, "{end}").unwrap();
     answered(1);
     drop(input);
-    assert_eq!(output.read_line(&mut String::new()).unwrap(), 0, "an answer too many");
+    assert_eq!(output.read_line(&mut String::new()).unwrap(), 0, "more verdicts than lines");
     assert!(child.wait().unwrap().success());
 }
 
 #[test]
-fn rules_that_take_their_time_are_not_cut_off_for_being_many() {
+fn slow_rules_of_a_large_batch_all_finish() {
     let tree = Tree::with_rule("var since = Date.now(); while (Date.now() - since < 100) { } return 'yes';");
     assert_eq!(tree.verdicts(&[REQUEST; 60]), ["yes"; 60]);
 }
 
 #[test]
-fn what_is_cut_off_spoils_no_other_answer() {
+fn a_rule_that_is_stopped_does_not_change_other_verdicts() {
     let tree = Tree::with_rule("if (action.lookup('d') === 'hang') { for (;;) { } } return 'yes';");
     let hang = r#"{"user":"bob","action":"org.example.run","details":{"d":"hang"}}"#;
     let mut lines = vec![REQUEST; 400];
@@ -121,9 +117,9 @@ fn what_is_cut_off_spoils_no_other_answer() {
     assert_eq!(tree.verdicts(&lines), expected);
 }
 
-/// Implying actions are asked about after the others of their round, and their answers do not go to other lines.
+/// Implying actions are evaluated after the other actions of their batch; their results belong to their own lines.
 #[test]
-fn the_answers_of_implying_actions_go_where_they_belong() {
+fn results_of_implying_actions_belong_to_their_lines() {
     let tree = Tree::with_rule("if (action.id == 'org.example.over' && action.lookup('d') === 'go') { return 'yes'; }");
     tree.write(
         "usr/share/polkit-1/actions/y.policy",

@@ -1,10 +1,10 @@
-//! `check` on trees of its own, on files and on standard input.
+//! `check` of test trees, of files and of standard input.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test fails by a panic, in what it is helped by, too"
+    reason = "tests and their helpers fail by panicking"
 )]
 
 mod trees;
@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use trees::{Tree, text};
 
-/// `check` of a tree for a version, as severity, code, end of the file's path and line.
+/// Runs `check` for a version and returns the exit code and each finding as severity, code, file name and line.
 fn checked(tree: &Tree, target: &str) -> (Option<i32>, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
     command.args(["check", "--json", "--target", target, "--root"]).arg(tree.0.path()).stdin(Stdio::null());
@@ -30,7 +30,7 @@ fn checked(tree: &Tree, target: &str) -> (Option<i32>, Vec<String>) {
 }
 
 #[test]
-fn check_finds_what_the_engine_does_not_take() {
+fn check_finds_files_that_the_engine_does_not_load() {
     let tree = Tree::with_rule("return null;");
     assert_eq!(checked(&tree, "polkit:126"), (Some(0), vec![]));
     tree.write("etc/polkit-1/rules.d/20-a.rules", "var a = 1;\n\nlet b = () => a;\n");
@@ -58,7 +58,7 @@ fn check_finds_files_that_are_not_read() {
 }
 
 #[test]
-fn check_finds_what_an_earlier_file_answers_and_groups_that_are_called_otherwise() {
+fn check_finds_actions_that_an_earlier_file_decides_and_groups_with_other_names() {
     let tree = Tree::with_rule("if (action.id == 'org.example.run') { return 'no'; }");
     let later = "if (action.id == 'org.example.run' &&\n        subject.isInGroup('libvirtd')) { return 'yes'; }";
     tree.rule("50-y.rules", later);
@@ -66,7 +66,7 @@ fn check_finds_what_an_earlier_file_answers_and_groups_that_are_called_otherwise
     tree.write("etc/group", "root:x:0:\nbob:x:3002:\nlibvirt:x:3100:\npolkitd:x:990:\n");
     let both = vec!["warning PG022 50-y.rules:2".to_owned(), "warning PG023 50-y.rules:3".to_owned()];
     assert_eq!(checked(&tree, "polkit:126"), (Some(0), both));
-    // A name that sorts before the other's.
+    // The name sorts before the other file's name.
     std::fs::remove_file(tree.0.path().join("etc/polkit-1/rules.d/50-y.rules")).unwrap();
     tree.rule("05-y.rules", later);
     assert_eq!(checked(&tree, "polkit:126").1, ["warning PG023 05-y.rules:3"]);
@@ -88,7 +88,7 @@ fn check_reads_policy_files_and_explains_its_codes() {
     assert_eq!(run(&["--code", "PG999"]).status.code(), Some(2));
 }
 
-/// `check -` for a file on standard input: the exit code, and what is found with the file's name and line.
+/// Runs `check -` with `text` as standard input and returns the exit code and each finding with file name and line.
 fn checked_from_standard_input(text: &str, words: &[&str]) -> (Option<i32>, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
     command.args(["check", "--json", "--target", "polkit:126", "-"]).args(words);
@@ -102,7 +102,7 @@ fn checked_from_standard_input(text: &str, words: &[&str]) -> (Option<i32>, Vec<
 }
 
 #[test]
-fn a_finding_for_programs_has_its_end_and_what_to_do() {
+fn a_finding_in_json_has_its_end_and_a_remedy() {
     let tree = Tree::new();
     tree.write("x.rules", "polkit.addRule(function () {\n    return polkit.Result.SURE;\n});\n");
     tree.write("y.toml", "[libvirt]\nmode = \"all\"\n");
@@ -115,7 +115,7 @@ fn a_finding_for_programs_has_its_end_and_what_to_do() {
     let [rule, policy] = &value["findings"].as_array().unwrap()[..] else { panic!("{value}") };
     assert_eq!((text_of(rule, "code"), place(rule)), ("PG012", [2, 12, 2, 30]));
     assert_eq!(text_of(rule, "message"), "there is no polkit.Result.SURE");
-    assert!(text_of(rule, "help").starts_with("polkit.Result.NO"), "{rule}");
+    assert!(text_of(rule, "help").starts_with("use polkit.Result.NO"), "{rule}");
     assert_eq!((text_of(policy, "code"), place(policy)), ("PG050", [2, 8, 2, 13]));
     assert!(text_of(policy, "help").contains("acl"), "{policy}");
 }
@@ -127,17 +127,17 @@ fn text_of<'a>(finding: &'a Value, key: &str) -> &'a str {
 #[test]
 fn check_reads_standard_input() {
     let found = |text: &str, words: &[&str]| checked_from_standard_input(text, words);
-    let one = |what: &str| (Some(1), vec![what.to_owned()]);
+    let one = |finding: &str| (Some(1), vec![finding.to_owned()]);
     assert_eq!(found("// a rule\nlet a = 1;\n", &[]), one("PG001 <stdin>:2"));
     assert_eq!(found("polkit.addRule(function () { return null; });", &[]), (Some(0), vec![]));
     let entry = "# an entry\n\n[x]\nIdentity=unix-user:bob\nAction=org.example.run\nResultAny=yes \n";
     assert_eq!(found(entry, &[]).1, ["PG031 <stdin>:6"]);
     assert_eq!(found("[[grant]]\nresult = \"sure\"\n", &[]).1[0], "PG050 <stdin>:1");
     assert_eq!(found("[libvirt]\nmode = \"all\"\n", &[]).1[0], "PG050 <stdin>:2");
-    // What it looks like is only a guess.
+    // --kind overrides the guess from the content.
     assert_eq!(found("[x].concat();\n", &["--kind", "rules"]), one("PG002 <stdin>:1"));
     assert_eq!(found("", &["--kind", "pkla"]), (Some(0), vec![]));
-    // Files beside it, whatever their names.
+    // Files are checked together with standard input, with any name.
     let tree = Tree::new();
     tree.write("x.rules.in", "let b = 1;\n");
     let other = tree.0.path().join("x.rules.in").display().to_string();

@@ -1,7 +1,7 @@
-//! What a rules file can do in the engine that runs it: compute, and nothing else. In debug builds the engine tries the rest from
-//! inside, after it has given everything up. Needs root to be tried as several users.
+//! A rules file can only compute in the engine that runs it. In debug builds, the engine itself attempts everything else after it
+//! has dropped its privileges. Needs root to run the engine as several users.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in what it is helped by, too")]
+#![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 #![cfg(debug_assertions)]
 
 use std::fs::Permissions;
@@ -10,11 +10,11 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use polkit_policy_gen::verdict::wire::{Ask, End, Load, Message, PROTOCOL, Told};
+use polkit_policy_gen::verdict::wire::{End, EngineReply, EngineRequest, Load, Message, PROTOCOL};
 
-/// Asks for everything that a rule must not get.
+/// Makes the engine attempt everything that a rule must not do.
 const ATTEMPT: &str = "polkit.addRule(function () { return polkit.spawn([\"polkit-policy-gen-js: attempts\"]); });\n";
-/// Uses what a rule may use, a clock, a random number and much memory among it.
+/// Uses what a rule may use, including a clock, random numbers and much memory.
 const COMPUTE: &str = "polkit.addRule(function () { var all = []; for (var i = 0; i < 200000; i++) { all.push('x' + i); } \
                        return [all.length, new Date().getFullYear() > 2000, Math.random() < 1, /a+/.test('aa'), \
                        isFinite(new Date().getTimezoneOffset())].join(); });\n";
@@ -23,7 +23,7 @@ fn line(message: &Message) -> Vec<u8> {
     [serde_json::to_vec(message).unwrap(), b"\n".to_vec()].concat()
 }
 
-/// The engine where every user can start it.
+/// Copies the engine to a directory where every user can start it.
 fn engine() -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -32,7 +32,7 @@ fn engine() -> (tempfile::TempDir, std::path::PathBuf) {
     (folder, path)
 }
 
-/// What the rule of this text returns, in an engine that `user` starts.
+/// Starts the engine as `user`, calls `then` with its process id and returns the result of the rule in `text`.
 fn run(text: &str, user: Option<u32>, arguments: &[&str], then: impl FnOnce(u32)) -> String {
     let (_folder, path) = engine();
     let mut command = Command::new(path);
@@ -49,15 +49,15 @@ fn run(text: &str, user: Option<u32>, arguments: &[&str], then: impl FnOnce(u32)
     let _ = output.read_line(&mut answer).unwrap();
     assert!(answer.contains("\"error\":null"), "{answer}");
     then(child.id());
-    let ask = Ask { action: "org.example.x".into(), user: "alice".into(), ..Ask::default() };
-    input.write_all(&line(&Message::Ask(ask))).unwrap();
+    let ask = EngineRequest { action: "org.example.x".into(), user: "alice".into(), ..EngineRequest::default() };
+    input.write_all(&line(&Message::Request(ask))).unwrap();
     answer.clear();
     let _ = output.read_line(&mut answer).unwrap();
     drop(input);
     let mut rest = String::new();
     let _ = output.read_to_string(&mut rest).unwrap();
     assert!(child.wait().unwrap().success(), "{answer}");
-    let End::Text(text) = serde_json::from_str::<Told>(&answer).unwrap().end else { return answer };
+    let End::Text(text) = serde_json::from_str::<EngineReply>(&answer).unwrap().end else { return answer };
     text
 }
 
@@ -67,26 +67,26 @@ fn users() -> Vec<Option<u32>> {
 }
 
 #[test]
-fn a_rule_gets_no_descriptor_no_socket_no_process_and_no_signal() {
+fn a_rule_gets_no_file_no_socket_no_process_and_no_signal() {
     for user in users() {
-        let told = run(ATTEMPT, user, &[], |_| ());
-        let outcomes: Vec<(&str, &str)> = told.split(' ').map(|word| word.split_once('=').unwrap()).collect();
-        assert!(outcomes.len() > 10, "{told}");
-        // EPERM: refused by the filter, not for want of room.
-        let let_through: Vec<_> = outcomes.into_iter().filter(|(_, outcome)| *outcome != "1").collect();
-        assert_eq!(let_through, [], "started by {user:?}");
+        let reply = run(ATTEMPT, user, &[], |_| ());
+        let outcomes: Vec<(&str, &str)> = reply.split(' ').map(|word| word.split_once('=').unwrap()).collect();
+        assert!(outcomes.len() > 10, "{reply}");
+        // EPERM: the filter refused the call. Any other error has another cause.
+        let permitted: Vec<_> = outcomes.into_iter().filter(|(_, outcome)| *outcome != "1").collect();
+        assert_eq!(permitted, [], "started by {user:?}");
     }
 }
 
 #[test]
-fn a_rule_computes_under_the_filter() {
+fn a_rule_can_compute_under_the_filter() {
     for user in users() {
         assert_eq!(run(COMPUTE, user, &[], |_| ()), "200000,true,true,true,true", "started by {user:?}");
     }
 }
 
 #[test]
-fn the_engine_is_its_own_user_or_nobody_and_cannot_be_root_again() {
+fn the_engine_runs_as_polkitd_or_the_user_nobody_and_cannot_become_root() {
     let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
     let ids = |pid: u32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

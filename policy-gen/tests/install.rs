@@ -1,10 +1,10 @@
-//! Installing into a tree and out of it, also where it is ended in the middle.
+//! Installation into a tree and removal from it, also after an interruption.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in what it is helped by, too")]
+#![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
 mod program;
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use program::{GRANT, command, err, out, policy, run, state, tree};
 
 #[test]
-fn a_tree_is_installed_into_and_is_the_same_after_removal() {
+fn removal_restores_the_tree_before_installation() {
     let root = tree();
     let dir = root.path().to_str().unwrap();
     let before = state(root.path());
@@ -36,7 +36,7 @@ fn a_tree_is_installed_into_and_is_the_same_after_removal() {
 }
 
 #[test]
-fn the_policy_of_a_tree_is_the_default_and_its_fragments_count() {
+fn the_policy_of_a_tree_is_the_default_and_its_fragments_apply() {
     let root = tree();
     let dir = root.path().to_str().unwrap();
     let none = run(&["diff", "--root", dir]);
@@ -58,7 +58,7 @@ fn the_policy_of_a_tree_is_the_default_and_its_fragments_count() {
 }
 
 #[test]
-fn a_package_s_tree_needs_neither_accounts_nor_polkit() {
+fn a_package_tree_needs_no_accounts_and_no_polkit() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().to_str().unwrap();
     let (_folder, path) = policy(&format!("{GRANT}[[member]]\nuser = 'www-data'\ngroup = 'kvm'\n"));
@@ -76,7 +76,7 @@ fn a_package_s_tree_needs_neither_accounts_nor_polkit() {
 }
 
 #[test]
-fn who_may_write_a_tree_needs_not_be_root() {
+fn a_user_who_may_write_a_tree_can_install_without_root() {
     let root = tree();
     let dir = root.path().to_str().unwrap();
     let (folder, path) = policy(GRANT);
@@ -85,7 +85,7 @@ fn who_may_write_a_tree_needs_not_be_root() {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         assert!(Command::new("chown").args(["-R", "65534:65534", dir]).status().unwrap().success());
         install.uid(65534).gid(65534);
-        // The build directory need not be open to everybody.
+        // Other users may have no access to the build directory.
         let program = folder.path().join("polkit-policy-gen");
         std::fs::copy(env!("CARGO_BIN_EXE_polkit-policy-gen"), &program).unwrap();
         install = Command::new(program);
@@ -93,11 +93,11 @@ fn who_may_write_a_tree_needs_not_be_root() {
     }
     let output = install.output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert!(err(&output).contains("these files belong to you and not to root"), "{output:?}");
+    assert!(err(&output).contains("these files belong to you;"), "{output:?}");
 }
 
 #[test]
-fn an_installation_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_finishes() {
+fn a_killed_installation_leaves_each_file_old_or_new_and_the_next_one_finishes() {
     let root = tree();
     let dir = root.path().to_str().unwrap();
     let text = |result: &str| {
@@ -126,7 +126,7 @@ fn an_installation_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_f
             assert!(std::fs::read_to_string(&rules).unwrap().contains(word));
         }
     }
-    assert!(killed > 0, "every installation was done before it could be killed");
+    assert!(killed > 0, "every installation finished before it could be killed");
     assert!(run(&["remove", "--root", dir]).status.success());
     let left: Vec<String> =
         state(root.path()).into_iter().filter(|line| line.contains("policy-gen") || line.contains("/.")).collect();
@@ -135,19 +135,69 @@ fn an_installation_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_f
 }
 
 #[test]
-fn what_is_left_of_an_installation_that_was_killed_at_its_very_end_is_swept_by_the_next() {
+fn the_next_installation_removes_the_remains_of_one_that_was_killed_at_its_end() {
     let root = tree();
     let dir = root.path().to_str().unwrap();
     let (_folder, path) = policy(GRANT);
     assert!(run(&["install", &path, "--root", dir]).status.success());
     let installed = state(root.path());
-    // All files are there, and the second names of the old ones; the record of what was to be done is not gone yet.
+    // All files exist, and so do the backups of the old files; the record of the pending changes still exists.
     let record = root.path().join("var/lib/polkit-policy-gen");
     let done = std::fs::read_to_string(record.join("state.json")).unwrap();
     std::fs::write(record.join("pending.json"), done.replace("\"pending\": false", "\"pending\": true")).unwrap();
     std::fs::write(root.path().join("etc/polkit-1/rules.d/.45-polkit-policy-gen.rules.old"), "old").unwrap();
     let finished = run(&["install", &path, "--root", dir]);
-    assert!(out(&finished).contains("finished an installation that was cut short"), "{finished:?}");
+    assert!(out(&finished).contains("finished an interrupted installation"), "{finished:?}");
     assert_eq!(state(root.path()), installed);
     assert!(out(&run(&["install", &path, "--root", dir])).starts_with("nothing to change"));
+}
+
+#[test]
+fn no_symbolic_link_leads_out_of_the_tree() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("policy.toml"), GRANT).unwrap();
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let own = root.path().join("etc/polkit-policy-gen");
+    std::fs::create_dir_all(&own).unwrap();
+    symlink(outside.path().join("policy.toml"), own.join("policy.toml")).unwrap();
+    let refused = run(&["diff", "--root", dir]);
+    assert!(refused.status.code() == Some(1) && err(&refused).contains("policy.toml"), "{refused:?}");
+    std::fs::remove_dir(root.path().join("etc/polkit-1/rules.d")).unwrap();
+    symlink(outside.path(), root.path().join("etc/polkit-1/rules.d")).unwrap();
+    let (_folder, path) = policy(GRANT);
+    let _ = run(&["install", &path, "--root", dir, "--mkdir"]);
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn changes_between_diff_and_install_are_planned_again() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let (_folder, path) = policy(GRANT);
+    let shown = run(&["diff", &path, "--root", dir]);
+    assert!(shown.status.code() == Some(4) && out(&shown).contains("+++ b/etc/polkit-1/rules.d/45-"), "{shown:?}");
+    // Another program writes the same file, or runs at the same time.
+    let rules = root.path().join("etc/polkit-1/rules.d/45-polkit-policy-gen.rules");
+    std::fs::write(&rules, "// by hand\n").unwrap();
+    let refused = run(&["install", &path, "--root", dir]);
+    assert!(refused.status.code() == Some(1) && err(&refused).contains("is not from polkit-policy-gen"), "{refused:?}");
+    assert_eq!(std::fs::read_to_string(&rules).unwrap(), "// by hand\n");
+    std::fs::remove_file(&rules).unwrap();
+    let record = root.path().join("var/lib/polkit-policy-gen");
+    std::fs::create_dir_all(&record).unwrap();
+    let mut holder = Command::new("flock");
+    holder.arg(&record).args(["sh", "-c", "echo has it; read line"]);
+    let mut other = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = [0; 6];
+    std::io::Read::read_exact(&mut other.stdout.take().unwrap(), &mut line).unwrap();
+    let refused = run(&["install", &path, "--root", dir]);
+    assert!(refused.status.code() == Some(1) && err(&refused).contains("is running"), "{refused:?}");
+    drop(other.stdin.take());
+    let _ = other.wait().unwrap();
+    assert!(!rules.exists());
+    assert!(run(&["install", &path, "--root", dir]).status.success());
 }

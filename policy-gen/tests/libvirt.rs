@@ -1,7 +1,7 @@
-//! What the modes of libvirt do to trees of their own: daemons of all kinds, and nothing of the host is touched. No suite of
-//! Debian packages the modular daemons: trees with their units and configurations stand for them.
+//! The effect of the libvirt modes on test trees with daemons of all kinds; the host is not changed. No release of Debian packages
+//! the modular daemons, so trees with their units and configurations represent them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in what it is helped by, too")]
+#![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn write(root: &Path, path: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// A tree with polkit 126, and these daemons with their units and configurations.
+/// Creates a tree with polkit 126 and these daemons, with their units and configurations.
 fn tree(daemons: &[&str], sockets: bool) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), "etc/passwd", "root:x:0:0::/root:/bin/sh\nbob:x:3002:3002::/:/bin/sh\n");
@@ -63,7 +63,7 @@ fn refused(root: &Path, words: &[&str], policy: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Every file of a tree with its content.
+/// Returns every file of a tree with its content.
 fn state(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -84,7 +84,7 @@ fn read(root: &Path, path: &str) -> String {
 }
 
 #[test]
-fn every_modular_daemon_gets_its_key_and_gives_it_back() {
+fn every_modular_daemon_gets_its_key_and_loses_it_on_removal() {
     let modular = ["virtqemud", "virtnetworkd", "virtstoraged", "virtproxyd"];
     let root = tree(&modular, true);
     let before = state(root.path());
@@ -96,7 +96,7 @@ fn every_modular_daemon_gets_its_key_and_gives_it_back() {
             "{conf}"
         );
     }
-    // From one mode to another without anything in between; nothing of the first stays.
+    // Changing the mode without removal in between leaves nothing of the first mode.
     done(root.path(), &["install"], SOCKET);
     for daemon in modular {
         let conf = read(root.path(), &format!("etc/libvirt/{daemon}.conf"));
@@ -110,7 +110,7 @@ fn every_modular_daemon_gets_its_key_and_gives_it_back() {
 }
 
 #[test]
-fn sockets_that_are_not_systemd_s_are_closed_by_libvirt_itself() {
+fn sockets_that_systemd_does_not_create_are_restricted_in_libvirtd_conf() {
     let root = tree(&["libvirtd"], false);
     let before = state(root.path());
     done(root.path(), &["install"], SOCKET);
@@ -124,7 +124,7 @@ fn sockets_that_are_not_systemd_s_are_closed_by_libvirt_itself() {
 }
 
 #[test]
-fn a_masked_socket_is_not_systemd_s_and_a_masked_daemon_is_not_there() {
+fn a_masked_socket_is_not_created_by_systemd_and_a_masked_daemon_is_ignored() {
     let root = tree(&["libvirtd", "virtqemud"], true);
     for unit in ["libvirtd.socket", "virtqemud.service"] {
         std::os::unix::fs::symlink("/dev/null", root.path().join("etc/systemd/system").join(unit)).unwrap();
@@ -135,22 +135,22 @@ fn a_masked_socket_is_not_systemd_s_and_a_masked_daemon_is_not_there() {
 }
 
 #[test]
-fn what_was_set_by_hand_is_refused_with_the_reason_and_comes_back_after_force() {
+fn a_manual_setting_stops_the_installation_and_returns_after_a_forced_one() {
     let root = tree(&["libvirtd"], true);
     let four = "unix_sock_group = \"libvirt\"\nunix_sock_rw_perms = \"0770\"\nauth_unix_ro = \"none\"\nauth_unix_rw = \"none\"\n";
     write(root.path(), "etc/libvirt/libvirtd.conf", four);
     let before = state(root.path());
     for policy in [POLKIT, ACL, SOCKET] {
-        let said = refused(root.path(), &["install"], policy);
-        assert!(said.contains("libvirtd.conf, line 4: `auth_unix_rw` was set by hand: "), "{said}");
+        let shown = refused(root.path(), &["install"], policy);
+        assert!(shown.contains("libvirtd.conf, line 4: `auth_unix_rw` was set by hand: "), "{shown}");
         assert!(
-            said.contains("unix_sock_group, unix_sock_rw_perms without effect, since systemd makes the socket"),
-            "{said}"
+            shown.contains("unix_sock_group, unix_sock_rw_perms without effect, because systemd creates the socket"),
+            "{shown}"
         );
         assert_eq!(state(root.path()), before);
     }
-    let said = done(root.path(), &["install", "--force"], POLKIT);
-    assert!(said.contains("every local user is root"), "{said}");
+    let shown = done(root.path(), &["install", "--force"], POLKIT);
+    assert!(shown.contains("every local user is root-equivalent"), "{shown}");
     assert!(
         read(root.path(), "etc/libvirt/libvirtd.conf")
             .contains("\n# set aside by polkit-policy-gen: auth_unix_rw = \"none\"\n")
@@ -158,15 +158,17 @@ fn what_was_set_by_hand_is_refused_with_the_reason_and_comes_back_after_force() 
     done(root.path(), &["install"], POLKIT);
     done(root.path(), &["remove"], "");
     assert_eq!(state(root.path()), before);
-    let said = done(root.path(), &["install"], "[libvirt]\nmode = 'read-only'\n");
+    let shown = done(root.path(), &["install"], "[libvirt]\nmode = 'read-only'\n");
     assert!(
-        said.contains("`auth_unix_rw = \"none\"` and a socket that is open to everybody: every local user is root"),
-        "{said}"
+        shown.contains(
+            "`auth_unix_rw = \"none\"` and a socket that every user may open make every local user root-equivalent"
+        ),
+        "{shown}"
     );
 }
 
 #[test]
-fn a_change_in_another_line_stays_and_one_in_ours_is_asked_about() {
+fn a_manual_change_of_another_line_remains_and_one_of_our_line_stops_the_removal() {
     let root = tree(&["libvirtd"], true);
     let conf = "etc/libvirt/libvirtd.conf";
     let before = read(root.path(), conf);
@@ -184,29 +186,27 @@ fn a_change_in_another_line_stays_and_one_in_ours_is_asked_about() {
 }
 
 #[test]
-fn what_would_leave_the_socket_open_or_cannot_be_edited_is_refused() {
+fn an_open_socket_and_an_unreadable_configuration_stop_the_installation() {
     let root = tree(&["libvirtd"], true);
     write(root.path(), "etc/systemd/system/libvirtd.socket.d/override.conf", "[Socket]\nSocketMode=0666\n");
     assert!(
-        refused(root.path(), &["install"], SOCKET).contains("libvirtd.socket.d/override.conf comes after our drop-in")
+        refused(root.path(), &["install"], SOCKET)
+            .contains("libvirtd.socket.d/override.conf overrides mode or group of the socket after our drop-in")
     );
     assert!(refused(root.path(), &["install"], &SOCKET.replace("vm", "nobody-here")).contains("there is no group"));
     write(root.path(), "etc/libvirt/libvirtd.conf", "what is this\n");
-    let said = refused(root.path(), &["install", "--force"], ACL);
-    assert!(
-        said.contains("cannot edit /etc/libvirt/libvirtd.conf: line 1 is not one that libvirt could read"),
-        "{said}"
-    );
+    let shown = refused(root.path(), &["install", "--force"], ACL);
+    assert!(shown.contains("cannot edit /etc/libvirt/libvirtd.conf: libvirt could not parse line 1"), "{shown}");
     assert!(!root.path().join("etc/polkit-1/rules.d/45-polkit-policy-gen.rules").exists());
     let bare = tree(&[], true);
-    assert!(refused(bare.path(), &["install"], ACL).contains("changes the daemons of libvirt, and there is none"));
+    assert!(refused(bare.path(), &["install"], ACL).contains("changes libvirt's daemons, but none is installed"));
     assert!(
-        refused(tree(&["libvirtd"], true).path(), &["install", "--vendor"], ACL).contains("a package cannot change")
+        refused(tree(&["libvirtd"], true).path(), &["install", "--vendor"], ACL).contains("which a package cannot do")
     );
 }
 
 #[test]
-fn a_policy_file_is_written_for_each_mode_and_is_one() {
+fn the_generated_policy_file_of_each_mode_can_be_installed() {
     let folder = tempfile::tempdir().unwrap();
     for (number, words) in [
         &["--mode", "read-only"][..],
@@ -228,7 +228,7 @@ fn a_policy_file_is_written_for_each_mode_and_is_one() {
                 .unwrap()
         };
         assert!(write().status.success(), "{words:?}");
-        // A person may have changed it: it is not written twice.
+        // The file may have been edited since: it is not overwritten.
         assert_eq!(write().status.code(), Some(1));
         let root = tree(&["libvirtd"], true);
         done(root.path(), &["install"], &fs::read_to_string(&path).unwrap());

@@ -1,10 +1,10 @@
-//! The manual pages have the commands, options and keys that there are, and no others, and their examples are policies.
-#![expect(clippy::expect_used, reason = "what a test is helped by fails by a panic, too")]
+//! The manual pages list exactly the existing commands, options and keys, and their examples are valid policies.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use clap::CommandFactory;
-use polkit_config::report::{Report, Source};
+use polkit_config::report::Source;
 use polkit_policy_gen::{cli::Cli, policy};
 
 fn page(name: &str) -> String {
@@ -12,7 +12,7 @@ fn page(name: &str) -> String {
     fs::read_to_string(path).expect("the page is there")
 }
 
-/// The long options that lines of mdoc(7) name: the word after `Fl`, with one of the two hyphens.
+/// Returns the long options in lines of mdoc(7): the word after `Fl`, without one of its two hyphens.
 fn options<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let named = |line: &str| {
         let words: Vec<&str> = line.trim_start_matches('.').split_whitespace().collect();
@@ -22,16 +22,16 @@ fn options<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     lines.filter(|line| line.starts_with('.')).flat_map(named).filter(|option| !option.is_empty()).collect()
 }
 
-fn known() -> BTreeSet<String> {
+fn existing_options() -> BTreeSet<String> {
     let commands = Cli::command();
     let own = commands.get_subcommands().flat_map(|command| command.get_arguments());
     own.filter_map(|argument| argument.get_long()).map(str::to_owned).collect()
 }
 
 #[test]
-fn the_manual_has_every_command_and_option_and_no_others() {
+fn the_manual_lists_exactly_the_existing_commands_and_options() {
     let page = page("polkit-policy-gen.1");
-    assert_eq!(options(page.lines()), known());
+    assert_eq!(options(page.lines()), existing_options());
     for command in Cli::command().get_subcommands() {
         let name = command.get_name();
         assert!(page.lines().any(|line| line == format!(".It Cm {name}")), "no `{name}`");
@@ -44,16 +44,19 @@ fn the_manual_has_every_command_and_option_and_no_others() {
 }
 
 #[test]
-fn the_manual_names_every_key_of_a_policy() {
+fn the_manual_lists_every_key_of_a_policy() {
     let page = page("policy.toml.5");
-    // An unknown key is told together with those that are known.
+    // The error for an unknown key lists the known keys.
     let tables = ["[grant]", "[systemd]", "[agent]", "[hook]", "libvirt", "[libvirt_role]", "[member]"];
     for table in tables {
-        let mut report = Report::new();
-        policy::read(&[Source::new("p.toml", format!("[{table}]\nxxxxxxxxxxxxxxxx = 1\n"))], &mut report);
-        let told = report.lines().join("\n");
-        let keys =
-            told.split("known here: ").nth(1).and_then(|rest| rest.split(')').next()).expect("the keys are told");
+        let sources = [Source::new("p.toml", format!("[{table}]\nxxxxxxxxxxxxxxxx = 1\n"))];
+        let report = policy::read(&sources).expect_err("an unknown key is an error");
+        let shown = report.lines().join("\n");
+        let keys = shown
+            .split("known here: ")
+            .nth(1)
+            .and_then(|rest| rest.split(')').next())
+            .expect("the error lists the keys");
         let section = page.split(&format!(".Sh [{table}]\n")).nth(1).expect("a section");
         let section = section.split("\n.Sh ").next().unwrap_or_default();
         let items: BTreeSet<&str> = section
@@ -66,14 +69,13 @@ fn the_manual_names_every_key_of_a_policy() {
 }
 
 #[test]
-fn the_examples_of_the_manual_are_policies() {
+fn the_examples_of_the_manual_are_valid_policies() {
     let page = page("policy.toml.5");
     let examples: Vec<&str> =
         page.split(".Bd -literal\n").skip(1).filter_map(|rest| rest.split(".Ed\n").next()).collect();
     assert!(examples.len() >= 2);
     for example in examples {
-        let mut report = Report::new();
-        let policy = policy::read(&[Source::new("p.toml", example)], &mut report);
+        let (policy, report) = policy::read(&[Source::new("p.toml", example)]).expect("the example has no errors");
         assert_eq!(report.lines(), [""; 0]);
         assert!(!policy.grants.is_empty() || policy.libvirt.is_some(), "{example}");
     }

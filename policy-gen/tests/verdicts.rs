@@ -1,6 +1,6 @@
-//! `explain` on trees of its own: what cannot be known is said, and what does not end is cut off.
+//! `explain` of test trees: the verdict names unknown facts, and endless rules are stopped.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic, in what it is helped by, too")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests and their helpers fail by panicking")]
 
 mod trees;
 
@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use trees::{Tree, text};
 
-/// The action of a tree.
+/// The registered action of a tree.
 const ACTION: &str = "org.example.run";
 
 impl Tree {
@@ -32,7 +32,7 @@ impl Tree {
 }
 
 #[test]
-fn exit_codes_tell_the_verdict() {
+fn exit_codes_depend_on_the_verdict() {
     let tree = Tree::with_rule("return subject.isInGroup('vm') ? 'yes' : action.lookup('d') === 'no' ? 'no' : null;");
     assert_eq!(tree.explain("polkit:126", &["--group", "vm"]).0, Some(0));
     assert_eq!(tree.explain("polkit:126", &["--detail", "d=no"]).0, Some(1));
@@ -53,7 +53,7 @@ fn a_session_without_a_seat_is_active_and_not_local() {
     };
     assert!(says("remote").contains("`true,false,true`"), "{}", says("remote"));
     assert!(says("none").contains("`false,false,true`"), "{}", says("none"));
-    // polkit has no default of its own for it, and rules see that there is a session.
+    // polkit has no separate implicit authorization for a remote session, and rules see that there is a session.
     assert_eq!(Tree::new().explain("polkit:126", &["--session", "remote"]).1["verdict"], "auth_admin");
     let in_session = Tree::with_rule("if (subject.session) { return 'yes'; }");
     assert_eq!(in_session.explain("polkit:126", &["--session", "remote"]).1["verdict"], "depends");
@@ -61,9 +61,9 @@ fn a_session_without_a_seat_is_active_and_not_local() {
     assert_eq!(Tree::with_rule("if (subject.active) { return 'yes'; }").verdict()["verdict"], "auth_admin");
 }
 
-/// What a rules file does to the objects that all objects inherit from is polkitd's matter, and none of the engine's own.
+/// Only polkitd's own objects are affected if a rules file changes Object.prototype; the engine's bookkeeping is not.
 #[test]
-fn what_all_objects_inherit_does_not_mislead_the_engine() {
+fn changes_of_object_prototype_do_not_mislead_the_engine() {
     for (name, given) in [
         ("value", "7"),
         ("get", "function () { return 'no'; }"),
@@ -87,13 +87,13 @@ fn what_all_objects_inherit_does_not_mislead_the_engine() {
 }
 
 #[test]
-fn the_line_that_throws_is_named() {
+fn the_verdict_has_the_line_that_throws() {
     let verdict = Tree::with_rule("if (subject.user === 'bob') {\n        absent.indexOf('x');\n    }").verdict();
     assert_eq!((&verdict["verdict"], &verdict["decided_by"]["line"]), (&"no".into(), &3.into()), "{verdict}");
 }
 
 #[test]
-fn the_rule_that_decides_is_named_with_its_line_and_what_it_hides() {
+fn the_verdict_has_the_deciding_rule_with_its_line_and_the_files_that_are_not_reached() {
     let tree = Tree::new();
     tree.write(
         "etc/polkit-1/rules.d/10-x.rules",
@@ -108,7 +108,7 @@ fn the_rule_that_decides_is_named_with_its_line_and_what_it_hides() {
 }
 
 #[test]
-fn the_group_that_would_do_is_offered() {
+fn the_verdict_suggests_a_sufficient_group() {
     let verdict = Tree::with_rule("if (subject.isInGroup('vm')) { return 'yes'; }").verdict();
     let command = text(&verdict["suggestions"][0]["command"]);
     assert!(command.starts_with("usermod --prefix /") && command.ends_with(" -aG vm bob"), "{verdict}");
@@ -116,9 +116,9 @@ fn the_group_that_would_do_is_offered() {
     assert!(rule.ends_with("--result yes --target polkit:126"), "{verdict}");
 }
 
-/// Names and paths come from a tree that somebody else may have made.
+/// Names and paths come from a tree that another user may have created.
 #[test]
-fn what_is_offered_is_one_word_each_to_a_shell() {
+fn suggested_commands_quote_names_for_the_shell() {
     let tree = Tree::with_rule("if (subject.isInGroup('vm;id')) { return 'yes'; }");
     tree.write("etc/group", "vm;id:x:3100:\n");
     tree.write("var/lib/dpkg/status", "Package: polkitd\nStatus: install ok installed\nVersion: 126-2\n");
@@ -142,21 +142,24 @@ fn what_is_offered_is_one_word_each_to_a_shell() {
 }
 
 #[test]
-fn the_action_that_was_meant_is_offered() {
+fn a_registered_action_with_a_similar_name_is_suggested() {
     let tree = Tree::new();
     let offered = |action: &str| {
         let output = tree.run("polkit:126", &["--json", "--user", "bob", "--action", action]);
         let value: Value = serde_json::from_slice(&output.stdout).unwrap();
         value["suggestions"].as_array().unwrap().iter().map(|one| text(&one["change"]).to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(offered("org.example.urn"), ["ask about org.example.run, which is registered"]);
+    assert_eq!(offered("org.example.urn"), ["use the registered action org.example.run"]);
     assert!(offered("org.example.something").is_empty());
     let shown = tree.run("polkit:126", &["--user", "bob", "--action", "org.example.rum"]).stdout;
-    assert!(String::from_utf8_lossy(&shown).contains("Perhaps meant\n  ask about org.example.run"), "{shown:?}");
+    assert!(
+        String::from_utf8_lossy(&shown).contains("Did you mean\n  use the registered action org.example.run"),
+        "{shown:?}"
+    );
 }
 
 #[test]
-fn files_that_polkitd_cannot_read_are_passed_over() {
+fn files_that_polkitd_cannot_read_are_skipped() {
     let tree = Tree::with_rule("return 'yes';");
     let path = tree.0.path().join("etc/polkit-1/rules.d/10-x.rules");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
@@ -169,7 +172,7 @@ fn files_that_polkitd_cannot_read_are_passed_over() {
 }
 
 #[test]
-fn what_a_version_does_not_read_is_passed_over() {
+fn files_that_a_version_does_not_read_are_skipped() {
     let tree = Tree::new();
     tree.write("run/polkit-1/rules.d/10-x.rules", "polkit.addRule(function () { return 'yes'; });");
     tree.write("etc/polkit-1/localauthority/a.d/x.pkla", "[1]\nIdentity=unix-user:bob\nAction=*\nResultAny=no\n");
@@ -180,31 +183,31 @@ fn what_a_version_does_not_read_is_passed_over() {
 }
 
 #[test]
-fn a_file_that_does_not_compile_is_dropped_with_its_line() {
+fn a_file_that_does_not_compile_is_skipped_with_its_line() {
     let tree = Tree::with_rule("return 'yes';");
     tree.write("etc/polkit-1/rules.d/05-new.rules", "\n\nlet x = () => 1;\n");
     let verdict = tree.verdict();
     assert_eq!((verdict["verdict"].clone(), verdict["passed_over"][0]["line"].clone()), ("yes".into(), 3.into()));
-    // Mozilla's engine might take it, and what it then says.
+    // Mozilla's engine might load the file, so the verdict depends on it.
     let (code, verdict) = tree.explain("polkit:0.115", &[]);
     assert_eq!((code, verdict["verdict"].clone()), (Some(5), "depends".into()), "{verdict}");
 }
 
 #[test]
-fn what_nobody_knows_is_named() {
+fn the_verdict_names_unknown_facts() {
     let depends = |body: &str| text(&Tree::with_rule(body).verdict()["depends_on"][0]).to_owned();
     assert!(depends("return polkit.spawn(['/bin/x', 'y']) ? 'yes' : 'no';").contains("/bin/x y"));
     assert!(depends("try { polkit.spawn(['/bin/x']); } catch (error) { return 'no'; }").contains("/bin/x"));
     assert!(depends("if (subject.isInNetGroup('n')) { return 'yes'; }").contains("netgroup n"));
     assert!(depends("if (subject.pid == 7) { return 'yes'; }").contains("subject.pid"));
     assert!(depends("if (subject.system_unit == 'a.service') { return 'yes'; }").contains("subject.system_unit"));
-    // What is only written into a log decides nothing.
+    // Text that is only logged does not affect the verdict.
     let logged = Tree::with_rule("polkit.log('asked by ' + subject); return 'yes';").verdict();
     assert_eq!(logged["verdict"], "yes", "{logged}");
 }
 
 #[test]
-fn what_does_not_end_or_wants_everything_is_cut_off() {
+fn endless_rules_and_rules_that_use_all_memory_are_stopped() {
     let cut = |body: &str| {
         let verdict = Tree::with_rule(body).verdict();
         assert_eq!(verdict["verdict"], "depends", "{body}: {verdict}");
@@ -215,14 +218,14 @@ fn what_does_not_end_or_wants_everything_is_cut_off() {
     assert!(cut("var text = 'x'; for (;;) { text += text; }").contains("memory"));
     let recursion = Tree::with_rule("(function again() { again(); }());").verdict();
     assert_eq!(recursion["verdict"], "no", "{recursion}");
-    // The others are still asked.
+    // Requests that do not reach the endless loop still get a verdict.
     let tree = Tree::with_rule("if (action.lookup('d') === 'hang') { for (;;) { } }");
     assert_eq!(tree.explain("polkit:126", &["--detail", "d=hang"]).0, Some(5));
     assert_eq!(tree.explain("polkit:126", &[]).0, Some(4));
 }
 
 #[test]
-fn the_engine_is_no_command() {
+fn the_engine_cannot_be_used_as_a_command() {
     let output = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen-js")).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
 }

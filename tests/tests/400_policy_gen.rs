@@ -297,7 +297,7 @@ fn a_rule_that_answers_before_ours_is_told() {
     let installed = install(&bed, GRANT, &[]);
     assert_eq!(installed.code(), Some(1), "{installed}");
     assert!(installed.stdout.contains("yes     no  <- not as expected"), "{installed}");
-    assert!(installed.stderr.contains("An earlier rule may answer first"), "{installed}");
+    assert!(installed.stderr.contains("An earlier rule may decide first"), "{installed}");
 }
 
 #[test]

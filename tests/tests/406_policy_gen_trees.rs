@@ -37,7 +37,7 @@ fn a_record_of_a_user_makes_root_write_no_set_user_id_program(root: &Root) {
         let refused = run(&bed, command);
         assert_eq!(refused.code(), Some(1), "{command:?}: {refused}");
         assert!(
-            refused.stderr.contains("/tmp/img may be written by others than root (owner 3001"),
+            refused.stderr.contains("/tmp/img is writable by users other than root (owner 3001"),
             "{command:?}: {refused}"
         );
     }

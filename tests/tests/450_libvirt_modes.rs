@@ -112,7 +112,10 @@ fn roles_are_refused_where_only_pkla_is_read() {
     let bed = bed(&root, false);
     let before = etc(&bed);
     let refused = install(&bed, ROLE, &[]).failure();
-    assert!(refused.stderr.contains("pkla cannot say `operator 1`: it sees no names of domains"), "{refused}");
+    assert!(
+        refused.stderr.contains("pkla cannot express `operator 1`: pkla has no details such as domain names"),
+        "{refused}"
+    );
     assert_eq!(difference(&before, &etc(&bed)), [""; 0]);
 }
 

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use polkit_config::report::{Report, Source};
+use polkit_config::report::Source;
 use polkit_dbus::{Authority, Interaction, Subject};
 use polkit_policy_gen::emit::{self, Origin, Owner};
+use polkit_policy_gen::implicit_authorization::ImplicitAuthorization;
 use polkit_policy_gen::libvirt::MANAGE;
 use polkit_policy_gen::policy::{self, Libvirt};
 use polkit_policy_gen::target::Format;
-use polkit_policy_gen::word::Word;
 use polkit_policy_gen::{actions, tree::Tree};
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Process, Root, Suite, require};
@@ -146,8 +146,8 @@ fn answers_at_once(bed: &Bed, questions: &[(usize, String, &str)]) -> Vec<(bool,
 }
 
 fn policy(text: &str) -> (Libvirt, String) {
-    let mut report = Report::new();
-    let policy = policy::read(&[Source::new("p.toml", text)], &mut report);
+    let read = policy::read(&[Source::new("p.toml", text)]);
+    let (policy, mut report) = read.unwrap_or_else(|report| panic!("{:?}", report.lines()));
     let files = emit::files(&policy, &Origin::Options, Format::Rules, Owner::Admin, &mut report);
     assert!(!report.has_errors(), "{:?}", report.lines());
     (policy.libvirt.expect("it has one"), files[0].text.clone())
@@ -177,7 +177,9 @@ fn every_action_is_answered_as_the_policy_says(root: &Root, text: &str) {
             for object in if own { &OBJECTS[..] } else { &OBJECTS[12..] } {
                 let named = Some(*object).filter(|object| !object.is_empty());
                 let answer = libvirt.answer(&action.id, named, user, &groups);
-                expected.push(answer.map_or(action.results.any == Word::Yes, |answer| answer == Word::Yes));
+                expected.push(answer.map_or(action.results.any == ImplicitAuthorization::Yes, |answer| {
+                    answer == ImplicitAuthorization::Yes
+                }));
                 questions.push((person, action.id.clone(), *object));
             }
         }

@@ -35,7 +35,7 @@ fn the_recipe_that_mixes_libvirt_with_libvirtd_lets_nobody_in_and_one_command_do
     assert!(policy.stdout.contains("groups = [\"libvirt\"]"), "{policy}");
     let said = install(&bed, &policy.stdout, &[]).success();
     assert!(
-        said.stderr.contains("60-libvirt.rules lets the group `libvirt` in already: membership alone is enough"),
+        said.stderr.contains("60-libvirt.rules already allows the group `libvirt`: membership is enough"),
         "{said}"
     );
     assert_eq!(by_page(&bed), [Yes; 4]);
@@ -61,7 +61,7 @@ fn the_four_lines_of_debian_7_make_everybody_root_and_one_command_closes_that() 
     let refused = install(&bed, policy, &[]);
     assert_eq!(refused.code(), Some(1), "{refused}");
     assert!(
-        refused.stderr.contains("`auth_unix_rw` was set by hand: with `none` the mode of the socket is all"),
+        refused.stderr.contains("`auth_unix_rw` was set by hand: with `none` only the mode of the socket"),
         "{refused}"
     );
     assert!(refused.stderr.contains("unix_sock_group, unix_sock_rw_perms without effect"), "{refused}");

@@ -156,7 +156,7 @@ fn a_file_that_cannot_be_trusted_or_read_is_refused(root: &Root) {
     bed.remove(CONFIG_FILE);
     let _ = bed.exec(["ln", "-s", "agent.toml", CONFIG_FILE]).success();
     let said = refused_as_it_is(&bed);
-    assert!(said.contains("round in a circle"), "{said}");
+    assert!(said.contains("form a loop"), "{said}");
 
     let absent = run(&bed, &["check", "--config", "/etc/no-such.toml"]).failure();
     assert!(absent.code() == Some(1) && absent.stderr.contains("/etc/no-such.toml"), "{absent}");

@@ -355,7 +355,7 @@ fn an_agent_without_root_is_not_started_with_what_needs_root(root: &Root) {
     // A file that another user could have written is no better without root.
     let _ = bed.exec(["chown", "www-data", "/home/agent.toml"]).success();
     let stranger = bed.exec_as("games", ["polkit-service-agent", "check", "--config", "/home/agent.toml"]).failure();
-    assert!(stranger.stderr.contains("may be written by others"), "{stranger}");
+    assert!(stranger.stderr.contains("is writable by users other than root"), "{stranger}");
 }
 
 fn an_agent_of_root_in_a_session_may_allow(root: &Root) {

@@ -329,7 +329,7 @@ fn a_refusing_hook_is_a_fence_with_and_without_the_daemon(root: &Root) {
     let bed = bed(root);
     let _ = bed.exec(["useradd", "--uid=3001", "--groups=libvirt", "anna"]).success();
     let installed = install(&bed, "[[hook]]\nactions = ['org.libvirt.unix.manage']\non_failure = 'no'\n");
-    assert!(installed.stderr.contains("`hook 1` refuses its actions to everybody but root"), "{installed}");
+    assert!(installed.stderr.contains("`hook 1` refuses its actions to every user except root"), "{installed}");
     let row = installed.stdout.lines().find(|line| line.starts_with("hook 1")).unwrap_or_default();
     assert!(row.contains("the agent, else no") && row.ends_with(" no"), "{installed}");
     let denied = |unit: &str| in_unit(&bed, unit).contains("access denied by policy");

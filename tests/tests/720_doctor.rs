@@ -251,9 +251,9 @@ fn nothing_is_changed_without_a_yes_or_a_right_to_it() {
     };
     let before = state();
     for (arguments, code, said) in [
-        (&["--fix", "join-group"][..], 1, "say --yes"),
-        (&["--fix", "open-read-only", "--yes"], 1, "a person's to do"),
-        (&["--fix", "no-such", "--yes"], 2, "there are: "),
+        (&["--fix", "join-group"][..], 1, "use --yes"),
+        (&["--fix", "open-read-only", "--yes"], 1, "must be done by hand"),
+        (&["--fix", "no-such", "--yes"], 2, "the fixes are: "),
         (&["--yes"], 2, "--fix"),
         (&["--fix", "join-group", "--json"], 2, "--json"),
     ] {
@@ -281,7 +281,7 @@ fn a_policy_that_waits_to_be_installed_is_not_installed_by_the_way() {
     let policy = "[[grant]]\nactions = ['org.libvirt.unix.manage']\nusers = ['alice']\nresult = 'yes'\n";
     bed.write("/etc/polkit-policy-gen/policy.toml", 0o644, policy);
     let refused = ask(&bed, &["--user", "www-data", "--fix", "grant-user", "--yes"]);
-    assert!(refused.code() == Some(1) && refused.stderr.contains("not installed as it stands"), "{refused}");
+    assert!(refused.code() == Some(1) && refused.stderr.contains("has changes that are not installed"), "{refused}");
     assert!(
         !bed.exists("/etc/polkit-policy-gen/policy.d") && !bed.exists(format!("{RULES}/45-polkit-policy-gen.rules"))
     );

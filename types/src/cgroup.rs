@@ -1,26 +1,26 @@
-//! What a cgroup path says about a process: its unit, its session, its owner.
+//! The unit, the session and the owner of a process, read from its cgroup path.
 //!
-//! A user may own any number of cgroups below his own, and name them as he likes: `/user.slice/user-1001.slice/
-//! user@1001.service/system.slice/pool.service` is a path that an unprivileged `systemd-run --user` makes. So the answer
-//! is never the last component, nor one found somewhere in the path, but the first after the leading slices: those
-//! are the system manager's alone. This is what `sd_pid_get_unit()` does (systemd 247 to 262).
+//! A user may create any number of cgroups below the user's own cgroup, with any names: an unprivileged
+//! `systemd-run --user` creates `/user.slice/user-1001.slice/user@1001.service/system.slice/pool.service`. The unit is
+//! therefore the first component after the leading slices, because only the system manager creates those components. It is
+//! never the last component and never a component in the middle. `sd_pid_get_unit()` does the same (systemd 247 to 262).
 
-/// The path of the unified hierarchy in the text of `/proc/PID/cgroup`: the line that starts with `0::`. Hosts with the
-/// old hierarchies have other lines before it.
+/// Returns the path in the unified hierarchy from the text of `/proc/PID/cgroup`: the line that starts with `0::`. Hosts
+/// with cgroup v1 hierarchies have other lines before it.
 #[must_use]
 pub fn unified(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix("0::")).filter(|path| path.starts_with('/'))
 }
 
-/// The root below which the system manager keeps its units, from the path of its own process (pid 1): `/` on a host, more
-/// in a container that has no cgroup namespace.
+/// Returns the cgroup below which the system manager keeps its units, from the path of pid 1: `/` on a host, a longer path
+/// in a container without a cgroup namespace.
 #[must_use]
 pub fn root_of(path_of_pid_1: &str) -> &str {
     path_of_pid_1.strip_suffix("/init.scope").unwrap_or(path_of_pid_1).trim_end_matches('/')
 }
 
-/// A path below the root, as the system manager sees it. `None` for one elsewhere: such a process is in no unit of this
-/// manager, and nothing is known of it.
+/// Returns the path relative to the manager's root. `None` if the path is outside this root: no unit of this manager
+/// contains such a process.
 #[must_use]
 pub fn below<'a>(path: &'a str, root: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(root)?;
@@ -28,16 +28,16 @@ pub fn below<'a>(path: &'a str, root: &str) -> Option<&'a str> {
     (rest.starts_with('/') && !outside).then_some(rest)
 }
 
-/// The unit of the system manager that a process with this path belongs to. A path in slices alone has none.
+/// Returns the system unit of a process with this path. A path that consists of slices only has no unit.
 #[must_use]
 pub fn unit(path: &str) -> Option<&str> {
     let name = after_slices(path).next()?;
-    // A leading underscore protects names that would clash with the kernel's own files.
+    // systemd escapes names that clash with the kernel's cgroup files with a leading underscore.
     let name = name.strip_prefix('_').unwrap_or(name);
     is_unit_name(name).then_some(name)
 }
 
-/// The part of a path that is its unit's own, and below which everything is the unit's.
+/// Returns the cgroup of the unit itself: the part of the path up to and including the unit.
 #[must_use]
 pub fn unit_path(path: &str) -> Option<&str> {
     unit(path)?;
@@ -46,7 +46,7 @@ pub fn unit_path(path: &str) -> Option<&str> {
     Some(ends.next().map_or(path, |end| path.get(..end).unwrap_or(path)))
 }
 
-/// The logind session that a process with this path belongs to.
+/// Returns the logind session of a process with this path.
 #[must_use]
 pub fn session(path: &str) -> Option<&str> {
     let id = unit(path)?.strip_prefix("session-")?.strip_suffix(".scope")?;
@@ -54,7 +54,7 @@ pub fn session(path: &str) -> Option<&str> {
     valid.then_some(id)
 }
 
-/// The user whose slice (`user-UID.slice`) a process with this path is in, whether in a session or in his own manager.
+/// Returns the uid of the user slice (`user-UID.slice`) that contains this path, for sessions and for user managers.
 #[must_use]
 pub fn owner(path: &str) -> Option<u32> {
     let slice = parts(path).take_while(|part| is_slice_name(part)).last()?;
@@ -69,7 +69,7 @@ fn after_slices(path: &str) -> impl Iterator<Item = &str> {
     parts(path).skip_while(|part| is_slice_name(part))
 }
 
-/// Whether `name` can be a slice.
+/// Whether `name` is a valid slice name.
 #[must_use]
 pub fn is_slice_name(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".slice") else { return false };
@@ -77,10 +77,11 @@ pub fn is_slice_name(name: &str) -> bool {
     stem == "-" || (well_formed && !stem.contains('@') && is_stem(stem))
 }
 
-/// The kinds of units that have processes of their own. Slices have been passed over before.
+/// The unit types with processes of their own. Slices are skipped before this list is used.
 const WITH_PROCESSES: [&str; 5] = [".service", ".scope", ".socket", ".mount", ".swap"];
 
-/// Whether `name` can be the name of a unit that runs: `name.service`, `name@instance.service`, never `name@.service`.
+/// Whether `name` is a valid name of a running unit: `name.service` or `name@instance.service`, but not the template
+/// `name@.service`.
 #[must_use]
 pub fn is_unit_name(name: &str) -> bool {
     let Some(stem) = WITH_PROCESSES.iter().find_map(|suffix| name.strip_suffix(suffix)) else { return false };

@@ -1,13 +1,13 @@
-//! Hostile text, made harmless for a log or a terminal.
+//! Makes untrusted text safe for a log or a terminal.
 //!
-//! A process chooses its own name and command line. Written as they are, they can move the
-//! cursor, hide themselves, reverse the reading order or forge a log line.
+//! A process chooses its own name and command line. Unescaped, they can move the cursor, hide text, reverse the reading
+//! direction or forge a log line.
 
 use std::fmt::Write as _;
 
-/// `text` with every character that does not stand for itself on a terminal written out:
-/// `\x1b` for controls (C0, DEL, C1), `\u{202e}` for what is invisible or changes the reading
-/// direction, `\\` for a backslash. No two texts have the same form.
+/// Returns `text` with every character escaped that a terminal interprets or does not show: `\x1b` for control characters
+/// (C0, DEL, C1), `\u{202e}` for characters that are invisible or change the reading direction, `\\` for a backslash.
+/// Different texts have different escaped forms.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -20,9 +20,8 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// As [`escape`], for bytes that need not be UTF-8: a byte that is not part of a character becomes
-/// `\x` and its two digits. Bytes from 0x80 on and the control characters U+0080 to U+009F share
-/// that form; a control character takes two bytes and is written as `\u{80}` here.
+/// Escapes as [`escape`] does, for bytes that may not be UTF-8. A byte that is not part of a character becomes `\x` and two
+/// digits. The control characters U+0080 to U+009F are written as `\u{80}` here, so that they differ from such bytes.
 #[must_use]
 pub fn escape_bytes(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
@@ -41,8 +40,8 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     out
 }
 
-/// As [`escape`], but a backslash stays single: for messages and source lines, which may hold
-/// text that was escaped before. Doing it twice changes nothing.
+/// Escapes as [`escape`] does, but keeps a backslash: for messages and source lines, which may contain escaped text.
+/// Idempotent.
 #[must_use]
 pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -52,7 +51,7 @@ pub fn visible(text: &str) -> String {
     out
 }
 
-/// Whether `character` is written out rather than shown.
+/// Whether [`escape`] writes `character` as an escape sequence.
 #[must_use]
 pub fn is_hostile(character: char) -> bool {
     character.is_control()
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_written_escape_is_not_mistaken_for_the_character() {
+    fn an_escape_sequence_in_the_text_differs_from_the_character() {
         assert_ne!(escape(r"\x1b"), escape("\x1b"));
         assert_ne!(escape_bytes("\u{80}".as_bytes()), escape_bytes(b"\x80"));
         assert_eq!(escape_bytes(b"a\xffb\\"), r"a\xffb\\");
@@ -111,20 +110,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_hostile_is_left(text in any::<String>(), bytes in any::<Vec<u8>>()) {
+        fn escaped_text_has_no_hostile_characters(text in any::<String>(), bytes in any::<Vec<u8>>()) {
             prop_assert!(!escape(&text).chars().any(is_hostile));
             prop_assert!(!escape_bytes(&bytes).chars().any(is_hostile));
             prop_assert!(!visible(&text).chars().any(is_hostile));
         }
 
         #[test]
-        fn different_bytes_have_different_forms(a in proptest::collection::vec(any::<u8>(), 0..4),
+        fn different_bytes_have_different_escaped_forms(a in proptest::collection::vec(any::<u8>(), 0..4),
                                                 b in proptest::collection::vec(any::<u8>(), 0..4)) {
             prop_assert_eq!(escape_bytes(&a) == escape_bytes(&b), a == b);
         }
 
         #[test]
-        fn visible_text_stays_as_it_is(text in any::<String>()) {
+        fn escaping_visible_text_twice_changes_nothing(text in any::<String>()) {
             let once = visible(&text);
             prop_assert_eq!(visible(&once), once.clone());
         }

@@ -1,4 +1,4 @@
-//! Numbers that look alike and must not be mixed.
+//! Number types that must not be mixed.
 
 use std::{error::Error, fmt};
 
@@ -30,7 +30,7 @@ macro_rules! id {
         pub struct $name(u32);
 
         impl $name {
-            /// Refuses a number that polkit cannot carry.
+            /// Checks the range that polkit handles.
             ///
             /// # Errors
             /// [`OutOfRange`], naming the kind of number.
@@ -38,7 +38,7 @@ macro_rules! id {
                 if ($least..=LARGEST).contains(&number) { Ok(Self(number)) } else { Err(OutOfRange { field: $field, number }) }
             }
 
-            /// The bare number, for the kernel, the bus and the record.
+            /// Returns the plain number, for the kernel, the bus and the decision record.
             #[must_use]
             pub fn get(self) -> u32 {
                 self.0
@@ -62,7 +62,7 @@ id! {
     IdentityUid, "identity uid", least 0
 }
 id! {
-    /// The uid under which polkitd keeps the agent, its `creator_uid`: the first argument of `AuthenticationAgentResponse2`.
+    /// The uid that polkitd stores for the agent (`creator_uid`): the first argument of `AuthenticationAgentResponse2`.
     AgentUid, "agent uid", least 0
 }
 id! {
@@ -79,14 +79,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uid_above_the_signed_range_is_refused() {
+    fn a_uid_above_the_int32_range_is_refused() {
         assert!(SubjectUid::new(2_147_483_647).is_ok());
         assert!(SubjectUid::new(2_147_483_648).is_err());
         assert!(IdentityUid::new(u32::MAX).is_err());
     }
 
     #[test]
-    fn no_process_has_pid_zero() {
+    fn pid_zero_is_refused() {
         assert!(SubjectPid::new(0).is_err());
         assert!(CallerPid::new(0).is_err());
     }

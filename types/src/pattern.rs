@@ -1,32 +1,32 @@
-//! Action ids and other texts with `*` in them.
+//! Action ids and other texts with the wildcard `*`.
 
 use std::fmt;
 
-/// An action id, or a pattern of such: `*` at the end of a dotted part stands for the rest of that part, and at the very
-/// end for further parts as well, so that `org.libvirt.unix.*` and `org.libvirt.*` both cover `org.libvirt.unix.manage`.
+/// An action id or a pattern of action ids. `*` at the end of a dotted part matches the rest of that part; at the end of the
+/// pattern it also matches further parts. `org.libvirt.unix.*` and `org.libvirt.*` both cover `org.libvirt.unix.manage`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionPattern(String);
 
 impl ActionPattern {
-    /// Takes a pattern as it stands in a configuration.
+    /// Parses a pattern from a configuration.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// The reason why the pattern is invalid.
     pub fn new(text: &str) -> Result<Self, &'static str> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-*".contains(&byte);
         if text.is_empty() || text.len() > 255 || !text.bytes().all(allowed) {
-            return Err("an action id has letters, digits, `.`, `-` and `_`");
+            return Err("an action id consists of letters, digits, `.`, `-` and `_`");
         }
         if text.split('.').any(|part| part.is_empty()) {
             return Err("an action id has no empty part between its dots");
         }
         if text.split('.').any(|part| part.trim_end_matches('*').contains('*') || part.ends_with("**")) {
-            return Err("`*` may stand only at the end of a dotted part");
+            return Err("`*` is valid only at the end of a dotted part");
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// Whether the pattern covers everything.
+    /// Whether the pattern covers every action.
     #[must_use]
     pub fn covers_everything(&self) -> bool {
         self.0 == "*"
@@ -53,7 +53,7 @@ impl ActionPattern {
         parts.next().is_none()
     }
 
-    /// Whether every action that `other` covers is covered by this one.
+    /// Whether this pattern covers every action that `other` covers.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {
         let (mut ours, mut theirs) = (Parts::of(self), Parts::of(other));
@@ -68,7 +68,7 @@ impl ActionPattern {
         }
     }
 
-    /// Whether some action is covered by both.
+    /// Whether at least one action is covered by both patterns.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let (mut ours, mut theirs) = (Parts::of(self), Parts::of(other));
@@ -82,13 +82,13 @@ impl ActionPattern {
         }
     }
 
-    /// Whether it is one action's id, and no pattern.
+    /// Whether the pattern is a plain action id.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         !self.0.contains('*')
     }
 
-    /// As it is written.
+    /// The pattern as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -98,11 +98,11 @@ impl ActionPattern {
 /// A dotted part of a pattern.
 #[derive(Clone, Copy)]
 struct Part<'a> {
-    /// Without the star.
+    /// The part without the star.
     start: &'a str,
-    /// Whether it ends with a star.
+    /// Whether the part ends with a star.
     star: bool,
-    /// Whether that star is the pattern's last character, and stands for further parts, too.
+    /// Whether the star is the last character of the pattern, so that it also matches further parts.
     is_open: bool,
 }
 
@@ -146,18 +146,18 @@ impl fmt::Display for ActionPattern {
     }
 }
 
-/// A text in which `*` stands for any characters, none included, and everything else for itself.
+/// A text in which `*` matches any number of characters and every other character matches itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Glob(String);
 
 impl Glob {
-    /// Takes any text.
+    /// Makes a pattern of any text.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// Whether it covers `text`.
+    /// Whether the pattern covers `text`.
     #[must_use]
     pub fn covers(&self, text: &str) -> bool {
         let Some((start, rest)) = self.0.split_once('*') else { return self.0 == text };
@@ -168,13 +168,13 @@ impl Glob {
         }
     }
 
-    /// As it is written.
+    /// The pattern as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it covers itself alone.
+    /// Whether the pattern covers only its own text.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         !self.0.contains('*')
@@ -193,7 +193,7 @@ impl fmt::Display for Glob {
     }
 }
 
-/// Whether the parts between the stars occur one after the other.
+/// Whether the parts between the stars occur in this order.
 fn in_order(parts: &str, mut text: &str) -> bool {
     for part in parts.split('*') {
         match text.split_once(part) {
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_covers_itself_alone() {
+    fn a_plain_id_covers_only_itself() {
         assert!(covers("org.libvirt.unix.manage", "org.libvirt.unix.manage"));
         assert!(!covers("org.libvirt.unix.manage", "org.libvirt.unix.manager"));
         assert!(!covers("org.libvirt.unix.manage", "org.libvirt.unix"));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_includes_what_it_covers() {
+    fn a_pattern_includes_narrower_patterns() {
         let includes =
             |one: &str, other: &str| ActionPattern::new(one).unwrap().includes(&ActionPattern::new(other).unwrap());
         for (one, other) in [
@@ -275,7 +275,7 @@ mod tests {
         }
 
         #[test]
-        fn what_includes_or_overlaps_does_so_for_every_id(one in pattern(), other in pattern(), id in "[ab]{1,3}(\\.[ab]{1,3}){0,3}") {
+        fn includes_and_overlaps_agree_with_covers(one in pattern(), other in pattern(), id in "[ab]{1,3}(\\.[ab]{1,3}){0,3}") {
             if one.includes(&other) && other.covers(&id) {
                 prop_assert!(one.covers(&id));
             }

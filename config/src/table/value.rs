@@ -1,4 +1,4 @@
-//! TOML's values, on their own.
+//! TOML values that do not borrow from the text.
 
 use std::ops::Range;
 
@@ -12,22 +12,22 @@ pub(super) struct Entry {
     pub(super) span: Range<usize>,
 }
 
-/// A value that no longer borrows from the text.
+/// A TOML value.
 #[derive(Debug)]
 pub(super) enum Value {
     String(String),
-    /// None where it does not fit.
+    /// `None` if the number does not fit.
     Integer(Option<i64>),
     Float,
     Boolean(bool),
-    /// As TOML writes it.
+    /// The date as written.
     Date(String),
     List(Vec<(Range<usize>, Value)>),
     Table(Vec<Entry>),
 }
 
 impl Value {
-    /// Recurses as deep as the parser allows a value to be nested, which is 80.
+    /// Recurses to the nesting depth that the parser allows, which is 80.
     fn new(value: &DeValue<'_>) -> Self {
         match value {
             DeValue::String(text) => Self::String(text.to_string()),

@@ -29,7 +29,7 @@ fn well_formed() -> Body {
 }
 
 #[test]
-fn what_polkitd_sends_decodes() {
+fn a_challenge_of_polkitd_decodes() {
     let challenge = Challenge::decode(&message(&well_formed())).unwrap();
     assert_eq!(challenge.action, "org.libvirt.unix.manage");
     assert_eq!(challenge.details.subject_pid.unwrap().get(), 4242);
@@ -40,7 +40,7 @@ fn what_polkitd_sends_decodes() {
 }
 
 #[test]
-fn a_session_challenge_has_no_pids() {
+fn a_challenge_about_a_session_has_no_pids() {
     let mut body = well_formed();
     body.3.clear();
     let challenge = Challenge::decode(&message(&body)).unwrap();
@@ -48,14 +48,14 @@ fn a_session_challenge_has_no_pids() {
 }
 
 #[test]
-fn a_mechanism_that_the_bus_does_not_see_has_no_pid() {
+fn a_mechanism_outside_the_pid_namespace_of_the_bus_has_no_pid() {
     let mut body = well_formed();
     body.3.insert("polkit.caller-pid", "0");
     assert_eq!(Challenge::decode(&message(&body)).unwrap().details.caller_pid, None);
 }
 
 #[test]
-fn every_malformed_part_is_an_error_that_names_it() {
+fn the_error_names_the_malformed_field() {
     let broken = |change: &dyn Fn(&mut Body)| {
         let mut body = well_formed();
         change(&mut body);
@@ -77,7 +77,7 @@ fn every_malformed_part_is_an_error_that_names_it() {
 }
 
 #[test]
-fn another_signature_is_an_error() {
+fn a_wrong_signature_is_an_error() {
     let error = Challenge::decode(&message(&("only", "two"))).unwrap_err();
     assert_eq!(error.to_string(), "BeginAuthentication is not sssa{ss}sa(sa{sv})");
     assert!(decode_cancel(&message(&5u32)).is_err());

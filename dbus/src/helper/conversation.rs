@@ -1,18 +1,18 @@
-//! What is said between an agent and polkit's helper: lines, over a pipe or a socket (polkitagenthelper-pam.c, the same from
+//! The line protocol between an agent and polkit's helper, over a pipe or a socket (polkitagenthelper-pam.c, the same from
 //! 0.105 to 128).
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
-use super::{HelperError, Said, Secret};
+use super::{HelperError, HelperMessages, Secret};
 use crate::Cookie;
 
-/// How much the helper may say in all, in bytes, and how many of PAM's messages are kept.
+/// Limit of the helper's output in bytes, and of the PAM messages that are kept.
 const LONGEST: u64 = 64 * 1024;
 const MESSAGES: usize = 4;
 
-/// What the helper is told first.
+/// The first lines that the agent sends.
 pub(super) struct Greeting<'a> {
-    /// By the socket it is told the user; the program has him as an argument.
+    /// The user name: the socket protocol requires it, while the program receives it as an argument.
     pub(super) user: Option<&'a str>,
     pub(super) cookie: &'a Cookie,
 }
@@ -20,11 +20,11 @@ pub(super) struct Greeting<'a> {
 /// A line of the helper.
 #[derive(Debug, PartialEq, Eq)]
 enum Line<'a> {
-    /// PAM wants something that is not to be seen.
+    /// A PAM prompt with hidden input.
     Hidden,
-    /// PAM wants something that may be seen.
+    /// A PAM prompt with visible input.
     Shown,
-    /// PAM says something.
+    /// A PAM message.
     Message(&'a str),
     Success,
     Failure,
@@ -45,7 +45,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Leads the conversation to its end. Everything but a success is an error.
+/// Holds the conversation. Returns `Ok` only if the helper reports success.
 pub(super) async fn converse(
     from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -59,7 +59,7 @@ pub(super) async fn converse(
 
     let mut lines = BufReader::new(from.take(LONGEST));
     let mut secrets = secrets.iter();
-    let (mut asked, mut said) = (false, Said::default());
+    let (mut asked, mut messages) = (false, HelperMessages::default());
     loop {
         let mut line = Vec::new();
         lines.read_until(b'\n', &mut line).await?;
@@ -67,12 +67,12 @@ pub(super) async fn converse(
             Line::Hidden => secrets.next().ok_or(HelperError::TooManyPrompts)?.reveal(),
             Line::Shown => b"",
             Line::Message(text) => {
-                said.add(text);
+                messages.add(text);
                 continue;
             }
             Line::Success => return Ok(()),
-            Line::Failure if asked => return Err(HelperError::Refused(said)),
-            Line::Failure => return Err(HelperError::Unusable { said }),
+            Line::Failure if asked => return Err(HelperError::Refused(messages)),
+            Line::Failure => return Err(HelperError::Unusable { messages }),
         };
         asked = true;
         say(&mut to, answer).await?;
@@ -85,7 +85,7 @@ async fn say(to: &mut (impl AsyncWrite + Unpin), line: &[u8]) -> std::io::Result
     to.flush().await
 }
 
-impl Said {
+impl HelperMessages {
     fn add(&mut self, text: &str) {
         if self.0.len() < MESSAGES {
             self.0.push(text.to_owned());

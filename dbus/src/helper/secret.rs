@@ -1,36 +1,36 @@
-//! What is said to PAM.
+//! The secrets that are sent to PAM.
 
 use std::fmt;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// A password or the like, which is overwritten when it is dropped. It goes to polkit's helper and nowhere else: `Debug` says
-/// only that there is one.
+/// A password or another secret. It is overwritten when it is dropped and is sent to polkit's helper only. `Debug` does not
+/// print it.
 pub struct Secret(Zeroizing<Vec<u8>>);
 
-/// Why something cannot be said to PAM.
+/// The reason why a text cannot be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BadSecret {
-    /// There is nothing.
+    /// The text is empty.
     #[error("it is empty")]
     Empty,
     /// The helper reads 511 bytes with the end of the line (polkitagenthelper-pam.c, `PAM_MAX_RESP_SIZE`).
     #[error("it is longer than {} bytes", Secret::LONGEST)]
     TooLong,
-    /// The helper is told a line.
+    /// The protocol sends a secret as one line.
     #[error("it has more than one line, or a zero byte")]
     NotALine,
 }
 
 impl Secret {
-    /// The longest, in bytes.
+    /// The length limit in bytes.
     pub const LONGEST: usize = 510;
 
-    /// Takes the bytes of a file: one end of line at their end is not part of the secret.
+    /// Makes a secret from the content of a file. One line break at the end is not part of the secret.
     ///
     /// # Errors
-    /// The [`BadSecret`].
+    /// [`BadSecret`].
     pub fn new(mut bytes: Zeroizing<Vec<u8>>) -> Result<Self, BadSecret> {
         if bytes.last() == Some(&b'\n') {
             bytes.pop();
@@ -43,7 +43,7 @@ impl Secret {
         }
     }
 
-    /// The secret itself, for the one place that says it.
+    /// The secret, for the message to the helper.
     pub(super) fn reveal(&self) -> &[u8] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The helper's side is played: its lines are what these tests are about. The real one is asked in beds.
+//! The tests play the helper's side of the protocol. Tests in beds use the real helper.
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, duplex, split};
 use zeroize::Zeroizing;
@@ -11,28 +11,28 @@ fn secret(text: &str) -> Secret {
     Secret::new(Zeroizing::new(text.into())).unwrap()
 }
 
-/// Talks to a helper that says these lines, the next one after each answer, and gives the outcome with what it was told.
+/// Talks to a helper that sends these lines, one after each answer. Returns the outcome and the lines that the helper received.
 async fn talk(user: Option<&str>, says: &[&str], secrets: &[&str]) -> (Result<(), HelperError>, Vec<String>) {
     let (ours, theirs) = duplex(1 << 20);
     let (from, to) = split(ours);
     let cookie = Cookie::new(COOKIE.into()).unwrap();
     let secrets: Vec<Secret> = secrets.iter().map(|text| secret(text)).collect();
     let playing = async {
-        let (heard, mut said) = split(theirs);
-        let mut heard = BufReader::new(heard).lines();
-        let mut told = Vec::new();
+        let (reader, mut writer) = split(theirs);
+        let mut reader = BufReader::new(reader).lines();
+        let mut received = Vec::new();
         for _ in 0..if user.is_some() { 2 } else { 1 } {
-            told.push(heard.next_line().await.unwrap().unwrap());
+            received.push(reader.next_line().await.unwrap().unwrap());
         }
         for line in says {
-            // One that has heard enough has gone.
-            let _ = said.write_all(line.as_bytes()).await;
+            // The agent may have closed the connection already.
+            let _ = writer.write_all(line.as_bytes()).await;
             if line.starts_with("PAM_PROMPT") {
-                told.extend(heard.next_line().await.unwrap());
+                received.extend(reader.next_line().await.unwrap());
             }
         }
-        drop(said);
-        told
+        drop(writer);
+        received
     };
     let talking = async {
         let greeting = Greeting { user, cookie: &cookie };
@@ -44,50 +44,51 @@ async fn talk(user: Option<&str>, says: &[&str], secrets: &[&str]) -> (Result<()
 const PASSWORD: &str = "PAM_PROMPT_ECHO_OFF Password: \n";
 
 #[tokio::test]
-async fn the_program_is_told_the_cookie_and_the_secret_that_it_asks_for() {
-    let (outcome, told) = talk(None, &[PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
+async fn the_program_receives_the_cookie_and_the_secret() {
+    let (outcome, received) = talk(None, &[PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
     assert!(outcome.is_ok());
-    assert_eq!(told, [COOKIE, "hunter2"]);
+    assert_eq!(received, [COOKIE, "hunter2"]);
 }
 
 #[tokio::test]
-async fn the_socket_is_told_the_user_first() {
-    let (outcome, told) = talk(Some("kiosk"), &["PAM_TEXT_INFO welcome\n", PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
+async fn the_socket_receives_the_user_first() {
+    let (outcome, received) =
+        talk(Some("kiosk"), &["PAM_TEXT_INFO welcome\n", PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
     assert!(outcome.is_ok());
-    assert_eq!(told, ["kiosk", COOKIE, "hunter2"]);
+    assert_eq!(received, ["kiosk", COOKIE, "hunter2"]);
 }
 
 #[tokio::test]
-async fn hidden_prompts_take_the_secrets_in_their_order_and_shown_ones_take_none() {
+async fn hidden_prompts_receive_the_secrets_in_order_and_visible_prompts_none() {
     let says = [PASSWORD, "PAM_PROMPT_ECHO_ON Login: \n", "PAM_PROMPT_ECHO_OFF Code: \n", "SUCCESS\n"];
-    let (outcome, told) = talk(None, &says, &["hunter2", "123456"]).await;
+    let (outcome, received) = talk(None, &says, &["hunter2", "123456"]).await;
     assert!(outcome.is_ok());
-    assert_eq!(told, [COOKIE, "hunter2", "", "123456"]);
+    assert_eq!(received, [COOKIE, "hunter2", "", "123456"]);
 }
 
 #[tokio::test]
-async fn no_secret_is_said_twice() {
-    let (outcome, told) = talk(None, &[PASSWORD, PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
+async fn no_secret_is_sent_twice() {
+    let (outcome, received) = talk(None, &[PASSWORD, PASSWORD, "SUCCESS\n"], &["hunter2"]).await;
     assert!(matches!(outcome, Err(HelperError::TooManyPrompts)), "{outcome:?}");
-    assert_eq!(told, [COOKIE, "hunter2"]);
+    assert_eq!(received, [COOKIE, "hunter2"]);
 }
 
 #[tokio::test]
-async fn a_refusal_of_pam_is_told_with_its_messages() {
+async fn a_refusal_of_pam_includes_its_messages() {
     let (outcome, _) = talk(None, &[PASSWORD, "PAM_ERROR_MSG account\\nexpired\n", "FAILURE\n"], &["wrong"]).await;
     let Err(error @ HelperError::Refused(_)) = outcome else { panic!("{outcome:?}") };
     assert_eq!(error.to_string(), "PAM refused (account\\nexpired)");
 }
 
 #[tokio::test]
-async fn a_helper_that_fails_at_once_is_told_from_a_wrong_secret() {
-    let (outcome, told) = talk(None, &["FAILURE\n"], &["hunter2"]).await;
+async fn a_helper_that_fails_before_a_prompt_is_not_a_wrong_secret() {
+    let (outcome, received) = talk(None, &["FAILURE\n"], &["hunter2"]).await;
     assert!(matches!(outcome, Err(HelperError::Unusable { .. })), "{outcome:?}");
-    assert_eq!(told, [COOKIE]);
+    assert_eq!(received, [COOKIE]);
 }
 
 #[tokio::test]
-async fn only_the_word_success_alone_on_a_line_is_one() {
+async fn only_the_line_success_is_a_success() {
     let says: [&[&str]; 7] = [
         &[],
         &["SUCCESS"],
@@ -104,7 +105,7 @@ async fn only_the_word_success_alone_on_a_line_is_one() {
 }
 
 #[tokio::test]
-async fn a_helper_without_end_is_left() {
+async fn the_output_of_the_helper_is_limited() {
     let line = format!("PAM_TEXT_INFO {}\n", "x".repeat(1000));
     let says: Vec<&str> = std::iter::repeat_n(line.as_str(), 100).chain(["SUCCESS\n"]).collect();
     let (outcome, _) = talk(None, &says, &[]).await;
@@ -115,7 +116,7 @@ async fn a_helper_without_end_is_left() {
 }
 
 #[test]
-fn a_secret_is_one_line_that_the_helper_reads_whole() {
+fn a_secret_is_one_line_within_the_helpers_limit() {
     let new = |bytes: &[u8]| Secret::new(Zeroizing::new(bytes.to_vec()));
     assert_eq!(new(b"hunter2\n").unwrap().reveal(), b"hunter2");
     assert_eq!(new(&[b'x'; 510]).unwrap().reveal().len(), 510);
@@ -128,12 +129,12 @@ fn a_secret_is_one_line_that_the_helper_reads_whole() {
 }
 
 #[test]
-fn debug_prints_no_secret() {
+fn debug_does_not_print_the_secret() {
     assert_eq!(format!("{:?}", secret("hunter2")), "Secret");
 }
 
 #[tokio::test]
-async fn a_host_without_a_helper_says_so_and_a_program_without_rights_is_not_run() {
+async fn a_missing_helper_is_reported_and_a_program_that_is_not_setuid_is_not_run() {
     let cookie = Cookie::new(COOKIE.into()).unwrap();
     let nowhere = Helper { socket: "/nonexistent/socket".into(), programs: vec!["/nonexistent/helper".into()] };
     let outcome = nowhere.authenticate("kiosk", &cookie, &[]).await;

@@ -1,12 +1,12 @@
-//! Details that a mechanism does not pass: a grant that asks for them never answers.
+//! Checks of details. A grant with a detail that the mechanism does not pass never applies.
 
 use polkit_config::report::{Problem, Report};
 
 use crate::emit::details::known;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::policy::{Grant, Policy};
-use crate::word::Word;
 
-/// Actions that come without details, whatever they are about (systemd 252 to 262, libvirt 7.0 to 11.3).
+/// Actions without details (systemd 252 to 262, libvirt 7.0 to 11.3).
 const WITHOUT: [&str; 5] = [
     "org.freedesktop.systemd1.manage-unit-files",
     "org.freedesktop.systemd1.reload-daemon",
@@ -15,15 +15,15 @@ const WITHOUT: [&str; 5] = [
     "org.libvirt.unix.monitor",
 ];
 
-/// Refuses details of actions that come without any, and warns of keys that a mechanism is not known to pass, and of a refusal
-/// that an answer which polkit keeps outlives.
-pub fn details(policy: &Policy, report: &mut Report) {
+/// Refuses details for actions that have none. Warns of details that a mechanism is not known to pass, and of a "no" that a
+/// kept authorization bypasses.
+pub(super) fn details(policy: &Policy, report: &mut Report) {
     for grant in policy.grants.iter().filter(|grant| !grant.details.is_empty()) {
         for action in grant.actions.iter().filter(|action| action.value.is_exact()) {
             let id = action.value.as_str();
             if WITHOUT.contains(&id) {
-                let message = format!("`{}` never answers {id}, which comes without details", grant.label);
-                let help = "leave `details` out and grant all of it, or do not grant it";
+                let message = format!("`{}` never applies to {id}, which has no details", grant.label);
+                let help = "remove `details` to grant the whole action, or remove the action";
                 report.push(Problem::error(action.at.clone(), message).help(help));
                 continue;
             }
@@ -31,7 +31,7 @@ pub fn details(policy: &Policy, report: &mut Report) {
             for detail in
                 grant.details.iter().filter(|detail| !keys.is_empty() && !keys.contains(&detail.key.value.as_str()))
             {
-                let message = format!("`{}` is not a detail that {id} is known to come with", detail.key.value);
+                let message = format!("`{}` is not a known detail of {id}", detail.key.value);
                 report
                     .push(Problem::warning(detail.key.at.clone(), message).help(format!("known: {}", keys.join(", "))));
             }
@@ -41,17 +41,19 @@ pub fn details(policy: &Policy, report: &mut Report) {
 }
 
 fn outlived(grant: &Grant, policy: &Policy, report: &mut Report) {
-    if !grant.results.all().contains(&Word::No) {
+    if !grant.results.all().contains(&ImplicitAuthorization::No) {
         return;
     }
     let shares = |other: &Grant| {
         let mut pairs = other.actions.iter().flat_map(|one| grant.actions.iter().map(move |two| (one, two)));
         pairs.any(|(one, two)| one.value.overlaps(&two.value))
     };
-    let keeps = |other: &&Grant| other.results.all().into_iter().any(Word::is_kept) && shares(other);
+    let keeps = |other: &&Grant| other.results.all().into_iter().any(ImplicitAuthorization::is_kept) && shares(other);
     if let Some(other) = policy.grants.iter().find(keeps) {
-        let message = format!("who has authenticated for `{}` passes `{}` for some minutes", other.label, grant.label);
-        let help = "polkit keeps that answer for the action, whatever its details: leave out `_keep` there";
+        let message =
+            format!("a user who has authenticated for `{}` bypasses `{}` for some minutes", other.label, grant.label);
+        let help =
+            "polkit keeps the authorization for the action with any details: use the result without `_keep` there";
         report.push(Problem::warning(grant.at.clone(), message).help(help));
     }
 }

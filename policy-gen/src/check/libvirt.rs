@@ -1,4 +1,4 @@
-//! What `[libvirt]` would do to the host or tree that it is for.
+//! Checks of `[libvirt]` against the host or tree that it is for.
 
 use std::collections::BTreeSet;
 
@@ -7,39 +7,40 @@ use polkit_config::report::{Problem, Report};
 
 use crate::failure::Failure;
 use crate::libvirt::conf::{Value, value};
-use crate::libvirt::daemons::Found;
+use crate::libvirt::daemons::InstalledDaemon;
 use crate::libvirt::shipped::Shipped;
 use crate::policy::permissions::root_equivalent;
 use crate::policy::{Libvirt, Mode, Role, RoleKind};
 
-/// What is known about the tree.
+/// Facts about the tree.
 #[derive(Debug)]
-pub struct Around<'a> {
-    /// Its users and groups.
+pub struct LibvirtFacts<'a> {
+    /// Users and groups.
     pub names: &'a Names,
-    /// Its daemons.
-    pub found: &'a [Found],
-    /// What its packages let manage libvirt.
+    /// libvirt's daemons.
+    pub found: &'a [InstalledDaemon],
+    /// The groups that packages allow to manage libvirt.
     pub shipped: &'a [Shipped],
-    /// Whether groups that are missing come later (`--create`).
+    /// Whether missing groups are created later (`--create`).
     pub create: bool,
-    /// Whether a package's files are made (`--vendor`).
+    /// Whether the files of a package are generated (`--vendor`).
     pub vendor: bool,
 }
 
-/// Says what the roles give, for any target.
-pub fn roles(libvirt: &Libvirt, report: &mut Report) {
+/// Checks the roles, for any target.
+pub(super) fn roles(libvirt: &Libvirt, report: &mut Report) {
     for role in &libvirt.roles {
         let named: Vec<String> =
             root_equivalent(role).iter().map(|(permission, how)| format!("{permission} ({how})")).collect();
         if !named.is_empty() {
             let message = format!("`{}` is root-equivalent: {}", role.label, named.join(", "));
             report.push(
-                Problem::warning(role.at.clone(), message).help("`operator` starts and stops, and has none of these"),
+                Problem::warning(role.at.clone(), message)
+                    .help("the role `operator` starts and stops domains and has none of these"),
             );
         }
     }
-    // One note for all: a policy may have hundreds of roles.
+    // One note for all roles: a policy may have hundreds.
     let lacks = |role: &&Role| role.kind >= RoleKind::Operator && (role.networks.is_empty() || role.pools.is_empty());
     let mut lacking = libvirt.roles.iter().filter(lacks);
     if let Some(role) = lacking.next() {
@@ -47,138 +48,140 @@ pub fn roles(libvirt: &Libvirt, report: &mut Report) {
         let missing: Vec<&str> = missing.into_iter().filter(|(_, empty)| *empty).map(|(key, _)| key).collect();
         let others = match lacking.count() {
             0 => String::new(),
-            count => format!(" (and {count} more roles lack such)"),
+            count => format!(" (and {count} more roles)"),
         };
         let message = format!(
-            "`{}` names no {}{others}: a domain that has an interface or a volume there does not start",
+            "`{}` names no {}{others}: domains that use them do not start",
             role.label,
             missing.join(" and no ")
         );
         let note = Problem::note(role.at.clone(), message);
-        report.push(note.help("add them where domains use them: `networks = [\"default\"]`"));
+        report.push(note.help("add those that the domains use: `networks = [\"default\"]`"));
     }
 }
 
-/// Checks it against what is there.
+/// Checks a policy against a tree.
 ///
 /// # Errors
-/// [`Failure::Unreachable`] if the user database cannot be asked.
-pub fn check(libvirt: &Libvirt, around: &Around<'_>, report: &mut Report) -> Result<(), Failure> {
+/// [`Failure::Unreachable`] if the user database does not answer.
+pub fn check(libvirt: &Libvirt, facts: &LibvirtFacts<'_>, report: &mut Report) -> Result<(), Failure> {
     let at = || libvirt.at.clone();
-    let served = || around.found.iter().filter(|found| libvirt.has_daemon(found.daemon.name));
+    let served = || facts.found.iter().filter(|found| libvirt.has_daemon(found.daemon.name));
     for daemon in &libvirt.daemons {
-        if !around.found.iter().any(|found| found.daemon.name == daemon.value) {
-            let problem = Problem::error(daemon.at.clone(), format!("there is no daemon `{}` here", daemon.value));
-            let there: Vec<&str> = around.found.iter().map(|found| found.daemon.name).collect();
-            report.push(problem.help(format!("there are: {}", there.join(", "))));
+        if !facts.found.iter().any(|found| found.daemon.name == daemon.value) {
+            let problem = Problem::error(daemon.at.clone(), format!("there is no daemon `{}`", daemon.value));
+            let there: Vec<&str> = facts.found.iter().map(|found| found.daemon.name).collect();
+            report.push(problem.help(format!("the daemons are: {}", there.join(", "))));
         }
     }
     if matches!(libvirt.mode, Mode::Acl | Mode::Socket) {
-        if around.vendor {
+        if facts.vendor {
             let problem = Problem::error(
                 at(),
-                format!("a package cannot change libvirt's configuration: mode `{}`", libvirt.mode.word()),
+                format!("mode `{}` changes libvirt's configuration, which a package cannot do", libvirt.mode.text()),
             );
-            report.push(problem.help("let the administrator run `polkit-policy-gen install`, or choose mode `polkit`"));
+            report.push(problem.help("run `polkit-policy-gen install` on the host, or use mode `polkit`"));
         }
-        if around.found.is_empty() {
+        if facts.found.is_empty() {
             let problem = Problem::error(
                 at(),
-                format!("mode `{}` changes the daemons of libvirt, and there is none", libvirt.mode.word()),
+                format!("mode `{}` changes libvirt's daemons, but none is installed", libvirt.mode.text()),
             );
             report.push(problem.help("install libvirt first"));
         }
     }
     match libvirt.mode {
         Mode::ReadOnly => {
-            let note = Problem::note(at(), "everybody may look at libvirt's objects already: nothing is written");
+            let note =
+                Problem::note(at(), "every user may already list and show libvirt's objects: nothing is written");
             report.push(note.help(
-                "`virsh -r`, in PHP `libvirt_connect($uri, true)`, in C virConnectOpenReadOnly: they list and show, and start nothing",
+                "use a read-only connection: `virsh -r`, in PHP `libvirt_connect($uri, true)`, in C virConnectOpenReadOnly",
             ));
         }
         Mode::Polkit => {}
-        Mode::Acl => left_out(libvirt, around.found, report),
+        Mode::Acl => left_out(libvirt, facts.found, report),
         Mode::Socket => {
             let group = libvirt.socket_group();
-            let there = around.names.group(group).map_err(|error| Failure::Unreachable(error.to_string()))?.is_some();
-            if !there && !around.create {
-                let message = format!("there is no group `{group}`, and a socket of it would not open");
+            let there = facts.names.group(group).map_err(|error| Failure::Unreachable(error.to_string()))?.is_some();
+            if !there && !facts.create {
+                let message = format!("there is no group `{group}`, so the socket could not be created");
                 report.push(
                     Problem::error(at(), message)
-                        .help(format!("`groupadd --system {group}`, or say --create for an image")),
+                        .help(format!("run `groupadd --system {group}`, or use --create to build an image")),
                 );
             }
-            let message =
-                format!("the group `{group}` is root-equivalent: a domain can be given any disk or file of the host");
+            let message = format!(
+                "the group `{group}` is root-equivalent: its members can attach any disk or file of the host to a domain"
+            );
             report.push(
-                Problem::note(at(), message)
-                    .help("its members must log in anew, and services be restarted, to be in it"),
+                Problem::note(at(), message).help("new members must log in again; restart services of new members"),
             );
             for path in served().filter(|found| found.activated).flat_map(|found| &found.later) {
-                let message = format!("/{path} comes after our drop-in, and sets mode or group of the socket");
+                let message = format!("/{path} overrides mode or group of the socket after our drop-in");
                 report.push(
-                    Problem::error(at(), message).help("take those lines out: the socket must not be open to others"),
+                    Problem::error(at(), message)
+                        .help("remove those lines: the socket must not be open to other users"),
                 );
             }
         }
     }
-    shipped(libvirt, around.shipped, report);
+    shipped(libvirt, facts.shipped, report);
     served().for_each(|found| unheeded(libvirt, found, report));
     Ok(())
 }
 
-/// With access control, a daemon that is left out lets the roles' people do everything.
-fn left_out(libvirt: &Libvirt, found: &[Found], report: &mut Report) {
+/// Warns of daemons that `daemons` omits: without access control, users with a role may do everything through them.
+fn left_out(libvirt: &Libvirt, found: &[InstalledDaemon], report: &mut Report) {
     let left: Vec<&str> =
         found.iter().map(|found| found.daemon.name).filter(|name| !libvirt.has_daemon(name)).collect();
     if !left.is_empty() {
-        let message =
-            format!("whoever is in a role may do everything through {}: `daemons` leaves it out", left.join(", "));
+        let message = format!("users with a role may do everything through {}, which `daemons` omits", left.join(", "));
         report.push(
-            Problem::warning(libvirt.at.clone(), message).help("leave `daemons` out, or see to it that they never run"),
+            Problem::warning(libvirt.at.clone(), message)
+                .help("remove `daemons`, or make sure that these daemons never run"),
         );
     }
 }
 
-/// What the distribution grants by itself.
+/// Notes what the rules of the distribution grant.
 fn shipped(libvirt: &Libvirt, shipped: &[Shipped], report: &mut Report) {
     let groups: BTreeSet<&str> = libvirt.groups.iter().map(|group| group.value.as_str()).collect();
     for (group, path) in shipped {
         let at = libvirt.at.clone();
         let note = match libvirt.mode {
             Mode::Polkit if groups.contains(group.as_str()) => {
-                Problem::note(at, format!("/{path} lets the group `{group}` in already: membership alone is enough"))
-                    .help("a [[member]] is all that is needed; no new login and no restart is")
+                Problem::note(at, format!("/{path} already allows the group `{group}`: membership is enough"))
+                    .help("only a [[member]] table is needed, without a new login or restart")
             }
             Mode::Polkit if libvirt.users.is_empty() => {
-                Problem::note(at, format!("/{path} lets the group `{group}` in, and [libvirt] names another"))
-                    .help("using that group needs no rule of our own")
+                Problem::note(at, format!("/{path} allows the group `{group}`, but [libvirt] names another group"))
+                    .help("with that group no rule is needed")
             }
-            Mode::Acl => Problem::note(at, format!("/{path} lets the group `{group}` connect, in a role or not"))
-                .help("who is in no role then has libvirt's defaults: to see and read everything, and no more; `others = \"nothing\"` refuses that"),
+            Mode::Acl => Problem::note(at, format!("/{path} allows the group `{group}` to connect, with or without a role"))
+                .help("members without a role get libvirt's defaults: they may see and read everything; `others = \"nothing\"` refuses that"),
             _ => continue,
         };
         report.push(note);
     }
 }
 
-/// What stands in a configuration and does not do what its author meant.
-fn unheeded(libvirt: &Libvirt, found: &Found, report: &mut Report) {
+/// Warns of settings without the intended effect.
+fn unheeded(libvirt: &Libvirt, found: &InstalledDaemon, report: &mut Report) {
     let conf = format!("/{}", found.daemon.conf);
     let set = |key: &str| value(&found.conf, key).ok().flatten();
     let keys = ["unix_sock_group", "unix_sock_ro_perms", "unix_sock_rw_perms"];
     let idle: Vec<&str> = keys.into_iter().filter(|key| found.activated && set(key).is_some()).collect();
     if !idle.is_empty() {
-        let message = format!("{conf}: {} without effect, since systemd makes the socket", idle.join(", "));
+        let message = format!("{conf}: {} without effect, because systemd creates the socket", idle.join(", "));
         report.push(
-            Problem::warning(libvirt.at.clone(), message).help("take the lines out; mode `socket` does what they say"),
+            Problem::warning(libvirt.at.clone(), message).help("remove these lines; mode `socket` has the same effect"),
         );
     }
     let none = Value::Text("none".to_owned());
     if libvirt.mode == Mode::ReadOnly && found.activated && set("auth_unix_rw") == Some(none) {
         let message = format!(
-            "{conf}: `auth_unix_rw = \"none\"` and a socket that is open to everybody: every local user is root"
+            "{conf}: `auth_unix_rw = \"none\"` and a socket that every user may open make every local user root-equivalent"
         );
-        report.push(Problem::warning(libvirt.at.clone(), message).help("take the line out"));
+        report.push(Problem::warning(libvirt.at.clone(), message).help("remove the line"));
     }
 }

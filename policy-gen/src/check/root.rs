@@ -1,4 +1,4 @@
-//! Actions with which one is root.
+//! Root-equivalent actions.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use polkit_config::report::{Location, Problem, Report};
 
 use crate::policy::{Detail, Grant, Mode, Policy, SYSTEMD_ACTION};
 
-/// The actions, and how.
+/// Root-equivalent actions, with the way to root.
 const ROOT_EQUIVALENT: &[(&str, &str)] = &[
     ("org.libvirt.unix.manage", "a domain can be given any disk or file of the host"),
     ("org.libvirt.api.domain.write", "a domain can be given any disk or file of the host"),
@@ -15,21 +15,21 @@ const ROOT_EQUIVALENT: &[(&str, &str)] = &[
     ("org.freedesktop.systemd1.manage-unit-files", "a unit file runs any program as root"),
     ("org.freedesktop.systemd1.reload-daemon", "with a unit file, it runs any program as root"),
     ("org.freedesktop.packagekit.package-install-untrusted", "a package's scripts run as root"),
-    ("org.freedesktop.accounts.user-administration", "it can make an administrator and set passwords"),
-    ("org.freedesktop.udisks2.filesystem-mount-system", "a file system can bring setuid programs"),
+    ("org.freedesktop.accounts.user-administration", "it can create administrators and set passwords"),
+    ("org.freedesktop.udisks2.filesystem-mount-system", "a file system can contain setuid programs"),
     ("org.freedesktop.machine1.shell", "it opens a shell as root, in a machine or on the host"),
     ("org.freedesktop.machine1.host-shell", "it opens a root shell on the host"),
     ("org.freedesktop.machine1.host-open-pty", "it opens a terminal of the host"),
 ];
 
-/// Notes, once each, the actions with which one is root. The least that would do is offered with it.
-pub fn root_equivalent(policy: &Policy, report: &mut Report) {
-    let mut said: BTreeSet<&str> = BTreeSet::new();
+/// Notes each root-equivalent action once, with a less powerful alternative.
+pub(super) fn root_equivalent(policy: &Policy, report: &mut Report) {
+    let mut noted: BTreeSet<&str> = BTreeSet::new();
     for action in policy.hooks.iter().flat_map(|hook| &hook.actions) {
         let known = ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action.value);
-        known.into_iter().for_each(|(id, how)| note(id, how, &action.at, &mut said, report));
+        known.into_iter().for_each(|(id, how)| note(id, how, &action.at, &mut noted, report));
     }
-    // Of roles it is said what they give.
+    // Role checks report the root-equivalent permissions of roles.
     let roles = policy.libvirt.as_ref().filter(|libvirt| libvirt.mode == Mode::Acl).map(|libvirt| &libvirt.at);
     let whole = policy.grants.iter().filter(|grant| roles != Some(&grant.at));
     for grant in whole.filter(|grant| grant.gives()) {
@@ -37,54 +37,54 @@ pub fn root_equivalent(policy: &Policy, report: &mut Report) {
             for (id, how) in ROOT_EQUIVALENT.iter().filter(|(id, _)| action.value.covers(id)) {
                 match narrowed_to_units(grant) {
                     Some(units) if *id == SYSTEMD_ACTION => patterns_to_start(grant, units, report),
-                    _ => note(id, how, &action.at, &mut said, report),
+                    _ => note(id, how, &action.at, &mut noted, report),
                 }
             }
         }
     }
 }
 
-fn note(id: &'static str, how: &str, at: &Location, said: &mut BTreeSet<&'static str>, report: &mut Report) {
-    if !said.insert(id) {
+fn note(id: &'static str, how: &str, at: &Location, noted: &mut BTreeSet<&'static str>, report: &mut Report) {
+    if !noted.insert(id) {
         return;
     }
     let note = Problem::note(at.clone(), format!("`{id}` is root-equivalent: {how}"));
     report.push(if id == "org.libvirt.unix.manage" {
-        note.help("to list and to look, a read-only connection needs no policy at all: `virsh -r`")
+        note.help("to list and show domains, use a read-only connection, which needs no policy: `virsh -r`")
     } else {
         note
     });
 }
 
-/// The units that a grant is for.
+/// Returns the units that a grant is restricted to.
 pub(super) fn narrowed_to_units(grant: &Grant) -> Option<&Detail> {
     grant.details.iter().find(|detail| detail.key.value == "unit")
 }
 
-/// systemd 257 and later tell polkit of a transient unit (systemd-run) as of any other that is started, under the name that its
-/// maker chose. One that there is a file for cannot be made so; of a pattern there always is another name.
+/// Notes unit patterns in grants of `start`. systemd 257 and later report the name of a transient unit (systemd-run) to polkit,
+/// and its creator chooses the name. A transient unit cannot have the name of an existing unit file, but a pattern always covers
+/// a free name.
 fn patterns_to_start(grant: &Grant, units: &Detail, report: &mut Report) {
     if !is_started(grant) {
         return;
     }
     for unit in units.values.iter().filter(|unit| !unit.value.is_exact() && !is_of_template(unit.value.as_str())) {
         let message = format!(
-            "to start `{}` is root-equivalent: systemd-run makes a unit of such a name, of any program",
+            "starting `{}` is root-equivalent: systemd-run can create such a unit with any program",
             unit.value
         );
-        let help =
-            "name the units that there are; or leave the verb `start` out, and grant `restart` of those that run";
+        let help = "list the existing units, or grant the verb `restart` instead of `start`";
         report.push(Problem::note(unit.at.clone(), message).help(help));
     }
 }
 
-/// Whether the verb `start` is among those that a grant is for.
+/// Whether a grant includes the verb `start`.
 pub(super) fn is_started(grant: &Grant) -> bool {
     let mut verbs = grant.details.iter().filter(|detail| detail.key.value == "verb");
     verbs.all(|detail| detail.values.iter().any(|verb| verb.value.covers("start")))
 }
 
-/// Whether all that a pattern covers are instances of one template.
+/// Whether a pattern covers only instances of one template.
 fn is_of_template(pattern: &str) -> bool {
     pattern.split_once('@').is_some_and(|(template, _)| !template.contains('*'))
 }

@@ -1,4 +1,4 @@
-//! Units that a grant lets somebody start, and that there is no file for.
+//! Checks that the units in grants of `start` exist.
 
 use polkit_config::report::{Problem, Report};
 
@@ -6,7 +6,7 @@ use super::root::{is_started, narrowed_to_units};
 use crate::policy::{Policy, SYSTEMD_ACTION};
 use crate::tree::Tree;
 
-/// Where systemd finds the files of units, and generators put theirs.
+/// The unit directories of systemd and its generators.
 const DIRECTORIES: [&str; 9] = [
     "etc/systemd/system",
     "run/systemd/system",
@@ -19,9 +19,9 @@ const DIRECTORIES: [&str; 9] = [
     "run/systemd/transient",
 ];
 
-/// Warns of units that do not exist: from systemd 257 on, who may start one of that name may make it, of any program
+/// Warns of units that do not exist. From systemd 257 on, a user who may start a missing unit can create it with any program
 /// (systemd-run).
-pub fn units(policy: &Policy, tree: &Tree, report: &mut Report) {
+pub(super) fn units(policy: &Policy, tree: &Tree, report: &mut Report) {
     let about_units =
         policy.grants.iter().filter(|grant| grant.actions.iter().any(|own| own.value.covers(SYSTEMD_ACTION)));
     for grant in about_units.filter(|grant| grant.gives() && is_started(grant)) {
@@ -29,19 +29,19 @@ pub fn units(policy: &Policy, tree: &Tree, report: &mut Report) {
         for unit in &detail.values {
             let name = template(unit.value.as_str());
             let mut files = DIRECTORIES.iter().map(|directory| tree.file_mode(&format!("{directory}/{name}")));
-            // One that cannot be looked at may be there.
+            // An unreadable directory may contain the unit.
             if name.contains('*') || files.any(|mode| !matches!(mode, Ok(None))) {
                 continue;
             }
             let message =
-                format!("there is no unit `{name}`: who may start it makes one of his own, of any program, as root");
+                format!("there is no unit `{name}`: a user who may start it can create it with any program, as root");
             let help = "install the unit first, or correct the name (systemd 257 and later tell polkit the name of a transient unit)";
             report.push(Problem::warning(unit.at.clone(), message).help(help));
         }
     }
 }
 
-/// The name of the file of a unit: of an instance that of its template.
+/// Returns the file name of a unit; for an instance, that of its template.
 fn template(unit: &str) -> String {
     match (unit.split_once('@'), unit.rsplit_once('.')) {
         (Some((start, _)), Some((_, kind))) => format!("{start}@.{kind}"),

@@ -1,12 +1,12 @@
-//! The commands that look, and say what polkit makes of it.
+//! The commands that only read: explain, convert, check and doctor.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::lint::Kind;
+use crate::implicit_authorization::Session;
+use crate::lint::FileKind;
 use crate::target::Spelling;
-use crate::word::Session;
 
 pub(super) const EXPLAIN_HELP: &str = "\
 Examples:
@@ -16,69 +16,69 @@ Examples:
   echo '{\"user\":\"bob\",\"action\":\"org.example.run\"}' | polkit-policy-gen explain --batch -
 
 Exit codes:
-  0  yes; with --batch: every line was answered
+  0  yes; with --batch: every line has a verdict
   1  no, or the action is not registered
-  2  wrong usage; with --batch: a line is no request
-  3  something that is needed cannot be reached or read
-  4  auth_self, auth_admin and their _keep: somebody must authenticate
-  5  it depends on something that is not known here; it is named
+  2  usage error; with --batch: a line is not a valid request
+  3  a required file or service is unavailable
+  4  auth_self, auth_admin or their _keep variants: authentication is required
+  5  the verdict depends on an unknown fact, which is named
 
-See polkit-policy-gen-verdicts(7) for what it knows, and for the JSON.";
+polkit-policy-gen-verdicts(7) describes the method and the JSON format.";
 
 pub(super) const CHECK_HELP: &str = "\
 Examples:
-  polkit-policy-gen check                        all that this host's polkit reads
+  polkit-policy-gen check                        all policy of this host
   polkit-policy-gen check rules.d/ --target polkit:126 --strict
   polkit-policy-gen generate policy.toml | polkit-policy-gen check - --kind rules
   polkit-policy-gen check --code PG012
 
 Exit codes:
-  0  nothing wrong; without --strict there may be warnings
-  1  there is an error, or with --strict a warning
-  2  wrong usage, or no such code
-  3  something that is needed cannot be reached or read";
+  0  no errors; without --strict there may be warnings
+  1  errors, or with --strict warnings
+  2  usage error, or unknown code
+  3  a required file or service is unavailable";
 
 pub(super) const DOCTOR_HELP: &str = "\
 Examples:
-  polkit-policy-gen doctor                                   this host, libvirt first
+  polkit-policy-gen doctor                                   this host, mainly libvirt
   polkit-policy-gen doctor --unit apache2.service
   polkit-policy-gen doctor --user www-data --action org.libvirt.unix.manage
   tail -n 200 /var/log/apache2/error.log | polkit-policy-gen doctor --error -
   polkit-policy-gen doctor --user www-data --fix join-group --yes
 
 Exit codes:
-  0  nothing wrong, or put right
-  1  something was found; with --fix: something is left, or it was refused
-  2  wrong usage, or no such fix
-  3  it could not be looked at
+  0  no problem found, or fixed
+  1  a problem was found; with --fix: a problem remains, or the fix was refused
+  2  usage error, or unknown fix
+  3  the check was not possible
 
-See polkit-policy-gen(1) for what it knows, and for the JSON.";
+polkit-policy-gen(1) describes the findings and the JSON format.";
 
-/// `explain`
+/// Options of `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The user, or the number of a uid that has no name
+    /// The user name, or the uid of a user without a name
     #[arg(long, value_name = "U", required_unless_present = "batch", requires = "action")]
     pub user: Option<String>,
-    /// A group of the user (may be repeated): these and no others, instead of those that the accounts say
+    /// A group of the user (repeatable). These groups replace those of the user database
     #[arg(long, value_name = "G")]
     pub group: Vec<String>,
-    /// The action
+    /// The action id
     #[arg(long, value_name = "ID")]
     pub action: Option<String>,
-    /// A detail that the mechanism passes to polkit (may be repeated)
+    /// A detail that the mechanism passes to polkit (repeatable)
     #[arg(long, value_name = "K=V", value_parser = detail)]
     pub detail: Vec<(String, String)>,
-    /// The session that the user's process is in; none is a service or cron, remote is ssh
+    /// The session of the user's process: none for services and cron, remote for ssh
     #[arg(long, value_name = "S", default_value = "none")]
     pub session: Session,
-    /// Read requests from FILE, a line of JSON each, and answer each with a line; `-` is standard input
+    /// Read requests from FILE, one JSON object per line, and print one verdict per line; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "action", "detail"])]
     pub batch: Option<PathBuf>,
-    /// Read the files and accounts of the tree below DIR instead of the host's
+    /// Read files and accounts of the tree below DIR instead of the host
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR
+    /// The target: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR
     #[arg(long, value_name = "T")]
     pub target: Option<Spelling>,
     /// Print one JSON object
@@ -86,13 +86,13 @@ pub struct Explain {
     pub json: bool,
 }
 
-/// `convert`
+/// Options of `convert`.
 #[derive(Debug, Args)]
 pub struct Convert {
-    /// Read the tree below DIR instead of the host's
+    /// Read the tree below DIR instead of the host
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// The file to be made; without it, or as `-`, standard output
+    /// The file to write; by default and for `-`, standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
@@ -102,25 +102,25 @@ fn detail(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// `check`
+/// Options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Files, or directories with *.rules, *.pkla and policy *.toml; without any, all that polkit reads; `-` is standard input
+    /// Files, or directories with *.rules, *.pkla and policy *.toml; by default all policy that polkit reads; `-` is standard input
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// What the files are that are named, whatever their names; without it, standard input is what it looks like
+    /// Treat the given files as this kind. By default the kind is taken from the file name, or guessed for standard input
     #[arg(long, value_name = "KIND", requires = "paths")]
-    pub kind: Option<Kind>,
-    /// Say what a code means
+    pub kind: Option<FileKind>,
+    /// Explain a code
     #[arg(long, value_name = "PG…", conflicts_with_all = ["paths", "target", "root", "json"])]
     pub code: Option<String>,
-    /// For which polkit: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR
+    /// The target: host (the default), debian:11, debian:12, debian:13, polkit:VERSION or root:DIR
     #[arg(long, value_name = "T")]
     pub target: Option<Spelling>,
-    /// Look through the tree below DIR instead of the host
+    /// Check the tree below DIR instead of the host
     #[arg(long, value_name = "DIR", conflicts_with = "paths")]
     pub root: Option<PathBuf>,
-    /// Fail on warnings, too
+    /// Fail on warnings
     #[arg(long)]
     pub strict: bool,
     /// Print one JSON object
@@ -128,28 +128,28 @@ pub struct Check {
     pub json: bool,
 }
 
-/// `doctor`
+/// Options of `doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Look at what this user gets
+    /// Examine what polkit decides for this user
     #[arg(long, value_name = "U", conflicts_with_all = ["unit", "pid"])]
     pub user: Option<String>,
-    /// Look at the processes of this unit of systemd's
+    /// Examine the processes of this systemd unit
     #[arg(long, value_name = "U", conflicts_with = "pid")]
     pub unit: Option<String>,
-    /// Look at this process
+    /// Examine this process
     #[arg(long, value_name = "N")]
     pub pid: Option<u32>,
-    /// The action; without it the one that the error names, else the management of libvirt
+    /// The action id. By default the action in the error text, otherwise libvirt management
     #[arg(long, value_name = "ID")]
     pub action: Option<String>,
-    /// A message or a whole log, from whose first real error to start; `-` is standard input
+    /// An error message or a whole log; doctor starts at the first known error; `-` is standard input
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,
-    /// Carry out the first fix of this name, and look again
+    /// Apply the first fix with this name, and repeat the examination
     #[arg(long, value_name = "ID", conflicts_with = "json")]
     pub fix: Option<String>,
-    /// Do not ask first
+    /// Do not ask for confirmation
     #[arg(long, requires = "fix")]
     pub yes: bool,
     /// Print one JSON object

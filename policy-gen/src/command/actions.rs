@@ -1,24 +1,24 @@
-//! `actions`
+//! The subcommand `actions`.
 
 use polkit_config::escape::escape;
 use polkit_config::pattern::Glob;
 use serde_json::{Value, json};
 
-use super::{DONE, NOT_AS_EXPECTED, say, say_aside};
-use crate::actions::{Declared, of_tree};
+use super::{DONE, NOT_AS_EXPECTED, eprint, print};
+use crate::actions::{DeclaredAction, of_tree};
 use crate::cli::Actions;
 use crate::emit::details;
 use crate::failure::Failure;
+use crate::implicit_authorization::BySession;
 use crate::libvirt::needs::{self, Need};
 use crate::policy::permissions::PREFIX;
 use crate::target;
 use crate::tree::Tree;
-use crate::word::PerSession;
 
-/// Lists actions.
+/// Lists the actions.
 ///
 /// # Errors
-/// What cannot be read.
+/// An action file or a directory is unreadable.
 pub async fn run(options: &Actions) -> Result<u8, Failure> {
     let tree = Tree::open(options.root.as_deref())?;
     let version =
@@ -29,17 +29,17 @@ pub async fn run(options: &Actions) -> Result<u8, Failure> {
         let pattern = Glob::new(pattern);
         found.actions.retain(|declared| pattern.covers(&declared.action.id));
     }
-    found.problems.iter().for_each(|problem| say_aside(&format!("warning: {}", escape(problem))));
+    found.problems.iter().for_each(|problem| eprint(&format!("warning: {}", escape(problem))));
     if options.json {
         let actions: Vec<Value> = found.actions.iter().map(as_json).collect();
-        say(&format!("{:#}", json!({ "actions": actions, "problems": found.problems })));
+        print(&format!("{:#}", json!({ "actions": actions, "problems": found.problems })));
     } else {
-        say(found.actions.iter().map(as_text).collect::<Vec<_>>().join("\n").trim_end());
+        print(found.actions.iter().map(as_text).collect::<Vec<_>>().join("\n").trim_end());
     }
     Ok(if found.actions.is_empty() { NOT_AS_EXPECTED } else { DONE })
 }
 
-fn need(declared: &Declared) -> Option<Need> {
+fn need(declared: &DeclaredAction) -> Option<Need> {
     declared.action.id.strip_prefix(PREFIX).and_then(needs::of)
 }
 
@@ -47,9 +47,9 @@ fn list(text: &str) -> Vec<&str> {
     text.split([',', ';']).map(str::trim).filter(|word| !word.is_empty()).collect()
 }
 
-fn as_json(declared: &Declared) -> Value {
+fn as_json(declared: &DeclaredAction) -> Value {
     let action = &declared.action;
-    let PerSession { any, inactive, active } = action.results;
+    let BySession { any, inactive, active } = action.results;
     let annotations: serde_json::Map<String, Value> =
         action.annotations.iter().map(|(key, value)| (key.clone(), Value::from(value.trim()))).collect();
     let need = need(declared);
@@ -65,9 +65,9 @@ fn as_json(declared: &Declared) -> Value {
     })
 }
 
-fn as_text(declared: &Declared) -> String {
+fn as_text(declared: &DeclaredAction) -> String {
     let action = &declared.action;
-    let PerSession { any, inactive, active } = action.results;
+    let BySession { any, inactive, active } = action.results;
     let results =
         if any == inactive && inactive == active { any.to_string() } else { format!("{any}/{inactive}/{active}") };
     let mut out = format!("{}  {results}\n    {}\n", escape(&action.id), escape(action.description.trim()));

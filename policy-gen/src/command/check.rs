@@ -1,4 +1,4 @@
-//! `check`
+//! The subcommand `check`.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -8,25 +8,26 @@ use polkit_config::names::{LookupError, Names};
 use polkit_config::report::{Level, Problem, Report, Source};
 use serde_json::{Value, json};
 
-use super::{say, say_aside};
+use super::{eprint, print};
 use crate::cli::Check;
 use crate::failure::Failure;
 use crate::lint::codes::Code;
-use crate::lint::{self, File, Finding, Kind, codes};
+use crate::lint::{self, File, FileKind, Finding, codes};
 use crate::policy;
 use crate::target::{self, Spelling, Target};
 use crate::tree::Tree;
+use crate::verdict::SkipReason;
 use crate::verdict::files;
 
-/// The name of what is read there.
+/// The displayed name of standard input.
 const STANDARD_INPUT: &str = "<stdin>";
-/// Something is wrong.
+/// Exit code: a problem was found.
 const WRONG: u8 = 1;
 
-/// Looks through files, or through all that the host's or tree's polkit reads.
+/// Checks files, or all policy that the polkit of the host or tree reads.
 ///
 /// # Errors
-/// A file cannot be read, or the code does not exist.
+/// A file is unreadable, or the code does not exist.
 pub async fn run(options: &Check) -> Result<u8, Failure> {
     if let Some(id) = &options.code {
         return explain(id);
@@ -34,7 +35,7 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
     let target = match (&options.target, &options.root) {
         (Some(spelling), _) => target::resolve(spelling).await?,
         (None, Some(root)) => target::resolve(&Spelling::Root(root.clone())).await?,
-        // Files alone are looked at for the latest, unless there is a polkit to ask.
+        // For files without a target, use the host's polkit, or the latest version if there is none.
         (None, None) if !options.paths.is_empty() => match target::resolve(&Spelling::Host).await {
             Ok(target) => target,
             Err(_) => target::resolve(&Spelling::Debian(13)).await?,
@@ -58,7 +59,7 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
     }
     findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
     if let Some(why) = no_engine {
-        say_aside(&format!("note: the rules were not run, only read: {why}"));
+        eprint(&format!("note: the rules were only parsed, not run: {why}"));
     }
     let mut report = Report::new();
     files.iter().for_each(|file| report.add_source(&file.source));
@@ -73,15 +74,14 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
             tell(finding.code, finding.problem(&file.source), &file.source);
         }
     }
-    for file in files.iter().filter(|file| file.kind == Some(Kind::Policy)) {
-        let mut own = Report::new();
-        let _ = policy::read(std::slice::from_ref(&file.source), &mut own);
+    for file in files.iter().filter(|file| file.kind == Some(FileKind::Policy)) {
+        let (Ok((_, own)) | Err(own)) = policy::read(std::slice::from_ref(&file.source));
         own.problems().into_iter().for_each(|problem| tell(&codes::PG050, problem.clone(), &file.source));
     }
     if options.json {
-        say(&json!({ "findings": all }).to_string());
+        print(&json!({ "findings": all }).to_string());
     } else {
-        say(report.render(std::io::stdout().is_terminal()).trim_end());
+        print(report.render(std::io::stdout().is_terminal()).trim_end());
     }
     let strict = options.strict && report.problems().iter().any(|problem| problem.level == Level::Warning);
     Ok(if report.has_errors() || strict { WRONG } else { super::DONE })
@@ -90,13 +90,13 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
 fn explain(id: &str) -> Result<u8, Failure> {
     let code = codes::find(id).ok_or_else(|| {
         let known: Vec<&str> = codes::ALL.iter().map(|code| code.id).collect();
-        Failure::Usage(format!("there is no code `{id}`; there are {}", known.join(", ")))
+        Failure::Usage(format!("unknown code `{id}` (the codes are {})", known.join(", ")))
     })?;
-    say(&format!("{} ({}): {}\n\n{}\n\nWhat to do: {}", code.id, code.level, code.title, code.text, code.help));
+    print(&format!("{} ({}): {}\n\n{}\n\nWhat to do: {}", code.id, code.level, code.title, code.text, code.help));
     Ok(super::DONE)
 }
 
-/// The accounts that the files are for. Those of the host say nothing about files that are named for another polkit.
+/// Returns the accounts to check against. Without them for files of another polkit, because the host's accounts do not apply.
 fn accounts(options: &Check) -> Result<Option<Names>, Failure> {
     match &options.root {
         Some(root) => Names::of_root(root).map(Some).map_err(|error| Failure::Unreachable(error.to_string())),
@@ -105,7 +105,7 @@ fn accounts(options: &Check) -> Result<Option<Names>, Failure> {
     }
 }
 
-/// As polkitd sorts rules.
+/// Returns the sort key that polkitd uses for rules.
 fn key(file: &File) -> (String, String) {
     let name = file.source.name();
     (name.rsplit('/').next().unwrap_or_default().to_owned(), name.to_owned())
@@ -116,7 +116,7 @@ fn read(path: &Path) -> Result<File, Failure> {
     Ok(File::new(&path.display().to_string(), read_regular(path, TREE_MAX).map_err(unreadable)?))
 }
 
-/// A file of a tree, by the path that is shown of it; its links lead nowhere else.
+/// Reads a file of a tree by its displayed path. Links resolve inside the tree.
 fn read_in(tree: &Tree, shown: &str) -> Result<File, Failure> {
     let path = Path::new(shown).strip_prefix(tree.path()).unwrap_or(Path::new(shown));
     let bytes = tree.read_bytes(&path.to_string_lossy());
@@ -124,21 +124,20 @@ fn read_in(tree: &Tree, shown: &str) -> Result<File, Failure> {
     Ok(File::new(shown, bytes.unwrap_or_default()))
 }
 
-/// What is on standard input, of that kind, or of the one that it looks like.
-fn standard_input(kind: Option<Kind>) -> Result<File, Failure> {
+/// Reads standard input as a file of `kind`, or of the kind that it looks like.
+fn standard_input(kind: Option<FileKind>) -> Result<File, Failure> {
     let unreadable = |error| Failure::Unreachable(format!("cannot read standard input: {error}"));
     let bytes = read_to_end(std::io::stdin().lock(), TREE_MAX).map_err(unreadable)?;
     let mut file = File::new(STANDARD_INPUT, bytes);
-    file.kind = kind.or_else(|| Some(Kind::of_content(file.source.text())));
+    file.kind = kind.or_else(|| Some(FileKind::of_content(file.source.text())));
     Ok(file)
 }
 
-/// A file that is named, or those of a directory and the ones below it that are rules, pkla or policy files. One that is named
-/// may be said to be of a kind.
-fn gather(path: &Path, kind: Option<Kind>, files: &mut Vec<File>) -> Result<(), Failure> {
+/// Collects a file, or the rules, pkla and policy files below a directory. `kind` applies to a file, not to a directory.
+fn gather(path: &Path, kind: Option<FileKind>, files: &mut Vec<File>) -> Result<(), Failure> {
     if path.as_os_str() == "-" {
         if files.iter().any(|file| file.source.name() == STANDARD_INPUT) {
-            return Err(Failure::Usage("`-` is standard input, which can be read once".to_owned()));
+            return Err(Failure::Usage("`-` (standard input) is valid only once".to_owned()));
         }
         files.push(standard_input(kind)?);
         return Ok(());
@@ -165,7 +164,7 @@ fn gather(path: &Path, kind: Option<Kind>, files: &mut Vec<File>) -> Result<(), 
     Ok(())
 }
 
-/// What a host's or tree's polkit reads, and what it does not.
+/// Collects the policy that the polkit of the host or tree reads, and reports the files that it skips.
 fn installed(
     root: Option<&Path>,
     target: Target,
@@ -191,27 +190,27 @@ fn installed(
             findings.push(Finding::of_file(&codes::PG042, file, format!("{}{help}", problem.message)));
         }
     }
-    for over in found.passed_over {
-        let there = files.iter().position(|file| file.source.name() == over.file);
+    for skipped in found.skipped {
+        let there = files.iter().position(|file| file.source.name() == skipped.file);
         if there.is_some() {
             continue;
         }
-        // A pkla file that is dropped as a whole is still to be looked at.
-        if over.line.is_some() && over.file.ends_with(".pkla") {
-            files.push(read_in(&tree, &over.file)?);
+        // A pkla file that polkit drops is still checked.
+        if skipped.line.is_some() && skipped.file.ends_with(".pkla") {
+            files.push(read_in(&tree, &skipped.file)?);
             continue;
         }
-        let code = if over.why.starts_with("polkitd's user cannot read") { &codes::PG041 } else { &codes::PG040 };
-        files.push(File::new(&over.file, Vec::new()));
-        findings.push(Finding::of_file(code, files.len() - 1, over.why));
+        let code = if matches!(skipped.why, SkipReason::Closed { .. }) { &codes::PG041 } else { &codes::PG040 };
+        files.push(File::new(&skipped.file, Vec::new()));
+        findings.push(Finding::of_file(code, files.len() - 1, skipped.why.to_string()));
     }
     for closed in found.closed_to_us {
-        say_aside(&format!("note: only root may read {closed}; what is in it was not looked at"));
+        eprint(&format!("note: {closed} was not checked: only root may read it"));
     }
     Ok(())
 }
 
-/// A finding for programs; lines and columns from 1, the end being the place behind.
+/// Formats a finding as JSON. Lines and columns count from 1; the end is exclusive.
 fn object(code: &Code, problem: &Problem, source: &Source) -> Value {
     let span = problem.at.span.as_ref();
     let (start, end) = (span.map(|span| source.position(span.start)), span.map(|span| source.position(span.end)));

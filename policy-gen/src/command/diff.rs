@@ -1,18 +1,18 @@
-//! `diff`
+//! The subcommand `diff`.
 
-use super::{ready, show_diff};
+use super::{prepare, show_diff};
 use crate::cli::Diff;
 use crate::failure::Failure;
-use crate::install::run::{Site, plan_now};
+use crate::install::run::{InstallTarget, plan_now};
 
-/// Shows what `install` would change.
+/// Prints the changes that `install` would make.
 ///
 /// # Errors
-/// Those of the policy, and what cannot be read.
+/// The policy has errors, or a file is unreadable.
 pub async fn run(options: &Diff) -> Result<u8, Failure> {
     let place = &options.place;
-    let ready = ready(place).await?;
-    let site = Site { tree: &ready.tree, names: &ready.names, mkdir: None };
-    let plan = plan_now(&site, &ready.wanted())?;
+    let prepared = prepare(place).await?;
+    let install_target = InstallTarget { tree: &prepared.tree, names: &prepared.names, mkdir: None };
+    let plan = plan_now(&install_target, &prepared.desired_state())?;
     Ok(show_diff(&plan))
 }

@@ -1,4 +1,4 @@
-//! `explain`
+//! The subcommand `explain`.
 
 mod batch;
 mod suggest;
@@ -10,25 +10,25 @@ use polkit_config::names::Names;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::say;
+use super::print;
 use crate::cli::Explain;
 use crate::failure::Failure;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
-use crate::verdict::{Evaluator, Outcome, Question, Verdict};
-use crate::word::Word;
+use crate::verdict::{AccessRequest, Evaluator, Outcome, Verdict};
 
-/// The answer is a refusal.
+/// Exit code: refused.
 const NO: u8 = 1;
-/// Somebody must authenticate.
+/// Exit code: authentication is required.
 const AUTHENTICATE: u8 = 4;
-/// It cannot be known.
+/// Exit code: the verdict depends on an unknown fact.
 const DEPENDS: u8 = 5;
 
-/// Explains one verdict, or answers a batch.
+/// Explains one verdict, or evaluates a batch.
 ///
 /// # Errors
-/// What is needed cannot be read, or the user does not exist.
+/// A required file is unreadable, or the user does not exist.
 pub async fn run(options: &Explain) -> Result<u8, Failure> {
     let tree = Tree::open(options.root.as_deref())?;
     let spelling = match &options.target {
@@ -45,21 +45,21 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
     if let Some(path) = &options.batch {
         return batch::run(&mut evaluator, path);
     }
-    let question = Question {
+    let access_request = AccessRequest {
         user: options.user.clone().unwrap_or_default(),
         groups: (!options.group.is_empty()).then(|| options.group.clone()),
         action: options.action.clone().unwrap_or_default(),
         session: options.session,
         details: options.detail.iter().cloned().collect(),
-        ..Question::default()
+        ..AccessRequest::default()
     };
-    let verdict = evaluator.verdict(&question)?;
-    let suggestions = suggest::suggestions(&mut evaluator, &tree, &spelling, &question, &verdict)?;
+    let verdict = evaluator.verdict(&access_request)?;
+    let suggestions = suggest::suggestions(&mut evaluator, &tree, &spelling, &access_request, &verdict)?;
     if options.json {
         let mut object = json!(Brief::from(&verdict));
         if let Value::Object(object) = &mut object {
             object.insert("steps".to_owned(), steps(&verdict));
-            object.insert("passed_over".to_owned(), passed_over(&evaluator));
+            object.insert("passed_over".to_owned(), skipped(&evaluator));
             object.insert("never_reached".to_owned(), json!(evaluator.never_reached(&verdict)));
             let all = suggestions.iter().map(|suggestion| {
                 json!({ "change": suggestion.change, "command": suggestion.command, "because": suggestion.because })
@@ -67,23 +67,25 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
             object.insert("suggestions".to_owned(), all.collect());
             object.insert("polkit".to_owned(), json!(evaluator.target().version.to_string()));
         }
-        say(&object.to_string());
+        print(&object.to_string());
     } else {
-        say(text::text(&evaluator, &question, &verdict, &suggestions, std::io::stdout().is_terminal()).trim_end());
+        print(
+            text::text(&evaluator, &access_request, &verdict, &suggestions, std::io::stdout().is_terminal()).trim_end(),
+        );
     }
     Ok(code(verdict.outcome))
 }
 
 fn code(outcome: Outcome) -> u8 {
     match outcome {
-        Outcome::Word(Word::Yes) => super::DONE,
-        Outcome::Word(Word::No) | Outcome::Unregistered => NO,
-        Outcome::Word(_) => AUTHENTICATE,
+        Outcome::Result(ImplicitAuthorization::Yes) => super::DONE,
+        Outcome::Result(ImplicitAuthorization::No) | Outcome::Unregistered => NO,
+        Outcome::Result(_) => AUTHENTICATE,
         Outcome::Depends => DEPENDS,
     }
 }
 
-/// What the answers of a batch hold.
+/// The part of a verdict that a batch prints.
 #[derive(Serialize)]
 struct Brief<'a> {
     verdict: &'a str,
@@ -122,10 +124,10 @@ fn steps(verdict: &Verdict) -> Value {
     verdict.steps.iter().map(step).collect()
 }
 
-fn passed_over(evaluator: &Evaluator) -> Value {
+fn skipped(evaluator: &Evaluator) -> Value {
     evaluator
-        .passed_over()
+        .skipped()
         .iter()
-        .map(|file| json!({ "file": file.file, "line": file.line, "why": file.why }))
+        .map(|file| json!({ "file": file.file, "line": file.line, "why": file.why.to_string() }))
         .collect()
 }

@@ -1,4 +1,4 @@
-//! `generate`
+//! The subcommand `generate`.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,58 +7,54 @@ use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
 use super::sources::explicit;
-use super::{DONE, option_problem, tell};
-use crate::check::{self, Shipped, Surroundings};
+use super::{DONE, accept, option_problem};
+use crate::check::{self, HostFacts, Shipped};
 use crate::cli::Generate;
 use crate::emit::{self, File, Origin, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Change, NewFile};
-use crate::install::write::Prepared;
+use crate::install::write::StagedChanges;
 use crate::passwords::Passwords;
-use crate::policy::{self, Mode};
+use crate::policy::{Draft, Mode, Policy};
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
 
-/// Writes the files of a policy.
+/// Generates the files of a policy.
 ///
 /// # Errors
-/// Those of the policy, and what cannot be written.
+/// The policy has errors, or the output cannot be written.
 pub async fn run(options: &Generate) -> Result<u8, Failure> {
     let mut report = Report::new();
     let (sources, origin) = match &options.policy {
         Some(path) => explicit(path, &mut report),
         None => (vec![from_options(options, &mut report)?], Origin::Options),
     };
-    let policy = policy::read(&sources, &mut report);
+    let mut draft = Draft::read(&sources, report);
+    let (policy, report) = draft.parts();
     let spelling = options.target.target.clone().unwrap_or(Spelling::Host);
     let target = target::resolve(&spelling).await?;
     let format = target.format(options.target.format)?;
-    surroundings(&spelling, &policy, &mut report)?;
-    check::details(&policy, &mut report);
-    check::unreached_agents(&policy, &mut report);
-    check::refusing_hooks(&policy, &mut report);
-    check::root_equivalent(&policy, &mut report);
-    if let Some(libvirt) = &policy.libvirt {
-        check::libvirt::roles(libvirt, &mut report);
-        if matches!(libvirt.mode, Mode::Acl | Mode::Socket) {
-            let note = Problem::note(
-                libvirt.at.clone(),
-                "these files alone do not make the mode: libvirt's daemons are changed, too",
-            );
-            report.push(note.help("`polkit-policy-gen install` does that; without it, whoever may connect is root"));
-        }
+    check_for(&spelling, policy, report)?;
+    if let Some(libvirt) = policy.libvirt.as_ref().filter(|libvirt| matches!(libvirt.mode, Mode::Acl | Mode::Socket)) {
+        let note = Problem::note(
+            libvirt.at.clone(),
+            "this mode also needs changes to libvirt's daemons, which these files do not contain",
+        );
+        report.push(note.help(
+            "`polkit-policy-gen install` makes them; without them every user who may connect is root-equivalent",
+        ));
     }
     let owner = if options.vendor { Owner::Vendor } else { Owner::Admin };
-    let files = emit::files(&policy, &origin, format, owner, &mut report);
-    tell(&report)?;
+    let files = emit::files(policy, &origin, format, owner, report);
+    accept(draft)?;
     write(&files, options.output.as_deref())
 }
 
-/// The options as a policy file, so that they are checked as one.
+/// Converts the options to a policy file, so that the same checks apply.
 fn from_options(options: &Generate, report: &mut Report) -> Result<Source, Failure> {
     if options.action.is_empty() || (options.group.is_empty() && options.user.is_empty()) {
         return Err(Failure::Usage(
-            "name a policy file, or --action with --group or --user. Example:\n  \
+            "give a policy file, or --action with --group or --user. Example:\n  \
              polkit-policy-gen generate --group libvirt --action org.libvirt.unix.manage --result yes"
                 .to_owned(),
         ));
@@ -76,25 +72,24 @@ fn from_options(options: &Generate, report: &mut Report) -> Result<Source, Failu
     Ok(Source::new("<command line>", text))
 }
 
-/// Checks names and passwords where the target is at hand, and says where it is not.
-fn surroundings(spelling: &Spelling, policy: &policy::Policy, report: &mut Report) -> Result<(), Failure> {
+/// Checks the policy, including names and passwords if the target is this host or a tree.
+fn check_for(spelling: &Spelling, policy: &Policy, report: &mut Report) -> Result<(), Failure> {
     let (names, root) = match spelling {
         Spelling::Host => (Names::Host, None),
         Spelling::Root(directory) => {
             (Names::of_root(directory).map_err(|error| Failure::Unreachable(error.to_string()))?, Some(directory))
         }
         Spelling::Debian(_) | Spelling::Polkit(_) => {
-            check::passwords_unseen(policy, report);
-            return Ok(());
+            return check::all(policy, None, report);
         }
     };
     let tree = Tree::open(root.map(PathBuf::as_path))?;
     let (passwords, shipped) = (Passwords::of(&tree), Shipped::of(&tree));
-    let around = Surroundings { names: &names, passwords: &passwords, shipped: &shipped, create: false };
-    check::check(policy, &around, report)
+    let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: None, create: false };
+    check::all(policy, Some(&host), report)
 }
 
-/// Writes files to standard output, to a file, or into a directory.
+/// Writes files to standard output, to a file or to a directory.
 pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure> {
     let Some(output) = output.filter(|output| output.as_os_str() != "-") else {
         let mut text = String::new();
@@ -117,7 +112,7 @@ pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure
         _ => {
             let names: Vec<&str> = files.iter().map(|file| file.name).collect();
             return Err(Failure::Usage(format!(
-                "the policy becomes {} files ({}): name a directory, {}/",
+                "the policy generates {} files ({}): give a directory, {}/",
                 files.len(),
                 names.join(", "),
                 output.display()
@@ -133,6 +128,6 @@ pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure
         let to = NewFile { bytes: file.text.as_bytes().to_vec(), mode: 0o644, owner: None };
         changes.push(Change { path, to: Some(to) });
     }
-    Prepared::new(&host, &changes)?.commit()?.keep();
+    StagedChanges::new(&host, &changes)?.commit()?.keep();
     Ok(DONE)
 }

@@ -1,84 +1,83 @@
-//! `install`
+//! The subcommand `install`.
 
 use super::restart::{change, show_restarts};
-use super::{DONE, NOT_AS_EXPECTED, Ready, ready, say, say_aside, settle, show_diff};
-use crate::ask::ask;
+use super::{DONE, NOT_AS_EXPECTED, PreparedPolicy, eprint, prepare, print, refuse_conflicts, show_diff};
 use crate::cli::Install;
 use crate::failure::Failure;
-use crate::install::run::{Site, lock, plan_now};
+use crate::install::run::{InstallTarget, lock, plan_now};
 use crate::install::units::Restarts;
 use crate::policy::Mode;
+use crate::verify::compare;
 
 /// Installs a policy.
 ///
 /// # Errors
-/// Those of the policy; what was changed by hand; what cannot be read or written. Nothing was
-/// changed then.
+/// The policy has errors, files have manual changes, or a file cannot be read or written. Nothing is changed in these cases.
 pub async fn run(options: &Install) -> Result<u8, Failure> {
     let place = &options.place;
-    let ready = ready(place).await?;
-    let mkdir = options.mkdir.then_some(ready.target.version);
-    let site = Site { tree: &ready.tree, names: &ready.names, mkdir };
+    let prepared = prepare(place).await?;
+    let mkdir = options.mkdir.then_some(prepared.target.version);
+    let install_target = InstallTarget { tree: &prepared.tree, names: &prepared.names, mkdir };
     if options.dry_run {
-        let plan = plan_now(&site, &ready.wanted())?;
-        show_restarts(&ready.tree, &Restarts::after(&plan.changes));
+        let plan = plan_now(&install_target, &prepared.desired_state())?;
+        show_restarts(&prepared.tree, &Restarts::after(&plan.changes));
         return Ok(show_diff(&plan));
     }
-    let lock = lock(&ready.tree)?;
-    let plan = plan_now(&site, &ready.wanted())?;
-    settle(&plan.conflicts, place.force)?;
+    let lock = lock(&prepared.tree)?;
+    let plan = plan_now(&install_target, &prepared.desired_state())?;
+    refuse_conflicts(&plan.conflicts, place.force)?;
     if plan.is_empty() && !plan.unfinished {
-        say("nothing to change");
+        print("nothing to change");
     } else {
         let restarts = Restarts::after(&plan.changes);
-        if ready.tree.is_host() && !options.restart {
-            refuse_exposed(&restarts, ready.policy.libvirt.as_ref().map(|libvirt| libvirt.mode))?;
+        if prepared.tree.is_host() && !options.restart {
+            refuse_exposed(&restarts, prepared.policy.libvirt.as_ref().map(|libvirt| libvirt.mode))?;
         }
-        change(&site, &plan, &lock, &restarts, options.restart)?;
+        change(&install_target, &plan, &lock, &restarts, options.restart)?;
         if plan.unfinished {
-            say("finished an installation that was cut short");
+            print("finished an interrupted installation");
         }
     }
-    if ready.tree.is_host() { confirm(&ready).await } else { Ok(DONE) }
+    if prepared.tree.is_host() { confirm(&prepared).await } else { Ok(DONE) }
 }
 
-/// Refuses what would be open until a daemon that runs has been restarted.
+/// Refuses a change that would give excess access until a running daemon is restarted.
 fn refuse_exposed(restarts: &Restarts, mode: Option<Mode>) -> Result<(), Failure> {
     let exposed = restarts.exposed(mode);
     if exposed.is_empty() {
         return Ok(());
     }
     let why = if mode == Some(Mode::Acl) {
-        "Until it is restarted, nothing would narrow what the roles' people may do, and they would be root"
+        "Until its restart the roles would not be enforced, and users with a role would be root-equivalent"
     } else {
-        "When it next starts, perhaps by itself, the socket would still be open to everybody, and every local user be root"
+        "At its next start, possibly automatic, the socket would still be open to every user, and every local user would be root-equivalent"
     };
     Err(Failure::Refused(format!(
-        "{} runs with its old settings. {why}. --restart stops it, changes the files and starts it; where there is no systemd, \
+        "{} runs with its old settings. {why}. Use --restart to stop it, change the files and start it; without systemd, \
          stop it first. Nothing was changed.",
         exposed.join(", ")
     )))
 }
 
-/// Lets polkitd say what it makes of it.
-async fn confirm(ready: &Ready) -> Result<u8, Failure> {
-    if ready.policy.grants.is_empty() && ready.policy.hooks.is_empty() {
+/// Compares the policy with the decisions of polkitd.
+async fn confirm(prepared: &PreparedPolicy) -> Result<u8, Failure> {
+    if prepared.policy.grants.is_empty() && prepared.policy.hooks.is_empty() {
         return Ok(DONE);
     }
-    match ask(&ready.policy, &ready.names).await {
-        Ok(answers) => {
-            say(answers.table().trim_end());
-            if answers.as_expected() {
+    match compare(&prepared.policy, &prepared.names).await {
+        Ok(comparison) => {
+            print(comparison.table().trim_end());
+            if comparison.as_expected() {
                 return Ok(DONE);
             }
-            say_aside(
-                "polkitd does not answer as the policy says. An earlier rule may answer first (a file that sorts before \
-                 44-, or a pkla that sorts after ours), or it did not load ours: `journalctl -u polkit`",
+            eprint(
+                "polkitd does not decide as the policy says. An earlier rule may decide first (a file that sorts before \
+                 44-, or a pkla file that sorts later), or polkitd did not load the new file: see `journalctl -u polkit`",
             );
             Ok(NOT_AS_EXPECTED)
         }
         Err(error) => {
-            say_aside(&format!("it is installed, but polkitd could not be asked about it: {error}"));
+            eprint(&format!("the policy is installed, but it could not be tested: {error}"));
             Ok(NOT_AS_EXPECTED)
         }
     }

@@ -1,50 +1,50 @@
-//! Changing the files together with what has to read them anew.
+//! Applies a plan, with a restart of the daemons that read the changed files.
 
-use super::{say, say_aside, show_done};
+use super::{eprint, print, show_done};
 use crate::failure::Failure;
 use crate::install::plan::Plan;
-use crate::install::run::{Lock, Site, apply};
+use crate::install::run::{InstallTarget, Lock, apply};
 use crate::install::units::{Restarts, has_systemd};
 use crate::tree::Tree;
 
-/// Does what was planned, with the daemons stopped meanwhile if they are to be restarted.
+/// Applies a plan. With `restart`, the daemons are stopped before and started afterwards.
 ///
 /// # Errors
-/// What could not be done: everything is then as it was. Or what could not be started again.
+/// The plan could not be applied, and everything is unchanged; or a daemon could not be started again.
 pub fn change(
-    site: &Site<'_>,
+    install_target: &InstallTarget<'_>,
     plan: &Plan,
     lock: &Lock<'_>,
     restarts: &Restarts,
     restart: bool,
 ) -> Result<(), Failure> {
-    if !restart || !site.tree.is_host() {
-        apply(site, plan, lock)?;
-        show_done(site.tree, plan);
-        show_restarts(site.tree, restarts);
+    if !restart || !install_target.tree.is_host() {
+        apply(install_target, plan, lock)?;
+        show_done(install_target.tree, plan);
+        show_restarts(install_target.tree, restarts);
         return Ok(());
     }
     let stopped = restarts.stop()?;
-    let applied = apply(site, plan, lock);
+    let applied = apply(install_target, plan, lock);
     let started = stopped.start();
     applied?;
-    show_done(site.tree, plan);
-    started.map_err(|error| Failure::Refused(format!("it is installed, but {error}")))?;
+    show_done(install_target.tree, plan);
+    started.map_err(|error| Failure::Refused(format!("the policy is installed, but {error}")))?;
     if !stopped.units().is_empty() {
-        say(&format!("restarted {}", stopped.units().join(" ")));
+        print(&format!("restarted {}", stopped.units().join(" ")));
     }
     Ok(())
 }
 
-/// Says what is to be restarted.
+/// Prints the necessary restarts.
 pub fn show_restarts(tree: &Tree, restarts: &Restarts) {
     if restarts.is_empty() || !tree.is_host() {
         return;
     }
     if has_systemd() {
-        say_aside("to be run after it, in this order (--restart does it):");
-        restarts.commands().iter().for_each(|command| say_aside(&format!("  {command}")));
+        eprint("run afterwards, in this order (or use --restart):");
+        restarts.commands().iter().for_each(|command| eprint(&format!("  {command}")));
     } else {
-        say_aside("libvirt's daemons read their configuration when they start: restart those that run");
+        eprint("restart the running libvirt daemons: they read their configuration at start");
     }
 }

@@ -1,4 +1,4 @@
-//! Where a policy is read: the file that was named, or those of a tree.
+//! The policy files to read: an explicit file, or the files of a tree.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use crate::tree::Tree;
 const DIRECTORY: &str = "etc/polkit-policy-gen";
 const MAIN: &str = "etc/polkit-policy-gen/policy.toml";
 const FRAGMENTS: &str = "etc/polkit-policy-gen/policy.d";
-/// The place of policy.toml among the fragments.
+/// The name under which policy.toml is sorted among the fragments.
 const MAIN_SORTS_AS: &str = "50-policy.toml";
-/// The login uid of a process outside of every login.
-const NOBODY_LOGGED_IN: u32 = u32::MAX;
+/// The kernel's login uid of a process outside all logins.
+const NO_LOGIN: u32 = u32::MAX;
 
-/// Reads a policy file that was named. Root reads files of root and of the user who logged in and became root.
+/// Reads an explicit policy file. Root reads only files of root and of the user who became root.
 pub(super) fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, Origin) {
     let is_input = path.as_os_str() == "-";
     let name = if is_input { "standard input".to_owned() } else { path.display().to_string() };
@@ -28,7 +28,7 @@ pub(super) fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, Origin
         read_plain(path)
     } else {
         read_trusted_by(path, invoker()).map_err(|problem| {
-            let input = "to use the file as it is, read it, and then name `-` and pass it as standard input";
+            let input = "or check its content and pass it as standard input, with `-` as the file name";
             let help = problem.help.as_ref().map_or_else(|| input.to_owned(), |help| format!("{help}; {input}"));
             problem.help(help)
         })
@@ -42,30 +42,30 @@ pub(super) fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, Origin
     }
 }
 
-/// The user who became root to run this, by the kernel's login uid or else by sudo; root where there is none.
+/// Returns the uid of the user who became root, from the kernel's login uid or from sudo; 0 if there is none.
 fn invoker() -> u32 {
     let login = kernel_text("/proc/self/loginuid").ok().and_then(|text| text.trim().parse().ok());
     let by_sudo = || std::env::var("SUDO_UID").ok()?.parse().ok();
-    login.filter(|uid| *uid != NOBODY_LOGGED_IN).or_else(by_sudo).unwrap_or(0)
+    login.filter(|uid| *uid != NO_LOGIN).or_else(by_sudo).unwrap_or(0)
 }
 
-/// `policy.toml` and the fragments of the tree. They decide who is allowed what, so on the host only root may be able to write
-/// them, and so in another tree if the caller is root.
+/// Reads `policy.toml` and the fragments of the tree. On the host only root may be able to write them, and the same applies to
+/// another tree if the caller is root.
 ///
 /// # Errors
-/// There is no policy, or the tree cannot be read.
+/// There is no policy, or the tree is unreadable.
 pub(super) fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<Source>, Origin), Failure> {
     let mut paths = if is_there(tree, MAIN) { vec![MAIN.to_owned()] } else { Vec::new() };
     match fragments(tree) {
         Ok(found) => paths.extend(found),
         Err(problem) => report.push(problem),
     }
-    // By name, among which policy.toml has the place of 50-policy.toml: the first grant that answers counts.
+    // Sorted by name, with policy.toml as 50-policy.toml: the first grant that applies decides.
     paths.sort_by_key(|path| {
         if path == MAIN { Some(OsString::from(MAIN_SORTS_AS)) } else { Path::new(path).file_name().map(OsString::from) }
     });
     if paths.is_empty() && !report.has_errors() {
-        return Err(Failure::Usage(format!("there is no {}: name a policy file", tree.shown(MAIN))));
+        return Err(Failure::Usage(format!("there is no {}: create it, or give a policy file", tree.shown(MAIN))));
     }
     let (mut sources, mut names) = (Vec::new(), Vec::new());
     for path in paths {
@@ -82,12 +82,12 @@ pub(super) fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<S
     Ok((sources, Origin::Files(names.join(", "))))
 }
 
-/// Whether there is a file, a link or something that cannot be told.
+/// Whether there is a file or a link, or an entry that cannot be read.
 fn is_there(tree: &Tree, path: &str) -> bool {
     tree.link(path).is_some() || !matches!(tree.file_mode(path), Ok(None))
 }
 
-/// The fragments, below the root.
+/// Returns the fragments, relative to the root.
 fn fragments(tree: &Tree) -> Result<Vec<String>, Problem> {
     if tree.is_host() {
         let found = trusted_fragments(&Path::new("/").join(FRAGMENTS))?;
@@ -99,17 +99,17 @@ fn fragments(tree: &Tree) -> Result<Vec<String>, Problem> {
     Ok(names.into_iter().filter(is_fragment).map(|name| format!("{FRAGMENTS}/{name}")).collect())
 }
 
-/// A file of the host; `None` for a mask.
+/// Reads a file of the host; `None` for a mask.
 fn of_host(path: &str) -> Result<Option<Source>, Problem> {
     let path: PathBuf = Path::new("/").join(path);
     if is_trusted_mask(&path, 0)? { Ok(None) } else { read_trusted(&path).map(Some) }
 }
 
-/// A file of another tree, whose links lead where they lead if the tree is `/`; `None` for a mask.
+/// Reads a file of another tree, in which links resolve as if it were `/`; `None` for a mask.
 fn of_tree(tree: &Tree, path: &str) -> Result<Option<Source>, Problem> {
     let failed = |error: &std::io::Error| unreadable(tree, path, error);
     if tree.link(path).is_some_and(|target| target == Path::new("/dev/null")) {
-        // The directory of the link is what others must not be able to write.
+        // Only the directory of the link matters: other users must not be able to write it.
         tree.vet(DIRECTORY).and_then(|()| tree.vet(FRAGMENTS)).map_err(|error| failed(&error))?;
         return Ok(None);
     }
@@ -119,5 +119,5 @@ fn of_tree(tree: &Tree, path: &str) -> Result<Option<Source>, Problem> {
 }
 
 fn unreadable(tree: &Tree, path: &str, error: &std::io::Error) -> Problem {
-    Problem::error(Source::new(tree.shown(path).as_str(), "").whole(), format!("cannot read this: {error}"))
+    Problem::error(Source::new(tree.shown(path).as_str(), "").whole(), format!("cannot read this file: {error}"))
 }

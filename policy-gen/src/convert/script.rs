@@ -1,12 +1,11 @@
-//! The function of a converted tree, as text around its table.
+//! The JavaScript function of a converted tree, before and after its table.
 
-/// What decides. As everything that is emitted it cannot throw, and returns null or one of polkit's result words.
+/// The function. Like all generated code it cannot throw, and it returns null or one of polkit's results.
 pub(super) const BEFORE: &str = r#"(function () {
-    // The entries in the order in which they are read: the number of the directory, whether it is for everybody by default, whom
-    // it names (exactly, by patterns of * and ?, by netgroup), and the answers without a local session, in an inactive one and in
-    // an active one.
+    // The entries in reading order: the number of the directory, whether the entry is for all users by default, its identities
+    // (exact names, patterns with * and ?, netgroups), and its results for any, inactive and active.
     var entries = [];
-    // Of each action that is named exactly, the numbers of the entries that name it; and the patterns, with theirs.
+    // For each action id, the numbers of the entries that list it; and the same for action patterns.
     var actions = {};
     var patterns = [];
     var own = Object.prototype.hasOwnProperty;
@@ -54,7 +53,7 @@ pub(super) const BEFORE: &str = r#"(function () {
         return true;
     }
 
-    // The numbers of the entries about an action, in their order, each once.
+    // The numbers of the entries that match an action, sorted, without duplicates.
     function about(id) {
         var exact = own.call(actions, "$" + id) ? actions["$" + id] : [];
         var all = exact.slice(0);
@@ -96,7 +95,7 @@ pub(super) const BEFORE: &str = r#"(function () {
         return false;
     }
 
-    // One round. Of a directory the last entry that matches counts alone: where it has no answer, that of before stays.
+    // One round. Only the last matching entry of a directory counts: if it has no result, the result of before the directory stays.
     function round(found, matches, kind, answer) {
         var directory = -1;
         var before = answer;

@@ -1,5 +1,5 @@
-//! From facts to findings, in the order in which things fail: the bus and polkitd, files that are not read, the action, the
-//! socket, the verdict, and then what is open that should not be. Pure.
+//! Derives findings from facts. The findings are in the order in which a request can fail: the bus and polkitd, files that polkit
+//! does not read, the action, the socket, the verdict, and finally settings that grant too much. Pure.
 
 mod access;
 mod broken;
@@ -15,16 +15,16 @@ mod sockets;
 use super::facts::{Facts, Polkitd};
 use super::fixes::{Fix, manual};
 
-/// Something that is wrong.
+/// A problem.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Finding {
-    /// Its name, which stays.
+    /// The stable code of the finding.
     pub code: &'static str,
-    /// What is wrong, in a sentence.
+    /// The cause, as a sentence.
     pub cause: String,
-    /// What says so.
+    /// The evidence.
     pub evidence: Vec<String>,
-    /// What can be done, from the least privilege to the most.
+    /// Fixes, from the least privilege to the most.
     pub fixes: Vec<Fix>,
 }
 
@@ -49,21 +49,21 @@ impl Finding {
     }
 }
 
-/// All findings, the cause first.
+/// Returns all findings, the cause of the refusal first.
 #[must_use]
 pub fn diagnose(facts: &Facts) -> Vec<Finding> {
     let mut found = host::polkitd(facts);
     let ends = facts.answer.as_ref().is_some_and(|answer| answer.verdict.ends_polkitd.is_some());
     if ends && matches!(facts.polkitd, Polkitd::Silent | Polkitd::Absent { .. }) {
-        // The rule is why.
+        // The rule that ends polkitd is the cause.
         found.clear();
     }
     let reachable = found.is_empty();
-    found.extend(client::told(facts));
+    found.extend(client::findings(facts));
     found.extend(sockets::sockets(facts));
     let mut others = Vec::new();
     for (about, finding) in files::all(facts) {
-        // What explains the refusal comes first; mistakes elsewhere come after it.
+        // Files about the action explain the refusal; problems in other files come later.
         if about { found.push(finding) } else { others.push(finding) }
     }
     let explained = found.iter().any(|finding| files::EXPLAIN.contains(&finding.code));
@@ -83,31 +83,32 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-/// A text without an error, and with a recipe in it.
+/// The finding for a text without a known error that contains harmful advice.
 fn advice() -> Finding {
     let commands = [
         "polkit-policy-gen libvirt --mode polkit --member USER -o policy.toml",
         "polkit-policy-gen install policy.toml",
     ];
-    Finding::new("unsafe-advice", "the text has no error, but a recipe that does harm, or nothing, on a host of today")
-        .fix(manual(
+    Finding::new("unsafe-advice", "the text contains no error, but advice that is harmful or has no effect").fix(
+        manual(
             "use-a-policy",
             &commands.map(str::to_owned),
-            "the user that is named the management of libvirt, and nobody else anything",
-        ))
+            "the named user the management of libvirt, and nothing to other users",
+        ),
+    )
 }
 
-/// The evidence that was pasted belongs to the first finding.
+/// Adds the reported error to the evidence of the first finding.
 fn first_error(facts: &Facts, found: &mut [Finding]) {
     let Some(first) = found.first_mut() else { return };
     if let Some(reported) = &facts.reported {
         let mut line = format!("line {} of the text: {}", reported.number, reported.line);
         if reported.following > 0 {
-            line.push_str(&format!(" ({} more errors follow, most likely because of it)", reported.following));
+            line.push_str(&format!(" ({} more errors follow, probably caused by it)", reported.following));
         }
         first.evidence.insert(0, line);
     }
-    first.evidence.extend(facts.bad_advice.iter().map(|advice| format!("not to be followed: {advice}")));
+    first.evidence.extend(facts.bad_advice.iter().map(|advice| format!("do not follow this advice: {advice}")));
 }
 
 #[cfg(test)]

@@ -1,20 +1,23 @@
 use super::*;
 use crate::doctor::error::first;
-use crate::doctor::facts::{Answer, Client, Daemon, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState};
+use crate::doctor::facts::{
+    Client, Daemon, Decision, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState,
+};
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
-use crate::verdict::{Decider, Kind, Outcome, PassedOver, Verdict};
-use crate::word::{Session, Word};
+use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Verdict};
 
-fn answer(word: Word, kind: Kind, file: &str) -> Answer {
+fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Decision {
     let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None };
     let verdict = Verdict {
-        outcome: Outcome::Word(word),
+        outcome: Outcome::Result(word),
         decided_by: Some(decider),
         depends_on: Vec::new(),
         steps: Vec::new(),
+        rule_error: None,
         ends_polkitd: None,
     };
-    Answer {
+    Decision {
         action: MANAGE.to_owned(),
         session: Session::None,
         verdict,
@@ -28,7 +31,7 @@ fn answer(word: Word, kind: Kind, file: &str) -> Answer {
     }
 }
 
-/// A host with libvirtd behind systemd, and www-data, whom the defaults want to authenticate.
+/// A host with libvirtd under systemd, and the subject www-data, which must authenticate.
 fn host() -> Facts {
     let socket = |path: &str, read_only| Socket {
         path: path.to_owned(),
@@ -53,16 +56,20 @@ fn host() -> Facts {
     facts.polkitd = Polkitd::Answers { version: "126".to_owned(), pid: Some(9), uid: Some(990) };
     facts.libvirt.daemons.push(daemon);
     let groups = vec!["www-data".to_owned()];
-    let mut asked = answer(Word::AuthAdminKeep, Kind::Implicit, "/usr/share/polkit-1/actions/org.libvirt.unix.policy");
+    let mut asked = answer(
+        ImplicitAuthorization::AuthAdminKeep,
+        DeciderKind::Implicit,
+        "/usr/share/polkit-1/actions/org.libvirt.unix.policy",
+    );
     asked.groups.push(remedy("libvirt", true, None));
     facts.subject = Some(Subject { user: "www-data".to_owned(), uid: 33, groups, ..Subject::default() });
     facts.answer = Some(asked);
     facts
 }
 
-fn remedy(group: &str, exists: bool, look_alike: Option<&str>) -> GroupRemedy {
+fn remedy(group: &str, exists: bool, similar_name: Option<&str>) -> GroupRemedy {
     let place = Some("/usr/share/polkit-1/rules.d/60-libvirt.rules:1".to_owned());
-    GroupRemedy { group: group.to_owned(), place, exists, look_alike: look_alike.map(str::to_owned) }
+    GroupRemedy { group: group.to_owned(), place, exists, similar_name: similar_name.map(str::to_owned) }
 }
 
 fn codes(facts: &Facts) -> Vec<&'static str> {
@@ -75,12 +82,12 @@ fn changed(change: impl FnOnce(&mut Facts)) -> Facts {
     facts
 }
 
-fn with_answer(change: impl FnOnce(&mut Answer)) -> Facts {
+fn with_answer(change: impl FnOnce(&mut Decision)) -> Facts {
     changed(|facts| change(facts.answer.as_mut().unwrap()))
 }
 
 #[test]
-fn the_fixes_go_from_the_least_privilege_to_the_most() {
+fn fixes_are_ordered_from_least_to_most_privilege() {
     let facts = changed(|facts| facts.subject.as_mut().unwrap().unit = Some("web.service".to_owned()));
     let found = diagnose(&facts);
     assert_eq!(found[0].code, "not-in-group");
@@ -92,7 +99,7 @@ fn the_fixes_go_from_the_least_privilege_to_the_most() {
 }
 
 #[test]
-fn a_user_of_its_own_is_proposed_for_a_unit_that_systemd_starts_as_the_subject_s_user() {
+fn a_separate_user_is_proposed_if_systemd_sets_the_user_of_the_unit() {
     let with = |user: &str| {
         let facts = changed(|facts| {
             let subject = facts.subject.as_mut().unwrap();
@@ -109,8 +116,13 @@ fn a_user_of_its_own_is_proposed_for_a_unit_that_systemd_starts_as_the_subject_s
 }
 
 #[test]
-fn an_allowed_user_and_a_served_unit_are_no_findings() {
-    assert_eq!(codes(&changed(|facts| facts.answer = Some(answer(Word::Yes, Kind::Rule, "/etc/x.rules")))), [""; 0]);
+fn an_allowed_user_and_a_served_unit_have_no_findings() {
+    assert_eq!(
+        codes(&changed(
+            |facts| facts.answer = Some(answer(ImplicitAuthorization::Yes, DeciderKind::Rule, "/etc/x.rules"))
+        )),
+        [""; 0]
+    );
     let served = changed(|facts| {
         facts.agent.running = true;
         facts.agent.serves = true;
@@ -120,7 +132,7 @@ fn an_allowed_user_and_a_served_unit_are_no_findings() {
 }
 
 #[test]
-fn why_somebody_would_have_to_authenticate_is_told_apart() {
+fn each_reason_for_authentication_has_its_own_code() {
     assert_eq!(codes(&with_answer(|answer| answer.groups.clear())), ["must-authenticate"]);
     assert_eq!(
         codes(&with_answer(|answer| answer.groups = vec![remedy("libvirt", true, Some("kvm"))])),
@@ -134,21 +146,21 @@ fn why_somebody_would_have_to_authenticate_is_told_apart() {
 }
 
 #[test]
-fn a_file_that_is_about_the_action_explains_the_refusal_and_another_one_does_not() {
-    let over = |file: &str, why: &str| PassedOver { file: file.to_owned(), line: Some(2), why: why.to_owned() };
+fn only_a_file_about_the_action_explains_the_refusal() {
+    let skipped = |file: &str, why: SkipReason| SkippedFile { file: file.to_owned(), line: Some(2), why };
     let unreadable = |about: bool| {
         changed(|facts| {
             let file = "/etc/polkit-1/rules.d/50-vm.rules";
-            facts.passed_over.push(over(file, &format!("polkitd's user cannot read {file} (mode 0600)")));
-            facts.passed_about.extend(about.then(|| file.to_owned()));
+            facts.skipped.push(skipped(file, SkipReason::Closed { path: file.to_owned(), mode: 0o600 }));
+            facts.skipped_about.extend(about.then(|| file.to_owned()));
         })
     };
     assert_eq!(codes(&unreadable(true)), ["rule-unreadable"]);
     assert_eq!(codes(&unreadable(false)), ["not-in-group", "rule-unreadable"]);
     let broken = changed(|facts| {
         let file = "/etc/polkit-1/rules.d/50-vm.rules";
-        facts.passed_over.push(over(file, "polkitd drops the whole file: SyntaxError"));
-        facts.passed_about.push(file.to_owned());
+        facts.skipped.push(skipped(file, SkipReason::NotCompiled("SyntaxError".to_owned())));
+        facts.skipped_about.push(file.to_owned());
     });
     let found = diagnose(&broken);
     let fixes: Vec<&str> = found[0].fixes.iter().map(|fix| fix.id).collect();
@@ -157,7 +169,8 @@ fn a_file_that_is_about_the_action_explains_the_refusal_and_another_one_does_not
         ("rule-not-compiled", vec!["edit-file", "open-read-only", "grant-user", "join-group", "set-aside"])
     );
     let shipped = changed(|facts| {
-        facts.passed_over.push(over("/usr/share/polkit-1/rules.d/a.rules", "polkit 0.105 does not read this directory"))
+        let why = SkipReason::DirectoryOfOtherVersion(crate::target::Version(105));
+        facts.skipped.push(skipped("/usr/share/polkit-1/rules.d/a.rules", why));
     });
     assert_eq!(codes(&shipped), ["not-in-group"]);
 }
@@ -181,7 +194,7 @@ fn the_socket_comes_before_the_verdict() {
 }
 
 #[test]
-fn what_is_open_is_told_without_anybody_who_asks() {
+fn excess_access_is_reported_without_a_subject() {
     let open = |change: fn(&mut Facts)| {
         codes(&changed(|facts| {
             (facts.subject, facts.answer) = (None, None);
@@ -196,7 +209,7 @@ fn what_is_open_is_told_without_anybody_who_asks() {
         ["conf-misnamed"]
     );
     assert_eq!(open(|facts| facts.edited.push(("/x.policy".into(), "libvirt0".into()))), ["policy-edited"]);
-    // A daemon that is switched off is no fault where nobody asks for it.
+    // Without a subject, a disabled daemon is not a problem.
     let off = open(|facts| {
         facts.libvirt.daemons[0].socket_unit =
             UnitState { load: "loaded".into(), active: "inactive".into(), enabled: "disabled".into() };
@@ -206,7 +219,7 @@ fn what_is_open_is_told_without_anybody_who_asks() {
 }
 
 #[test]
-fn settings_of_a_daemon_that_does_not_serve_are_told() {
+fn settings_of_a_daemon_that_does_not_serve_are_reported() {
     let facts = changed(|facts| {
         let mut modular = facts.libvirt.daemons[0].clone();
         modular.name = "virtqemud".to_owned();
@@ -219,11 +232,11 @@ fn settings_of_a_daemon_that_does_not_serve_are_told() {
 }
 
 #[test]
-fn an_error_gives_its_line_and_leads_where_nobody_is_named() {
+fn an_error_text_without_a_subject_leads_to_a_finding() {
     let with = |line: &str| {
         changed(|facts| {
             (facts.subject, facts.answer) = (None, None);
-            facts.reported = first(line, &[]);
+            facts.reported = first(line);
         })
     };
     let found = diagnose(&with(
@@ -253,7 +266,7 @@ fn an_error_gives_its_line_and_leads_where_nobody_is_named() {
 }
 
 #[test]
-fn a_client_that_goes_elsewhere_by_its_environment_is_named_after_what_keeps_it_from_the_system() {
+fn a_preset_connection_is_reported_after_the_cause_of_the_refusal() {
     let with = |uri: &str, directory: &str| {
         changed(|facts| {
             let preset =
@@ -278,15 +291,15 @@ fn a_client_that_goes_elsewhere_by_its_environment_is_named_after_what_keeps_it_
 }
 
 #[test]
-fn a_log_of_calls_that_only_read_offers_reading_first() {
+fn calls_that_only_read_get_a_read_only_connection_first() {
     let log = "PHP Warning: libvirt_connect(): authentication unavailable: no polkit agent available to authenticate action \
                'org.libvirt.unix.manage'\nPHP Warning: libvirt_list_domains(): Invalid arguments\n";
-    let facts = changed(|facts| facts.reported = first(log, &[]));
+    let facts = changed(|facts| facts.reported = first(log));
     assert_eq!(codes(&facts), ["read-only-is-enough", "not-in-group"]);
 }
 
 #[test]
-fn a_polkitd_that_cannot_be_asked_is_the_first_cause() {
+fn an_unreachable_polkitd_is_the_first_finding() {
     let absent =
         |unit: Option<&str>, installed| Polkitd::Absent { why: "x".into(), installed, unit: unit.map(str::to_owned) };
     for (polkitd, code) in [

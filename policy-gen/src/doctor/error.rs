@@ -1,82 +1,73 @@
-//! The first real error in a pasted message or log. Pure.
+//! Finds the first known error in a message or log. Pure.
 //!
-//! Known are what is never translated (a quoted action, the path of a socket, what polkitd and the bus say) and the English
-//! texts; others through the host's message catalogues, as [`Wording`]s.
+//! Known errors are texts that are never translated (a quoted action, the path of a socket, messages of polkitd and the bus) and
+//! the English texts of libvirt. Of other languages only lines with such a text are recognized.
 
 use std::collections::BTreeSet;
 
-/// As many characters of a line are kept.
+/// Length limit of a kept line, in characters.
 const LINE_MAX: usize = 400;
 
-/// What kind of error it is.
+/// The class of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// polkit wanted somebody to authenticate, and there was no agent.
+    /// polkit required authentication, but there was no agent.
     NoAgent,
-    /// polkit said no.
+    /// polkit refused.
     Refused,
-    /// Somebody did not authenticate, or went away.
+    /// The user dismissed the authentication.
     Dismissed,
-    /// The socket may not be opened.
+    /// The client may not open the socket.
     SocketClosed,
-    /// There is no such socket.
+    /// The socket does not exist.
     SocketMissing,
-    /// Nobody listens on the socket.
+    /// No process listens on the socket.
     SocketRefused,
-    /// A socket could not be opened, in words that are not known.
+    /// The socket could not be opened for an unknown reason.
     Socket,
     /// The action is not registered.
     NotRegistered,
-    /// There is no polkitd to ask.
+    /// polkitd is unavailable.
     NoPolkit,
-    /// polkitd could not find the process that it was asked about.
+    /// polkitd could not find the subject process.
     NoSuchProcess,
-    /// libvirt's own access control refused.
+    /// libvirt's access control refused.
     AclRefused,
-    /// The client came over the network, and has no local identity.
+    /// The client connected over the network and has no local identity.
     RemoteClient,
-    /// The client wanted to go over the network, and did not get there.
+    /// The client tried to connect over the network and failed.
     Network,
-    /// The client wanted a daemon of its own user, and has no directory for that.
+    /// The client tried to start a daemon of its user, but the directory for it is unavailable.
     OwnDirectory,
-    /// The client did not authenticate in any way before it asked.
+    /// The client did not authenticate.
     NoAuthentication,
 }
 
-/// The error, and where it stands.
+/// An error and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reported {
-    /// Which one.
+pub struct ReportedError {
+    /// The class.
     pub class: Class,
-    /// The line, cut to a length that can be shown.
+    /// The line, shortened.
     pub line: String,
-    /// Its number, from 1.
+    /// The line number, from 1.
     pub number: usize,
-    /// The action that it names.
+    /// The action in the line.
     pub action: Option<String>,
-    /// The socket that it names.
+    /// The socket in the line.
     pub socket: Option<String>,
-    /// The directory of the client's user that it names.
+    /// The user's directory in the line.
     pub directory: Option<String>,
-    /// How many lines follow that are errors, too: most likely because of this one.
+    /// The number of later error lines. This error probably caused them.
     pub following: usize,
-    /// The calls of the lines that follow need no more than to read.
+    /// Whether the calls in the later lines only read.
     pub only_reads: bool,
-    /// Whether it is a web server's log.
+    /// Whether the text is the log of a web server.
     pub web: bool,
 }
 
-/// A text of a message catalogue of the host that means a class; it is looked for in a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wording {
-    /// What it means.
-    pub class: Class,
-    /// The longest part of the translation between placeholders.
-    pub text: String,
-}
-
-/// The English texts, which are also the keys of the catalogues: of libvirt 0.9 to 12, of polkit, of the bus.
-pub const ENGLISH: &[(Class, &str)] = &[
+/// The English texts: of libvirt 0.9 to 12, of polkit and of the bus.
+const ENGLISH: &[(Class, &str)] = &[
     (Class::NoAgent, "no polkit agent available to authenticate"),
     (Class::NoAgent, "no agent is available to authenticate"),
     (Class::NoAgent, "requires authentication but no agent is available"),
@@ -100,28 +91,28 @@ pub const ENGLISH: &[(Class, &str)] = &[
     (Class::Refused, "Not authorized"),
 ];
 
-/// What a system call says, and the class of a socket that it is about.
-pub const ERRNO: &[(Class, &str)] = &[
+/// The texts of system call errors, with the class for a socket.
+const ERRNO: &[(Class, &str)] = &[
     (Class::SocketClosed, "Permission denied"),
     (Class::SocketMissing, "No such file or directory"),
     (Class::SocketRefused, "Connection refused"),
 ];
 
-/// The ports of libvirt's daemons: plain, and with TLS.
+/// The ports of libvirt's daemons: without and with TLS.
 const PORTS: [&str; 2] = ["16509", "16514"];
-/// What libvirt 7 to 12 tell a client that calls before it has authenticated.
+/// The reply of libvirt 7 to 12 to a call before authentication.
 const UNAUTHENTICATED: &str = "authentication required";
 
-/// Calls of PHP's and of virsh that look and do not touch.
+/// PHP functions that only read.
 const READING: &[&str] =
     &["libvirt_list_", "libvirt_domain_get_", "libvirt_node_get_", "libvirt_get_", "libvirt_domain_is_"];
 
-/// The first real error of a text, and what follows it.
+/// Returns the first known error of a text, with facts about the later lines.
 #[must_use]
-pub fn first(text: &str, wordings: &[Wording]) -> Option<Reported> {
+pub fn first(text: &str) -> Option<ReportedError> {
     let mut lines = text.lines().enumerate();
     let web = ["PHP ", "[client ", "libvirt-php", "apache", "nginx"].iter().any(|word| text.contains(word));
-    let (number, line, class) = lines.find_map(|(number, line)| Some((number, line, classify(line, wordings)?)))?;
+    let (number, line, class) = lines.find_map(|(number, line)| Some((number, line, classify(line)?)))?;
     let rest: Vec<&str> = lines.map(|(_, line)| line).collect();
     let is_error =
         |line: &&&str| ["Warning", "Error", "error:", "Notice", "Fatal"].iter().any(|word| line.contains(word));
@@ -129,7 +120,7 @@ pub fn first(text: &str, wordings: &[Wording]) -> Option<Reported> {
     let reads = |call: &&str| READING.iter().any(|known| call.starts_with(known));
     let touches = |call: &&&str| call.starts_with("libvirt_") && **call != "libvirt_connect" && !reads(call);
     let reading = calls.iter().any(reads) && !calls.iter().any(|call| touches(&call));
-    Some(Reported {
+    Some(ReportedError {
         class,
         line: line.trim().chars().take(LINE_MAX).collect(),
         number: number + 1,
@@ -142,13 +133,16 @@ pub fn first(text: &str, wordings: &[Wording]) -> Option<Reported> {
     })
 }
 
-fn classify(line: &str, wordings: &[Wording]) -> Option<Class> {
-    if socket(line).is_some() {
+fn classify(line: &str) -> Option<Class> {
+    if let Some(path) = socket(line) {
         let known = ERRNO.iter().find(|(_, text)| line.contains(text)).map(|(class, _)| *class);
-        let translated = || wordings.iter().find(|wording| line.contains(&wording.text)).map(|wording| wording.class);
-        // A line that only talks of a socket is no error.
-        let says_so = line.contains("Failed to connect") || line.contains("error") || line.contains("refus");
-        return known.or_else(translated).or(says_so.then_some(Class::Socket));
+        // A line that only mentions a socket is not an error. In an error the reason follows the quoted path, in any language.
+        let has_reason = || {
+            let rest = line.rsplit_once(&path).map_or("", |(_, rest)| rest);
+            quoted(line).any(|text| text == path) && rest.contains([':', '：'])
+        };
+        let is_error = || ["Failed to connect", "error", "refus"].iter().any(|word| line.contains(word));
+        return known.or_else(|| (is_error() || has_reason()).then_some(Class::Socket));
     }
     for (class, text) in ENGLISH {
         let fits = line.contains(text);
@@ -167,7 +161,7 @@ fn classify(line: &str, wordings: &[Wording]) -> Option<Class> {
     if servers.any(|(_, port)| PORTS.contains(&port)) {
         return Some(Class::Network);
     }
-    // As virNetServerProgramDispatchCall says it; a client shows it with or without its own words before.
+    // The text of virNetServerProgramDispatchCall. Clients show it with or without a prefix.
     let alone = line.trim().trim_start_matches("error: ").trim_start_matches("RPC error: ") == UNAUTHENTICATED;
     if alone || line.contains("libvirt") && line.trim_end().ends_with(UNAUTHENTICATED) {
         return Some(Class::NoAuthentication);
@@ -175,31 +169,22 @@ fn classify(line: &str, wordings: &[Wording]) -> Option<Class> {
     if line.contains("access denied") && (line.contains("error:") || line.contains("libvirt")) {
         return Some(Class::AclRefused);
     }
-    if let Some(wording) =
-        wordings.iter().find(|wording| is_about_polkit(wording.class) && line.contains(&wording.text))
-    {
-        return Some(wording.class);
-    }
-    // Of libvirt's messages only one quotes an action, in whatever language.
+    // Only one of libvirt's messages quotes an action, in every language.
     quoted(line).any(|text| text.starts_with("org.libvirt.") && is_action(text)).then_some(Class::NoAgent)
 }
 
-fn is_about_polkit(class: Class) -> bool {
-    !matches!(class, Class::SocketClosed | Class::SocketMissing | Class::SocketRefused)
-}
-
-/// The action that a line names in quotes, or after `Action `.
+/// Returns the action that a line names in quotes, or after `Action `.
 fn action(line: &str) -> Option<String> {
     let after = line.split_once("Action ").and_then(|(_, rest)| rest.split_whitespace().next());
     quoted(line).chain(after).map(|text| text.trim_matches(['\'', '"'])).find(|text| is_action(text)).map(str::to_owned)
 }
 
-/// Texts in quotation marks of any kind.
+/// Splits a line at quotation marks.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split(['\'', '"', '`', '“', '”', '„', '«', '»', '‘', '’', '「', '」']).map(str::trim)
 }
 
-/// Whether it looks like the id of an action: at least three parts of letters, digits and hyphens.
+/// Whether a text has the form of an action id: at least three parts of letters, digits and hyphens.
 #[must_use]
 pub fn is_action(text: &str) -> bool {
     let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
@@ -211,8 +196,8 @@ pub fn is_action(text: &str) -> bool {
         && !text.ends_with(".service")
 }
 
-/// The directory in which a client of a user's own daemon keeps its socket, if it could not be made: `/run/user/0/libvirt`, or
-/// `.cache/libvirt` of a home directory. The reason follows it, in whatever language.
+/// Returns the socket directory of a user's daemon if it could not be created: `/run/user/0/libvirt`, or `.cache/libvirt` of a
+/// home directory. The reason follows the path, in any language.
 fn own_directory(line: &str) -> Option<&str> {
     let own =
         |path: &&str| path.ends_with("/.cache/libvirt") || path.starts_with("/run/user/") && path.ends_with("/libvirt");
@@ -220,7 +205,7 @@ fn own_directory(line: &str) -> Option<&str> {
     line.rsplit_once(path).filter(|(_, rest)| rest.contains([':', '：'])).map(|_| path)
 }
 
-/// The path of a socket of libvirt's.
+/// Returns the path of a libvirt socket in a line.
 fn socket(line: &str) -> Option<String> {
     let is_path = |word: &&str| {
         let name = word.rsplit('/').next().unwrap_or_default();
@@ -230,7 +215,7 @@ fn socket(line: &str) -> Option<String> {
     words.filter(|word| word.len() < 200).find(is_path).map(str::to_owned)
 }
 
-/// Names of functions that are called, as PHP's messages have them: `libvirt_connect():`.
+/// Returns the names of PHP functions of libvirt in a line: `libvirt_connect():`.
 fn calls(line: &str) -> Vec<&str> {
     let ends = line.match_indices("()").map(|(at, _)| at);
     let name = |end: usize| {
@@ -241,22 +226,22 @@ fn calls(line: &str) -> Vec<&str> {
     ends.filter_map(name).collect()
 }
 
-/// Advice in a text that is not to be followed, each as a sentence.
+/// Returns the harmful advice in a text, one sentence each.
 #[must_use]
 pub fn bad_advice(text: &str) -> Vec<&'static str> {
     let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let mut found = Vec::new();
     if compact.contains("auth_unix_rw=\"none\"") {
-        found.push("the text sets auth_unix_rw = \"none\": where systemd makes the socket it is open to everybody then, and every local user is root");
+        found.push("the text sets auth_unix_rw = \"none\": if systemd creates the socket, every user may open it, so every local user gets root-equivalent access");
     }
     if compact.contains("Identity=*") || compact.contains("unix-user:*") {
-        found.push("the text grants to everybody (an identity of `*`)");
+        found.push("the text grants access to every user (the identity `*`)");
     }
     if text.contains("libvirtdconf") {
-        found.push("the text edits /etc/libvirt/libvirtdconf, which nothing reads: it is libvirtd.conf");
+        found.push("the text edits /etc/libvirt/libvirtdconf, which nothing reads; the file is libvirtd.conf");
     }
     if compact.contains("unix_sock_group=") && !compact.contains("auth_unix_rw=\"none\"") {
-        found.push("the text sets unix_sock_group, which does nothing about polkit, and nothing at all where systemd makes the socket");
+        found.push("the text sets unix_sock_group, which has no effect on polkit, and none at all if systemd creates the socket");
     }
     let named = |marker: &str| -> BTreeSet<String> {
         let after = text.split(marker).skip(1);
@@ -269,7 +254,7 @@ pub fn bad_advice(text: &str) -> Vec<&'static str> {
     let joined: BTreeSet<String> =
         ["usermod -a -G ", "usermod -aG ", "usermod -G "].iter().flat_map(|marker| named(marker)).collect();
     if !granted.is_empty() && !joined.is_empty() && granted.is_disjoint(&joined) {
-        found.push("the text grants to one group and puts the user into another");
+        found.push("the text grants access to one group and adds the user to another");
     }
     found
 }

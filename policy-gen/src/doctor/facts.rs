@@ -1,289 +1,291 @@
-//! What was found out about the host and about the one who was refused. Nothing here looks for itself.
+//! Facts about the host and the subject. This module only defines the types.
 
 mod libvirt;
 
-use super::error::Reported;
+use super::error::ReportedError;
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
 use crate::target::{Target, Version};
-use crate::verdict::{Outcome, PassedOver, Verdict};
-use crate::word::{Session, Word};
+use crate::verdict::{Outcome, SkippedFile, Verdict};
 
 pub use libvirt::{Daemon, Libvirt, Socket, UnitState};
 
-/// Everything that a diagnosis is made of.
+/// All facts for a diagnosis.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// Whether we look as root.
+    /// Whether this process runs as root.
     pub is_root: bool,
-    /// Whether systemd runs this host.
+    /// Whether systemd is the init system.
     pub has_systemd: bool,
-    /// Whether we are in a container, and what says so.
+    /// The evidence that this is a container.
     pub container: Option<String>,
-    /// Why the system bus cannot be reached, if it cannot.
+    /// The reason why the system bus is unreachable.
     pub no_bus: Option<String>,
     /// polkitd.
     pub polkitd: Polkitd,
-    /// What its version reads.
+    /// The version of polkit and the formats that it reads.
     pub target: Option<Target>,
-    /// Files where polkit's files lie that it does not read, or not to the end.
-    pub passed_over: Vec<PassedOver>,
-    /// Those of them that name the action, or hold a file that does.
-    pub passed_about: Vec<String>,
-    /// Files that look like policy, under names or in places that nothing reads.
+    /// Files in polkit's directories that polkit does not read, or not to the end.
+    pub skipped: Vec<SkippedFile>,
+    /// Those of these files that name the action, or directories with such a file.
+    pub skipped_about: Vec<String>,
+    /// Files that look like policy, with names or in places that nothing reads.
     pub strays: Vec<Stray>,
-    /// Who was refused.
+    /// The subject.
     pub subject: Option<Subject>,
-    /// What polkit decides for the subject.
-    pub answer: Option<Answer>,
-    /// The error that was pasted.
-    pub reported: Option<Reported>,
-    /// Advice in the pasted text that is not to be followed.
+    /// The decision for the subject.
+    pub answer: Option<Decision>,
+    /// The error in the given text.
+    pub reported: Option<ReportedError>,
+    /// Harmful advice in the given text.
     pub bad_advice: Vec<String>,
     /// libvirt.
     pub libvirt: Libvirt,
-    /// Everybody may do these: the action, who was asked about, file and line.
-    pub open_to_all: Vec<OpenTo>,
-    /// Shipped policy files that were edited, and their packages.
+    /// Actions that every user may perform.
+    pub open_to_all: Vec<OpenAction>,
+    /// Edited .policy files of packages, with their packages.
     pub edited: Vec<(String, String)>,
-    /// How /proc hides processes from polkitd: the mount option, and polkitd's gid.
+    /// The mount option that hides processes from polkitd.
     pub hidepid: Option<Hidepid>,
-    /// Lines of the journal and the audit log in which SELinux or AppArmor denied something to libvirt or polkit.
+    /// Denials of SELinux or AppArmor for libvirt or polkit, from the journal and the audit log.
     pub mac: Vec<String>,
-    /// What failed lately, by service.
-    pub lately: Vec<Lately>,
+    /// Services that were refused recently.
+    pub recent_refusals: Vec<RecentRefusal>,
     /// The agent.
     pub agent: Agent,
-    /// What could not be seen.
+    /// Facts that could not be determined.
     pub unseen: Vec<String>,
 }
 
-/// polkitd, as the bus has it.
+/// The state of polkitd.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub enum Polkitd {
-    /// Not asked: there is no bus.
+    /// Unknown, because there is no bus.
     #[default]
     Unknown,
-    /// It answers.
+    /// polkitd answers.
     Answers {
-        /// Its version, as it calls itself.
+        /// The version.
         version: String,
-        /// Its pid, where the bus tells.
+        /// The pid, if the bus knows it.
         pid: Option<u32>,
-        /// Its uid.
+        /// The uid.
         uid: Option<u32>,
     },
-    /// It has its name, or is being started, and does not answer.
+    /// polkitd owns its bus name, or is being started, but does not answer.
     Silent,
-    /// Nobody has its name, and the bus cannot start it.
+    /// The bus name has no owner, and the bus cannot start polkitd.
     Absent {
-        /// What the bus said.
+        /// The error of the bus.
         why: String,
-        /// Whether its program is there.
+        /// Whether the program is installed.
         installed: bool,
-        /// Its unit: `masked`, `failed`, `inactive`, …
+        /// The state of the unit: `masked`, `failed`, `inactive`, …
         unit: Option<String>,
     },
 }
 
-/// A file that looks like policy and that nothing reads.
+/// A file that looks like policy but is not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {
-    /// Where it is.
+    /// The path.
     pub path: String,
-    /// Where it would be read; `None` where it is not known.
+    /// The path at which it would be read, if known.
     pub belongs: Option<String>,
-    /// Why it is not read.
+    /// The reason why it is not read.
     pub why: String,
-    /// Whether it names the action that is asked about.
+    /// Whether the only reason is its name.
+    pub misnamed: bool,
+    /// Whether it names the action.
     pub about_action: bool,
-    /// Whether what it says may be as good as root.
+    /// Whether it may grant root-equivalent access.
     pub root_equivalent: bool,
 }
 
-/// Who is asked about.
+/// The subject of the examination.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {
-    /// The user's name, or the number of a uid without one.
+    /// The user name, or the uid of a user without a name.
     pub user: String,
     /// The uid.
     pub uid: u32,
-    /// The groups that the user database gives it: what polkit goes by.
+    /// The groups of the user in the user database, which polkit uses.
     pub groups: Vec<String>,
-    /// A process of it, if one was examined.
+    /// The examined process.
     pub process: Option<Process>,
-    /// The unit that was named, or that the process is in.
+    /// The requested unit, or the unit of the process.
     pub unit: Option<String>,
-    /// `User=` of that unit, if it is set: systemd starts the unit's processes as this user.
+    /// `User=` of that unit, if set: systemd starts the processes of the unit as this user.
     pub unit_user: Option<String>,
-    /// How we came to this user, for a sentence.
+    /// The reason why this user was chosen, for a sentence.
     pub by: String,
-    /// Other users that the unit's processes have.
+    /// Other users of the unit's processes.
     pub others: Vec<String>,
-    /// Whether the user could type a password (`None`: not known).
+    /// Whether the user has a usable password (`None`: unknown).
     pub password: Option<bool>,
 }
 
 /// A process of the subject.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
-    /// Its pid.
+    /// The pid.
     pub pid: u32,
-    /// The groups that it has itself: what the kernel goes by.
+    /// The groups of the process, which the kernel uses.
     pub groups: Vec<String>,
-    /// Its session, as its cgroup says.
+    /// The session, from the cgroup.
     pub session: Session,
-    /// Its program.
+    /// The program.
     pub exe: Option<String>,
-    /// Namespaces that are not those of ours: `mnt`, `pid`, …
+    /// Namespaces that differ from those of this process: `mnt`, `pid`, …
     pub namespaces: Vec<String>,
-    /// Where its clients of libvirt connect.
+    /// The preset connection for libvirt clients.
     pub client: Client,
 }
 
-/// What a client of libvirt finds if it names no connection itself.
+/// The preset connection of libvirt clients that name no connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Client {
-    /// The process whose environment it is.
+    /// The process with this environment.
     pub pid: u32,
-    /// The connection, if one is preset.
+    /// The preset connection, if any.
     pub preset: Option<Preset>,
     /// `XDG_RUNTIME_DIR`
     pub runtime_directory: Option<String>,
 }
 
-/// A connection that is taken where none is named.
+/// A preset connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preset {
-    /// Its URI.
+    /// The URI.
     pub uri: String,
-    /// What sets it, for a sentence.
+    /// The origin, for a sentence.
     pub by: String,
 }
 
-/// What polkit makes of the question.
+/// The decision about the subject and the action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Decision {
     /// The action.
     pub action: String,
-    /// The session for which it was asked.
+    /// The session state.
     pub session: Session,
-    /// What the files say.
+    /// The verdict from the files.
     pub verdict: Verdict,
-    /// What polkitd itself says, where it could be asked.
-    pub real: Option<Real>,
-    /// Groups that would make it a yes, and what says so.
+    /// The decision of polkitd, if it could be asked.
+    pub real: Option<RunningResult>,
+    /// Groups whose members would be allowed.
     pub groups: Vec<GroupRemedy>,
-    /// Sessions in which it would be a yes, and what says so.
+    /// Sessions in which the subject would be allowed, with the deciding place.
     pub sessions: Vec<(Session, Option<String>)>,
-    /// Files that name the action, are read, and did not decide.
+    /// Rules files that name the action and did not decide.
     pub naming: Vec<String>,
-    /// Whether a rule of ours would come before what decides.
+    /// Whether a generated rule would come before the deciding rule.
     pub grant_comes_first: bool,
-    /// What would be needed to grant a static rule through `install`, if that is not possible.
+    /// The reason why `install` cannot add a static rule, if it cannot.
     pub no_grant: Option<String>,
-    /// The files that the evaluator was not able to take into account, or else why there is no verdict.
+    /// Unknown facts on which the verdict depends.
     pub depends_on: Vec<String>,
 }
 
-/// polkitd's own answer.
+/// The decision of polkitd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Real {
+pub enum RunningResult {
     /// Yes.
     Yes,
-    /// Somebody must authenticate.
+    /// Authentication is required.
     Challenge,
     /// No.
     No,
     /// The action is not registered.
     Unregistered,
-    /// It did not answer.
+    /// polkitd did not answer.
     Silent,
-    /// It could not find the process.
+    /// polkitd could not find the process.
     NoSuchProcess,
 }
 
-/// A group that would make the answer a yes.
+/// A group whose members would be allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupRemedy {
-    /// Its name.
+    /// The name.
     pub group: String,
-    /// What says so, as `FILE:LINE`.
+    /// The deciding place, as `FILE:LINE`.
     pub place: Option<String>,
     /// Whether the group exists.
     pub exists: bool,
-    /// A group of a like name that the user is in.
-    pub look_alike: Option<String>,
+    /// A group of the user with the same purpose.
+    pub similar_name: Option<String>,
 }
 
-/// Something that a stranger may do.
+/// A root-equivalent action that ordinary users may perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenTo {
+pub struct OpenAction {
     /// The action.
     pub action: String,
-    /// Who: `everybody`, or the members of a group.
+    /// The users: every user, or the members of a group.
     pub who: String,
-    /// What says so.
+    /// The deciding file.
     pub file: Option<String>,
-    /// The line there.
+    /// The deciding line.
     pub line: Option<usize>,
-    /// Whether a .policy file says so.
+    /// Whether the implicit authorization decides.
     pub implicit: bool,
 }
 
-/// /proc hides other users' processes.
+/// A /proc that hides other users' processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hidepid {
-    /// The option, as mounted.
+    /// The mount option.
     pub option: String,
-    /// The gid that polkitd has, if it is known.
+    /// The gid of polkitd, if known.
     pub gid: Option<u32>,
 }
 
-/// A service that failed lately for want of authorization, and still would.
+/// A service that was refused recently, and would be refused again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lately {
+pub struct RecentRefusal {
     /// The unit.
     pub unit: String,
     /// The user.
     pub user: String,
     /// The action.
     pub action: String,
-    /// The line.
+    /// The log line.
     pub line: String,
-    /// What polkit decides now.
+    /// The current decision.
     pub verdict: String,
 }
 
-/// polkit-service-agent, by its own word.
+/// The state of polkit-service-agent, from its own status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Agent {
-    /// Whether it is installed, with its unit.
+    /// Whether program and unit are installed.
     pub installed: bool,
-    /// Whether it answered.
+    /// Whether the agent answers.
     pub running: bool,
-    /// What it would answer the subject, where that could be asked.
+    /// The agent's verdict about the subject.
     pub verdict: Option<String>,
-    /// Whether the subject's process or unit is among those that it serves.
+    /// Whether the agent serves the subject's unit.
     pub serves: bool,
 }
 
-impl Answer {
-    /// The word of the verdict.
+impl Decision {
+    /// Returns the result of the verdict.
     #[must_use]
-    pub fn word(&self) -> Option<Word> {
+    pub fn result(&self) -> Option<ImplicitAuthorization> {
         match self.verdict.outcome {
-            Outcome::Word(word) => Some(word),
+            Outcome::Result(result) => Some(result),
             _ => None,
         }
     }
 
-    /// Whether it is a yes: by polkitd's own word, where there is one.
+    /// Whether the subject is allowed: by polkitd's decision if known, otherwise by the verdict.
     #[must_use]
     pub fn is_yes(&self) -> bool {
-        self.real.map_or(self.word() == Some(Word::Yes), |real| real == Real::Yes)
+        self.real.map_or(self.result() == Some(ImplicitAuthorization::Yes), |real| real == RunningResult::Yes)
     }
 
-    /// Whether nothing is known.
+    /// Whether the decision is unknown.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         self.real.is_none() && self.verdict.outcome == Outcome::Depends
@@ -291,19 +293,19 @@ impl Answer {
 }
 
 impl Facts {
-    /// polkit's version.
+    /// Returns the version of polkit.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
         self.target.map(|target| target.version)
     }
 
-    /// Whether what is asked about is the management of libvirt.
+    /// Whether the action is the management of libvirt.
     #[must_use]
     pub fn is_about_manage(&self) -> bool {
         self.answer.as_ref().is_some_and(|answer| answer.action == MANAGE)
     }
 
-    /// The daemon to which clients of `qemu:///system` connect.
+    /// Returns the daemon that serves `qemu:///system`.
     #[must_use]
     pub fn daemon(&self) -> Option<&Daemon> {
         let named = |name: &str| self.libvirt.daemons.iter().find(|daemon| daemon.name == name);

@@ -1,5 +1,4 @@
-//! What can be done, from the least privilege to the most: each fix with the commands that a person would type, and the steps
-//! that `--fix` takes instead. Pure.
+//! The fixes, from the least privilege to the most. Each fix has the commands for a manual fix, and the steps of `--fix`. Pure.
 
 mod access;
 
@@ -14,32 +13,32 @@ use crate::target::Version;
 pub enum Step {
     /// Run a program.
     Run(Vec<String>),
-    /// Write a file that is not there yet; root's, 0644, with the directories above it.
+    /// Create a file, owned by root and with mode 0644, and its directories.
     Write {
-        /// Its path.
+        /// The path.
         path: String,
-        /// Its text.
+        /// The content.
         text: String,
     },
-    /// Give a file another place, as root's and 0644 there.
+    /// Move a file. It is owned by root and has mode 0644 afterwards.
     Move {
-        /// Where it is.
+        /// The old path.
         from: String,
-        /// Where it goes; nothing may be there.
+        /// The new path, which must not exist.
         to: String,
     },
-    /// Write the file as it is anew, as root's and 0644, so that polkitd reads it.
+    /// Rewrite a file with the same content, owned by root and with mode 0644, so that polkitd can read it.
     Rewrite(String),
-    /// Set the mode, and owner and group if they are named, of a directory.
+    /// Set the mode of a directory, and optionally its owner and group.
     Directory {
-        /// Its path.
+        /// The path.
         path: String,
-        /// Its mode.
+        /// The mode.
         mode: u32,
-        /// Its owner's and its group's name.
+        /// The names of owner and group.
         owner: Option<(String, String)>,
     },
-    /// Put a user into a group.
+    /// Add a user to a group.
     Join {
         /// The user.
         user: String,
@@ -48,11 +47,11 @@ pub enum Step {
     },
     /// Install the policy of `/etc/polkit-policy-gen`.
     Install,
-    /// Write all pkla files as one rules file.
+    /// Convert all pkla files to one rules file.
     Convert(String),
-    /// Take keys out of a configuration of libvirt's, by making comments of their lines.
+    /// Comment out keys in a configuration file of libvirt.
     Unset {
-        /// Its path.
+        /// The path.
         path: String,
         /// The keys.
         keys: Vec<&'static str>,
@@ -61,26 +60,26 @@ pub enum Step {
     RestartPolkitd,
 }
 
-/// A way to put it right.
+/// A fix for a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fix {
-    /// Its name, which stays.
+    /// The stable id of the fix.
     pub id: &'static str,
-    /// Whether a person must do it.
+    /// Whether it must be applied by hand.
     pub manual: bool,
-    /// Whether who is let in by it is as good as root.
+    /// Whether it grants root-equivalent access.
     pub root_equivalent: bool,
-    /// What a person would type.
+    /// The commands for a manual fix.
     pub commands: Vec<String>,
-    /// What it grants.
+    /// What it grants, as an object of "grants".
     pub grants: String,
-    /// What a person would type to have it back as it was.
+    /// The commands that undo it.
     pub undo: Vec<String>,
-    /// What `--fix` does.
+    /// The steps of `--fix`.
     pub steps: Vec<Step>,
 }
 
-const NOTHING: &str = "nothing that was not meant to be granted already";
+const NOTHING: &str = "nothing beyond what the files already grant";
 
 fn line(words: &[&str]) -> String {
     words.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" ")
@@ -90,13 +89,13 @@ fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// A fix that is a person's to do.
+/// A fix that must be applied by hand.
 #[must_use]
 pub fn manual(id: &'static str, commands: &[String], grants: &str) -> Fix {
     Fix { id, manual: true, commands: commands.to_vec(), grants: grants.to_owned(), ..Fix::default() }
 }
 
-/// Programs that are run one after the other.
+/// A fix that runs programs in sequence.
 #[must_use]
 pub fn programs(id: &'static str, all: &[&[&str]], grants: &str, undo: &[String]) -> Fix {
     Fix {
@@ -109,7 +108,7 @@ pub fn programs(id: &'static str, all: &[&[&str]], grants: &str, undo: &[String]
     }
 }
 
-/// polkitd is started anew.
+/// A fix that restarts polkitd.
 #[must_use]
 pub fn restart_polkitd(facts: &Facts) -> Fix {
     Fix {
@@ -130,7 +129,7 @@ fn restart_command(facts: &Facts) -> String {
     }
 }
 
-/// A file is made readable for polkitd.
+/// A fix that makes a file readable for polkitd.
 #[must_use]
 pub fn make_readable(path: &str, root_equivalent: bool) -> Fix {
     let shown = shell(path);
@@ -138,14 +137,14 @@ pub fn make_readable(path: &str, root_equivalent: bool) -> Fix {
         id: "make-readable",
         root_equivalent,
         commands: vec![format!("install -o root -g root -m 0644 {shown} {shown}.new && mv {shown}.new {shown}")],
-        grants: "what the file says".to_owned(),
+        grants: "what the file grants".to_owned(),
         undo: vec![format!("chmod 0600 {shown}")],
         steps: vec![Step::Rewrite(path.to_owned())],
         ..Fix::default()
     }
 }
 
-/// A directory of polkit's gets the owner and mode that this version's package gives it.
+/// A fix that sets owner and mode of a polkit directory to those of this version's package.
 #[must_use]
 pub fn open_directory(path: &str, was: &str, facts: &Facts) -> Fix {
     let private = facts.version().is_some_and(|version| version < Version(123));
@@ -168,14 +167,14 @@ pub fn open_directory(path: &str, was: &str, facts: &Facts) -> Fix {
             format!("chmod {mode:04o} {quoted}"),
             restart_command(facts),
         ],
-        grants: "what the files in it say".to_owned(),
+        grants: "what its files grant".to_owned(),
         undo: vec![format!("chmod {was} {quoted}")],
         steps,
         ..Fix::default()
     }
 }
 
-/// A file is put where it is read.
+/// A fix that moves a file to a directory that polkit reads.
 #[must_use]
 pub fn move_file(id: &'static str, from: &str, to: &str, root_equivalent: bool, facts: &Facts) -> Fix {
     let (shown_from, shown_to) = (shell(from), shell(to));
@@ -183,7 +182,7 @@ pub fn move_file(id: &'static str, from: &str, to: &str, root_equivalent: bool, 
         id,
         root_equivalent,
         commands: vec![format!("install -o root -g root -m 0644 {shown_from} {shown_to} && rm {shown_from}")],
-        grants: "what the file says".to_owned(),
+        grants: "what the file grants".to_owned(),
         undo: vec![format!("mv {shown_to} {shown_from}")],
         steps: vec![Step::Move { from: from.to_owned(), to: to.to_owned() }],
         ..Fix::default()
@@ -192,14 +191,14 @@ pub fn move_file(id: &'static str, from: &str, to: &str, root_equivalent: bool, 
     fix
 }
 
-/// A file is laid aside.
+/// A fix that renames a file, so that polkit no longer reads it.
 #[must_use]
 pub fn set_aside(path: &str, facts: &Facts) -> Fix {
     let to = format!("{path}.set-aside");
     let mut fix = Fix {
         id: "set-aside",
         commands: vec![line(&["mv", path, &to])],
-        grants: "nothing; what the file grants or refuses is gone with it".to_owned(),
+        grants: "nothing; the grants and refusals of the file end".to_owned(),
         undo: vec![line(&["mv", &to, path])],
         steps: vec![Step::Move { from: path.to_owned(), to }],
         ..Fix::default()
@@ -208,7 +207,7 @@ pub fn set_aside(path: &str, facts: &Facts) -> Fix {
     fix
 }
 
-/// polkit 0.105 looks for directories when it starts.
+/// Adds a restart for polkit 0.105, which looks for new directories only at its start.
 fn old_polkitd(fix: &mut Fix, facts: &Facts) {
     if facts.version().is_some_and(|version| version < Version::RULES) {
         fix.commands.push(restart_command(facts));
@@ -216,7 +215,7 @@ fn old_polkitd(fix: &mut Fix, facts: &Facts) {
     }
 }
 
-/// All pkla files become rules, and these are laid aside.
+/// A fix that converts all pkla files to rules and sets them aside.
 #[must_use]
 pub fn convert(files: &[String]) -> Fix {
     let path = "/etc/polkit-1/rules.d/49-polkit-policy-gen-pkla.rules";
@@ -225,7 +224,7 @@ pub fn convert(files: &[String]) -> Fix {
         id: "convert-pkla",
         root_equivalent: true,
         commands: vec![line(&["polkit-policy-gen", "convert", "-o", path])],
-        grants: "what the pkla files say, all of them".to_owned(),
+        grants: "what all pkla files grant".to_owned(),
         undo: vec![line(&["rm", path])],
         steps: vec![Step::Convert(path.to_owned())],
         ..Fix::default()
@@ -236,7 +235,7 @@ pub fn convert(files: &[String]) -> Fix {
     fix
 }
 
-/// Keys are taken out of a configuration of libvirt's, and the daemon reads it anew.
+/// A fix that comments out keys of a libvirt configuration and restarts the daemon.
 #[must_use]
 pub fn unset(id: &'static str, conf: &str, keys: &[&'static str], restart: &[&[&str]], grants: &str) -> Fix {
     let path = format!("/{conf}");
@@ -248,7 +247,7 @@ pub fn unset(id: &'static str, conf: &str, keys: &[&'static str], restart: &[&[&
     Fix { id, commands, grants: grants.to_owned(), undo: undo(&path, restart), steps, ..Fix::default() }
 }
 
-/// Has the lines back that were set aside: their mark is that of `libvirt::conf`.
+/// Returns the commands that restore commented-out lines. The mark is that of `libvirt::conf`.
 fn undo(path: &str, restart: &[&[&str]]) -> Vec<String> {
     let back = format!("sed -i 's/^# set aside by polkit-policy-gen: //' {}", shell(path));
     std::iter::once(back).chain(restart.iter().map(|words| line(words))).collect()

@@ -1,5 +1,4 @@
-//! The findings, for a person and as JSON. Everything in them may come from a process, a log or a pasted text, and is made
-//! harmless here.
+//! Formats findings as text and as JSON. All texts may come from a process, a log or the caller, and are escaped here.
 
 use polkit_config::escape::escape;
 use serde_json::{Value, json};
@@ -8,13 +7,13 @@ use super::diagnose::Finding;
 use super::facts::{Facts, Polkitd};
 use super::fixes::Fix;
 
-/// With everything hostile written out; a backslash stays single.
+/// Escapes a text; a backslash stays single.
 #[must_use]
 pub fn safe(text: &str) -> String {
     escape(text).replace("\\\\", "\\")
 }
 
-/// The same for a text of several lines.
+/// Escapes a text of several lines.
 #[must_use]
 pub fn safe_lines(text: &str) -> String {
     text.lines().map(safe).collect::<Vec<_>>().join("\n")
@@ -24,7 +23,7 @@ fn list(texts: &[String]) -> Vec<String> {
     texts.iter().map(|text| safe_lines(text)).collect()
 }
 
-/// As one object.
+/// Formats the findings as a JSON object.
 #[must_use]
 pub fn json(findings: &[Finding], facts: &Facts) -> Value {
     let fix = |fix: &Fix| {
@@ -42,13 +41,13 @@ pub fn json(findings: &[Finding], facts: &Facts) -> Value {
     json!({ "findings": findings.iter().map(finding).collect::<Vec<_>>(), "unseen": list(&facts.unseen) })
 }
 
-/// As text.
+/// Formats the findings as text.
 #[must_use]
 pub fn text(findings: &[Finding], facts: &Facts, colour: bool) -> String {
     let bold = |text: &str| if colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
     let mut out = String::new();
     if findings.is_empty() {
-        out.push_str(&format!("{}{}\n", bold("nothing wrong"), content(facts)));
+        out.push_str(&format!("{}{}\n", bold("no problem found"), content(facts)));
     }
     for (number, finding) in findings.iter().enumerate() {
         if number > 0 {
@@ -58,20 +57,20 @@ pub fn text(findings: &[Finding], facts: &Facts, colour: bool) -> String {
         finding.evidence.iter().for_each(|line| out.push_str(&format!("  - {}\n", safe(line))));
         for fix in &finding.fixes {
             let manual = if fix.manual { ", by hand" } else { "" };
-            let root = if fix.root_equivalent { "; as good as root" } else { "" };
+            let root = if fix.root_equivalent { "; root-equivalent" } else { "" };
             out.push_str(&format!("\n  {}{manual}: grants {}{root}\n", bold(fix.id), safe(&fix.grants)));
             indented(&mut out, "    ", &fix.commands);
             if !fix.undo.is_empty() {
-                out.push_str("    to undo it:\n");
+                out.push_str("    to undo:\n");
                 indented(&mut out, "      ", &fix.undo);
             }
         }
     }
     if findings.iter().any(|finding| finding.fixes.iter().any(|fix| !fix.manual)) {
-        out.push_str("\n--fix ID carries one of these out (the first of that name), and looks again.\n");
+        out.push_str("\nTo apply a fix, repeat the command with --fix ID. You are asked first; afterwards the check is repeated.\n");
     }
     if !facts.unseen.is_empty() {
-        out.push_str(&format!("\n{}\n", bold("Not seen")));
+        out.push_str(&format!("\n{}\n", bold("Not checked")));
         facts.unseen.iter().for_each(|what| out.push_str(&format!("  {}\n", safe(what))));
     }
     out
@@ -83,24 +82,24 @@ fn indented(out: &mut String, blanks: &str, texts: &[String]) {
     }
 }
 
-/// What is well.
+/// Summarizes the state without findings.
 fn content(facts: &Facts) -> String {
     let mut text = String::new();
     if let Polkitd::Answers { version, .. } = &facts.polkitd {
         text.push_str(&format!("; polkit {} answers", safe(version)));
     }
     if let Some(daemon) = facts.daemon().filter(|daemon| daemon.sockets.iter().any(|socket| socket.listened)) {
-        text.push_str(&format!("; {} listens", daemon.name));
+        text.push_str(&format!("; {} is listening", daemon.name));
     }
     if let (Some(subject), Some(answer)) = (&facts.subject, &facts.answer) {
         if answer.is_yes() {
-            text.push_str(&format!("; {} may do {} now", safe(&subject.user), safe(&answer.action)));
+            text.push_str(&format!("; {} may perform {}", safe(&subject.user), safe(&answer.action)));
         } else if facts.agent.verdict.as_deref() == Some("allow") {
             text.push_str(&format!("; polkit-service-agent allows {} {}", safe(&subject.user), safe(&answer.action)));
         }
     }
     if facts.reported.is_some() {
-        text.push_str("; the error is of before, or about somebody else (--user, --unit, --pid)");
+        text.push_str("; the error is older or concerns another subject (see --user, --unit, --pid)");
     }
     text
 }

@@ -1,10 +1,10 @@
-//! The details that mechanisms pass to polkit with their actions, and that the agent's rules can match.
+//! The details that mechanisms pass to polkit with their actions, and that rules of the agent can match.
 
-/// What systemd passes (237 to 259): the unit and what is to be done with it. Where it passes neither, polkit has none.
+/// The details of systemd (237 to 259): the unit and the operation. Some calls have neither.
 const SYSTEMD: &[&str] = &["unit", "verb"];
 
-/// What libvirt's access control passes beside `connect_driver`, by the object in the action's name
-/// (src/access/viraccessdriverpolkit.c, libvirt 9.0; its aclpolkit.html lacks those of network-port and nwfilter-binding).
+/// The details of libvirt's access control besides `connect_driver`, by the object in the action id
+/// (src/access/viraccessdriverpolkit.c, libvirt 9.0; its aclpolkit.html omits those of network-port and nwfilter-binding).
 /// A secret has at most one of the usages.
 const LIBVIRT: &[(&str, &[&str])] = &[
     ("connect", &[]),
@@ -23,7 +23,7 @@ const LIBVIRT: &[(&str, &[&str])] = &[
     ("storage-vol", &["pool_name", "pool_uuid", "vol_name", "vol_key"]),
 ];
 
-/// The keys that are known to belong to an action.
+/// Returns the known details of an action.
 #[must_use]
 pub fn known(action: &str) -> Vec<&'static str> {
     if action.starts_with("org.freedesktop.systemd1.") {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_action_s_details_are_those_of_its_object() {
+    fn the_details_of_an_action_are_those_of_its_object() {
         assert_eq!(known("org.freedesktop.systemd1.manage-units"), ["unit", "verb"]);
         assert_eq!(known("org.libvirt.api.domain.start"), ["connect_driver", "domain_name", "domain_uuid"]);
         assert_eq!(known("org.libvirt.api.connect.getattr"), ["connect_driver"]);

@@ -1,7 +1,7 @@
-//! The rule that asks the agent, in JavaScript as [`rules`](super::rules) is.
+//! The rule that asks the agent, in the JavaScript of [`rules`](super::rules).
 //!
-//! It runs the hook's program with the subject's pid and user, the action, and the action's details as keys and values in
-//! turn. The program prints `yes`, `no` or nothing, and ends in 2 s whatever the agent does.
+//! It runs the hook program with the subject's pid and user, the action, and pairs of detail keys and values. The program prints
+//! `yes`, `no` or nothing, and ends within 2 s even if the agent does not reply.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,18 +9,18 @@ use super::quote::javascript;
 use super::{Origin, details};
 use crate::policy::{Hook, OnFailure};
 
-/// The hook's program. `make build LIBEXECDIR=…` says where it will be.
+/// The path of the hook program. `make build LIBEXECDIR=…` sets it.
 pub const PROGRAM: &str = concat!(env!("PSA_LIBEXECDIR"), "/polkit-service-agent-hook");
 
-/// Why the file has its place in the order, for who reads it.
-const HERE: &str = "polkit takes the first answer in the order of the names of files: 44- comes before all that answers \
+/// The reason for the file name, for the generated file.
+const HERE: &str = "polkit uses the first result in the order of the file names: 44- comes before all rules that decide \
                     without the agent.";
 
-/// What asks. Nothing in it can throw, which would deny every action of the host, and it returns null, "yes" or "no".
+/// The rule. It cannot throw, because an exception would deny every action of the host, and it returns null, "yes" or "no".
 const ASK: &str = r#"    };
     var own = Object.prototype.hasOwnProperty;
 
-    // It throws where the program cannot be run, fails, or takes longer than polkit allows.
+    // Throws if the program cannot be run, fails, or exceeds polkit's time limit.
     function ask(action, subject, details) {
         var words = [hook, String(subject.pid), String(subject.user), String(action.id)];
         var i;
@@ -31,7 +31,7 @@ const ASK: &str = r#"    };
             }
         }
         for (i = 0; i < words.length; i += 1) {
-            // An argument ends at a NUL: the agent would be asked about something else.
+            // An argument ends at a NUL, which would change the request.
             if (words[i].indexOf("\u0000") !== -1) {
                 throw new Error("a NUL in an argument of the hook");
             }
@@ -62,7 +62,7 @@ const ASK: &str = r#"    };
 }());
 "#;
 
-/// The rules file. The same hooks give the same bytes.
+/// Generates the rules file. The same hooks give the same bytes.
 #[must_use]
 pub fn emit(hooks: &[Hook], origin: &Origin) -> String {
     let mut actions: BTreeMap<&str, &Hook> = BTreeMap::new();
@@ -77,9 +77,9 @@ pub fn emit(hooks: &[Hook], origin: &Origin) -> String {
         javascript(PROGRAM)
     );
     out.push_str(
-        "    // Of each action, the details that the agent is told, and what it comes to without a yes or no of the agent. null\n    \
-         // leaves it to the rules that follow. \"no\" refuses, whatever they say: an agent that has no rule for the subject\n    \
-         // says nothing, as one that is dead does, and a fence must hold for both.\n    \
+        "    // For each action: the details for the agent, and the result if the agent replies neither yes nor no. null leaves\n    \
+         // the decision to the later rules. \"no\" refuses even if they would allow: polkit cannot distinguish a stopped agent\n    \
+         // from an agent without a matching rule, and the refusal must cover both.\n    \
          var actions = {",
     );
     for (number, (action, hook)) in actions.iter().enumerate() {

@@ -1,15 +1,14 @@
-//! Local authority files, for polkit 0.105 and for polkit-pkla-compat.
+//! pkla files, for polkit 0.105 and for polkit-pkla-compat.
 //!
-//! Where the file lies: a directory of its own with one file in it, since 0.105 reads the files of a
-//! directory in no order. Its name sorts after 10-vendor.d, 20-org.d and 30-site.d, where packages
-//! and distributions write, and before 50-local.d and 90-mandatory.d: the last match counts, so we
-//! override what was shipped, and what an administrator wrote by hand there overrides us.
+//! The file is alone in its directory, because 0.105 reads the files of a directory in no particular order. The directory name
+//! sorts after 10-vendor.d, 20-org.d and 30-site.d, where packages and distributions write, and before 50-local.d and
+//! 90-mandatory.d. The last match counts, so the file overrides distributions and is overridden by files that an administrator
+//! wrote by hand.
 //!
-//! Of our entries the last that matches must be that of the first grant, so they are in reverse order.
+//! The entries are in reverse order, because the first grant must be the last match.
 //!
-//! What pkla cannot say in our order, where the first grant that names a subject counts: an entry
-//! for a user or a netgroup always beats one for a group, and among a user's groups it is not defined
-//! which comes last (the order of getgrouplist). Such policies are refused.
+//! pkla cannot express every order of grants: an entry for a user or netgroup always overrides one for a group, and the order of
+//! a user's groups is undefined (the order of getgrouplist). Policies that depend on such an order are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,25 +18,24 @@ use polkit_config::table::Spanned;
 
 use super::Origin;
 use super::quote::comment;
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::policy::{Grant, Policy};
-use crate::word::{PerSession, Word};
 
-/// Why the file has its place in the order, for who reads it.
-const HERE: &str = "polkit takes the last match in the order of the names of directories: this one comes after 10-vendor.d, \
+/// The reason for the directory name, for the generated file.
+const HERE: &str = "polkit uses the last match in the order of the directory names: this directory comes after 10-vendor.d, \
                     20-org.d and 30-site.d, and before 50-local.d and 90-mandatory.d.";
 
-/// A pkla file, with all three results in each entry: the last entry that matches in a directory
-/// replaces all three, and one that it lacks counts as not set.
+/// Generates the pkla file. Each entry has all three results, because the last match in a directory replaces all three, and a missing
+/// result counts as not set.
 pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
     for hook in &policy.hooks {
-        let message = format!("pkla cannot say `{}`: it asks nobody", hook.label);
-        let help =
-            "only rules can: polkit 0.106 or later; on this one the agent serves by registration, with [[agent]]";
+        let message = format!("pkla cannot express `{}`: pkla cannot run a program", hook.label);
+        let help = "use polkit 0.106 or later, or the registration of the agent with [[agent]]";
         report.push(Problem::error(hook.at.clone(), message).help(help));
     }
     for role in policy.libvirt.iter().flat_map(|libvirt| &libvirt.roles) {
-        let message = format!("pkla cannot say `{}`: it sees no names of domains", role.label);
-        let help = "only rules can: polkit 0.106 or later; on this one choose another mode of [libvirt]";
+        let message = format!("pkla cannot express `{}`: pkla has no details such as domain names", role.label);
+        let help = "use polkit 0.106 or later, or another mode of [libvirt]";
         report.push(Problem::error(role.at.clone(), message).help(help));
     }
     let mut out = format!("# {}\n# {HERE}\n", super::first_line(origin));
@@ -53,7 +51,7 @@ pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
         };
         let identities = [of("user", &grant.users), of("netgroup", &grant.netgroups), of("group", &grant.groups)];
         let actions: Vec<&str> = grant.actions.iter().map(|action| action.value.as_str()).collect();
-        let [any, inactive, active] = grant.results.all().map(Word::text);
+        let [any, inactive, active] = grant.results.all().map(ImplicitAuthorization::text);
         out.push_str(&format!(
             "\n# {}\n[{}]\nIdentity={}\nAction={}\nResultAny={any}\nResultInactive={inactive}\nResultActive={active}\n",
             comment(&grant.label),
@@ -66,22 +64,23 @@ pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
 }
 
 fn identity(kind: &str, name: &str) -> String {
-    // A backslash begins an escape in key files.
+    // A backslash starts an escape sequence in key files.
     format!("unix-{kind}:{}", name.replace('\\', "\\\\"))
 }
 
 fn check_names(grant: &Grant, report: &mut Report) {
     for name in grant.users.iter().chain(&grant.groups).chain(&grant.netgroups) {
         if name.value.contains(['*', '?', ';']) {
-            let message = format!("pkla cannot name `{}`: `*`, `?` and `;` do not stand for themselves", name.value);
-            report.push(Problem::error(name.at.clone(), message).help("only rules can: polkit 0.106 or later"));
+            let message =
+                format!("pkla cannot express the name `{}`: `*`, `?` and `;` have a special meaning", name.value);
+            report.push(Problem::error(name.at.clone(), message).help("use polkit 0.106 or later"));
         }
     }
-    // A star of pkla stands for dots, too.
+    // In pkla a star also matches dots.
     for action in &grant.actions {
         if action.value.as_str().trim_end_matches('*').contains('*') {
-            let message = format!("pkla cannot say `{}`: its `*` does not end at a dot", action.value);
-            let help = "name the actions, or end the pattern with its first star: `org.libvirt.*`";
+            let message = format!("pkla cannot express `{}`: in pkla `*` also matches dots", action.value);
+            let help = "list the actions, or end the pattern with its first star: `org.libvirt.*`";
             report.push(Problem::error(action.at.clone(), message).help(help));
         }
     }
@@ -91,27 +90,27 @@ fn check_details(grant: &Grant, report: &mut Report) {
     if grant.details.is_empty() {
         return;
     }
-    let message = format!("pkla cannot say `{}`: it knows nothing of an action's details", grant.label);
-    let help = "only rules can: polkit 0.106 or later. Without details it would be for all units, domains or programs";
+    let message = format!("pkla cannot express `{}`: pkla has no details", grant.label);
+    let help = "use polkit 0.106 or later; without details the grant would cover all units, domains or programs";
     report.push(Problem::error(grant.at.clone(), message).help(help));
 }
 
-/// What the grants so far say of one action or pattern of such.
+/// The earlier grants of an action or action pattern.
 struct Before<'a> {
     pattern: &'a ActionPattern,
-    /// Users, netgroups and groups as identities.
+    /// The users, netgroups and groups, as identities.
     identities: BTreeSet<String>,
     to_groups: Vec<ToGroups<'a>>,
 }
 
-/// A result that groups have.
+/// Groups with the same results.
 struct ToGroups<'a> {
-    results: PerSession<Word>,
-    /// Each with the grant that names it; two at most, since a third name differs from one of them.
+    results: BySession<ImplicitAuthorization>,
+    /// Up to two groups, each with the grant that names it. Two suffice: every third group differs from one of them.
     named: Vec<(String, &'a str)>,
 }
 
-/// The grants so far, by action.
+/// The earlier grants, by action.
 #[derive(Default)]
 struct Order<'a> {
     by_action: BTreeMap<&'a str, Before<'a>>,
@@ -119,7 +118,7 @@ struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    /// What was said so far of actions that this one is, or may be.
+    /// Returns the earlier grants of all actions that `action` may cover.
     fn about(&self, action: &'a ActionPattern) -> Vec<&Before<'a>> {
         if !action.is_exact() {
             return self.by_action.values().filter(|before| before.pattern.overlaps(action)).collect();
@@ -129,7 +128,7 @@ impl<'a> Order<'a> {
         self.by_action.get(action.as_str()).into_iter().chain(patterns).collect()
     }
 
-    /// Adds a grant, and refuses it where pkla would put it before an earlier one with another result.
+    /// Adds a grant. Reports an error if pkla would put it before an earlier grant with another result.
     fn add(&mut self, grant: &'a Grant, report: &mut Report) {
         for action in &grant.actions {
             let about = self.about(&action.value);
@@ -146,18 +145,16 @@ impl<'a> Order<'a> {
             let mut others = others.flat_map(|other| &other.named);
             let conflict = others.find_map(|(group, earlier)| {
                 if !people.is_empty() {
-                    Some((*earlier, "the entry of a user or netgroup beats that of a group"))
+                    Some((*earlier, "in pkla an entry for a user or netgroup overrides one for a group"))
                 } else {
                     let another = groups.iter().any(|own| own != group);
-                    another.then_some((*earlier, "which of a user's groups counts is not defined"))
+                    another.then_some((*earlier, "in pkla the order of a user's groups is undefined"))
                 }
             });
             if let Some((earlier, why)) = conflict {
-                let message = format!(
-                    "pkla cannot say that `{earlier}` comes before `{}` for {}: {why}",
-                    grant.label, action.value
-                );
-                let help = "give both the same result, or write the one that names users first";
+                let message =
+                    format!("pkla cannot put `{earlier}` before `{}` for {}: {why}", grant.label, action.value);
+                let help = "give both the same result, or put the grant for users first";
                 report.push(Problem::error(grant.at.clone(), message).help(help));
             }
             self.keep(grant, &action.value, &people, groups);

@@ -1,11 +1,11 @@
-//! Names as data.
+//! Quoting of names for the generated formats.
 
 use std::fmt::Write as _;
 
 use polkit_config::escape::escape;
 
-/// `text` as a JavaScript string in ASCII. Both engines read it alike; a single Latin-1 byte would
-/// make Duktape drop the file, and U+2028 would end a line.
+/// Formats `text` as an ASCII JavaScript string, which both engines read in the same way. A Latin-1 byte would make Duktape drop the file, and
+/// U+2028 would end a line.
 #[must_use]
 pub fn javascript(text: &str) -> String {
     let mut out = String::from("\"");
@@ -13,7 +13,7 @@ pub fn javascript(text: &str) -> String {
         match char::from_u32(u32::from(unit)) {
             Some('"') => out.push_str("\\\""),
             Some('\\') => out.push_str("\\\\"),
-            // So that `</script>` and `<!--` are safe where a rule is shown in a page.
+            // Keeps `</script>` and `<!--` safe in a web page that shows a rule.
             Some('<') => out.push_str("\\u003c"),
             Some(' '..='~') => out.extend(char::from_u32(u32::from(unit))),
             _ => {
@@ -25,7 +25,7 @@ pub fn javascript(text: &str) -> String {
     out
 }
 
-/// `text` as a TOML string.
+/// Formats `text` as a TOML string.
 #[must_use]
 pub fn toml(text: &str) -> String {
     let mut out = String::from("\"");
@@ -43,7 +43,7 @@ pub fn toml(text: &str) -> String {
     out
 }
 
-/// `text` as one word for a shell.
+/// Formats `text` as one shell word.
 #[must_use]
 pub fn shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=@+,".contains(c);
@@ -54,7 +54,7 @@ pub fn shell(text: &str) -> String {
     }
 }
 
-/// `text` as part of a comment line: ASCII, one line.
+/// Formats `text` for a comment: ASCII and one line.
 #[must_use]
 pub fn comment(text: &str) -> String {
     let mut out = String::new();
@@ -85,7 +85,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_is_one_ascii_string_that_means_it(text in any::<String>()) {
+        fn every_text_survives_quoting_as_ascii(text in any::<String>()) {
             let quoted = javascript(&text);
             prop_assert!(quoted.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
             prop_assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text.clone());

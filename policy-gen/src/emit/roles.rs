@@ -1,9 +1,9 @@
-//! The roles of libvirt's access control, in JavaScript as [`rules`](super::rules) is.
+//! The rule for the roles of libvirt's access control, in the JavaScript of [`rules`](super::rules).
 //!
-//! They are tables: a check looks up the user and each of the user's groups, and then only the roles found there, so that a
-//! hundred roles cost what one does. libvirt asks without interaction: the answers are yes and no, and nothing else. Whoever is
-//! in a role gets a no for all that none of its roles gives. connect_driver is not looked at: one object comes under
-//! two names (`QEMU` and `network`, by who asks).
+//! The roles are tables. A check looks up the user and each of the user's groups and examines only the roles found there, so a
+//! hundred roles cost as much as one. libvirt checks without interaction, so the results are only "yes" and "no". A user with a role
+//! gets "no" for everything that none of the user's roles permits. connect_driver is ignored, because one object has two driver names
+//! (`QEMU` and `network`, depending on the caller).
 
 use polkit_config::table::Spanned;
 
@@ -11,10 +11,10 @@ use super::quote::{comment, javascript};
 use crate::policy::permissions::{NEEDS, PREFIX, Scope};
 use crate::policy::{Libvirt, Others, Role, RoleKind};
 
-/// How many names stand in one function: Duktape takes 65,535 constants in each.
+/// Limit of names in one function: Duktape allows 65,535 constants in a function.
 const PART: usize = 10_000;
 
-/// How the tables are filled and read.
+/// The functions that fill and read the tables.
 const TABLES: &str = r#"
     var own = Object.prototype.hasOwnProperty;
     var users = {};
@@ -25,7 +25,7 @@ const TABLES: &str = r#"
         return own.call(table, key) ? table[key] : null;
     }
 
-    // Patterns without a star become a table, the others lists of what stands between the stars.
+    // Patterns without a star become a table; the others become lists of the texts between the stars.
     function patterns(texts) {
         var made = {exact: {}, open: [], any: texts.length > 0};
         for (var i = 0; i < texts.length; i += 1) {
@@ -61,7 +61,7 @@ const TABLES: &str = r#"
 
 "#;
 
-/// What decides. Nothing in it can throw, which would deny every action of the host.
+/// The rule. It cannot throw, because an exception would deny every action of the host.
 const DECIDE: &str = r#"
     function fits(parts, name) {
         var at = parts[0].length;
@@ -132,12 +132,12 @@ const DECIDE: &str = r#"
 }());
 "#;
 
-/// The rule of the roles, to stand at the end of the file of the grants.
+/// Generates the rule of the roles, which follows the grants in the same file.
 #[must_use]
 pub fn emit(libvirt: &Libvirt) -> String {
     let mut out = String::from(
-        "\n// The roles of libvirt's access control: what each gives, over which domains, networks and storage pools. To whoever \
-         is in\n// one, all else of org.libvirt.api is refused.\n(function () {\n",
+        "\n// The roles of libvirt's access control, with their domains, networks and storage pools. Users with a role are\n\
+         // refused all other actions of org.libvirt.api.\n(function () {\n",
     );
     let others = match libvirt.others {
         Others::Defaults => "null",
@@ -145,10 +145,13 @@ pub fn emit(libvirt: &Libvirt) -> String {
     };
     out.push_str(&format!("    var prefix = {};\n", javascript(PREFIX)));
     out.push_str(&format!(
-        "    // For whoever is in no role; null leaves it to libvirt's defaults.\n    var others = {others};\n\n"
+        "    // The result for users without a role; null leaves the decision to libvirt's defaults.\n    var others = {others};\n\n"
     ));
-    let levels: Vec<String> = RoleKind::ALL.iter().map(|kind| format!("{} {}", level(*kind), kind.word())).collect();
-    out.push_str(&format!("    // The least role that has each permission ({}), and of what.\n", levels.join(", ")));
+    let levels: Vec<String> = RoleKind::ALL.iter().map(|kind| format!("{} {}", level(*kind), kind.text())).collect();
+    out.push_str(&format!(
+        "    // For each permission: the lowest role that has it ({}), and the object type.\n",
+        levels.join(", ")
+    ));
     out.push_str("    var needs = {");
     for (number, (permission, least, scope)) in NEEDS.iter().enumerate() {
         let (of, name) = match scope {

@@ -1,14 +1,13 @@
-//! Rules in JavaScript, as ES5: what mozjs (polkit 0.106 to 125) and Duktape (121 and later) both take.
+//! JavaScript rules, in the ES5 that both mozjs (polkit 0.106 to 125) and Duktape (121 and later) support.
 //!
-//! The grants are a table: of an action, of a name, the number of the first grant that names it.
-//! polkitd looks up the user and each of the user's groups, so that a check costs the same
-//! with ten grants or ten thousand; the lowest number found is the first grant that applies.
-//! A pattern of actions is found by what it begins with, and there are few lengths of that.
-//! Where details count, a name has a list of numbers, which is gone through until one applies.
-//! Each netgroup of an action is asked about, until no earlier grant can be found.
-//! Keys begin with `$`, so that no name is one of those that every object has (`__proto__`,
-//! `toString`), and are looked up as the table's own, so that nothing that another rules file puts
-//! on `Object.prototype` is found.
+//! The grants are a table: for each action and each name, it has the number of the first grant with this name. polkitd looks up the
+//! user and each of the user's groups, so a check takes the same time with ten grants or ten thousand. The lowest number found is
+//! the first applicable grant. Action patterns are found by their prefix; there are only few prefix lengths. If grants have details,
+//! a name has a list of numbers, and the first applicable one counts. Netgroups of an action are checked one by one, as long as they
+//! can give an earlier grant.
+//!
+//! Keys start with `$`, so that no name equals a property of every object (`__proto__`, `toString`). They are looked up as own
+//! properties, so additions of other rules files to `Object.prototype` are not found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +18,11 @@ use super::quote::{comment, javascript};
 use super::script::{DECIDE, FIND};
 use crate::policy::{Detail, Grant};
 
-/// How many names and values stand in one function: Duktape takes 65,535 constants in each, and drops the
-/// whole file if there are more.
+/// Limit of names and values in one function: Duktape allows 65,535 constants in a function and drops the whole file if there are
+/// more.
 const PART: usize = 10_000;
 
-/// Of a name the numbers of the grants that have it: those with details, up to the first without.
+/// The grants of a name: those with details, up to the first without.
 #[derive(Default)]
 struct Numbers {
     list: Vec<usize>,
@@ -32,7 +31,7 @@ struct Numbers {
 
 impl Numbers {
     fn add(&mut self, number: usize, grant: &Grant) {
-        // A grant may name somebody twice.
+        // A grant may list a name twice.
         if !self.is_complete && self.list.last() != Some(&number) {
             self.list.push(number);
             self.is_complete = grant.details.is_empty();
@@ -47,20 +46,20 @@ impl Numbers {
     }
 }
 
-/// Whom the grants of an action, or of a pattern of such, name: users, groups and netgroups.
+/// The users, groups and netgroups in the grants of an action or action pattern.
 struct Names<'a> {
     pattern: &'a ActionPattern,
     tables: [BTreeMap<&'a str, Numbers>; 3],
 }
 
-/// A line of a table: how much it weighs in constants, its text, and a comment.
+/// A line of a table: its weight in constants, its text, and a comment.
 pub(crate) struct Line {
     pub(crate) weight: usize,
     pub(crate) text: String,
     pub(crate) comment: Option<String>,
 }
 
-/// A rules file, which says in its second line why it has this place in the order of files. The same grants give the same bytes.
+/// Generates a rules file. The second line explains its file name. The same grants give the same bytes.
 #[must_use]
 pub fn emit(grants: &[&Grant], why_here: &str, origin: &Origin) -> String {
     let mut names: BTreeMap<&str, Names<'_>> = BTreeMap::new();
@@ -87,7 +86,7 @@ pub fn emit(grants: &[&Grant], why_here: &str, origin: &Origin) -> String {
     out
 }
 
-/// Calls `function` with lists of these lines, no more in one list than a function of the engine takes.
+/// Adds calls of `function` with these lines, split so that no call exceeds the limit of the engine.
 pub(crate) fn add(out: &mut String, function: &str, lines: impl Iterator<Item = Line>) {
     let mut lines = lines.peekable();
     while lines.peek().is_some() {
@@ -130,7 +129,7 @@ fn detail(detail: &Detail) -> String {
     format!("{{key: {name}, exact: {{{}}}, patterns: [{}]}}", exact.join(", "), patterns.join(", "))
 }
 
-/// The names of an action, cut into as many lines as it takes.
+/// Formats the names of an action, split into lines within the limit.
 fn name_lines(action: &str, names: &Names<'_>) -> Vec<Line> {
     let tables = names.tables.iter().enumerate();
     let all: Vec<(usize, &str, &Numbers)> =
@@ -153,7 +152,7 @@ fn name_lines(action: &str, names: &Names<'_>) -> Vec<Line> {
     all.chunks(PART).map(line).collect()
 }
 
-/// A pattern with its beginning, and with an expression unless that says all.
+/// Formats a pattern with its prefix, and with a regular expression if the prefix does not suffice.
 fn pattern_line(pattern: &ActionPattern) -> Line {
     let (text, begins) = (pattern.as_str(), beginning(pattern));
     let expression = if text.strip_suffix('*') == Some(begins) { "null".to_owned() } else { expression(text) };
@@ -161,12 +160,12 @@ fn pattern_line(pattern: &ActionPattern) -> Line {
     Line { weight: 3, text, comment: None }
 }
 
-/// What is before the first star.
+/// Returns the text before the first star.
 fn beginning(pattern: &ActionPattern) -> &str {
     pattern.as_str().split('*').next().unwrap_or_default()
 }
 
-/// A pattern as a regular expression. It has letters, digits, `-`, `_`, `.` and `*` only.
+/// Formats a pattern as a regular expression. A pattern contains only letters, digits, `-`, `_`, `.` and `*`.
 fn expression(pattern: &str) -> String {
     let (start, end) = pattern.strip_suffix('*').map_or((pattern, ""), |start| (start, ".*"));
     format!("/^{}{end}$/", start.replace('.', "\\.").replace('*', "[^.]*"))

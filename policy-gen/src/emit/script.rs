@@ -1,14 +1,14 @@
-//! The part of a rules file that is the same for every policy: what fills the tables, and what decides by them.
+//! The constant parts of a rules file: the functions that fill the tables, and the rule.
 
-/// What finds a grant. Nothing in it can throw, which would deny every action of the host.
+/// The functions that find a grant. They cannot throw, because an exception would deny every action of the host.
 pub const FIND: &str = r#"(function () {
-    // The grants in their order: the answers without a local session, in an inactive one and in an active one, and what
-    // the action's details must be (one of the exact values, or covered by a pattern, which is cut at its stars).
+    // The grants in order: the results for any, inactive and active, and the required details (exact values, or patterns split
+    // at their stars).
     var grants = [];
-    // Of each action or pattern of such, of each name, the first grant that has it. Where details count, it is a list of
-    // grants, up to the first that does not ask for them.
+    // For each action or action pattern and each name: the first grant with this name. If grants have details, a list of
+    // grants, up to the first without details.
     var actions = {};
-    // Of what patterns begin with, the patterns; those with a star in their midst as an expression, too.
+    // For each prefix: the patterns with this prefix, and a regular expression if there is a star before the end.
     var patterns = {};
     var lengths = [];
     var own = Object.prototype.hasOwnProperty;
@@ -99,7 +99,7 @@ pub const FIND: &str = r#"(function () {
         return true;
     }
 
-    // `first`, or an earlier one of these that applies.
+    // Returns the first applicable of these grants if it comes before `first`, otherwise `first`.
     function earlier(numbers, action, first) {
         if (numbers === null) {
             return first;
@@ -113,7 +113,7 @@ pub const FIND: &str = r#"(function () {
         return first;
     }
 
-    // `first`, or an earlier one that names the subject for what `pattern` covers.
+    // Returns the first grant for the subject in the entry of `pattern` if it comes before `first`, otherwise `first`.
     function named(pattern, action, subject, first) {
         var entry = find(actions, pattern);
         if (entry === null) {
@@ -137,7 +137,7 @@ pub const FIND: &str = r#"(function () {
 
 "#;
 
-/// What decides. It returns null or one of polkit's result words (as text: `polkit.Result` is absent from 0.106).
+/// The rule. It returns null or one of polkit's results as a string (`polkit.Result` is missing in 0.106).
 pub const DECIDE: &str = r#"
     polkit.addRule(function (action, subject) {
         var first = named(action.id, action, subject, null);

@@ -1,21 +1,21 @@
-//! The member lists of `etc/group` and `etc/gshadow`, as text. Everything else in the files stays as it is.
+//! Edits the member lists in the text of `etc/group` and `etc/gshadow`. Everything else in the text stays unchanged.
 
-/// The files that hold the memberships of a tree.
+/// The files with group memberships.
 pub const FILES: [&str; 2] = ["etc/group", "etc/gshadow"];
 
-/// Whether `user` stands in the list of `group`.
+/// Whether `user` is in the member list of `group`.
 #[must_use]
 pub fn is_listed(text: &str, group: &str, user: &str) -> bool {
     line_of(text, group).is_some_and(|line| members(line).any(|member| member == user))
 }
 
-/// Whether there is a line for `group`.
+/// Whether there is an entry for `group`.
 #[must_use]
 pub fn has_group(text: &str, group: &str) -> bool {
     line_of(text, group).is_some()
 }
 
-/// The text with `user` added to the list of `group`, or taken out of it.
+/// Returns the text with `user` added to the list of `group`, or removed from it.
 #[must_use]
 pub fn edit(text: &str, group: &str, user: &str, add: bool) -> String {
     let mut seen = false;
@@ -39,7 +39,7 @@ fn line_of<'a>(text: &'a str, group: &str) -> Option<&'a str> {
     text.lines().find(|line| is_of(line, group))
 }
 
-/// A line with less than four fields is no entry.
+/// Whether the line is the entry of `group`. A line with fewer than four fields is not an entry.
 fn is_of(line: &str, group: &str) -> bool {
     let mut fields = line.splitn(4, ':');
     fields.next() == Some(group) && fields.count() == 3
@@ -57,7 +57,7 @@ mod tests {
     const TEXT: &str = "root:x:0:\nlibvirt:x:110:alice,bob\nempty:x:111:\nshort:x\n+nis\nlast:x:112:bob";
 
     #[test]
-    fn only_the_list_of_the_group_changes_and_changes_back() {
+    fn only_the_list_of_the_group_changes_and_the_change_is_reversible() {
         for group in ["root", "libvirt", "empty", "last"] {
             let with = edit(TEXT, group, "www-data", true);
             assert!(is_listed(&with, group, "www-data") && !is_listed(TEXT, group, "www-data"));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_group_is_left_alone() {
+    fn lines_that_are_not_groups_are_unchanged() {
         for group in ["short", "+nis", "absent", ""] {
             assert!(!has_group(TEXT, group), "{group}");
             assert_eq!(edit(TEXT, group, "alice", true), TEXT);

@@ -1,4 +1,4 @@
-//! The directories that files are written to: polkit's own are its package's to make, the others ours.
+//! Creates the directories of the files. polkit's directories are created only on request, because its package owns them.
 
 use polkit_config::names::Names;
 use rustix::fs::{AtFlags, Gid, Mode, Uid};
@@ -8,10 +8,10 @@ use crate::failure::Failure;
 use crate::target::Version;
 use crate::tree::{Tree, split};
 
-/// Makes the directories that the plan writes to: ours always, polkit's only with `--mkdir`.
+/// Creates the directories for a plan; polkit's own only with `--mkdir`.
 ///
 /// # Errors
-/// [`Failure::Refused`]; what was made until then is in `made`.
+/// [`Failure::Refused`]. `made` has the directories that were created before the error.
 pub fn prepare_directories(
     tree: &Tree,
     names: &Names,
@@ -20,7 +20,7 @@ pub fn prepare_directories(
     made: &mut Vec<String>,
 ) -> Result<(), Failure> {
     let refused = |path: &str, error: &dyn std::fmt::Display| {
-        Failure::Refused(format!("cannot make {}: {error}. Nothing was changed.", tree.shown(path)))
+        Failure::Refused(format!("cannot create {}: {error}. Nothing was changed.", tree.shown(path)))
     };
     for change in changes.iter().filter(|change| change.to.is_some()) {
         let (directory, _) = split(&change.path);
@@ -32,8 +32,8 @@ pub fn prepare_directories(
         {
             let Some(version) = mkdir else {
                 return Err(Failure::Refused(format!(
-                    "{} does not exist: is polkit installed there? Nothing was changed. \
-                     With --mkdir it is made as polkit's own package makes it",
+                    "{} does not exist: is polkit installed? Nothing was changed. \
+                     Use --mkdir to create it as polkit's package does",
                     tree.shown(polkits)
                 )));
             };
@@ -47,7 +47,7 @@ pub fn prepare_directories(
     Ok(())
 }
 
-/// The directory of polkit's that this one is, or lies in.
+/// Returns the directory of polkit that `directory` is, or is inside of.
 fn polkits_directory(directory: &str) -> Option<&'static str> {
     let known = [
         "etc/polkit-1/rules.d",
@@ -58,14 +58,14 @@ fn polkits_directory(directory: &str) -> Option<&'static str> {
     known.into_iter().find(|known| directory.starts_with(known))
 }
 
-/// Owner and mode as the packages make them: up to 122 rules.d is polkitd:root 0700 (upstream's
-/// Makefile.am, Debian 12); from 123 it is root:polkitd 0750 below /etc and root's own below /usr.
-/// /etc's localauthority is root's 0700 for 0.105 (Debian 11), root:polkitd 0750 for polkit-pkla-compat.
+/// Creates a directory with the owner and mode of polkit's packages. Up to 122 rules.d is polkitd:root 0700 (upstream's Makefile.am,
+/// Debian 12); from 123 it is root:polkitd 0750 below /etc and root:root below /usr. /etc's localauthority is root:root 0700 for
+/// 0.105 (Debian 11), and root:polkitd 0750 for polkit-pkla-compat.
 fn make_polkits(tree: &Tree, names: &Names, path: &str, version: Version) -> Result<(), String> {
     let rules = path.ends_with("rules.d");
     let polkitd = names.user("polkitd").map_err(|error| error.to_string())?;
     let (user, group, mode) = match (rules, path.starts_with("etc/")) {
-        // In the tree of a package there are no users: polkit's own package settles the directory.
+        // The tree of a package has no users; polkit's package sets owner and mode.
         (true, false) if polkitd.is_none() => (false, false, 0o755),
         (true, _) if version <= Version(122) => (true, false, 0o700),
         (true, true) => (false, true, 0o750),
@@ -73,7 +73,7 @@ fn make_polkits(tree: &Tree, names: &Names, path: &str, version: Version) -> Res
         (false, true) => (false, false, 0o700),
         _ => (false, false, 0o755),
     };
-    let missing = |what: &str| format!("there is no {what} `polkitd`, whose it would be; install polkit first");
+    let missing = |what: &str| format!("there is no {what} `polkitd` to own it; install polkit first");
     let uid = match polkitd {
         Some(polkitd) if user => polkitd.uid,
         None if user => return Err(missing("user")),
@@ -97,10 +97,10 @@ fn make_polkits(tree: &Tree, names: &Names, path: &str, version: Version) -> Res
     make().map_err(|error| error.to_string())
 }
 
-/// Makes a directory and those above it, root's and open to read, whatever the umask.
+/// Creates a directory and the directories above it, owned by root and readable by all, independent of the umask.
 ///
 /// # Errors
-/// The one that cannot be made; those above it are in `made`.
+/// The directory that cannot be created. `made` has those above it.
 pub fn make_directories(tree: &Tree, path: &str, made: &mut Vec<String>) -> std::io::Result<()> {
     if tree.has_directory(path)? {
         return Ok(());
@@ -114,12 +114,12 @@ pub fn make_directories(tree: &Tree, path: &str, made: &mut Vec<String>) -> std:
     Ok(rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o755))?)
 }
 
-/// Removes directories that we made, the innermost first, as far as they are empty.
+/// Removes created directories if they are empty, the innermost first.
 pub fn remove_directories(tree: &Tree, paths: &[String]) {
     for path in paths.iter().rev() {
         let (above, name) = split(path);
         if let Ok(above) = tree.directory(above) {
-            // Fails where somebody else has put something into it.
+            // Fails if the directory contains other files.
             let _ = rustix::fs::unlinkat(&above, name, AtFlags::REMOVEDIR);
         }
     }

@@ -1,21 +1,20 @@
-//! What is to be done to files that are others': keys of a configuration, edited in place. Pure.
+//! Edits keys in configuration files of other packages. Pure.
 
 use std::collections::BTreeSet;
 
 use super::plan::{Change, Conflict, Current, NewFile, Plan, unified};
 use super::record::{EditRecord, Record};
-use crate::libvirt::conf::{self, Edit, Edited, Key};
+use crate::libvirt::conf::{self, Edit, EditResult, Key};
 use crate::libvirt::daemons::DROP_IN;
 
-/// The mode of a configuration that we make.
+/// The mode of a new configuration file.
 const MODE: u32 = 0o644;
 
 impl Plan {
-    /// Plans to have exactly these keys set. What was set before is taken back first, so that it is always a change to what
-    /// others wrote.
+    /// Plans to set exactly these keys. Earlier edits are undone first, so that each edit is relative to the file of other authors.
     ///
     /// # Errors
-    /// A file that cannot be edited. Nothing may then be done: the rest of the policy may rely on it.
+    /// A file that cannot be edited. No change may be made then, because the rest of the policy may depend on it.
     pub fn edit(&mut self, edits: &[Edit], record: &Record, current: &Current) -> Result<(), String> {
         let recorded = record.edits.iter().map(|edit| edit.path.as_str());
         let paths: BTreeSet<&str> = edits.iter().map(|edit| edit.path.as_str()).chain(recorded).collect();
@@ -37,7 +36,7 @@ impl Plan {
         };
         let known = recorded.map_or(&[][..], |recorded| &recorded.keys);
         let undone = conf::undo(text, known)?;
-        let Edited { text: wanted, ours, clashes } = conf::apply(&undone.text, keys, known)?;
+        let EditResult { text: wanted, ours, clashes } = conf::apply(&undone.text, keys, known)?;
         let made = recorded.map_or(contents.is_none(), |recorded| recorded.made);
         let record = |keys| EditRecord { path: path.to_owned(), made, keys };
         let both = [known, ours.as_slice()].concat();
@@ -47,13 +46,14 @@ impl Plan {
         if !ours.is_empty() {
             self.done.edits.push(record(ours));
         }
-        // A file that we made goes with our keys, unless somebody else has written into it.
+        // A file that polkit-policy-gen created is removed with its keys, unless it has other content.
         let gone = wanted.is_empty() && made;
         if wanted == text && (contents.is_none() || !gone) {
             return Ok(());
         }
-        let said = undone.clashes.into_iter().chain(clashes);
-        self.conflicts.extend(said.map(|clash| Conflict { message: format!("/{path}, {clash}"), diff: String::new() }));
+        let messages = undone.clashes.into_iter().chain(clashes);
+        self.conflicts
+            .extend(messages.map(|clash| Conflict { message: format!("/{path}, {clash}"), diff: String::new() }));
         self.diff.push_str(&unified(path, text, &wanted, (contents.is_some(), !gone)));
         let (mode, owner) = contents.map_or((MODE, None), |it| (it.mode, Some((it.uid, it.gid))));
         let to = (!gone).then(|| NewFile { bytes: wanted.into_bytes(), mode, owner });
@@ -62,9 +62,9 @@ impl Plan {
     }
 }
 
-/// The order in which changes are made, so that one that is cut short leaves nothing open: a socket is closed before its
-/// daemon stops asking polkit, and asks again before it is opened; access control is there before people are let in, and is taken
-/// away after them.
+/// Returns the rank of a change. The order leaves no excess access after an interruption: a socket is closed before its daemon stops
+/// asking polkit, and the daemon asks again before the socket is opened. Access control is enabled before users are allowed, and
+/// disabled after them.
 fn rank(change: &Change, is_edit: bool) -> u8 {
     let is_drop_in = change.path.ends_with(DROP_IN);
     match (is_edit, is_drop_in == change.to.is_some()) {

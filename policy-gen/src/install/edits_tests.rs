@@ -1,5 +1,5 @@
 use super::*;
-use crate::libvirt::conf::{Value, Want};
+use crate::libvirt::conf::{DesiredValue, Value};
 use crate::tree::Contents;
 
 const PATH: &str = "etc/libvirt/libvirtd.conf";
@@ -7,7 +7,7 @@ const OURS: &str = "access_drivers = [ \"polkit\" ] # set by polkit-policy-gen\n
 
 fn edits() -> Vec<Edit> {
     let drivers = Value::List(vec![Value::Text("polkit".to_owned())]);
-    let key = Key { name: "access_drivers", want: Want::Set(drivers), why: "" };
+    let key = Key { name: "access_drivers", want: DesiredValue::Set(drivers), why: "" };
     vec![Edit { path: PATH.to_owned(), keys: vec![key] }]
 }
 
@@ -27,36 +27,36 @@ fn texts(plan: &Plan) -> Vec<Option<&str>> {
 }
 
 #[test]
-fn a_configuration_keeps_its_owner_and_everything_else_in_it() {
+fn a_configuration_keeps_its_owner_and_other_content() {
     let first = planned(&edits(), &Record::default(), &current("a = 1\n"));
     let to = NewFile { bytes: format!("a = 1\n{OURS}").into_bytes(), mode: 0o600, owner: Some((5, 6)) };
     assert_eq!(first.changes, [Change { path: PATH.into(), to: Some(to) }]);
     assert!(first.diff.contains("+access_drivers") && first.conflicts.is_empty(), "{first:?}");
     let again = planned(&edits(), &first.done, &current(&format!("a = 1\n{OURS}")));
     assert!(again.changes.is_empty() && again.done == first.done, "{again:?}");
-    // A line that somebody wrote meanwhile is still there afterwards.
+    // A line that was added in the meantime remains.
     let removal = planned(&[], &first.done, &current(&format!("a = 2\n{OURS}b = 3\n")));
     assert_eq!(texts(&removal), [Some("a = 2\nb = 3\n")]);
     assert!(removal.conflicts.is_empty() && removal.done.is_empty());
 }
 
 #[test]
-fn a_configuration_that_was_not_there_goes_unless_somebody_wrote_into_it() {
+fn a_new_configuration_is_removed_unless_it_has_other_content() {
     let first = planned(&edits(), &Record::default(), &Current::new());
     assert_eq!(texts(&first), [Some(OURS)]);
     assert_eq!(texts(&planned(&[], &first.done, &current(OURS))), [None]);
     assert_eq!(texts(&planned(&[], &first.done, &current(&format!("{OURS}b = 3\n")))), [Some("b = 3\n")]);
-    // One that was there, and empty, stays.
+    // An empty file that existed before remains.
     let there = planned(&edits(), &Record::default(), &current(""));
     assert_eq!(texts(&planned(&[], &there.done, &current(OURS))), [Some("")]);
 }
 
 #[test]
-fn a_key_that_a_person_set_or_changed_is_a_conflict() {
+fn a_manual_change_of_a_key_is_a_conflict() {
     let theirs = planned(&edits(), &Record::default(), &current("access_drivers = []\n"));
     assert_eq!(theirs.conflicts.len(), 1);
     assert!(theirs.conflicts[0].message.starts_with("/etc/libvirt/libvirtd.conf, line 1: "), "{:?}", theirs.conflicts);
-    // What --force went over is not asked about again, and comes back.
+    // A value that --force replaced is no conflict later, and is restored.
     let ours = texts(&theirs)[0].unwrap();
     assert!(planned(&edits(), &theirs.done, &current(ours)).changes.is_empty());
     assert_eq!(texts(&planned(&[], &theirs.done, &current(ours))), [Some("access_drivers = []\n")]);
@@ -65,7 +65,7 @@ fn a_key_that_a_person_set_or_changed_is_a_conflict() {
 }
 
 #[test]
-fn after_an_installation_that_was_cut_short_both_states_can_be_taken_back() {
+fn both_states_of_an_interrupted_installation_can_be_undone() {
     let pending = planned(&edits(), &Record::default(), &current("a = 1\n")).pending;
     for state in ["a = 1\n", &format!("a = 1\n{OURS}")] {
         let removal = planned(&[], &pending, &current(state));
@@ -75,15 +75,15 @@ fn after_an_installation_that_was_cut_short_both_states_can_be_taken_back() {
 }
 
 #[test]
-fn what_libvirt_could_not_read_stops_everything() {
+fn a_configuration_that_libvirt_cannot_parse_stops_the_plan() {
     let mut plan = Plan::default();
     let error = plan.edit(&edits(), &Record::default(), &current("what\n")).unwrap_err();
-    assert_eq!(error, "cannot edit /etc/libvirt/libvirtd.conf: line 1 is not one that libvirt could read");
+    assert_eq!(error, "cannot edit /etc/libvirt/libvirtd.conf: libvirt could not parse line 1");
     assert!(plan.changes.is_empty());
 }
 
 #[test]
-fn the_order_of_changes_leaves_nothing_open_in_between() {
+fn the_order_of_changes_gives_no_excess_access() {
     let rules = "etc/polkit-1/rules.d/45-polkit-policy-gen.rules";
     let socket = "etc/systemd/system/libvirtd.socket.d/50-polkit-policy-gen.conf";
     let order = |made: &str, gone: &str, edits: &[Edit], record: &Record, text: &str| {

@@ -1,23 +1,20 @@
-//! Changing memberships: on the host by its own tools, which lock the files and keep gshadow in
-//! step, in another tree by editing its files.
+//! Changes group memberships: on the host with its own tools, which lock the files and keep gshadow consistent; in another tree by
+//! editing its files.
 
 use std::io;
-use std::process::Command;
 
-use polkit_config::escape::escape_bytes;
 use polkit_config::names::Names;
 
 use super::accounts::{FILES, edit, has_group, is_listed};
 use super::plan::{Change, MemberChange, NewFile};
+use super::tool::run;
 use crate::failure::Failure;
 use crate::tree::Tree;
 
-/// Where the tools are; the caller's PATH is not asked.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// Whether `user` is a member of `group` now: listed in `etc/group`, or by its primary group.
+/// Whether `user` is a member of `group`: listed in `etc/group`, or by the primary group.
 ///
 /// # Errors
-/// [`Failure::Unreachable`] if it cannot be told.
+/// [`Failure::Unreachable`] if the membership is unknown.
 pub fn is_member(tree: &Tree, names: &Names, user: &str, group: &str) -> Result<bool, Failure> {
     let unreachable = |error: &dyn std::fmt::Display| Failure::Unreachable(error.to_string());
     let text = tree.read_text("etc/group").map_err(|error| unreachable(&error))?;
@@ -29,11 +26,11 @@ pub fn is_member(tree: &Tree, names: &Names, user: &str, group: &str) -> Result<
     Ok(user.zip(group).is_some_and(|(user, group)| user.gid == group.gid))
 }
 
-/// Makes one change on the host. systemd-sysusers does it only for a user who has a group of the
-/// same name: for any other it would make that group (systemd 247 to 262).
+/// Changes one membership on the host. systemd-sysusers is used only for a user with a group of the same name, because it would
+/// create that group for other users (systemd 247 to 262).
 ///
 /// # Errors
-/// [`Failure::Refused`] with what the tool said. The membership is then as it was.
+/// [`Failure::Refused`] with the error of the tool. The membership is unchanged.
 pub fn change_host(tree: &Tree, names: &Names, change: &MemberChange) -> Result<(), Failure> {
     let MemberChange { user, group, add } = change;
     let inline = format!("m {user} {group}");
@@ -53,17 +50,17 @@ pub fn change_host(tree: &Tree, names: &Names, change: &MemberChange) -> Result<
     run_first(tools).map_err(refused)?;
     let text = tree.read_text("etc/group").map_err(|error| refused(error.to_string()))?;
     if is_listed(&text, group, user) != *add {
-        return Err(refused("the tool reported success, and /etc/group says otherwise".to_owned()));
+        return Err(refused("the tool reported success, but /etc/group is unchanged".to_owned()));
     }
     Ok(())
 }
 
-/// Lets systemd-sysusers make a user or group of another tree that is not there yet (`--create`).
+/// Creates a missing user or group of another tree with systemd-sysusers (`--create`).
 ///
 /// # Errors
-/// [`Failure::Refused`] with what it said.
+/// [`Failure::Refused`] with the error of systemd-sysusers.
 pub fn create_in_tree(tree: &Tree, change: &MemberChange) -> Result<(), Failure> {
-    // What systemd-sysusers reads and replaces.
+    // systemd-sysusers reads and replaces these files.
     for path in ["etc", "etc/passwd", "etc/shadow", FILES[0], FILES[1]] {
         tree.vet(path).map_err(|error| Failure::Refused(format!("{error}. Nothing was changed.")))?;
     }
@@ -73,17 +70,17 @@ pub fn create_in_tree(tree: &Tree, change: &MemberChange) -> Result<(), Failure>
         .map_err(|why| Failure::Refused(format!("cannot create `{}` and `{}`: {why}", change.user, change.group)))
 }
 
-/// The changes of another tree's `etc/group` and `etc/gshadow`.
+/// Returns the changes to another tree's `etc/group` and `etc/gshadow`.
 ///
 /// # Errors
-/// [`Failure::Unreachable`] if they cannot be read.
+/// [`Failure::Unreachable`] if a file is unreadable.
 pub fn tree_changes(tree: &Tree, changes: &[MemberChange]) -> Result<Vec<Change>, Failure> {
     let mut edits = Vec::new();
     for path in FILES {
         let unreadable = |error: io::Error| Failure::Unreachable(format!("cannot read {}: {error}", tree.shown(path)));
         let Some(current) = tree.read(path).map_err(unreadable)? else { continue };
         let Ok(text) = String::from_utf8(current.bytes) else {
-            return Err(Failure::Refused(format!("{} is not UTF-8: nothing was changed", tree.shown(path))));
+            return Err(Failure::Refused(format!("{} is not UTF-8. Nothing was changed", tree.shown(path))));
         };
         let mut edited = text.clone();
         for change in changes.iter().filter(|change| has_group(&text, &change.group)) {
@@ -98,18 +95,12 @@ pub fn tree_changes(tree: &Tree, changes: &[MemberChange]) -> Result<Vec<Change>
     Ok(edits)
 }
 
-/// Runs the first of these programs that is installed.
+/// Runs the first installed program of a list.
 fn run_first(tools: &[&[&str]]) -> Result<(), String> {
     for tool in tools {
-        let Some((program, arguments)) = tool.split_first() else { continue };
-        match Command::new(program).args(arguments).env("PATH", PATH).output() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("{program}: {error}")),
-            Ok(output) if output.status.success() => return Ok(()),
-            Ok(output) => {
-                let said = escape_bytes(output.stderr.trim_ascii());
-                return Err(format!("{program} failed ({}): {said}", output.status));
-            }
+        match run(tool) {
+            Err(error) if error.is_not_installed() => {}
+            done => return done.map_err(|error| error.to_string()),
         }
     }
     let names: Vec<&str> = tools.iter().filter_map(|tool| tool.first().copied()).collect();

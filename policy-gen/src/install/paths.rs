@@ -1,4 +1,4 @@
-//! Every path below a root that the commands write: nothing else is ever written, whatever a record says. Pure.
+//! All paths below a root that the commands may write. No other path is written, even if a record names one. Pure.
 
 use std::path::Path;
 
@@ -6,21 +6,21 @@ use super::accounts::FILES as ACCOUNTS;
 use crate::emit::{AGENT, GRANTS, HOOK, PKLA, SYSUSERS};
 use crate::libvirt::daemons::{DAEMONS, DROP_IN};
 
-/// The directory of the record, below the root.
+/// The directory of the record, relative to the root.
 pub const DIRECTORY: &str = "var/lib/polkit-policy-gen";
-/// The record in it.
+/// The file name of the record.
 pub const NAME: &str = "state.json";
-/// The record of an installation that runs, or was cut short.
+/// The file name of the record of a running or interrupted installation.
 pub const PENDING: &str = "pending.json";
-/// Where rules go, each with every name.
+/// The directories of rules. Each may contain all names.
 const RULES: [&str; 2] = ["etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d"];
-/// Where pkla files go.
+/// The directories of pkla files.
 const PKLA_DIRECTORIES: [&str; 2] =
     ["etc/polkit-1/localauthority/45-polkit-policy-gen.d", "var/lib/polkit-1/localauthority/45-polkit-policy-gen.d"];
-/// Where memberships go.
+/// The directories of memberships.
 const SYSUSERS_DIRECTORIES: [&str; 2] = ["etc/sysusers.d", "usr/lib/sysusers.d"];
 
-/// The directories and names of files that are ours as a whole.
+/// Returns directory and name of all files that polkit-policy-gen owns.
 fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     let rules = RULES.into_iter().flat_map(|directory| [HOOK, GRANTS, AGENT].map(|name| (directory, name)));
     let pkla = PKLA_DIRECTORIES.into_iter().map(|directory| (directory, PKLA));
@@ -29,19 +29,19 @@ fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     rules.chain(pkla).chain(members).chain(drop_ins)
 }
 
-/// Whether a file of this path is ours as a whole.
+/// Whether polkit-policy-gen owns a file with this path.
 #[must_use]
 pub fn is_file(path: &str) -> bool {
     files().any(|(directory, name)| path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) == Some(name))
 }
 
-/// Whether this is a configuration in which keys may be ours.
+/// Whether this is a configuration file whose keys may be edited.
 #[must_use]
 pub fn is_configuration(path: &str) -> bool {
     DAEMONS.iter().any(|daemon| daemon.conf == path)
 }
 
-/// Whether this is a directory that is made for one of the files: theirs, or one above.
+/// Whether this is a directory of one of the files, or a directory above.
 #[must_use]
 pub fn is_directory(path: &str) -> bool {
     let mut directories = files().map(|(directory, _)| directory).chain([DIRECTORY]);
@@ -49,11 +49,11 @@ pub fn is_directory(path: &str) -> bool {
 }
 
 fn is_above(path: &str, directory: &str) -> bool {
-    // By text: `Path` passes over `.` and double slashes, and a record has none.
+    // Compares texts, because `Path` ignores `.` and double slashes, which a record never contains.
     directory.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether a command may write a file of this path below a root.
+/// Whether a command may write a file with this path below a root.
 #[must_use]
 pub fn may_be_written(path: &str) -> bool {
     let own = [NAME, PENDING].iter().any(|name| Path::new(path) == Path::new(DIRECTORY).join(name));
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_paths_that_are_ever_written_are_accepted() {
+    fn only_paths_of_written_files_are_accepted() {
         for path in [
             "etc/polkit-1/rules.d/45-polkit-policy-gen.rules",
             "var/lib/polkit-1/localauthority/45-polkit-policy-gen.d/polkit-policy-gen.pkla",
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn only_directories_on_the_way_to_them_are_accepted() {
+    fn only_directories_of_written_files_are_accepted() {
         for path in ["etc", "etc/polkit-1", "etc/systemd/system/virtqemud.socket.d", "var/lib/polkit-policy-gen", "usr"]
         {
             assert!(is_directory(path), "{path}");

@@ -1,87 +1,87 @@
-//! What is to be done, from what is wanted, what was recorded and what is there. Pure.
+//! Computes the changes from the desired state, the record and the current state. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use similar::TextDiff;
 
-use super::record::{Before, FileRecord, MemberRecord, Record, digest};
+use super::record::{FileRecord, MemberRecord, OldFile, Record, digest};
 use crate::emit::File;
 use crate::tree::Contents;
 
-/// The mode of every file that we write, whatever the umask.
+/// The mode of all written files, independent of the umask.
 const MODE: u32 = 0o644;
 
-/// What the files are now, by path.
+/// The current files, by path.
 pub type Current = BTreeMap<String, Contents>;
 
 /// One change to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Below the root.
+    /// The path relative to the root.
     pub path: String,
-    /// What it becomes; none takes it away.
+    /// The new file; `None` removes the file.
     pub to: Option<NewFile>,
 }
 
-/// A file as it shall be.
+/// A new file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewFile {
-    /// Its bytes.
+    /// The content.
     pub bytes: Vec<u8>,
-    /// Its permission bits.
+    /// The permission bits.
     pub mode: u32,
-    /// Its owner and group; root's where the caller is root, else the caller's.
+    /// Owner and group; by default root if the caller is root, otherwise the caller.
     pub owner: Option<(u32, u32)>,
 }
 
 /// A change to a membership.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberChange {
-    /// The user's name.
+    /// The user name.
     pub user: String,
-    /// The group's name.
+    /// The group name.
     pub group: String,
-    /// Whether it is added, or else taken away.
+    /// Whether the membership is added or removed.
     pub add: bool,
 }
 
-/// What a person has changed by hand since we wrote it, or wrote where we would write.
+/// A manual change of an installed file, or an existing file at the path of a new file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// What it is about, and why we leave it.
+    /// The message with the path and the reason.
     pub message: String,
-    /// From what we wrote to what is there.
+    /// The diff from the installed to the current content.
     pub diff: String,
 }
 
-/// Everything to be done.
+/// All changes.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// The files to be written and taken away.
+    /// The changes to files.
     pub changes: Vec<Change>,
-    /// The memberships to be added and taken away.
+    /// The changes to memberships.
     pub members: Vec<MemberChange>,
-    /// Whether an earlier installation was cut short, so that its record and what it left beside the files are to be put right.
+    /// Whether an earlier installation was interrupted, so that its record and its temporary files must be cleaned up.
     pub unfinished: bool,
-    /// What stands against it.
+    /// The conflicts with manual changes.
     pub conflicts: Vec<Conflict>,
-    /// The record while it is being done.
+    /// The record during the installation.
     pub pending: Record,
-    /// The record after it.
+    /// The record after the installation.
     pub done: Record,
-    /// A unified diff of the changes.
+    /// The unified diff of the changes.
     pub diff: String,
 }
 
 impl Plan {
-    /// Whether nothing is to be done.
+    /// Whether there are no changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.members.is_empty()
     }
 }
 
-/// Plans to have exactly `wanted` installed: none of it removes all. `is_member` says who is in which group now.
+/// Plans to have exactly `wanted` installed; an empty list removes everything. `is_member` returns the current memberships.
 #[must_use]
 pub fn plan(
     wanted: &[File],
@@ -162,7 +162,7 @@ impl Plan {
             let recorded = record.members.iter().find(|member| member.user == *user && member.group == *group);
             let before = recorded.map_or(now, |recorded| recorded.before);
             if recorded.is_some() && !now && !record.pending {
-                let message = format!("`{user}` was taken out of `{group}` by hand");
+                let message = format!("`{user}` was removed from `{group}` by hand");
                 self.conflicts.push(Conflict { message, diff: String::new() });
             }
             let kept = MemberRecord { user: user.clone(), group: group.clone(), before };
@@ -189,10 +189,11 @@ impl Plan {
     }
 }
 
-fn before(contents: &Contents) -> Result<Before, String> {
-    let text = String::from_utf8(contents.bytes.clone())
-        .map_err(|_| "is not ours and not UTF-8, and could not be put back: move it away".to_owned())?;
-    Ok(Before { text, mode: contents.mode, uid: contents.uid, gid: contents.gid })
+fn before(contents: &Contents) -> Result<OldFile, String> {
+    let text = String::from_utf8(contents.bytes.clone()).map_err(|_| {
+        "is not from polkit-policy-gen and is not UTF-8, so it could not be restored: move it away".to_owned()
+    })?;
+    Ok(OldFile { text, mode: contents.mode, uid: contents.uid, gid: contents.gid })
 }
 
 fn conflict(path: &str, wanted: bool, recorded: Option<&FileRecord>, current: Option<&Contents>) -> Option<Conflict> {
@@ -203,7 +204,7 @@ fn conflict(path: &str, wanted: bool, recorded: Option<&FileRecord>, current: Op
         (Some(_), None) if !wanted => return None,
         (Some(_), Some(_)) => format!("/{path} was changed by hand since it was installed"),
         (Some(_), None) => format!("/{path} was removed by hand since it was installed"),
-        (None, Some(_)) => format!("/{path} is there already and was not written by us"),
+        (None, Some(_)) => format!("/{path} exists and is not from polkit-policy-gen"),
     };
     let ours = recorded.map_or("", |recorded| recorded.text.as_str());
     let diff = if recorded.is_some() {
@@ -214,7 +215,7 @@ fn conflict(path: &str, wanted: bool, recorded: Option<&FileRecord>, current: Op
     Some(Conflict { message, diff })
 }
 
-/// A unified diff; a file that is not there is `/dev/null`.
+/// Formats a unified diff. A missing file is `/dev/null`.
 #[must_use]
 pub fn unified(path: &str, from: &str, to: &str, (was, is): (bool, bool)) -> String {
     let name = |side: &str, there: bool| if there { format!("{side}/{path}") } else { "/dev/null".to_owned() };

@@ -2,7 +2,7 @@ use super::*;
 
 const PATH: &str = "etc/polkit-1/rules.d/45-polkit-policy-gen.rules";
 
-fn wanted(text: &str) -> Vec<File> {
+fn desired(text: &str) -> Vec<File> {
     let (directory, name) = ("etc/polkit-1/rules.d", "45-polkit-policy-gen.rules");
     vec![File { directory, name, text: text.to_owned() }]
 }
@@ -11,7 +11,7 @@ fn current(text: &str) -> Current {
     [(PATH.to_owned(), Contents { bytes: text.as_bytes().to_vec(), mode: 0o600, uid: 5, gid: 6 })].into()
 }
 
-fn nobody(_: &str, _: &str) -> bool {
+fn no_member(_: &str, _: &str) -> bool {
     false
 }
 
@@ -20,73 +20,73 @@ fn member(user: &str, group: &str) -> (String, String) {
 }
 
 #[test]
-fn a_new_file_is_written_and_the_same_again_is_no_change() {
-    let first = plan(&wanted("a\n"), &[], &Record::default(), &Current::new(), &nobody);
+fn a_new_file_is_written_once() {
+    let first = plan(&desired("a\n"), &[], &Record::default(), &Current::new(), &no_member);
     let to = NewFile { bytes: b"a\n".to_vec(), mode: 0o644, owner: None };
     assert_eq!(first.changes, [Change { path: PATH.into(), to: Some(to) }]);
     assert!(first.conflicts.is_empty() && first.diff.starts_with("--- /dev/null\n+++ b/etc/"), "{}", first.diff);
-    let second = plan(&wanted("a\n"), &[], &first.done, &current("a\n"), &nobody);
+    let second = plan(&desired("a\n"), &[], &first.done, &current("a\n"), &no_member);
     assert!(second.is_empty() && second.done == first.done, "{second:?}");
-    let removal = plan(&[], &[], &first.done, &current("a\n"), &nobody);
+    let removal = plan(&[], &[], &first.done, &current("a\n"), &no_member);
     assert_eq!(removal.changes, [Change { path: PATH.into(), to: None }]);
     assert!(removal.conflicts.is_empty() && removal.done.is_empty());
 }
 
 #[test]
-fn what_was_there_before_is_put_back_as_it_was() {
-    let first = plan(&wanted("a\n"), &[], &Record::default(), &current("theirs\n"), &nobody);
+fn a_file_that_existed_before_is_restored() {
+    let first = plan(&desired("a\n"), &[], &Record::default(), &current("theirs\n"), &no_member);
     assert_eq!(first.conflicts.len(), 1);
-    let removal = plan(&[], &[], &first.done, &current("a\n"), &nobody);
+    let removal = plan(&[], &[], &first.done, &current("a\n"), &no_member);
     let to = NewFile { bytes: b"theirs\n".to_vec(), mode: 0o600, owner: Some((5, 6)) };
     assert_eq!(removal.changes, [Change { path: PATH.into(), to: Some(to) }]);
 }
 
 #[test]
-fn every_change_by_hand_is_a_conflict() {
-    let record = plan(&wanted("a\n"), &[], &Record::default(), &Current::new(), &nobody).done;
-    let changed = plan(&wanted("b\n"), &[], &record, &current("mine\n"), &nobody);
+fn every_manual_change_is_a_conflict() {
+    let record = plan(&desired("a\n"), &[], &Record::default(), &Current::new(), &no_member).done;
+    let changed = plan(&desired("b\n"), &[], &record, &current("mine\n"), &no_member);
     assert!(changed.conflicts[0].diff.contains("-a\n+mine\n"), "{:?}", changed.conflicts);
-    assert_eq!(plan(&wanted("a\n"), &[], &record, &Current::new(), &nobody).conflicts.len(), 1);
-    assert_eq!(plan(&[], &[], &record, &current("mine\n"), &nobody).conflicts.len(), 1);
-    // Gone already, and to be gone: nobody minds.
-    assert!(plan(&[], &[], &record, &Current::new(), &nobody).conflicts.is_empty());
-    // What somebody wrote by hand just as we would.
-    assert!(plan(&wanted("b\n"), &[], &record, &current("b\n"), &nobody).conflicts.is_empty());
+    assert_eq!(plan(&desired("a\n"), &[], &record, &Current::new(), &no_member).conflicts.len(), 1);
+    assert_eq!(plan(&[], &[], &record, &current("mine\n"), &no_member).conflicts.len(), 1);
+    // A file that is already removed, and is to be removed.
+    assert!(plan(&[], &[], &record, &Current::new(), &no_member).conflicts.is_empty());
+    // A file that already has the new content.
+    assert!(plan(&desired("b\n"), &[], &record, &current("b\n"), &no_member).conflicts.is_empty());
 }
 
 #[test]
-fn after_an_installation_that_was_cut_short_both_states_are_ours() {
-    let record = plan(&wanted("a\n"), &[], &Record::default(), &Current::new(), &nobody).done;
-    let pending = plan(&wanted("b\n"), &[], &record, &current("a\n"), &nobody).pending;
+fn both_states_of_an_interrupted_installation_are_accepted() {
+    let record = plan(&desired("a\n"), &[], &Record::default(), &Current::new(), &no_member).done;
+    let pending = plan(&desired("b\n"), &[], &record, &current("a\n"), &no_member).pending;
     assert!(pending.pending);
     for text in ["a\n", "b\n"] {
-        assert!(plan(&wanted("c\n"), &[], &pending, &current(text), &nobody).conflicts.is_empty(), "{text}");
+        assert!(plan(&desired("c\n"), &[], &pending, &current(text), &no_member).conflicts.is_empty(), "{text}");
     }
-    assert_eq!(plan(&wanted("c\n"), &[], &pending, &current("mine\n"), &nobody).conflicts.len(), 1);
-    let first = plan(&wanted("a\n"), &[], &Record::default(), &Current::new(), &nobody).pending;
-    assert!(plan(&wanted("a\n"), &[], &first, &Current::new(), &nobody).conflicts.is_empty());
+    assert_eq!(plan(&desired("c\n"), &[], &pending, &current("mine\n"), &no_member).conflicts.len(), 1);
+    let first = plan(&desired("a\n"), &[], &Record::default(), &Current::new(), &no_member).pending;
+    assert!(plan(&desired("a\n"), &[], &first, &Current::new(), &no_member).conflicts.is_empty());
 }
 
 #[test]
-fn only_memberships_that_were_added_are_taken_away() {
+fn only_added_memberships_are_removed() {
     let alice = |user: &str, _: &str| user == "alice";
     let both = [member("alice", "vm"), member("bob", "vm")];
     let first = plan(&[], &both, &Record::default(), &Current::new(), &alice);
     let add = MemberChange { user: "bob".into(), group: "vm".into(), add: true };
     assert_eq!(first.members, std::slice::from_ref(&add));
     assert_eq!(first.diff, "+member bob vm\n");
-    let everybody = |_: &str, _: &str| true;
-    let removal = plan(&[], &[], &first.done, &Current::new(), &everybody);
+    let all_members = |_: &str, _: &str| true;
+    let removal = plan(&[], &[], &first.done, &Current::new(), &all_members);
     assert_eq!(removal.members, [MemberChange { add: false, ..add }]);
-    assert!(plan(&[], &[], &first.done, &Current::new(), &nobody).members.is_empty());
-    // Taken out by hand since.
+    assert!(plan(&[], &[], &first.done, &Current::new(), &no_member).members.is_empty());
+    // Removed by hand in the meantime.
     assert_eq!(plan(&[], &both, &first.done, &Current::new(), &alice).conflicts.len(), 1);
     assert!(plan(&[], &both, &first.pending, &Current::new(), &alice).conflicts.is_empty());
 }
 
 #[test]
-fn a_file_that_could_not_be_put_back_is_never_overwritten() {
+fn a_file_that_cannot_be_restored_is_not_overwritten() {
     let latin1 = Contents { bytes: vec![0xe9], mode: 0o644, uid: 0, gid: 0 };
-    let plan = plan(&wanted("a\n"), &[], &Record::default(), &[(PATH.to_owned(), latin1)].into(), &nobody);
+    let plan = plan(&desired("a\n"), &[], &Record::default(), &[(PATH.to_owned(), latin1)].into(), &no_member);
     assert!(plan.changes.is_empty() && plan.conflicts.len() == 1 && plan.done.files.is_empty());
 }

@@ -1,6 +1,6 @@
-//! What was installed: `/var/lib/polkit-policy-gen/state.json`. `remove` works from it alone.
+//! The record of the installed files: `/var/lib/polkit-policy-gen/state.json`. `remove` uses only the record.
 //!
-//! Root alone may read it: it has the text of rules from directories that are closed to others.
+//! Only root may read it, because it contains rules from directories that only root and polkitd may read.
 
 mod valid;
 
@@ -13,94 +13,93 @@ use crate::failure::Failure;
 use crate::libvirt::conf::KeyRecord;
 use crate::tree::{Contents, Tree};
 
-/// The mode of that directory.
+/// The mode of the directory.
 pub const DIRECTORY_MODE: u32 = 0o700;
 /// The mode of the records.
 pub const MODE: u32 = 0o600;
-/// The largest record that is read, in bytes.
+/// Size limit of a record in bytes.
 const SIZE_MAX: usize = 48 << 20;
 
-/// Everything that is ours in a tree.
+/// Everything that polkit-policy-gen installed in a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// Set while an installation runs. If one was cut short, each file is what it `was` or what it
-    /// was to become.
+    /// Set during an installation. After an interruption each file has either its old (`was`) or its new content.
     pub pending: bool,
-    /// The files, by path.
+    /// The files.
     pub files: Vec<FileRecord>,
-    /// The directories that we made, outermost first.
+    /// The created directories, the outermost first.
     pub directories: Vec<String>,
-    /// The memberships.
+    /// The memberships of the policy.
     pub members: Vec<MemberRecord>,
-    /// The configurations of others in which keys are ours, by path.
+    /// The edited configuration files of other packages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<EditRecord>,
 }
 
-/// A file that we wrote.
+/// An installed file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRecord {
-    /// Below the root, without a leading slash.
+    /// The path relative to the root, without a leading slash.
     pub path: String,
-    /// Of what we wrote, in hexadecimal digits.
+    /// The SHA-256 of the installed content, in hexadecimal digits.
     pub sha256: String,
-    /// What we wrote.
+    /// The installed content.
     pub text: String,
-    /// What was there before us, to be put back.
-    pub before: Option<Before>,
-    /// Only in a pending record: the sha256 of what the file was, empty if there was none.
+    /// The file that existed before, to restore it.
+    pub before: Option<OldFile>,
+    /// Only in a pending record: the SHA-256 of the old content, empty if the file did not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<String>,
 }
 
-/// A configuration of somebody else's in which keys are ours.
+/// A configuration file of another package with edited keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditRecord {
-    /// Below the root, without a leading slash.
+    /// The path relative to the root, without a leading slash.
     pub path: String,
-    /// Whether the file was not there before us.
+    /// Whether polkit-policy-gen created the file.
     pub made: bool,
-    /// The keys; in a pending record those of before as well.
+    /// The edited keys; in a pending record also the old ones.
     pub keys: Vec<KeyRecord>,
 }
 
-/// A file that was there before us.
+/// A file that existed before the installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Before {
-    /// Its text.
+pub struct OldFile {
+    /// The content.
     pub text: String,
-    /// Its permission bits.
+    /// The permission bits.
     pub mode: u32,
-    /// Its owner.
+    /// The owner.
     pub uid: u32,
-    /// Its group.
+    /// The group.
     pub gid: u32,
 }
 
-/// A membership that the policy wants.
+/// A membership of the policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberRecord {
-    /// The user's name.
+    /// The user name.
     pub user: String,
-    /// The group's name.
+    /// The group name.
     pub group: String,
-    /// Whether it was there before us: then it is not ours to take away.
+    /// Whether the membership existed before. Then `remove` keeps it.
     pub before: bool,
 }
 
-/// The sha256 of a file's bytes, in hexadecimal digits; of none, nothing.
+/// Returns the SHA-256 of a file's content in hexadecimal digits; an empty text for no file.
 #[must_use]
 pub fn digest(bytes: Option<&[u8]>) -> String {
     bytes.map_or_else(String::new, |bytes| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl FileRecord {
-    /// Whether this is the file as we left it.
+    /// Whether the current file is the installed one.
     #[must_use]
     pub fn is_ours(&self, current: Option<&Contents>) -> bool {
         let current = digest(current.map(|contents| contents.bytes.as_slice()));
@@ -109,22 +108,22 @@ impl FileRecord {
 }
 
 impl Record {
-    /// Reads the record of a tree; an empty one if there is none.
+    /// Reads the record of a tree; an empty record if there is none.
     ///
     /// # Errors
-    /// It cannot be read or understood: nothing may then be overwritten or removed.
+    /// The record is unreadable or invalid. Nothing may be overwritten or removed then.
     pub fn read(tree: &Tree) -> Result<Self, Failure> {
         for name in [PENDING, NAME] {
             let path = format!("{DIRECTORY}/{name}");
             let shown = tree.shown(&path);
             let contents = tree.read(&path).map_err(|error| {
-                Failure::Unreachable(format!("cannot read the record of what was installed, {shown}: {error}"))
+                Failure::Unreachable(format!("cannot read the record of the installed files, {shown}: {error}"))
             })?;
             if let Some(contents) = contents {
                 return Self::parse(&contents.bytes, &|uid| tree.may_own(uid)).map_err(|why| {
                     Failure::Refused(format!(
-                        "the record of what was installed, {shown}, is damaged ({}): nothing was changed. \
-                         Put it back from a backup, or move it away together with the files that it names",
+                        "the record of the installed files, {shown}, is damaged ({}). Nothing was changed. \
+                         Restore it from a backup, or move it away together with the files that it names",
                         escape(&why)
                     ))
                 });
@@ -133,29 +132,30 @@ impl Record {
         Ok(Self::default())
     }
 
-    /// Reads a record, and accepts only what we write. `may_own` says which users a file that is put back may belong to.
+    /// Parses a record and accepts only records that this program writes. `may_own` returns whether a restored file may belong to a
+    /// user.
     ///
     /// # Errors
-    /// What is wrong with it, for a sentence.
+    /// The reason why the record is invalid, for a sentence.
     pub fn parse(bytes: &[u8], may_own: &dyn Fn(u32) -> bool) -> Result<Self, String> {
         if bytes.len() > SIZE_MAX {
-            return Err("it is larger than 48 MiB".to_owned());
+            return Err("the file is larger than 48 MiB".to_owned());
         }
         let record: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         valid::check(&record, may_own)?;
         Ok(record)
     }
 
-    /// The record as text.
+    /// Formats the record as JSON.
     #[must_use]
     pub fn to_text(&self) -> String {
-        // A structure of strings, numbers and lists cannot fail to be written.
+        // Serializing a structure of strings, numbers and lists cannot fail.
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
     }
 
-    /// The file of this path.
+    /// Returns the file with this path.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<&FileRecord> {
         self.files.iter().find(|file| file.path == path)

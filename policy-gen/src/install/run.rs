@@ -1,4 +1,4 @@
-//! From a plan to a changed tree.
+//! Applies a plan to a tree.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -12,37 +12,36 @@ use super::members::{change_host, create_in_tree, is_member, tree_changes};
 use super::paths::may_be_written;
 use super::plan::{Change, Current, MemberChange, NewFile, Plan, plan};
 use super::record::{DIRECTORY, DIRECTORY_MODE, MODE, NAME, PENDING, Record};
-use super::write::{Prepared, sweep};
+use super::write::{StagedChanges, sweep};
 use crate::emit::File;
 use crate::failure::Failure;
 use crate::libvirt::conf::Edit;
 use crate::target::Version;
 use crate::tree::Tree;
 
-/// What is installed into, and how.
+/// The tree to change, and how.
 #[derive(Debug)]
-pub struct Site<'a> {
-    /// The host's tree or another.
+pub struct InstallTarget<'a> {
+    /// The tree of the host, or another tree.
     pub tree: &'a Tree,
-    /// Its users and groups.
+    /// The users and groups of the tree.
     pub names: &'a Names,
-    /// Whether a missing directory of polkit's is made, and as which version's package makes it.
+    /// The version whose package is followed when a missing directory of polkit is created; `None`: do not create it.
     pub mkdir: Option<Version>,
 }
 
-/// What is to be there; nothing of it removes all.
+/// The desired state. The empty state removes everything.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted<'a> {
-    /// Files that are ours as a whole.
+pub struct DesiredState<'a> {
+    /// The files that polkit-policy-gen owns.
     pub files: &'a [File],
     /// User and group of each membership.
     pub members: &'a [(String, String)],
-    /// Keys in configurations of others.
+    /// The edits of configuration files of other packages.
     pub edits: &'a [Edit],
 }
 
-/// The right to change a tree; one at a time has it. It lies on the directory of the record, which
-/// goes with it if there is no record in it.
+/// An exclusive lock of a tree, on the directory of the record. Dropping it removes the directory if it contains no record.
 #[derive(Debug)]
 pub struct Lock<'a> {
     tree: &'a Tree,
@@ -63,19 +62,19 @@ impl Drop for Lock<'_> {
     }
 }
 
-/// Reads what is there and plans.
+/// Reads the current state and computes the plan.
 ///
 /// # Errors
-/// What cannot be read, and first of all what root must not work on.
-pub fn plan_now(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
-    let plan = read_and_plan(site, wanted);
-    site.tree.trusted()?;
+/// A file is unreadable. A file that root must not work on is reported first.
+pub fn plan_now(install_target: &InstallTarget<'_>, desired: &DesiredState<'_>) -> Result<Plan, Failure> {
+    let plan = read_and_plan(install_target, desired);
+    install_target.tree.trusted()?;
     plan
 }
 
-fn read_and_plan(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> {
-    let Wanted { files, members, edits } = wanted;
-    let tree = site.tree;
+fn read_and_plan(install_target: &InstallTarget<'_>, desired: &DesiredState<'_>) -> Result<Plan, Failure> {
+    let DesiredState { files, members, edits } = desired;
+    let tree = install_target.tree;
     let record = Record::read(tree)?;
     let mut current = Current::new();
     let recorded = record.files.iter().map(|file| &file.path).chain(record.edits.iter().map(|edit| &edit.path));
@@ -91,8 +90,8 @@ fn read_and_plan(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> 
     let mut known: BTreeMap<(String, String), bool> = BTreeMap::new();
     let recorded = record.members.iter().map(|member| (member.user.clone(), member.group.clone()));
     for (user, group) in members.iter().cloned().chain(recorded) {
-        // In the tree of a package there are no accounts: systemd-sysusers does it where the package goes.
-        let is = !has_accounts || is_member(tree, site.names, &user, &group)?;
+        // The tree of a package has no accounts; systemd-sysusers adds the members on the target host.
+        let is = !has_accounts || is_member(tree, install_target.names, &user, &group)?;
         known.insert((user, group), is);
     }
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
@@ -101,10 +100,10 @@ fn read_and_plan(site: &Site<'_>, wanted: &Wanted<'_>) -> Result<Plan, Failure> 
     Ok(plan)
 }
 
-/// Takes the lock of a tree, and with it makes the directory of the record.
+/// Locks a tree, and creates the directory of the record.
 ///
 /// # Errors
-/// [`Failure::Refused`]: it cannot be made, or another one has the lock.
+/// [`Failure::Refused`] if the directory cannot be created, or another process has the lock.
 pub fn lock(tree: &Tree) -> Result<Lock<'_>, Failure> {
     let refused = |error: &dyn std::fmt::Display| {
         let root = if rustix::process::geteuid().is_root() { "" } else { " Run this as root." };
@@ -113,35 +112,35 @@ pub fn lock(tree: &Tree) -> Result<Lock<'_>, Failure> {
     let mut lock = Lock { tree, made: Vec::new(), directory: None };
     make_directories(tree, DIRECTORY, &mut lock.made).map_err(|error| refused(&error))?;
     let directory = tree.directory(DIRECTORY).map_err(|error| refused(&error))?;
-    // One that an earlier version made is open to read. Where it is another user's, that shows when it is written to.
+    // Earlier versions created a readable directory. If it belongs to another user, writing to it fails later.
     let _ = rustix::fs::fchmod(&directory, Mode::from_raw_mode(DIRECTORY_MODE));
     rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| refused(&"another polkit-policy-gen is at work there"))?;
+        .map_err(|_| refused(&"another polkit-policy-gen is running"))?;
     lock.directory = Some(directory);
     Ok(lock)
 }
 
-/// Does what was planned: all of it, or nothing.
+/// Applies a plan completely, or not at all.
 ///
 /// # Errors
-/// [`Failure::Refused`] that says what failed; everything is then as it was, save for accounts
-/// that `--create` made.
-pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failure> {
-    let tree = site.tree;
+/// [`Failure::Refused`] with the failed step. Everything is unchanged then, except for accounts that `--create` created.
+pub fn apply(install_target: &InstallTarget<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failure> {
+    let tree = install_target.tree;
     let mut made = Vec::new();
     let mut done = plan.done.clone();
     let record = (!done.is_empty()).then(|| format!("{DIRECTORY}/{NAME}"));
     let edited = done.edits.iter().map(|edit| &edit.path);
     let paths: Vec<&String> = done.files.iter().map(|file| &file.path).chain(edited).chain(&record).collect();
     let in_use = |directory: &String| paths.iter().any(|path| path.starts_with(&format!("{directory}/")));
-    // Those of the lock are the outermost.
+    // The directories of the lock are the outermost.
     let all = lock.made.iter().chain(&plan.done.directories);
     let (kept, left): (Vec<String>, Vec<String>) = all.cloned().partition(in_use);
-    let result = prepare_directories(tree, site.names, site.mkdir, &plan.changes, &mut made).and_then(|()| {
-        done.directories = [kept.clone(), made.clone()].concat();
-        let pending = Record { directories: [kept, left.clone(), made.clone()].concat(), ..plan.pending.clone() };
-        change(site, plan, &pending, &done)
-    });
+    let result = prepare_directories(tree, install_target.names, install_target.mkdir, &plan.changes, &mut made)
+        .and_then(|()| {
+            done.directories = [kept.clone(), made.clone()].concat();
+            let pending = Record { directories: [kept, left.clone(), made.clone()].concat(), ..plan.pending.clone() };
+            change(install_target, plan, &pending, &done)
+        });
     match &result {
         Ok(()) => {
             let ours = plan.pending.files.iter().map(|file| file.path.as_str());
@@ -157,12 +156,12 @@ pub fn apply(site: &Site<'_>, plan: &Plan, lock: &Lock<'_>) -> Result<(), Failur
     result
 }
 
-fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Result<(), Failure> {
-    let tree = site.tree;
+fn change(install_target: &InstallTarget<'_>, plan: &Plan, pending: &Record, done: &Record) -> Result<(), Failure> {
+    let tree = install_target.tree;
     let (on_host, in_tree) =
         if tree.is_host() { (plan.members.as_slice(), &[][..]) } else { (&[][..], plan.members.as_slice()) };
     for member in in_tree.iter().filter(|member| member.add) {
-        if is_missing(site.names, member)? {
+        if is_missing(install_target.names, member)? {
             create_in_tree(tree, member)?;
         }
     }
@@ -171,17 +170,17 @@ fn change(site: &Site<'_>, plan: &Plan, pending: &Record, done: &Record) -> Resu
     if let Some(other) = changes.iter().find(|change| !may_be_written(&change.path)) {
         let shown = tree.shown(&other.path);
         return Err(Failure::Refused(format!(
-            "refusing to write {shown}: it is no file of ours. Nothing was changed."
+            "refusing to write {shown}: polkit-policy-gen does not own this file. Nothing was changed."
         )));
     }
-    // The last to become visible: with it the work is done.
+    // The record becomes visible last and completes the installation.
     changes.push(record_change(NAME, done));
-    // What fails from here on drops `prepared` or what became of it, and then `intent`: all is as before.
-    let intent = Prepared::new(tree, &[record_change(PENDING, pending)])?.commit()?;
-    let prepared = Prepared::new(tree, &changes)?;
-    let mut changed = Memberships { site, done: Vec::new() };
+    // An error after this line drops `prepared` (or the committed changes) and then `intent`, which restores the old state.
+    let intent = StagedChanges::new(tree, &[record_change(PENDING, pending)])?.commit()?;
+    let prepared = StagedChanges::new(tree, &changes)?;
+    let mut changed = Memberships { install_target, done: Vec::new() };
     for member in on_host {
-        change_host(tree, site.names, member)?;
+        change_host(tree, install_target.names, member)?;
         changed.done.push(member);
     }
     prepared.commit()?.keep();
@@ -207,9 +206,9 @@ fn is_missing(names: &Names, member: &MemberChange) -> Result<bool, Failure> {
     Ok(user.is_none() || group.is_none())
 }
 
-/// Memberships of the host that are taken back unless the list is emptied.
+/// Membership changes of the host. Dropping it undoes them unless the list has been cleared.
 struct Memberships<'a> {
-    site: &'a Site<'a>,
+    install_target: &'a InstallTarget<'a>,
     done: Vec<&'a MemberChange>,
 }
 
@@ -217,7 +216,7 @@ impl Drop for Memberships<'_> {
     fn drop(&mut self) {
         for member in self.done.iter().rev() {
             let back = MemberChange { add: !member.add, ..(*member).clone() };
-            let _ = change_host(self.site.tree, self.site.names, &back);
+            let _ = change_host(self.install_target.tree, self.install_target.names, &back);
         }
     }
 }

@@ -1,34 +1,30 @@
-//! Restarting what has to read its configuration anew.
+//! Restarts the daemons that read a changed configuration.
 //!
-//! A daemon that still runs with its old settings must not meet the new policy: with `acl` it would let people in whom nothing
-//! narrows, and with `socket` systemd would start it on a socket that is still open to everybody. So what listens is stopped first,
-//! then the files are changed, then it is started.
+//! A daemon with old settings must not run with the new policy: with `acl` it would allow users without restricting them to their
+//! roles, and with `socket` systemd would start it on a socket that every user may open. Running daemons are therefore stopped
+//! first; then the files are changed; then the daemons are started.
 
 use std::path::Path;
-use std::process::Command;
 
 use polkit_config::bounded::kernel_text;
-use polkit_config::escape::escape_bytes;
 
 use super::plan::Change;
+use super::tool::run;
 use crate::failure::Failure;
 use crate::libvirt::daemons::{DAEMONS, Daemon};
 use crate::policy::Mode;
 
-/// Where systemctl is; the caller's PATH is not asked.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// What must be restarted after some changes.
+/// The daemons to restart after changes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Restarts {
-    /// The daemons whose configuration or socket changed.
+    /// The daemons with a changed configuration or socket.
     daemons: Vec<&'static Daemon>,
-    /// Whether units changed.
+    /// Whether unit files changed.
     units: bool,
 }
 
 impl Restarts {
-    /// Those of a plan's changes.
+    /// Returns the restarts after these changes.
     #[must_use]
     pub fn after(changes: &[Change]) -> Self {
         let below = |change: &Change, directory: &str| {
@@ -41,13 +37,13 @@ impl Restarts {
         Self { daemons: DAEMONS.iter().filter(touched).collect(), units }
     }
 
-    /// Whether nothing has to be.
+    /// Whether no restart is necessary.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.daemons.is_empty()
     }
 
-    /// The commands for a person, after the files have changed. A daemon that does not run needs none.
+    /// Returns the commands to run after the change. Daemons that are not running need none.
     #[must_use]
     pub fn commands(&self) -> Vec<String> {
         if !self.units {
@@ -66,7 +62,7 @@ impl Restarts {
         ]
     }
 
-    /// The daemons that would meet the new policy with their old settings, on this host.
+    /// Returns the running daemons of this host that would use the new policy with their old settings.
     #[must_use]
     pub fn exposed(&self, mode: Option<Mode>) -> Vec<&'static str> {
         let running = |daemon: &&&Daemon| match mode {
@@ -77,22 +73,22 @@ impl Restarts {
         self.daemons.iter().filter(running).map(|daemon| daemon.name).collect()
     }
 
-    /// Stops all units of these daemons that are active.
+    /// Stops all active units of the daemons.
     ///
     /// # Errors
-    /// [`Failure::Refused`] with what systemctl said; they have been started again.
-    pub fn stop(&self) -> Result<Stopped, Failure> {
+    /// [`Failure::Refused`] with the error of systemctl. The units have been started again.
+    pub fn stop(&self) -> Result<StoppedUnits, Failure> {
         if self.is_empty() {
-            return Ok(Stopped::default());
+            return Ok(StoppedUnits::default());
         }
         if !has_systemd() {
             return Err(Failure::Refused(
-                "--restart works with systemd only: restart the daemons with what starts them here. Nothing was changed."
+                "--restart requires systemd: restart the daemons with your service manager. Nothing was changed."
                     .to_owned(),
             ));
         }
         let units = self.daemons.iter().flat_map(|daemon| daemon.units()).filter(|unit| is_active(unit));
-        let stopped = Stopped { units: units.collect(), reload: self.units };
+        let stopped = StoppedUnits { units: units.collect(), reload: self.units };
         match stopped.systemctl("stop") {
             Ok(()) => Ok(stopped),
             Err(error) => {
@@ -103,27 +99,27 @@ impl Restarts {
     }
 }
 
-/// Units that were stopped, and are to be started again.
+/// Stopped units, to be started again.
 #[derive(Debug, Default)]
-#[must_use = "what was stopped is to be started"]
-pub struct Stopped {
+#[must_use = "stopped units must be started again"]
+pub struct StoppedUnits {
     units: Vec<String>,
     reload: bool,
 }
 
-impl Stopped {
-    /// Starts them.
+impl StoppedUnits {
+    /// Starts the units.
     ///
     /// # Errors
-    /// What systemctl said, for a sentence.
+    /// The error of systemctl, for a sentence.
     pub fn start(&self) -> Result<(), String> {
         if self.reload {
-            run(&["daemon-reload".to_owned()])?;
+            systemctl(&["daemon-reload"])?;
         }
         self.systemctl("start")
     }
 
-    /// Their names.
+    /// Returns the names of the units.
     #[must_use]
     pub fn units(&self) -> &[String] {
         &self.units
@@ -133,36 +129,28 @@ impl Stopped {
         if self.units.is_empty() {
             return Ok(());
         }
-        run(&[&[verb.to_owned()], self.units.as_slice()].concat())
+        systemctl(&std::iter::once(verb).chain(self.units.iter().map(String::as_str)).collect::<Vec<_>>())
     }
 }
 
-/// Whether systemd runs this host (sd_booted(3)).
+/// Whether systemd is the init system (sd_booted(3)).
 #[must_use]
 pub fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
 fn is_active(unit: &str) -> bool {
-    has_systemd() && run(&["--quiet".to_owned(), "is-active".to_owned(), unit.to_owned()]).is_ok()
+    has_systemd() && systemctl(&["--quiet", "is-active", unit]).is_ok()
 }
 
-/// Whether the process that the daemon's pid file names is there: for hosts without systemd.
+/// Whether the process in the daemon's pid file exists: for hosts without systemd.
 fn has_process(name: &str) -> bool {
     let pid = ["/run", "/var/run"].iter().find_map(|run| kernel_text(format!("{run}/{name}.pid")).ok());
     pid.and_then(|pid| pid.trim().parse::<u32>().ok()).is_some_and(|pid| Path::new(&format!("/proc/{pid}")).exists())
 }
 
-fn run(arguments: &[String]) -> Result<(), String> {
-    let shown = format!("systemctl {}", arguments.join(" "));
-    match Command::new("systemctl").args(arguments).env("PATH", PATH).output() {
-        Err(error) => Err(format!("cannot run `{shown}`: {error}")),
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let said = escape_bytes(output.stderr.trim_ascii());
-            Err(format!("`{shown}` failed ({}): {said}", output.status))
-        }
-    }
+fn systemctl(arguments: &[&str]) -> Result<(), String> {
+    run(&[&["systemctl"], arguments].concat()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -174,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_changed_is_restarted() {
+    fn only_changed_daemons_are_restarted() {
         assert!(Restarts::after(&changes(&["etc/polkit-1/rules.d/45-polkit-policy-gen.rules"])).is_empty());
         let conf = Restarts::after(&changes(&["etc/libvirt/virtqemud.conf", "etc/libvirt/virtstoraged.conf"]));
         assert_eq!(

@@ -1,10 +1,9 @@
-//! Changing several files, all or none.
+//! Changes several files, all or none.
 //!
-//! Each new file is written under a temporary name in its own directory, with its final mode, and
-//! synced; only when all are there are they renamed, the old ones being kept under a second name
-//! until all is done. polkitd reloads on the rename and sees a whole file at any moment. The
-//! temporary names begin with a dot, which polkitd's monitor passes over, and do not end in
-//! `.rules`, `.pkla` or `.conf`: polkit up to 128 loads dot-files, too.
+//! Each new file is written with a temporary name in its directory, with its final mode, and synced. When all files are complete they
+//! are renamed. The old files keep a second name until the end. polkitd reloads after a rename and sees only complete files. The
+//! temporary names start with a dot, which polkitd's monitor ignores, and do not end in `.rules`, `.pkla` or `.conf`, because polkit
+//! up to 128 also loads files that start with a dot.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -17,14 +16,14 @@ use super::plan::{Change, NewFile};
 use crate::failure::Failure;
 use crate::tree::{MODE_MAX, Tree, split};
 
-/// Changes of which nothing is visible yet. Dropping it takes the temporary files away.
+/// Changes that are written but not visible. Dropping it removes the temporary files.
 #[derive(Debug)]
-pub struct Prepared {
-    items: Vec<Item>,
+pub struct StagedChanges {
+    items: Vec<StagedFile>,
 }
 
 #[derive(Debug)]
-struct Item {
+struct StagedFile {
     directory: OwnedFd,
     name: String,
     /// For messages.
@@ -35,20 +34,20 @@ struct Item {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// A temporary file may be there.
-    Prepared,
-    /// Done; the old file, if there was one, has its second name.
+    /// There may be a temporary file.
+    Staged,
+    /// The change is visible. The old file, if any, has its second name.
     Renamed {
-        /// Whether there was one.
+        /// Whether there was an old file.
         had_old: bool,
     },
 }
 
-/// Changes that are visible, and can still be taken back.
+/// Visible changes that can still be undone.
 #[derive(Debug)]
-#[must_use = "dropping it takes the changes back"]
-pub struct Committed {
-    items: Vec<Item>,
+#[must_use = "dropping it undoes the changes"]
+pub struct CommittedChanges {
+    items: Vec<StagedFile>,
 }
 
 fn temporary(name: &str) -> String {
@@ -59,11 +58,11 @@ fn second(name: &str) -> String {
     format!(".{name}.old")
 }
 
-impl Prepared {
+impl StagedChanges {
     /// Writes and syncs all temporary files.
     ///
     /// # Errors
-    /// [`Failure::Refused`] that names the file. Nothing has changed then.
+    /// [`Failure::Refused`] with the file. Nothing is changed.
     pub fn new(tree: &Tree, changes: &[Change]) -> Result<Self, Failure> {
         let mut prepared = Self { items: Vec::new() };
         for change in changes {
@@ -71,14 +70,14 @@ impl Prepared {
             let refused = |error: &dyn std::fmt::Display| unchanged(&shown, error);
             let (directory, name) = split(&change.path);
             let directory = tree.directory(directory).map_err(|error| refused(&error))?;
-            let item = Item {
+            let item = StagedFile {
                 directory,
                 name: name.to_owned(),
                 shown: shown.clone(),
                 writes: change.to.is_some(),
-                state: State::Prepared,
+                state: State::Staged,
             };
-            // First into the list, so that what there is of the temporary file is taken away on failure.
+            // Added to the list before writing, so that an error removes a partial temporary file.
             prepared.items.push(item);
             if let (Some(to), Some(item)) = (&change.to, prepared.items.last()) {
                 item.write(to).map_err(|error| refused(&error))?;
@@ -87,13 +86,13 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// Makes all changes visible, in their order.
+    /// Makes all changes visible, in order.
     ///
     /// # Errors
-    /// [`Failure::Refused`] that names the file; what was changed has been put back.
-    pub fn commit(mut self) -> Result<Committed, Failure> {
-        // From here on dropping it puts back what was done and takes away the rest.
-        let mut committed = Committed { items: std::mem::take(&mut self.items) };
+    /// [`Failure::Refused`] with the file. All changes have been undone.
+    pub fn commit(mut self) -> Result<CommittedChanges, Failure> {
+        // From here on, a drop undoes the visible changes and removes the temporary files.
+        let mut committed = CommittedChanges { items: std::mem::take(&mut self.items) };
         for item in &mut committed.items {
             item.rename().map_err(|error| unchanged(&item.shown, &error))?;
         }
@@ -101,7 +100,7 @@ impl Prepared {
     }
 }
 
-impl Drop for Prepared {
+impl Drop for StagedChanges {
     fn drop(&mut self) {
         for item in &self.items {
             item.sweep();
@@ -109,7 +108,7 @@ impl Drop for Prepared {
     }
 }
 
-impl Committed {
+impl CommittedChanges {
     /// Keeps the changes.
     pub fn keep(mut self) {
         for item in std::mem::take(&mut self.items) {
@@ -119,11 +118,11 @@ impl Committed {
     }
 }
 
-impl Drop for Committed {
+impl Drop for CommittedChanges {
     fn drop(&mut self) {
         for item in self.items.iter().rev() {
             match item.state {
-                State::Prepared => item.sweep(),
+                State::Staged => item.sweep(),
                 State::Renamed { had_old: true } => {
                     let _ = rustix::fs::renameat(&item.directory, second(&item.name), &item.directory, &item.name);
                 }
@@ -134,15 +133,15 @@ impl Drop for Committed {
     }
 }
 
-impl Item {
+impl StagedFile {
     fn write(&self, to: &NewFile) -> io::Result<()> {
         let name = temporary(&self.name);
-        // Left by an installation that was killed; nobody else uses these names, and we hold the lock.
+        // A killed installation may have left this file. The lock excludes other users of the name.
         self.sweep();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(&self.directory, &name, flags, Mode::RUSR | Mode::WUSR)?);
         file.write_all(&to.bytes)?;
-        // Root's even where the directory is set-group-ID. Who is not root owns what it writes.
+        // Set explicitly, because the directory may be set-group-ID. Callers other than root own their files.
         let owner = to.owner.unwrap_or((0, 0));
         if rustix::process::geteuid().is_root() {
             rustix::fs::fchown(&file, Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)))?;
@@ -184,13 +183,13 @@ impl Item {
         let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
     }
 
-    /// A directory that cannot be synced (some network file systems) is as good as it gets.
+    /// Syncs the directory. Errors are ignored: some network file systems do not support it.
     fn sync(&self) {
         let _ = rustix::fs::fsync(&self.directory);
     }
 }
 
-/// Takes away what an installation that was killed left beside the file at `path`.
+/// Removes the temporary files that a killed installation left beside the file at `path`.
 pub fn sweep(tree: &Tree, path: &str) {
     let (directory, name) = split(path);
     if let Ok(directory) = tree.directory(directory) {

@@ -34,12 +34,12 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn nothing_is_visible_before_the_commit_and_all_after_it() {
+fn changes_are_invisible_before_the_commit() {
     let (root, tree) = tree();
     std::fs::write(root.path().join("d/old"), "old").unwrap();
     std::fs::write(root.path().join("e/gone"), "gone").unwrap();
     let changes = [change("d/old", Some("new")), change("d/fresh.rules", Some("fresh")), change("e/gone", None)];
-    let prepared = Prepared::new(&tree, &changes).unwrap();
+    let prepared = StagedChanges::new(&tree, &changes).unwrap();
     let seen = files(root.path());
     assert!(seen.iter().all(|(name, _)| !name.ends_with(".rules")), "{seen:?}");
     prepared.commit().unwrap().keep();
@@ -49,31 +49,32 @@ fn nothing_is_visible_before_the_commit_and_all_after_it() {
 }
 
 #[test]
-fn what_is_dropped_leaves_the_very_same_files() {
+fn a_drop_restores_the_same_files() {
     let (root, tree) = tree();
     let old = root.path().join("d/old");
     std::fs::write(&old, "old").unwrap();
     std::fs::write(root.path().join("e/gone"), "gone").unwrap();
     let (before, inode) = (files(root.path()), std::fs::metadata(&old).unwrap().ino());
     let changes = [change("d/old", Some("new")), change("d/fresh", Some("fresh")), change("e/gone", None)];
-    drop(Prepared::new(&tree, &changes).unwrap());
+    drop(StagedChanges::new(&tree, &changes).unwrap());
     assert_eq!(files(root.path()), before);
-    drop(Prepared::new(&tree, &changes).unwrap().commit().unwrap());
+    drop(StagedChanges::new(&tree, &changes).unwrap().commit().unwrap());
     assert_eq!((files(root.path()), std::fs::metadata(&old).unwrap().ino()), (before, inode));
 }
 
 #[test]
-fn one_that_fails_fails_all_and_is_named() {
+fn one_failed_change_undoes_all_changes() {
     let (root, tree) = tree();
     std::fs::write(root.path().join("d/old"), "old").unwrap();
     let before = files(root.path());
-    let failure = Prepared::new(&tree, &[change("d/old", Some("new")), change("absent/x", Some("x"))]).unwrap_err();
+    let failure =
+        StagedChanges::new(&tree, &[change("d/old", Some("new")), change("absent/x", Some("x"))]).unwrap_err();
     assert!(
         failure.to_string().contains("absent/x: No such file") && failure.to_string().contains("Nothing was changed.")
     );
     assert_eq!(files(root.path()), before);
-    // The second rename fails: a directory has the name.
-    let prepared = Prepared::new(&tree, &[change("d/old", Some("new")), change("e/taken", Some("x"))]).unwrap();
+    // The second rename fails because a directory has the name.
+    let prepared = StagedChanges::new(&tree, &[change("d/old", Some("new")), change("e/taken", Some("x"))]).unwrap();
     std::fs::create_dir(root.path().join("e/taken")).unwrap();
     let failure = prepared.commit().unwrap_err();
     assert!(failure.to_string().contains("e/taken"), "{failure}");
@@ -82,12 +83,12 @@ fn one_that_fails_fails_all_and_is_named() {
 }
 
 #[test]
-fn what_a_killed_installation_left_is_in_nobody_s_way() {
+fn leftovers_of_a_killed_installation_are_replaced() {
     let (root, tree) = tree();
     for name in ["d/.x.new", "d/.x.old"] {
         std::fs::write(root.path().join(name), "left over").unwrap();
     }
-    Prepared::new(&tree, &[change("d/x", Some("new"))]).unwrap().commit().unwrap().keep();
+    StagedChanges::new(&tree, &[change("d/x", Some("new"))]).unwrap().commit().unwrap().keep();
     assert_eq!(files(root.path()), pairs(&[("d/x", "new")]));
     std::fs::write(root.path().join("d/.x.old"), "left over").unwrap();
     sweep(&tree, "d/x");
@@ -95,11 +96,11 @@ fn what_a_killed_installation_left_is_in_nobody_s_way() {
 }
 
 #[test]
-fn a_link_in_the_tree_does_not_lead_out_of_it() {
+fn a_link_does_not_leave_the_tree() {
     let (root, tree) = tree();
     let outside = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();
-    assert!(Prepared::new(&tree, &[change("link/x", Some("new"))]).is_err());
+    assert!(StagedChanges::new(&tree, &[change("link/x", Some("new"))]).is_err());
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
     std::os::unix::fs::symlink("/etc/passwd", root.path().join("d/x")).unwrap();
     assert!(tree.read("d/x").is_err());

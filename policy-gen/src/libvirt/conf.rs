@@ -1,7 +1,7 @@
-//! Editing libvirtd.conf and its like in place: one key at a time, and each can be taken back.
+//! Edits libvirtd.conf and similar files in place, one key at a time. Each edit can be undone.
 //!
-//! The language is that of src/util/virconf.c: `key = 1`, `key = "text"`, `key = [ "a", "b" ]` over several lines, `#` to the
-//! end of a line. What stands on a line of ours is known by its text, so that whatever a person changes in other lines stays.
+//! The syntax is that of src/util/virconf.c: `key = 1`, `key = "text"`, `key = [ "a", "b" ]` over several lines, and `#` comments. An
+//! edited line is recognized by its text, so manual changes of other lines are kept.
 
 mod read;
 
@@ -10,68 +10,68 @@ use std::ops::Range;
 use read::{entries, only};
 use serde::{Deserialize, Serialize};
 
-/// What ends each line of ours.
+/// The comment at the end of each written line.
 const MARK: &str = "# set by polkit-policy-gen";
-/// What begins each line that we set aside.
+/// The prefix of each line that was commented out.
 const ASIDE: &str = "# set aside by polkit-policy-gen: ";
 
-/// A value as libvirt reads it.
+/// A configuration value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// `"text"`, `'text'` or `"""text"""`.
     Text(String),
-    /// A whole number, as it is written.
+    /// An integer, as written.
     Number(String),
     /// `[ … ]`
     List(Vec<Value>),
 }
 
-/// What a key shall be.
+/// The desired state of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Want {
+pub enum DesiredValue {
     /// This value.
     Set(Value),
-    /// Not set; or set to this, its default.
+    /// Not set, or set to this default value.
     Default(Value),
     /// Not set.
     Unset,
 }
 
-/// A key and what it shall be.
+/// A key with its desired state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What it shall be.
-    pub want: Want,
-    /// Why what a person wrote there cannot stay, to stand after "line N: `KEY` was set by hand: ". A key that has this is
-    /// ours alone: it is refused even where it has the value already, since taking ours away would not make it safe.
+    /// The desired state.
+    pub want: DesiredValue,
+    /// The reason why a manual setting cannot stay, as the continuation of "line N: `KEY` was set by hand: ". A key with a reason
+    /// must not be set by hand even to the same value, because `remove` would not make it safe.
     pub why: &'static str,
 }
 
-/// A configuration and what some of its keys shall be.
+/// A configuration file and the desired state of some keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// Below the root.
+    /// The path relative to the root.
     pub path: String,
     /// The keys.
     pub keys: Vec<Key>,
 }
 
-/// A key that we changed.
+/// An edited key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRecord {
-    /// Its name.
+    /// The name.
     pub key: String,
-    /// The lines that were there before us, byte for byte.
+    /// The old lines, byte for byte.
     pub was: Option<String>,
-    /// What we wrote in their place.
+    /// The new lines.
     pub now: String,
 }
 
 impl KeyRecord {
-    /// Whether its lines set nothing but its key.
+    /// Whether its lines set only this key.
     #[must_use]
     pub fn is_of_its_key(&self) -> bool {
         let only = |text: &str| entries(text).is_ok_and(|found| found.iter().all(|entry| entry.name == self.key));
@@ -79,36 +79,36 @@ impl KeyRecord {
     }
 }
 
-/// A text after changes, and what stood against them.
+/// An edited text and the conflicts.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Edited {
-    /// The text as it becomes where nobody minds.
+pub struct EditResult {
+    /// The new text, if the conflicts are ignored.
     pub text: String,
-    /// What is ours in it.
+    /// The edited keys.
     pub ours: Vec<KeyRecord>,
-    /// What a person wrote there, each as a sentence.
+    /// The conflicts with manual changes, one sentence each.
     pub clashes: Vec<String>,
 }
 
-/// The value of a key.
+/// Returns the value of a key.
 ///
 /// # Errors
-/// libvirt could not read the text, or the key is set twice.
+/// libvirt could not parse the text, or the key is set twice.
 pub fn value(text: &str, key: &str) -> Result<Option<Value>, String> {
     Ok(only(&entries(text)?, key)?.map(|entry| entry.value.clone()))
 }
 
-/// Takes back what we changed, by the records of it. A change of which nothing is there has been taken back already.
+/// Undoes edits by their records. An edit without traces in the text counts as undone.
 ///
 /// # Errors
-/// libvirt could not read the text.
-pub fn undo(text: &str, records: &[KeyRecord]) -> Result<Edited, String> {
-    let mut edited = Edited { text: text.to_owned(), ..Edited::default() };
+/// libvirt could not parse the text.
+pub fn undo(text: &str, records: &[KeyRecord]) -> Result<EditResult, String> {
+    let mut edited = EditResult { text: text.to_owned(), ..EditResult::default() };
     let mut keys: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
     keys.sort_unstable();
     keys.dedup();
     for key in keys {
-        // After an installation that was cut short there are two: what was, and what was to become.
+        // After an interrupted installation a key has two records: the old and the new one.
         let of_key = || records.iter().filter(|record| record.key == key);
         if let Some((span, record)) = of_key().find_map(|record| Some((find(&edited.text, &record.now)?, record))) {
             edited.text.replace_range(span, record.was.as_deref().unwrap_or(""));
@@ -132,17 +132,17 @@ pub fn undo(text: &str, records: &[KeyRecord]) -> Result<Edited, String> {
     Ok(edited)
 }
 
-/// Makes the keys what they shall be. `known` are records of earlier changes that were taken back from this text: what they
-/// replaced was agreed to then.
+/// Applies the desired state of the keys. `known` has the records of edits that were undone in this text; replacing their old lines is
+/// no conflict again.
 ///
 /// # Errors
-/// libvirt could not read the text, or a key is set twice.
-pub fn apply(text: &str, keys: &[Key], known: &[KeyRecord]) -> Result<Edited, String> {
-    let mut edited = Edited { text: text.to_owned(), ..Edited::default() };
+/// libvirt could not parse the text, or a key is set twice.
+pub fn apply(text: &str, keys: &[Key], known: &[KeyRecord]) -> Result<EditResult, String> {
+    let mut edited = EditResult { text: text.to_owned(), ..EditResult::default() };
     for key in keys {
         let found = entries(&edited.text)?;
         let Some(entry) = only(&found, key.name)? else {
-            if let Want::Set(value) = &key.want {
+            if let DesiredValue::Set(value) = &key.want {
                 let now = line(key.name, value);
                 let at = place(&edited.text, key.name);
                 edited.text.insert_str(at, &now);
@@ -152,9 +152,9 @@ pub fn apply(text: &str, keys: &[Key], known: &[KeyRecord]) -> Result<Edited, St
         };
         let was = edited.text.get(entry.span.clone()).unwrap_or_default().to_owned();
         let fits = match &key.want {
-            Want::Set(value) => entry.value == *value && key.why.is_empty(),
-            Want::Default(value) => entry.value == *value,
-            Want::Unset => false,
+            DesiredValue::Set(value) => entry.value == *value && key.why.is_empty(),
+            DesiredValue::Default(value) => entry.value == *value,
+            DesiredValue::Unset => false,
         };
         if fits {
             continue;
@@ -165,8 +165,10 @@ pub fn apply(text: &str, keys: &[Key], known: &[KeyRecord]) -> Result<Edited, St
             edited.clashes.push(format!("line {}: `{}` was set by hand: {why}", entry.line, key.name));
         }
         let mut now = match &key.want {
-            Want::Set(value) => line(key.name, value),
-            Want::Default(_) | Want::Unset => was.split_inclusive('\n').map(|line| format!("{ASIDE}{line}")).collect(),
+            DesiredValue::Set(value) => line(key.name, value),
+            DesiredValue::Default(_) | DesiredValue::Unset => {
+                was.split_inclusive('\n').map(|line| format!("{ASIDE}{line}")).collect()
+            }
         };
         if !was.ends_with('\n') {
             now.truncate(now.trim_end_matches('\n').len());
@@ -184,14 +186,14 @@ fn line(key: &str, value: &Value) -> String {
 
 fn spelled(value: &Value) -> String {
     match value {
-        // Names of groups, modes and drivers: nothing that would need an escape, which virconf.c does not have for `"`.
+        // Groups, modes and drivers contain no `"`, for which virconf.c has no escape sequence.
         Value::Text(text) => format!("\"{text}\""),
         Value::Number(digits) => digits.clone(),
         Value::List(items) => format!("[ {} ]", items.iter().map(spelled).collect::<Vec<_>>().join(", ")),
     }
 }
 
-/// Where `text` holds these whole lines.
+/// Returns the place of these whole lines in `text`.
 fn find(text: &str, lines: &str) -> Option<Range<usize>> {
     text.match_indices(lines).map(|(at, found)| at..at + found.len()).find(|span| {
         let before = text.get(..span.start).unwrap_or_default();
@@ -201,7 +203,7 @@ fn find(text: &str, lines: &str) -> Option<Range<usize>> {
     })
 }
 
-/// Where a new line of a key goes: below the line that shows how to set it, else to the end.
+/// Returns the place for a new line of a key: after the commented sample of the key, otherwise the end.
 fn place(text: &str, key: &str) -> usize {
     let mut at = 0;
     let mut sample = None;
@@ -215,7 +217,7 @@ fn place(text: &str, key: &str) -> usize {
     if let Some(sample) = sample {
         return sample;
     }
-    // A last line without an end stays the last one.
+    // A last line without a line break must remain the last one.
     if text.ends_with('\n') { text.len() } else { 0 }
 }
 

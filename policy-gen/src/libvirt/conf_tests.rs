@@ -10,7 +10,7 @@ fn text(text: &str) -> Value {
 }
 
 fn set(name: &'static str, value: Value) -> Key {
-    Key { name, want: Want::Set(value), why: "" }
+    Key { name, want: DesiredValue::Set(value), why: "" }
 }
 
 fn drivers() -> Key {
@@ -18,7 +18,7 @@ fn drivers() -> Key {
 }
 
 #[test]
-fn a_key_is_set_below_its_sample_and_taken_back() {
+fn a_key_is_set_below_its_sample_and_unset_again() {
     let edited = apply(SAMPLE, &[drivers(), set("auth_unix_rw", text("none"))], &[]).unwrap();
     assert_eq!(edited.clashes, [""; 0]);
     let lines: Vec<&str> = edited.text.lines().collect();
@@ -27,12 +27,12 @@ fn a_key_is_set_below_its_sample_and_taken_back() {
     assert_eq!(value(&edited.text, "auth_unix_rw"), Ok(Some(text("none"))));
     let undone = undo(&edited.text, &edited.ours).unwrap();
     assert_eq!((undone.text.as_str(), undone.clashes.len()), (SAMPLE, 0));
-    // And once more changes nothing: it has been taken back already.
+    // Undoing twice changes nothing.
     assert_eq!(undo(SAMPLE, &edited.ours).unwrap().text, SAMPLE);
 }
 
 #[test]
-fn what_a_person_changes_elsewhere_stays() {
+fn manual_changes_of_other_lines_are_kept() {
     let edited = apply(SAMPLE, &[drivers()], &[]).unwrap();
     let theirs = edited.text.replace("max_clients = 20", "max_clients = 30\nlog_level = 1");
     let undone = undo(&theirs, &edited.ours).unwrap();
@@ -41,9 +41,9 @@ fn what_a_person_changes_elsewhere_stays() {
 }
 
 #[test]
-fn what_a_person_wrote_there_is_said_and_comes_back() {
+fn a_manual_setting_is_reported_and_restored() {
     let theirs = "a = 1\n  access_drivers = [\n  \"other\",\n]  # mine\nunix_sock_group = 'kvm'";
-    let aside = Key { name: "unix_sock_group", want: Want::Unset, why: "it closes the socket" };
+    let aside = Key { name: "unix_sock_group", want: DesiredValue::Unset, why: "it closes the socket" };
     let edited = apply(theirs, &[drivers(), aside.clone()], &[]).unwrap();
     assert_eq!(
         edited.clashes,
@@ -56,12 +56,12 @@ fn what_a_person_wrote_there_is_said_and_comes_back() {
     assert!(edited.text.ends_with("\n# set aside by polkit-policy-gen: unix_sock_group = 'kvm'"), "{}", edited.text);
     let undone = undo(&edited.text, &edited.ours).unwrap();
     assert_eq!(undone.text, theirs);
-    // What was agreed to once is not asked again.
+    // A setting that was replaced once is no conflict again.
     assert_eq!(apply(&undone.text, &[drivers(), aside], &edited.ours).unwrap().clashes, [""; 0]);
 }
 
 #[test]
-fn a_line_of_ours_that_a_person_changed_is_theirs() {
+fn a_manual_change_of_an_edited_line_is_reported() {
     let edited = apply(SAMPLE, &[drivers()], &[]).unwrap();
     let changed = edited.text.replace("[ \"polkit\" ] # set", "[] # set");
     assert_eq!(
@@ -69,7 +69,7 @@ fn a_line_of_ours_that_a_person_changed_is_theirs() {
         ["line 6: `access_drivers` was changed by hand since it was installed"]
     );
     assert_eq!(undo(&changed, &edited.ours).unwrap().text, SAMPLE);
-    // Where there was no such line, and there is none now, nothing is left to do.
+    // Nothing to do if the line neither existed before nor exists now.
     assert_eq!(undo(SAMPLE, &edited.ours).unwrap().clashes, [""; 0]);
     let replaced = apply("x = 1\n", &[set("x", Value::Number("2".into()))], &[]).unwrap();
     let gone = undo("", &replaced.ours).unwrap();
@@ -78,7 +78,7 @@ fn a_line_of_ours_that_a_person_changed_is_theirs() {
 }
 
 #[test]
-fn after_an_installation_that_was_cut_short_either_state_is_known() {
+fn both_states_of_an_interrupted_installation_are_recognized() {
     let first = apply("x = 1\n", &[set("x", Value::Number("2".into()))], &[]).unwrap();
     let second = apply("x = 1\n", &[set("x", Value::Number("3".into()))], &first.ours).unwrap();
     let both = [first.ours.clone(), second.ours.clone()].concat();
@@ -89,33 +89,33 @@ fn after_an_installation_that_was_cut_short_either_state_is_known() {
 }
 
 #[test]
-fn the_default_written_out_is_left_and_what_is_only_ours_is_not_shared() {
-    let default = Key { name: "auth_unix_rw", want: Want::Default(text("polkit")), why: "no" };
+fn an_explicit_default_is_kept_and_an_exclusive_key_is_a_conflict() {
+    let default = Key { name: "auth_unix_rw", want: DesiredValue::Default(text("polkit")), why: "no" };
     assert_eq!(apply("auth_unix_rw = 'polkit'\n", &[default], &[]).unwrap().clashes, [""; 0]);
-    let none = Key { name: "auth_unix_rw", want: Want::Set(text("none")), why: "no" };
+    let none = Key { name: "auth_unix_rw", want: DesiredValue::Set(text("none")), why: "no" };
     assert_eq!(apply("auth_unix_rw = 'none'\n", &[none], &[]).unwrap().clashes.len(), 1);
     let shared = apply("auth_unix_rw = 'none'\n", &[set("auth_unix_rw", text("none"))], &[]).unwrap();
     assert_eq!((shared.clashes.len(), shared.ours.len()), (0, 0));
 }
 
 #[test]
-fn what_libvirt_cannot_read_is_not_edited() {
-    for (broken, said) in [
-        ("a = 1\nb\n", "line 2 is not one that libvirt could read"),
-        ("a = \"x\n\"\n", "line 1 is not one that libvirt could read"),
-        ("a = [ 1 2 ]\n", "line 1 is not one that libvirt could read"),
-        ("a = 1 b = 2\n", "line 1 is not one that libvirt could read"),
+fn a_file_that_libvirt_cannot_parse_is_not_edited() {
+    for (broken, expected) in [
+        ("a = 1\nb\n", "libvirt could not parse line 2"),
+        ("a = \"x\n\"\n", "libvirt could not parse line 1"),
+        ("a = [ 1 2 ]\n", "libvirt could not parse line 1"),
+        ("a = 1 b = 2\n", "libvirt could not parse line 1"),
         (
             "access_drivers = []\n#\naccess_drivers = []\n",
-            "`access_drivers` is set twice, in the lines 1 and 3: leave one out",
+            "`access_drivers` is set twice, in the lines 1 and 3: remove one of them",
         ),
     ] {
-        assert_eq!(apply(broken, &[drivers()], &[]).unwrap_err(), said, "{broken}");
+        assert_eq!(apply(broken, &[drivers()], &[]).unwrap_err(), expected, "{broken}");
     }
 }
 
 #[test]
-fn a_file_that_is_made_is_empty_again_afterwards() {
+fn a_new_file_is_empty_after_the_undo() {
     let edited = apply("", &[drivers()], &[]).unwrap();
     assert_eq!(edited.text, "access_drivers = [ \"polkit\" ] # set by polkit-policy-gen\n");
     assert_eq!(undo(&edited.text, &edited.ours).unwrap().text, "");
@@ -123,12 +123,12 @@ fn a_file_that_is_made_is_empty_again_afterwards() {
 
 proptest! {
     #[test]
-    fn taking_back_restores_every_byte(
+    fn an_undo_restores_every_byte(
         lines in proptest::collection::vec("(#? ?(a|b|c) ?= ?(1|'x'|\"y\"|\\[ 'x',\n 2 \\])( # n)?|#.{0,9}| ?)", 0..8),
         end in "\n?",
     ) {
         let theirs = lines.join("\n") + &end;
-        let keys = [set("a", text("ours")), Key { name: "b", want: Want::Unset, why: "" }, set("d", drivers_value())];
+        let keys = [set("a", text("ours")), Key { name: "b", want: DesiredValue::Unset, why: "" }, set("d", drivers_value())];
         if let Ok(edited) = apply(&theirs, &keys, &[]) {
             prop_assert_eq!(value(&edited.text, "a").unwrap(), Some(text("ours")));
             prop_assert_eq!(value(&edited.text, "b").unwrap(), None);

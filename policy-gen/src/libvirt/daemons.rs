@@ -1,10 +1,10 @@
-//! Which of libvirt's daemons a tree has, and whether systemd opens their sockets.
+//! Finds libvirt's daemons in a tree, and whether systemd creates their sockets.
 
 use std::io;
 
 use crate::tree::Tree;
 
-/// Where units are, the administrator's first.
+/// The unit directories, those of the administrator first.
 const UNITS: [&str; 5] = [
     "etc/systemd/system",
     "run/systemd/system",
@@ -12,19 +12,19 @@ const UNITS: [&str; 5] = [
     "usr/lib/systemd/system",
     "lib/systemd/system",
 ];
-/// Where the programs are, for hosts without systemd.
+/// The program directories, for hosts without systemd.
 const PROGRAMS: [&str; 2] = ["usr/sbin", "usr/bin"];
-/// The name of our drop-in.
+/// The file name of the drop-in.
 pub const DROP_IN: &str = "50-polkit-policy-gen.conf";
 
-/// A daemon that clients of libvirt connect to.
+/// A libvirt daemon that accepts clients.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Daemon {
-    /// Its program and its service.
+    /// The name of the program and of the service.
     pub name: &'static str,
-    /// Its configuration, below the root.
+    /// The path of the configuration, relative to the root.
     pub conf: &'static str,
-    /// The directory of drop-ins of its read-write socket, below the root.
+    /// The drop-in directory of the read-write socket, relative to the root.
     pub drop_ins: &'static str,
 }
 
@@ -38,33 +38,33 @@ macro_rules! daemons {
     };
 }
 
-/// The monolithic daemon, the modular ones, and the one that stands in for the first before the others.
+/// The monolithic daemon, the modular daemons, and virtproxyd, which provides the monolithic daemon's sockets.
 pub const DAEMONS: &[Daemon] = daemons!(
     "libvirtd" "virtbhyved" "virtchd" "virtinterfaced" "virtlxcd" "virtnetworkd" "virtnodedevd" "virtnwfilterd" "virtproxyd"
     "virtqemud" "virtsecretd" "virtstoraged" "virtvboxd" "virtvzd" "virtxend"
 );
 
-/// A daemon of a tree.
+/// An installed daemon.
 #[derive(Debug)]
-pub struct Found {
-    /// Which one.
+pub struct InstalledDaemon {
+    /// The daemon.
     pub daemon: &'static Daemon,
-    /// Whether systemd opens its sockets: the keys `unix_sock_*` then have no effect (libvirt 5.6 and later).
+    /// Whether systemd creates its sockets. Then the keys `unix_sock_*` have no effect (libvirt 5.6 and later).
     pub activated: bool,
-    /// Its configuration.
+    /// The text of the configuration.
     pub conf: String,
-    /// Drop-ins that come after ours and set mode or group of the read-write socket.
+    /// Later drop-ins that set mode or group of the read-write socket.
     pub later: Vec<String>,
 }
 
 impl Daemon {
-    /// The daemon of this name.
+    /// Returns the daemon with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         DAEMONS.iter().find(|daemon| daemon.name == name)
     }
 
-    /// All units by which it is started.
+    /// Returns all units of the daemon.
     #[must_use]
     pub fn units(&self) -> Vec<String> {
         let suffixes = [".socket", "-ro.socket", "-admin.socket", "-tcp.socket", "-tls.socket", ".service"];
@@ -72,11 +72,11 @@ impl Daemon {
     }
 }
 
-/// The daemons of a tree that can be started.
+/// Returns the installed daemons of a tree, without masked ones.
 ///
 /// # Errors
-/// What cannot be read.
-pub fn of_tree(tree: &Tree) -> io::Result<Vec<Found>> {
+/// A file is unreadable.
+pub fn of_tree(tree: &Tree) -> io::Result<Vec<InstalledDaemon>> {
     let mut found = Vec::new();
     for daemon in DAEMONS {
         let here = match unit(tree, &format!("{}.service", daemon.name))? {
@@ -92,7 +92,7 @@ pub fn of_tree(tree: &Tree) -> io::Result<Vec<Found>> {
             let socket = format!("{}.socket", daemon.name);
             let activated = unit(tree, &socket)? == Unit::There;
             let conf = tree.read_text(daemon.conf)?;
-            found.push(Found { daemon, activated, conf, later: later(tree, &socket)? });
+            found.push(InstalledDaemon { daemon, activated, conf, later: later(tree, &socket)? });
         }
     }
     Ok(found)
@@ -105,7 +105,7 @@ enum Unit {
     Absent,
 }
 
-/// A unit of that name. One that is a link to /dev/null is masked.
+/// Finds a unit. A unit that is a link to /dev/null is masked.
 fn unit(tree: &Tree, name: &str) -> io::Result<Unit> {
     for directory in UNITS {
         if tree.names(directory)?.iter().any(|known| known == name) {

@@ -1,13 +1,13 @@
-//! What each permission of libvirt's access control is needed for: the calls that ask for it, and the commands of virsh that
-//! make these calls. By the `@acl` lines of src/remote/remote_protocol.x; calls that came after libvirt 4 are named only where they
-//! matter. A call with `+` wants another permission as well.
+//! The uses of each access control permission: the calls that require it, and the virsh commands that make these calls. From the
+//! `@acl` lines of src/remote/remote_protocol.x. Calls that are newer than libvirt 4 are listed only if they are important. A call
+//! with `+` also requires another permission.
 
-/// What needs a permission.
+/// The uses of a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// Calls of libvirt's C interface, without `vir`.
+    /// Functions of libvirt's C API, without the prefix `vir`.
     pub calls: &'static str,
-    /// Commands of virsh.
+    /// virsh commands.
     pub virsh: &'static str,
 }
 
@@ -220,7 +220,7 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("storage-vol.data-write", "StorageVolUpload", "vol-upload"),
 ];
 
-/// What needs a permission (`domain.start`), as far as it is known.
+/// Returns the uses of a permission (`domain.start`), if known.
 #[must_use]
 pub fn of(permission: &str) -> Option<Need> {
     NEEDS.iter().find(|(known, ..)| *known == permission).map(|(_, calls, virsh)| Need { calls, virsh })
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_permission_is_known_once() {
+    fn every_permission_is_listed_once() {
         let mut names: Vec<&str> = NEEDS.iter().map(|(name, ..)| *name).collect();
         names.sort_unstable();
         names.dedup();

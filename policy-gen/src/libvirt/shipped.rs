@@ -1,4 +1,4 @@
-//! The groups that a distribution's own policy lets manage libvirt.
+//! The groups that a distribution's policy allows to manage libvirt.
 
 use std::io;
 
@@ -6,18 +6,18 @@ use super::MANAGE;
 use crate::target::Format;
 use crate::tree::Tree;
 
-/// Where packages put rules, and where they put pkla files (in one more directory).
+/// The directories of package rules, and the parent of the directories of package pkla files.
 const RULES: [&str; 2] = ["usr/share/polkit-1/rules.d", "usr/local/share/polkit-1/rules.d"];
 const PKLA: &str = "var/lib/polkit-1/localauthority";
 
-/// A group, and the file that names it.
+/// A group and the file that names it.
 pub type Shipped = (String, String);
 
-/// The groups of a tree's shipped policy in the format that its polkit reads, by what the files of libvirt's packages look like; who wants to know what polkit
-/// makes of them asks polkit.
+/// Returns the groups in package files of the given format. Searches the texts for the patterns of libvirt's packages; the evaluator
+/// gives the exact effect.
 ///
 /// # Errors
-/// What cannot be read.
+/// A file is unreadable.
 pub fn groups(tree: &Tree, format: Format) -> io::Result<Vec<Shipped>> {
     let mut found = Vec::new();
     let (directories, extension) = match format {
@@ -40,14 +40,14 @@ pub fn groups(tree: &Tree, format: Format) -> io::Result<Vec<Shipped>> {
     Ok(found)
 }
 
-/// `subject.isInGroup("libvirt")`
+/// Returns the groups in `subject.isInGroup("libvirt")`.
 fn in_rules(text: &str) -> Vec<String> {
     let after = text.split("isInGroup(").skip(1);
     let quoted = after.filter_map(|rest| rest.split(['"', '\'']).nth(1));
     quoted.map(str::to_owned).collect()
 }
 
-/// `Identity=unix-group:libvirt`
+/// Returns the groups in `Identity=unix-group:libvirt`.
 fn in_pkla(text: &str) -> Vec<String> {
     let identities = text.lines().filter_map(|line| line.trim().strip_prefix("Identity="));
     let groups = identities.flat_map(|list| list.split(';')).filter_map(|one| one.strip_prefix("unix-group:"));
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_group_is_read_out_of_what_debian_ships() {
+    fn the_group_in_debians_files_is_found() {
         let rule = "polkit.addRule(function(action, subject) {\n    if (action.id == \"org.libvirt.unix.manage\" &&\n        \
                     subject.isInGroup(\"libvirt\")) {\n            return polkit.Result.YES;\n    }\n});\n";
         assert_eq!(in_rules(rule), ["libvirt"]);

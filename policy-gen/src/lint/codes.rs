@@ -1,4 +1,4 @@
-//! The codes. They are never used for anything else, and never given to another mistake.
+//! The codes of findings. A code is never reused, and a mistake never gets another code.
 
 use polkit_config::report::Level;
 
@@ -7,13 +7,13 @@ use polkit_config::report::Level;
 pub struct Code {
     /// `PG…`
     pub id: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub level: Level,
-    /// What it is, in a few words.
+    /// A short title.
     pub title: &'static str,
-    /// What happens, for `check --code`.
+    /// The explanation, for `check --code`.
     pub text: &'static str,
-    /// What to do.
+    /// The remedy.
     pub help: &'static str,
 }
 
@@ -22,123 +22,123 @@ macro_rules! codes {
         $(#[doc = $title] pub const $id: Code = Code {
             id: stringify!($id), level: Level::$level, title: $title, text: $text, help: $help,
         };)*
-        /// All of them, by number.
+        /// All codes, in order.
         pub const ALL: &[&Code] = &[$(&$id),*];
     };
 }
 
 codes! {
     PG001 Error "the file does not compile"
-        "polkitd logs `Error compiling script` and drops the whole file; nobody is told. Duktape, the engine of polkit 126 and \
-         later and of Debian's 122, knows ECMAScript 5 and little more: no let, no arrow functions, no template literals, no \
-         for-of, no classes, no default parameters."
-        "write it in ECMAScript 5: var, function, \"a\" + b"
+        "polkitd logs `Error compiling script` and ignores the whole file. Duktape, the engine of polkit 126 and later and of \
+         Debian's 122, supports little more than ECMAScript 5: no let, no arrow functions, no template literals, no for-of, no \
+         classes, no default parameters."
+        "use ECMAScript 5: var, function, \"a\" + b"
     PG002 Error "the file throws when it is loaded"
-        "polkitd stops running it there. Rules that it added before that stay, later ones are missing."
-        "move what can fail into a rule, or guard it"
+        "polkitd stops running the file at this place. Rules that were added before remain; later rules are missing."
+        "move code that can fail into a rule, or catch the exception"
     PG003 Warning "the file does not load in Duktape"
-        "This polkit is, or may be, built with Mozilla's engine, which takes more. Debian 12 builds 122 with Duktape, and from \
-         126 on there is nothing else."
-        "write it in ECMAScript 5, and it loads everywhere"
+        "This polkit is built, or may be built, with Mozilla's engine, which supports more. Debian 12 builds 122 with Duktape, and \
+         from 126 on Duktape is the only engine."
+        "use ECMAScript 5, which both engines support"
     PG004 Error "loading the file does not end"
-        "polkitd waits 15 seconds for it, at every start and change, and then stops running it."
+        "polkitd waits 15 seconds for the file at every start and change, and then stops running it."
         "end the loop"
     PG010 Error "a rule returns something that is no text"
-        "polkit 122 to 128 with Duktape hang or die of it: every check on the host then fails, not just this one."
+        "polkit 122 to 128 with Duktape hang or crash, so that every check on the host fails."
         "return polkit.Result.YES, or nothing"
     PG011 Error "a rule returns a text that is no result"
-        "polkit refuses: to everybody who gets this answer, whatever later rules say."
-        "one of yes, no, auth_self, auth_self_keep, auth_admin, auth_admin_keep: polkit.Result has them"
+        "polkit refuses every request for which the rule returns this string, and runs no later rules."
+        "use polkit.Result, or one of yes, no, auth_self, auth_self_keep, auth_admin, auth_admin_keep"
     PG012 Error "polkit.Result has no such name"
-        "It is undefined, and the rule then says nothing: later rules and the action's defaults decide, without a word in the log."
-        "polkit.Result.NO, YES, AUTH_SELF, AUTH_SELF_KEEP, AUTH_ADMIN, AUTH_ADMIN_KEEP or NOT_HANDLED"
+        "The value is undefined, so the rule has no result: later rules and the implicit authorization decide. polkitd logs nothing."
+        "use polkit.Result.NO, YES, AUTH_SELF, AUTH_SELF_KEEP, AUTH_ADMIN, AUTH_ADMIN_KEEP or NOT_HANDLED"
     PG013 Warning "a detail is used that may be absent"
-        "action.lookup() is undefined where the mechanism passed no such detail; a method of it throws, and an exception refuses \
-         every action to everybody who gets to this rule."
-        "keep it in a variable and test it first: `var unit = action.lookup(\"unit\"); if (unit && unit.indexOf(…) == 0)`"
+        "action.lookup() returns undefined if the mechanism passes no such detail. A method call on it throws an exception, which \
+         refuses every request that reaches this rule."
+        "store it in a variable and test it first: `var unit = action.lookup(\"unit\"); if (unit && unit.indexOf(…) == 0)`"
     PG014 Error "action has no such method"
-        "Calling it throws, and an exception refuses every action to everybody who gets to this rule."
-        "the id is action.id: `action.id.indexOf(\"org.example.\") == 0`"
+        "The call throws an exception, which refuses every request that reaches this rule."
+        "use the id, action.id: `action.id.indexOf(\"org.example.\") == 0`"
     PG015 Warning "subject has no such property"
-        "It is undefined, so the condition never holds."
+        "The value is undefined, so the condition is never true."
         "subject has user, groups, local, active, seat, session, pid; isInGroup() and isInNetGroup(); from 124 on system_unit"
     PG016 Warning "an answer that is kept depends on a detail"
-        "polkit keeps the authorization for the action and the process, whatever the details: who authenticated for one unit may \
-         have the others for some minutes."
+        "polkit keeps the authorization for the action and the process with any details: a user who has authenticated for one unit \
+         is authorized for the others for some minutes."
         "use AUTH_SELF or AUTH_ADMIN without _KEEP"
     PG017 Warning "libvirt cannot ask for a password here"
         "libvirt checks org.libvirt.api.* without interaction: every AUTH_ result is a refusal."
-        "answer YES or NO for org.libvirt.api.*"
+        "return YES or NO for org.libvirt.api.*"
     PG018 Note "a service is in no session"
         "subject.local is false for services, cron and ssh, and subject.active for services and cron: such a rule never applies to them."
-        "leave it out, if a service is meant"
+        "remove the condition if the rule is for a service"
     PG019 Error "Duktape has nothing of this name"
-        "Using it throws when the rule runs, and an exception refuses every action to everybody who gets to this rule."
-        "write it with arrays, objects and indexOf()"
+        "Using it throws an exception when the rule runs, which refuses every request that reaches this rule."
+        "use arrays, objects and indexOf()"
     PG020 Note "the name sorts before what it looks like following"
-        "Files are sorted as texts: 100-x.rules comes before 50-x.rules, and the first rule that answers decides."
-        "give it two digits"
+        "File names are sorted as text: 100-x.rules comes before 50-x.rules, and the first rule with a result decides."
+        "use two digits"
     PG021 Warning "a program is run, and its failure refuses everything"
-        "polkit.spawn() throws where the program fails or takes 10 seconds, polkitd does nothing else meanwhile, and an exception \
-         refuses every action to everybody who gets to this rule."
+        "polkit.spawn() throws an exception if the program fails or takes 10 seconds, which refuses every request that reaches this \
+         rule. polkitd does nothing else while the program runs."
         "test action.id first, and put the call into try { } catch (error) { return null; }"
     PG022 Warning "an earlier rule always answers for this action"
-        "The first rule that answers decides, and files are run by name: after `if (action.id == \"org.example.run\") { return \
-         polkit.Result.NO; }` in 10-a.rules, nothing that 50-b.rules says of org.example.run is ever asked for."
-        "take one of the two away, or give the later file a name that sorts before the earlier"
+        "The first rule with a result decides, and files run in the order of their names: after `if (action.id == \
+         \"org.example.run\") { return polkit.Result.NO; }` in 10-a.rules, no rule for org.example.run in 50-b.rules is ever run."
+        "remove one of the two, or rename the later file so that it sorts before the earlier"
     PG023 Warning "there is no such group here, but one for the same purpose"
-        "subject.isInGroup() of a group that does not exist is false for everybody: `subject.isInGroup(\"libvirtd\")` where the \
+        "subject.isInGroup() is false for all users if the group does not exist: `subject.isInGroup(\"libvirtd\")` where the \
          group is called libvirt."
-        "name the group of this distribution"
+        "use the group of this distribution"
     PG024 Note "a session over the network is active, too"
-        "polkit calls a session without a seat active: `if (subject.active) { return polkit.Result.YES; }` is also for whoever is \
-         logged in by ssh."
-        "if only somebody at the seat is meant: subject.local && subject.active"
+        "For polkit a session without a seat is active: `if (subject.active) { return polkit.Result.YES; }` also applies to users who \
+         are logged in through ssh."
+        "to allow only users at the seat, use subject.local && subject.active"
     PG025 Warning "a service is asked for a session"
-        "The user is one that services run as, and a service is in no session: `if (subject.user == \"www-data\" && \
-         subject.active)` never holds."
-        "leave the session out"
+        "Services run as this user, and a service has no session: `if (subject.user == \"www-data\" && subject.active)` is never \
+         true."
+        "remove the condition on the session"
     PG030 Error "the whole pkla file is dropped"
-        "One line that is no comment, no [group] and no key=value drops the file. A comment begins with `#` at the start of a \
-         line; a list stands on one line. The message goes nowhere."
+        "One line that is not a comment, a [group] or key=value makes polkit ignore the file. A comment begins with `#` at the start of \
+         a line, and a list must be on one line. polkit logs nothing."
         "correct the line"
     PG031 Error "an entry is dropped"
-        "The other entries of the file stay. The message goes nowhere."
-        "results are yes, no, auth_self, auth_self_keep, auth_admin and auth_admin_keep, without a blank at the end"
+        "The other entries of the file remain in force. polkit logs nothing."
+        "use the results yes, no, auth_self, auth_self_keep, auth_admin and auth_admin_keep, without a blank at the end"
     PG032 Warning "an identity that nobody has"
-        "It is compared as it stands: with its blanks, quotes and brackets, by name and not by number. Only `*` and `?` mean \
-         something else, and only `;` separates."
-        "unix-user:NAME, unix-group:NAME or unix-netgroup:NAME, separated by `;` without blanks"
+        "Identities are compared as written, with blanks, quotes and brackets, and by name, not by number. Only `*` and `?` have a \
+         special meaning, and only `;` separates."
+        "use unix-user:NAME, unix-group:NAME or unix-netgroup:NAME, separated by `;` without blanks"
     PG033 Warning "two entries of one name are one"
-        "Of each key the later one counts, so the first entry is gone."
-        "give each [group] a name of its own"
+        "The two become one entry, in which the later value of each key counts."
+        "give each [group] a unique name"
     PG034 Warning "it is granted to everybody"
-        "An identity of `*` or `unix-user:*` means every account of the host, services and guests too."
-        "name a group"
+        "The identities `*` and `unix-user:*` match every account of the host, including services and guests."
+        "use a group"
     PG035 Note "a service gets nothing from this entry"
-        "Without ResultAny it says nothing about services, cron and ssh."
-        "add ResultAny, if a service is meant"
+        "Without ResultAny the entry has no result for services, cron and ssh."
+        "add ResultAny if the entry is for a service"
     PG036 Warning "a key that nothing reads"
-        "Keys are Identity, Action, ResultAny, ResultInactive, ResultActive and ReturnValue, in exactly this spelling."
+        "The keys are Identity, Action, ResultAny, ResultInactive, ResultActive and ReturnValue, in exactly this spelling."
         "correct the key"
     PG037 Warning "a later entry takes this result away"
-        "Of the entries of one directory the last that matches replaces all three results, with `not set` too."
-        "write all three results in each entry"
+        "The last matching entry of a directory replaces all three results, also if it does not set them."
+        "set all three results in each entry"
     PG040 Warning "a file that nothing reads"
-        "It lies where polkit's files lie, and this version of polkit does not read it."
-        "move it, or take it away"
+        "The file is in one of polkit's directories, but this version of polkit does not read it."
+        "move or remove the file"
     PG041 Error "polkitd's user cannot read the file"
-        "polkitd does not run as root from 0.106 on. A file of mode 0600 is passed over, with no more than a line in the log."
-        "mode 0644; then write the file anew, since polkitd does not notice a chmod"
+        "From 0.106 on polkitd does not run as root. It ignores a file of mode 0600 and only logs a line."
+        "set mode 0644 and write the file again, because polkitd does not notice a chmod"
     PG042 Error "users other than root may change the file"
-        "Rules decide what users may do as root. A user who may write the file, or a directory on the way to it, may do everything."
-        "give the file and its directories to root, writable by root alone"
+        "Rules decide what users may do as root. A user who may write the file, or a directory above it, has root-equivalent access."
+        "make root the owner of the file and its directories, writable only by root"
     PG050 Error "the policy file is wrong"
-        "`generate` and `install` refuse it for the same reason."
-        "correct it"
+        "`generate` and `install` refuse the file for the same reason."
+        "correct the file"
 }
 
-/// The code of this number.
+/// Returns the code with this id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static Code> {
     ALL.iter().find(|code| code.id.eq_ignore_ascii_case(id)).copied()

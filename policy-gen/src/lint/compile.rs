@@ -1,63 +1,63 @@
-//! Why a script most likely does not compile. The engine says no more than where it gave up.
+//! Finds the likely reason why a script does not compile. The engine reports only the place.
 
 use super::read::Script;
-use super::script::Kind;
+use super::script::TokenKind;
 
-/// A usual mistake.
+/// A common mistake.
 #[derive(Debug)]
-pub struct Why {
-    /// A sentence about it.
+pub struct CompileError {
+    /// The mistake, as a sentence.
     pub message: String,
-    /// What to do, where that is something else than what the code says.
+    /// The remedy, if it differs from that of the code.
     pub help: Option<&'static str>,
 }
 
-/// The mistake in or before this line, counted from 1; `None` where it is none of the usual ones.
+/// Returns the mistake in or before a line, counted from 1; `None` if it is not a common one.
 #[must_use]
-pub fn why(source: &str, line: usize) -> Option<Why> {
+pub fn why(source: &str, line: usize) -> Option<CompileError> {
     let before: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let text = source.get(before..)?.lines().next().unwrap_or_default();
     if text.trim_start().starts_with('#') {
-        let message = "`#` begins no comment".to_owned();
-        return Some(Why { message, help: Some("begin it with `//`") });
+        let message = "`#` does not start a comment".to_owned();
+        return Some(CompileError { message, help: Some("start comments with `//`") });
     }
     let script = Script::of(source);
     let of_line = before..before + text.len();
     let is_here = |at: &usize| script.tokens.get(*at).is_some_and(|token| of_line.contains(&token.span.start));
     let here = || (0..script.tokens.len()).filter(is_here);
     if let Some(newer) = here().find_map(|at| newer(&script, at)) {
-        return Some(Why { message: format!("{newer} is newer than ECMAScript 5"), help: None });
+        return Some(CompileError { message: format!("{newer} is newer than ECMAScript 5"), help: None });
     }
     let bare = |at: &usize| matches!(script.word(*at), "if" | "while") && script.sign(at + 1) != Some('(');
     if let Some(at) = here().find(bare) {
         let message = format!("the condition of `{}` needs parentheses", script.word(at));
-        return Some(Why { message, help: Some("put `(` and `)` around it") });
+        return Some(CompileError { message, help: Some("put `(` and `)` around it") });
     }
     brackets(&script, source)
-        .map(|message| Why { message, help: Some("add the bracket that is missing, or take away the one too many") })
+        .map(|message| CompileError { message, help: Some("add the missing bracket, or remove the extra one") })
 }
 
 fn newer(script: &Script<'_>, at: usize) -> Option<&'static str> {
     let token = script.tokens.get(at)?;
     let next = script.tokens.get(at + 1);
     match (&token.kind, script.word(at)) {
-        (Kind::Sign('='), _)
+        (TokenKind::Sign('='), _)
             if script.sign(at + 1) == Some('>') && next.is_some_and(|next| next.span.start == token.span.end) =>
         {
             Some("an arrow function")
         }
-        (Kind::Other, _) if script.source_of(at).starts_with('`') => Some("a template in backquotes"),
-        (Kind::Word, "let") if next.is_some_and(|next| next.kind == Kind::Word) => Some("`let`"),
-        (Kind::Word, "class") => Some("`class`"),
-        (Kind::Word, "async" | "await") => Some("`async`"),
-        (Kind::Word, "of") if at.checked_sub(1).is_some_and(|before| !script.word(before).is_empty()) => {
+        (TokenKind::Other, _) if script.source_of(at).starts_with('`') => Some("a template literal"),
+        (TokenKind::Word, "let") if next.is_some_and(|next| next.kind == TokenKind::Word) => Some("`let`"),
+        (TokenKind::Word, "class") => Some("`class`"),
+        (TokenKind::Word, "async" | "await") => Some("`async`"),
+        (TokenKind::Word, "of") if at.checked_sub(1).is_some_and(|before| !script.word(before).is_empty()) => {
             Some("`for … of`")
         }
         _ => None,
     }
 }
 
-/// The first bracket that has no other end, or another one's.
+/// Returns the first bracket that is not closed, or that closes nothing.
 fn brackets(script: &Script<'_>, source: &str) -> Option<String> {
     let line_of = |at: usize| {
         let start = script.tokens.get(at).map_or(0, |token| token.span.start);
@@ -78,9 +78,9 @@ fn brackets(script: &Script<'_>, source: &str) -> Option<String> {
         };
         match open.pop() {
             Some((known, _)) if known == opens => {}
-            Some((known, from)) => return Some(format!("the `{known}` of line {} is not closed", line_of(from))),
-            None => return Some(format!("the `{sign}` of line {} closes nothing", line_of(at))),
+            Some((known, from)) => return Some(format!("the `{known}` in line {} is not closed", line_of(from))),
+            None => return Some(format!("the `{sign}` in line {} closes nothing", line_of(at))),
         }
     }
-    open.pop().map(|(known, from)| format!("the `{known}` of line {} is not closed", line_of(from)))
+    open.pop().map(|(known, from)| format!("the `{known}` in line {} is not closed", line_of(from)))
 }

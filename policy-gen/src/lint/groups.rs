@@ -1,15 +1,15 @@
-//! Groups that are called otherwise where the files are.
+//! Finds groups that have another name on this host.
 
 use polkit_config::names::{LookupError, Names};
 
 use super::read::Script;
 use super::{File, Finding, codes};
-use crate::check::look_alike::Shipped;
+use crate::check::suggest_name::Shipped;
 
-/// Looks through all rules files.
+/// Checks all rules files.
 ///
 /// # Errors
-/// The groups cannot be looked up.
+/// The group database does not answer.
 pub fn lint(files: &[File], names: &Names) -> Result<Vec<Finding>, LookupError> {
     let mut findings = Vec::new();
     for (number, file) in files.iter().enumerate().filter(|(_, file)| file.is_rules()) {

@@ -1,4 +1,4 @@
-//! Mistakes in pkla files. Nobody else tells of them: polkitd throws the helper's warnings away.
+//! Finds mistakes in pkla files. polkit does not report them: polkitd discards the warnings of the helper.
 
 use std::ops::Range;
 
@@ -6,14 +6,14 @@ use polkit_config::report::Source;
 
 use super::codes::{self, Code};
 use super::{File, Finding, line_span};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::target::{Target, Version};
 use crate::verdict::keyfile::{self, Group};
 use crate::verdict::pkla::{Entry, parse};
-use crate::word::{PerSession, Word};
 
 const KEYS: [&str; 6] = ["Identity", "Action", "ResultAny", "ResultInactive", "ResultActive", "ReturnValue"];
 
-/// Looks through one file.
+/// Checks one file.
 #[must_use]
 pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     let source = &file.source;
@@ -31,13 +31,13 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
         .collect();
     for group in &groups {
         if let Some(line) = group.merged_at {
-            let message = format!("[{}] is there twice, and is one entry", group.name);
+            let message = format!("[{}] occurs twice and becomes one entry", group.name);
             findings.push(Finding::at(&codes::PG033, line_span(source, line), message));
         }
         for (key, (_, line)) in &group.keys {
             let key = String::from_utf8_lossy(key);
             if !KEYS.contains(&&*key) && !key.contains('[') {
-                findings.push(Finding::at(&codes::PG036, line_span(source, *line), format!("nothing reads `{key}`")));
+                findings.push(Finding::at(&codes::PG036, line_span(source, *line), format!("unknown key `{key}`")));
             }
         }
     }
@@ -53,17 +53,17 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     findings
 }
 
-/// What to do about a line that is not understood, where it is a usual mistake.
+/// Returns the remedy for a malformed line with a common mistake.
 fn remedy(source: &Source, line: usize) -> Option<&'static str> {
     let text = |line: usize| source.text().lines().nth(line.checked_sub(1)?).map(str::trim);
     if text(line)?.starts_with([';', '/']) {
-        return Some("begin a comment with `#`");
+        return Some("start comments with `#`");
     }
     let before = text(line.checked_sub(1)?)?;
     (before.contains('=') && before.ends_with(';')).then_some("put the whole list on one line")
 }
 
-/// The bytes of a key's line, or of the entry's header.
+/// Returns the bytes of a key's line, or of the entry's header.
 fn key_span(source: &Source, group: &Group, key: &str) -> Range<usize> {
     line_span(source, group.keys.get(key.as_bytes()).map_or(group.line, |(_, line)| *line))
 }
@@ -72,29 +72,29 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
     let span = key_span(source, group, "Identity");
     let mut find = |code: &'static Code, message: String| findings.push(Finding::at(code, span.clone(), message));
     for identity in &entry.identities {
-        let everybody = matches!(identity.as_str(), "*" | "unix-user:*" | "unix-*" | "unix-*:*");
+        let every_user = matches!(identity.as_str(), "*" | "unix-user:*" | "unix-*" | "unix-*:*");
         let gives = [entry.results.any, entry.results.inactive, entry.results.active].into_iter().flatten();
-        if everybody && gives.into_iter().any(|word| word != Word::No) {
-            find(&codes::PG034, format!("`{identity}` is everybody"));
+        if every_user && gives.into_iter().any(|word| word != ImplicitAuthorization::No) {
+            find(&codes::PG034, format!("`{identity}` matches every user"));
         }
-        if let Some(why) = nobody(identity, target) {
+        if let Some(why) = matches_no_user(identity, target) {
             find(&codes::PG032, format!("`{identity}` {why}"));
         }
     }
     if entry.actions.iter().any(|action| action.trim() != action) {
-        let message = "a blank stands at the end of an action, and is part of it".to_owned();
+        let message = "a blank at the end of an action is part of its id".to_owned();
         findings.push(Finding::at(&codes::PG032, key_span(source, group, "Action"), message));
     }
 }
 
-/// Why nobody is meant by an identity.
-fn nobody(identity: &str, target: Target) -> Option<&'static str> {
+/// Returns the reason why an identity matches no user.
+fn matches_no_user(identity: &str, target: Target) -> Option<&'static str> {
     if identity == "default" {
         return (target.version < Version::RULES)
-            .then_some("means nothing to polkit 0.105: only polkit-pkla-compat knows it");
+            .then_some("has no meaning for polkit 0.105, only for polkit-pkla-compat");
     }
     if identity.trim() != identity {
-        return Some("has a blank at an end, which no name has");
+        return Some("begins or ends with a blank, which names cannot");
     }
     let kinds = ["unix-user:", "unix-group:", "unix-netgroup:"];
     let name = kinds.iter().find_map(|kind| identity.strip_prefix(kind));
@@ -103,25 +103,26 @@ fn nobody(identity: &str, target: Target) -> Option<&'static str> {
             .then_some("does not begin with unix-user:, unix-group: or unix-netgroup:");
     };
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some("is a number: entries are compared by name");
+        return Some("is a number, but entries are compared by name");
     }
     if name.contains(['"', '\'', ',', '[', ']', '#', ' ']) {
-        return Some("has a sign in it that no name has, and that means nothing else here");
+        return Some("contains a character that names cannot have and that has no special meaning");
     }
     None
 }
 
-/// Of the entries that name the same identities and actions, the last takes away what it does not set itself.
+/// Finds entries whose results a later entry with the same identities and actions removes.
 fn overridden(source: &Source, entries: &[Entry], findings: &mut Vec<Finding>) {
     for (number, earlier) in entries.iter().enumerate() {
         let same = |later: &&Entry| later.identities == earlier.identities && later.actions == earlier.actions;
         let Some(later) = entries.iter().skip(number + 1).find(same) else { continue };
-        let PerSession { any, inactive, active } = earlier.results;
-        let gone = |was: Option<Word>, now: Option<Word>| was.is_some() && now.is_none();
+        let BySession { any, inactive, active } = earlier.results;
+        let gone =
+            |was: Option<ImplicitAuthorization>, now: Option<ImplicitAuthorization>| was.is_some() && now.is_none();
         if gone(any, later.results.any) || gone(inactive, later.results.inactive) || gone(active, later.results.active)
         {
             let message =
-                format!("[{}] in line {} has the same Identity and Action, and fewer results", later.name, later.line);
+                format!("[{}] in line {} has the same Identity and Action but fewer results", later.name, later.line);
             findings.push(Finding::at(&codes::PG037, line_span(source, earlier.line), message));
         }
     }

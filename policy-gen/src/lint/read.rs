@@ -1,18 +1,18 @@
-//! A rules file as the checks read it: its words, the functions that it gives to addRule, and what they compare.
+//! A rules file for the checks: its tokens, the functions that are passed to addRule, and their comparisons.
 
 use std::ops::Range;
 
 use super::Finding;
 use super::codes::Code;
-use super::script::{Kind, Token, tokens};
+use super::script::{Token, TokenKind, tokens};
 
-/// A file, cut into words.
+/// A file, split into tokens.
 pub(super) struct Script<'a> {
     pub(super) tokens: Vec<Token>,
     source: &'a str,
 }
 
-/// A function that is given to addRule: its tokens, and those of functions inside it.
+/// A function that is passed to addRule: its tokens, and those of functions inside it.
 pub(super) struct Rule {
     pub(super) body: Range<usize>,
     pub(super) inner: Vec<Range<usize>>,
@@ -20,7 +20,7 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// The name of a parameter, or what it is called in all examples.
+    /// Returns the name of a parameter, or its usual name.
     pub(super) fn parameter<'a>(&'a self, number: usize, usual: &'a str) -> &'a str {
         self.parameters.get(number).map_or(usual, String::as_str)
     }
@@ -32,7 +32,7 @@ impl<'a> Script<'a> {
     }
 
     pub(super) fn word(&self, place: usize) -> &str {
-        let Some(token) = self.tokens.get(place).filter(|token| token.kind == Kind::Word) else { return "" };
+        let Some(token) = self.tokens.get(place).filter(|token| token.kind == TokenKind::Word) else { return "" };
         self.source.get(token.span.clone()).unwrap_or_default()
     }
 
@@ -43,14 +43,14 @@ impl<'a> Script<'a> {
 
     pub(super) fn sign(&self, place: usize) -> Option<char> {
         match self.tokens.get(place)?.kind {
-            Kind::Sign(sign) => Some(sign),
+            TokenKind::Sign(sign) => Some(sign),
             _ => None,
         }
     }
 
     pub(super) fn text(&self, place: usize) -> Option<&str> {
         match &self.tokens.get(place)?.kind {
-            Kind::Text(text) => Some(text),
+            TokenKind::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -68,7 +68,7 @@ impl<'a> Script<'a> {
         findings.push(Finding::at(code, start..end.max(start), message));
     }
 
-    /// The place of the bracket that closes the one at `place`.
+    /// Returns the index of the bracket that closes the one at `place`.
     pub(super) fn closing(&self, place: usize) -> usize {
         let mut depth = 0_usize;
         for at in place..self.tokens.len() {
@@ -84,7 +84,7 @@ impl<'a> Script<'a> {
         self.tokens.len()
     }
 
-    /// Parameters and body of the function whose keyword is at `place`.
+    /// Returns parameters and body of the function whose keyword is at `place`.
     fn function(&self, place: usize) -> Option<(Range<usize>, Range<usize>)> {
         let open = (place + 1..place + 3).find(|at| self.sign(*at) == Some('('))?;
         let close = self.closing(open);
@@ -105,12 +105,12 @@ impl<'a> Script<'a> {
         (0..self.tokens.len()).filter(begins).filter_map(rule).collect()
     }
 
-    /// Whether `object.property` begins at `at`.
+    /// Whether there is `object.property` at `at`.
     pub(super) fn is_property(&self, at: usize, object: &str, property: &str) -> bool {
         self.word(at) == object && self.sign(at + 1) == Some('.') && self.word(at + 2) == property
     }
 
-    /// Whether the truth of the property that begins at `at` is asked for, and not its contrary.
+    /// Whether the property at `at` is required to be true.
     pub(super) fn is_wanted(&self, at: usize) -> bool {
         let denied = at > 0 && self.sign(at - 1) == Some('!');
         let compared = (at + 3..at + 6).take_while(|place| matches!(self.sign(*place), Some('=' | '!'))).count();
@@ -122,12 +122,12 @@ impl<'a> Script<'a> {
         !denied && !is_false
     }
 
-    /// What stands between the brackets of an `if` at `at`.
+    /// Returns the tokens between the parentheses of an `if` at `at`.
     pub(super) fn condition(&self, at: usize) -> Option<Range<usize>> {
         (self.word(at) == "if" && self.sign(at + 1) == Some('(')).then(|| at + 2..self.closing(at + 1))
     }
 
-    /// The text that `object.property`, which begins at `at`, is compared with for being the same, and where the comparison ends.
+    /// Returns the string to which `object.property` at `at` is compared for equality, and the end of the comparison.
     pub(super) fn compared(&self, at: usize, object: &str, property: &str) -> Option<(&str, usize)> {
         let signs = (at + 3..at + 6).take_while(|place| self.sign(*place) == Some('=')).count();
         let end = at + 3 + signs;

@@ -1,12 +1,12 @@
-//! Mistakes that a rules file compiles with.
+//! Finds mistakes in rules files that compile.
 
 use super::read::{Rule, Script};
 use super::{File, Finding, codes, sessions};
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::target::{JavaScript, Target};
-use crate::word::Word;
 
 const RESULTS: [&str; 7] = ["NO", "YES", "AUTH_SELF", "AUTH_SELF_KEEP", "AUTH_ADMIN", "AUTH_ADMIN_KEEP", "NOT_HANDLED"];
-/// What every object has besides is not named in a rule by mistake.
+/// The properties of a subject. Other properties of all objects are unlikely to be used by mistake.
 const SUBJECT: [&str; 15] = [
     "pid",
     "user",
@@ -27,7 +27,7 @@ const SUBJECT: [&str; 15] = [
 const ACTION: [&str; 5] = ["lookup", "toString", "hasOwnProperty", "isPrototypeOf", "valueOf"];
 /// Names that Duktape 2.7 does not have.
 const MISSING: [&str; 6] = ["Set", "Map", "WeakMap", "WeakSet", "Promise", "BigInt"];
-/// Functions that it does not have, with what they would be of.
+/// Functions that Duktape does not have, with their objects.
 const MISSING_OF: [(&str, &str); 6] = [
     ("Object", "values"),
     ("Object", "entries"),
@@ -36,11 +36,11 @@ const MISSING_OF: [(&str, &str); 6] = [
     ("Array", "of"),
     ("String", "raw"),
 ];
-/// Methods that it does not have of anything.
+/// Methods that no object of Duktape has.
 const MISSING_METHODS: [&str; 9] =
     ["padStart", "padEnd", "replaceAll", "matchAll", "trimStart", "trimEnd", "flatMap", "findIndex", "copyWithin"];
 
-/// Looks through one file.
+/// Checks one file.
 #[must_use]
 pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     let script = Script::of(file.source.text());
@@ -48,7 +48,7 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     let name = file.source.name().rsplit('/').next().unwrap_or_default();
     if name.split('-').next().is_some_and(|digits| digits.len() > 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
     {
-        let message = format!("{name} sorts before a name with two digits, such as 50-x.rules");
+        let message = format!("{name} sorts before names with two digits, such as 50-x.rules");
         findings.push(Finding::of_file(&codes::PG020, 0, message));
     }
     for place in 0..script.tokens.len() {
@@ -151,7 +151,7 @@ impl Script<'_> {
                 |other: &&usize| self.text(**other + 4) == key && self.sign(self.closing(**other + 3) + 1) != Some('.');
             if self.sign(close + 1) == Some('.') && key.is_some() && !lookups.iter().any(|other| tested(&other)) {
                 let message =
-                    format!("the detail `{}` is used without a test that it is there", key.unwrap_or_default());
+                    format!("the detail `{}` is used without a test that it is present", key.unwrap_or_default());
                 self.find(findings, &codes::PG013, *at, close + 2, message);
             }
         }
@@ -165,24 +165,24 @@ impl Script<'_> {
         for at in rule.body.clone() {
             let word = self
                 .text(at)
-                .and_then(Word::parse)
+                .and_then(ImplicitAuthorization::parse)
                 .map_or_else(|| self.word(at).to_lowercase(), |word| word.to_string());
             if has_lookup && matches!(word.as_str(), "auth_self_keep" | "auth_admin_keep") {
-                self.find(findings, &codes::PG016, at, at, "this answer is kept for the action, whatever its details");
+                self.find(findings, &codes::PG016, at, at, "this result is kept for the action with any details");
             }
-            if api && !manage && word.starts_with("auth_") && Word::parse(&word).is_some() {
-                self.find(findings, &codes::PG017, at, at, "for org.libvirt.api.* this is a refusal");
+            if api && !manage && word.starts_with("auth_") && ImplicitAuthorization::parse(&word).is_some() {
+                self.find(findings, &codes::PG017, at, at, "for org.libvirt.api.* this result is a refusal");
             }
         }
     }
 
-    /// What stands after a `return` of the rule itself.
+    /// Checks the expression after a `return` of the rule itself.
     fn returned(&self, at: usize, subject: &str, findings: &mut Vec<Finding>) {
         let ends = |place: usize| matches!(self.sign(place), Some(';' | '}'));
         if let Some(text) = self.text(at)
             && ends(at + 1)
             && !text.is_empty()
-            && Word::parse(text).is_none()
+            && ImplicitAuthorization::parse(text).is_none()
         {
             self.find(findings, &codes::PG011, at, at, format!("`{text}` is not a result"));
         }

@@ -1,10 +1,10 @@
-//! JavaScript, cut into words: enough to find a call or a return, and no more.
+//! Splits JavaScript into tokens: enough to find a call or a return.
 
 use std::ops::Range;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A name, a keyword or a number.
     Word,
     /// A string, with its text.
@@ -15,21 +15,21 @@ pub enum Kind {
     Sign(char),
 }
 
-/// A token and its bytes.
+/// A token and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// What it is.
-    pub kind: Kind,
-    /// Where.
+    /// The kind.
+    pub kind: TokenKind,
+    /// The bytes.
     pub span: Range<usize>,
 }
 
-/// Cuts a script. What is not JavaScript comes out as something; that it does not compile is for the engine to say.
+/// Splits a script into tokens. Invalid JavaScript also gives tokens; the engine reports syntax errors.
 #[must_use]
 pub fn tokens(source: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut rest = source;
-    // After a value a slash divides, else it begins a regular expression.
+    // After a value a slash is a division, otherwise it starts a regular expression.
     let mut after_value = false;
     while let Some(first) = rest.chars().next() {
         let start = source.len() - rest.len();
@@ -44,24 +44,24 @@ pub fn tokens(source: &str) -> Vec<Token> {
             rest = skip(rest.find("*/").map_or(rest.len(), |end| end + 2));
             continue;
         } else if is_letter(first) {
-            (Kind::Word, rest.find(|c| !is_letter(c)).unwrap_or(rest.len()))
+            (TokenKind::Word, rest.find(|c| !is_letter(c)).unwrap_or(rest.len()))
         } else if matches!(first, '"' | '\'') {
             let (text, length) = text(rest, first);
-            (Kind::Text(text), length)
+            (TokenKind::Text(text), length)
         } else if first == '`' {
-            (Kind::Other, closed_by(rest, '`', false))
+            (TokenKind::Other, closed_by(rest, '`', false))
         } else if first == '/' && !after_value {
-            (Kind::Other, closed_by(rest, '/', true))
+            (TokenKind::Other, closed_by(rest, '/', true))
         } else {
-            (Kind::Sign(first), first.len_utf8())
+            (TokenKind::Sign(first), first.len_utf8())
         };
         let word = rest.get(..length).unwrap_or_default();
         after_value = match &kind {
-            Kind::Word => {
+            TokenKind::Word => {
                 !matches!(word, "return" | "typeof" | "case" | "in" | "of" | "delete" | "void" | "throw" | "new")
             }
-            Kind::Text(_) | Kind::Other => true,
-            Kind::Sign(sign) => matches!(sign, ')' | ']' | '}'),
+            TokenKind::Text(_) | TokenKind::Other => true,
+            TokenKind::Sign(sign) => matches!(sign, ')' | ']' | '}'),
         };
         rest = skip(length);
         tokens.push(Token { kind, span: start..start + length });
@@ -73,7 +73,7 @@ fn is_letter(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '$')
 }
 
-/// A string's text and how many bytes it takes with its quotes. An escape stands for what follows it.
+/// Returns the text of a string and its length with quotes in bytes. An escape sequence becomes the escaped character.
 fn text(source: &str, quote: char) -> (String, usize) {
     let mut text = String::new();
     let mut characters = source.char_indices().skip(1);
@@ -88,7 +88,7 @@ fn text(source: &str, quote: char) -> (String, usize) {
     (text, source.len())
 }
 
-/// How many bytes something takes up to its closing sign, which a backslash hides.
+/// Returns the length in bytes up to the closing character, which a backslash escapes.
 fn closed_by(source: &str, sign: char, on_one_line: bool) -> usize {
     let mut in_class = false;
     let mut characters = source.char_indices().skip(1);

@@ -1,9 +1,9 @@
-//! Conditions on the session that say something else than they seem to.
+//! Finds conditions on the session with an unexpected meaning.
 
 use super::read::{Rule, Script};
 use super::{Finding, codes};
 
-/// Users that services run as, on one distribution or another.
+/// The users of services on common distributions.
 const SERVICES: [&str; 16] = [
     "apache",
     "backup",
@@ -23,7 +23,7 @@ const SERVICES: [&str; 16] = [
     "zabbix",
 ];
 
-/// Looks at one rule.
+/// Checks one rule.
 pub(super) fn lint(script: &Script<'_>, rule: &Rule, findings: &mut Vec<Finding>) {
     let subject = rule.parameter(1, "subject");
     let is_local = |at: usize| script.is_property(at, subject, "local");
@@ -31,7 +31,7 @@ pub(super) fn lint(script: &Script<'_>, rule: &Rule, findings: &mut Vec<Finding>
     if let Some(at) = active
         && !rule.body.clone().any(is_local)
     {
-        let message = format!("{subject}.active without {subject}.local holds over ssh, too");
+        let message = format!("{subject}.active without {subject}.local is also true for ssh");
         script.find(findings, &codes::PG024, at, at + 2, message);
     }
     for condition in rule.body.clone().filter_map(|at| script.condition(at)) {
@@ -44,7 +44,7 @@ pub(super) fn lint(script: &Script<'_>, rule: &Rule, findings: &mut Vec<Finding>
         if let (true, Some(at), Some((user, _))) = (all_of_it, wanted.next(), service)
             && SERVICES.contains(&user)
         {
-            let message = format!("{user} is a user of services, which are in no session");
+            let message = format!("services run as {user}, and services have no session");
             script.find(findings, &codes::PG025, at, at + 2, message);
         }
     }

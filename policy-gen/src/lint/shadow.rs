@@ -1,17 +1,17 @@
-//! Rules that are never asked, since an earlier one always answers.
+//! Finds rules that are never run, because an earlier rule always decides.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::read::{Rule, Script};
 use super::{File, Finding, codes};
-use crate::word::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 
-/// Looks through all rules files, which are in the order in which polkitd runs them.
+/// Checks all rules files, which are in the order in which polkitd runs them.
 #[must_use]
 pub fn lint(files: &[File]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    // The actions that are always answered for, and the file and line that do.
+    // The actions that are always decided, with the deciding file and line.
     let mut answered: BTreeMap<String, String> = BTreeMap::new();
     for (number, file) in files.iter().enumerate().filter(|(_, file)| file.is_rules()) {
         let script = Script::of(file.source.text());
@@ -21,7 +21,7 @@ pub fn lint(files: &[File]) -> Vec<Finding> {
                 let Some((id, end)) = script.compared(at, action, "id") else { continue };
                 if let Some(by) = answered.get(id) {
                     let mut found = Vec::new();
-                    script.find(&mut found, &codes::PG022, at, end, format!("{by} always answers for {id}"));
+                    script.find(&mut found, &codes::PG022, at, end, format!("{by} always decides {id}"));
                     findings.extend(found.into_iter().map(|finding| Finding { file: number, ..finding }));
                 }
             }
@@ -36,8 +36,8 @@ pub fn lint(files: &[File]) -> Vec<Finding> {
 }
 
 impl Script<'_> {
-    /// The actions that a rule always answers for, and where. It is looked at up to the first statement that might end the rule
-    /// otherwise.
+    /// Returns the actions that a rule always decides, with their places. Reads up to the first statement that might end the rule
+    /// in another way.
     fn always(&self, rule: &Rule) -> Vec<(String, usize)> {
         let action = rule.parameter(0, "action");
         let mut found = Vec::new();
@@ -52,7 +52,7 @@ impl Script<'_> {
                     found.extend(ids.into_iter().map(|id| (id, at)));
                     at = end;
                 }
-                // Variables, and a log line.
+                // Variable declarations and log calls.
                 None if self.word(at) == "var" || self.word(at) == "polkit" && self.word(at + 2) == "log" => {
                     let end = (at..rule.body.end).find(|place| self.sign(*place) == Some(';'));
                     let plain = |place: usize| {
@@ -71,7 +71,7 @@ impl Script<'_> {
         found
     }
 
-    /// The ids, if a condition says that the action is one of them, and nothing else.
+    /// Returns the ids if the condition is true exactly for these actions.
     fn only_ids(&self, condition: Range<usize>, action: &str) -> Option<Vec<String>> {
         let (mut ids, mut at) = (Vec::new(), condition.start);
         loop {
@@ -87,7 +87,7 @@ impl Script<'_> {
         }
     }
 
-    /// Where a statement ends that returns a result and does nothing else.
+    /// Returns the end of a statement that only returns a result.
     fn answers(&self, start: usize) -> Option<usize> {
         let braced = self.sign(start) == Some('{');
         let at = start + usize::from(braced);
@@ -96,8 +96,10 @@ impl Script<'_> {
         }
         let named = self.word(at + 1) == "polkit" && self.word(at + 3) == "Result";
         let end = match self.text(at + 1) {
-            Some(text) => Word::parse(text).map(|_| at + 2),
-            None => (named && Word::parse(&self.word(at + 5).to_lowercase()).is_some()).then_some(at + 6),
+            Some(text) => ImplicitAuthorization::parse(text).map(|_| at + 2),
+            None => {
+                (named && ImplicitAuthorization::parse(&self.word(at + 5).to_lowercase()).is_some()).then_some(at + 6)
+            }
         }?;
         let end = end + usize::from(self.sign(end) == Some(';'));
         match braced {

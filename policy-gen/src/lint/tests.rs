@@ -22,7 +22,7 @@ fn found(name: &str, text: &str, version: u32) -> Vec<(&'static str, usize)> {
         .collect()
 }
 
-/// The codes of a rule whose body begins in line 2.
+/// Returns the codes of a rule whose body starts in line 2.
 fn rule(body: &str) -> Vec<(&'static str, usize)> {
     found("10-x.rules", &format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n"), 126)
 }
@@ -30,33 +30,33 @@ fn rule(body: &str) -> Vec<(&'static str, usize)> {
 const CLEAN: [(&str, usize); 0] = [];
 
 #[test]
-fn codes_are_numbered_in_order_and_each_is_there_once() {
+fn codes_are_sorted_and_unique() {
     let ids: Vec<&str> = codes::ALL.iter().map(|code| code.id).collect();
     assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
     assert!(codes::find("pg012").is_some() && codes::find("PG999").is_none());
 }
 
 #[test]
-fn pg001_says_what_the_mistake_is_where_it_is_a_usual_one() {
+fn pg001_names_common_mistakes() {
     let why = |text: &str, line| compile::why(text, line).map(|why| why.message).unwrap_or_default();
-    for (text, line, said) in [
-        ("# managed\npolkit.addRule(function () {});\n", 1, "`#` begins no comment"),
+    for (text, line, expected) in [
+        ("# managed\npolkit.addRule(function () {});\n", 1, "`#` does not start a comment"),
         ("polkit.addRule((action) => {});\n", 1, "an arrow function is newer than ECMAScript 5"),
-        ("var a = `b`;\n", 1, "a template in backquotes is newer than ECMAScript 5"),
+        ("var a = `b`;\n", 1, "a template literal is newer than ECMAScript 5"),
         ("let a = 1;\n", 1, "`let` is newer than ECMAScript 5"),
         ("for (var a of b) {}\n", 1, "`for … of` is newer than ECMAScript 5"),
         ("\nif action.id == \"x\" {\n}\n", 2, "the condition of `if` needs parentheses"),
-        ("f(function () {\n  if ((a ||\n      b) {\n  }\n});\n", 3, "the `(` of line 2 is not closed"),
-        ("f(function () {\n});\n}\n", 3, "the `}` of line 3 closes nothing"),
-        ("f(function () {\n  if (a) {\n});\n", 3, "the `{` of line 1 is not closed"),
+        ("f(function () {\n  if ((a ||\n      b) {\n  }\n});\n", 3, "the `(` in line 2 is not closed"),
+        ("f(function () {\n});\n}\n", 3, "the `}` in line 3 closes nothing"),
+        ("f(function () {\n  if (a) {\n});\n", 3, "the `{` in line 1 is not closed"),
         ("var a = \"(\" // {\n  @;\n", 2, ""),
     ] {
-        assert_eq!(why(text, line), said, "{text}");
+        assert_eq!(why(text, line), expected, "{text}");
     }
 }
 
 #[test]
-fn pg010_returns_that_are_no_text() {
+fn pg010_returns_of_values_that_are_not_strings() {
     for wrong in ["true", "1", "[\"yes\"]", "{a: 1}", "new String(\"yes\")", "subject.isInGroup(\"a\")"] {
         assert_eq!(rule(&format!("return {wrong};")), [("PG010", 2)], "{wrong}");
     }
@@ -75,12 +75,12 @@ fn pg010_returns_that_are_no_text() {
     ] {
         assert_eq!(rule(right), CLEAN, "{right}");
     }
-    // Nobody but polkit minds what another function returns.
+    // The results of other functions do not matter.
     assert_eq!(found("a.rules", "function helper() { return true; }\n", 126), CLEAN);
 }
 
 #[test]
-fn pg011_texts_that_are_no_result() {
+fn pg011_strings_that_are_not_results() {
     assert_eq!(rule("return \"YES\";"), [("PG011", 2)]);
     assert_eq!(rule("return 'yes ';"), [("PG011", 2)]);
     assert_eq!(rule("return \"auth_admin\";"), CLEAN);
@@ -88,14 +88,14 @@ fn pg011_texts_that_are_no_result() {
 }
 
 #[test]
-fn pg012_names_that_polkit_result_does_not_have() {
+fn pg012_unknown_names_of_polkit_result() {
     assert_eq!(rule("return polkit.Result.Yes;"), [("PG012", 2)]);
     assert_eq!(rule("return polkit.Result.NOT_HANDLED || polkit.Result.YES;"), CLEAN);
     assert_eq!(rule("// polkit.Result.Yes\nvar text = \"polkit.Result.Yes\", pattern = /polkit.Result.Yes/;"), CLEAN);
 }
 
 #[test]
-fn pg013_details_that_are_used_without_a_test() {
+fn pg013_details_used_without_a_test() {
     assert_eq!(rule("if (action.lookup(\"unit\").indexOf(\"a\") == 0) { return \"yes\"; }"), [("PG013", 2)]);
     assert_eq!(
         rule("if (action.lookup(\"unit\") && action.lookup(\"unit\").indexOf(\"a\") == 0) { return \"yes\"; }"),
@@ -105,7 +105,7 @@ fn pg013_details_that_are_used_without_a_test() {
 }
 
 #[test]
-fn pg014_methods_that_action_does_not_have() {
+fn pg014_unknown_methods_of_action() {
     assert_eq!(rule("if (action.startsWith(\"org.\")) { return \"yes\"; }"), [("PG014", 2)]);
     assert_eq!(rule("if (action.id.indexOf(\"org.\") == 0) { polkit.log(action.toString()); }"), CLEAN);
     // The parameters may have other names.
@@ -114,7 +114,7 @@ fn pg014_methods_that_action_does_not_have() {
 }
 
 #[test]
-fn pg015_properties_that_subject_does_not_have() {
+fn pg015_unknown_properties_of_subject() {
     assert_eq!(rule("if (subject.inactive) { return \"yes\"; }"), [("PG015", 2)]);
     assert_eq!(
         rule("subject.seen = 1; if (subject.user == \"a\" && subject.groups.length) { return \"yes\"; }"),
@@ -123,21 +123,21 @@ fn pg015_properties_that_subject_does_not_have() {
 }
 
 #[test]
-fn pg016_kept_answers_that_depend_on_details() {
+fn pg016_kept_results_that_depend_on_details() {
     assert_eq!(rule("if (action.lookup(\"unit\") == \"a\") { return polkit.Result.AUTH_ADMIN_KEEP; }"), [("PG016", 2)]);
     assert_eq!(rule("if (action.lookup(\"unit\") == \"a\") { return polkit.Result.AUTH_ADMIN; }"), CLEAN);
     assert_eq!(rule("return polkit.Result.AUTH_ADMIN_KEEP;"), CLEAN);
 }
 
 #[test]
-fn pg017_passwords_that_libvirt_cannot_ask_for() {
+fn pg017_authentication_that_libvirt_cannot_request() {
     assert_eq!(rule("if (action.id == \"org.libvirt.api.domain.start\") { return \"auth_self\"; }"), [("PG017", 2)]);
     assert_eq!(rule("if (action.id == \"org.libvirt.api.domain.start\") { return \"yes\"; }"), CLEAN);
     assert_eq!(rule("if (action.id == \"org.libvirt.unix.manage\") { return \"auth_self\"; }"), CLEAN);
 }
 
 #[test]
-fn pg018_sessions_that_a_service_does_not_have() {
+fn pg018_session_conditions_that_exclude_services() {
     assert_eq!(rule("if (subject.local && subject.active) { return \"yes\"; }"), [("PG018", 2)]);
     for right in ["subject.session", "!subject.local", "subject.active !== true", "subject.local == false"] {
         assert_eq!(rule(&format!("if ({right}) {{ return \"yes\"; }}")), CLEAN, "{right}");
@@ -145,7 +145,7 @@ fn pg018_sessions_that_a_service_does_not_have() {
 }
 
 #[test]
-fn pg019_names_that_duktape_does_not_have() {
+fn pg019_names_missing_in_duktape() {
     for wrong in ["new Set([1])", "Object.values(subject)", "Array.from(subject.groups)", "\"a\".padStart(3)"] {
         assert_eq!(rule(&format!("var x = {wrong};")), [("PG019", 2)], "{wrong}");
     }
@@ -155,18 +155,18 @@ fn pg019_names_that_duktape_does_not_have() {
 }
 
 #[test]
-fn pg020_names_that_sort_too_early() {
+fn pg020_file_names_that_sort_too_early() {
     assert_eq!(found("d/100-libvirt-acl.rules", "", 126), [("PG020", 0)]);
     assert_eq!(found("d/50-libvirt-acl.rules", "", 126), CLEAN);
 }
 
 #[test]
-fn pg021_programs_whose_failure_is_not_caught() {
+fn pg021_spawn_without_catch() {
     assert_eq!(rule("polkit.spawn([\"/bin/true\"]);"), [("PG021", 2)]);
     assert_eq!(rule("try { polkit.spawn([\"/bin/true\"]); } catch (error) { return null; }"), CLEAN);
 }
 
-/// What a second file is told of an earlier one: codes with lines.
+/// Returns the codes and lines of findings in a second file.
 fn after(earlier: &str, later: &str) -> Vec<(&'static str, usize)> {
     let rule = |body: &str| format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n").into_bytes();
     let files = [File::new("10-a.rules", rule(earlier)), File::new("20-b.rules", rule(later))];
@@ -178,7 +178,7 @@ fn after(earlier: &str, later: &str) -> Vec<(&'static str, usize)> {
 }
 
 #[test]
-fn pg022_rules_that_are_never_asked() {
+fn pg022_rules_that_are_never_run() {
     let later = "if (action.id == \"org.a\" && subject.user == \"bob\") { return \"yes\"; }";
     for always in [
         "if (action.id == \"org.a\") { return polkit.Result.NO; }",
@@ -207,7 +207,7 @@ fn pg022_rules_that_are_never_asked() {
 }
 
 #[test]
-fn pg023_groups_that_are_called_otherwise() {
+fn pg023_groups_with_another_name() {
     let names = Names::Root(polkit_config::names::Tree::parse("", "libvirt:x:100:\nsudo:x:27:\n"));
     let found = |rule: &str| {
         let file = File::new("a.rules", rule.as_bytes().to_vec());
@@ -219,7 +219,7 @@ fn pg023_groups_that_are_called_otherwise() {
 }
 
 #[test]
-fn pg024_sessions_over_the_network_that_are_active() {
+fn pg024_remote_sessions_that_are_active() {
     for wrong in ["subject.active", "subject.active === true", "subject.active != false && subject.isInGroup(\"vm\")"] {
         let codes = rule(&format!("if ({wrong}) {{ return \"yes\"; }}"));
         assert!(codes.contains(&("PG024", 2)), "{wrong}: {codes:?}");
@@ -233,7 +233,7 @@ fn pg024_sessions_over_the_network_that_are_active() {
 }
 
 #[test]
-fn pg025_services_that_are_asked_for_a_session() {
+fn pg025_sessions_required_of_services() {
     for wrong in ["subject.user == \"www-data\" && subject.active", "subject.local && subject.user === 'nginx'"] {
         let codes = rule(&format!("if ({wrong}) {{ return \"yes\"; }}"));
         assert!(codes.contains(&("PG025", 2)), "{wrong}: {codes:?}");
@@ -252,21 +252,21 @@ fn pg025_services_that_are_asked_for_a_session() {
 const ENTRY: &str =
     "[a]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=yes\nResultInactive=yes\nResultActive=yes\n";
 
-/// The codes of a pkla file, with the entry changed.
+/// Returns the codes of a pkla file with a changed entry.
 fn entry(from: &str, to: &str) -> Vec<(&'static str, usize)> {
     assert!(ENTRY.contains(from));
     found("x.pkla", &ENTRY.replace(from, to), 122)
 }
 
 #[test]
-fn a_right_pkla_entry_has_no_code() {
+fn a_valid_pkla_entry_has_no_findings() {
     assert_eq!(entry("", ""), CLEAN);
     assert_eq!(entry("bob", "bob;unix-group:ops;unix-netgroup:n;unix-user:w*;default"), CLEAN);
     assert_eq!(found("x.pkla", "", 122), CLEAN);
 }
 
 #[test]
-fn pg030_and_pg031_what_is_dropped() {
+fn pg030_and_pg031_ignored_files_and_entries() {
     assert_eq!(entry("[a]\n", "[a]\n; comment\n"), [("PG030", 2)]);
     assert_eq!(entry("Action=org.example.*", "Action=org.a;\n   org.b;"), [("PG030", 4)]);
     assert_eq!(entry("ResultAny=yes", "ResultAny=yes "), [("PG031", 4)]);
@@ -275,9 +275,9 @@ fn pg030_and_pg031_what_is_dropped() {
 }
 
 #[test]
-fn the_help_is_about_the_mistake_that_was_made() {
+fn the_help_matches_the_mistake() {
     let script = |text: &str| compile::why(text, 1).and_then(|why| why.help);
-    assert_eq!(script("# managed\n"), Some("begin it with `//`"));
+    assert_eq!(script("# managed\n"), Some("start comments with `//`"));
     assert_eq!(script("if a { }\n"), Some("put `(` and `)` around it"));
     assert!(script("f((a);\n").is_some_and(|help| help.contains("bracket")));
     assert_eq!(script("let a = 1;\n"), None);
@@ -285,13 +285,13 @@ fn the_help_is_about_the_mistake_that_was_made() {
         let file = File::new("x.pkla", ENTRY.replace(from, to).into_bytes());
         pkla::lint(&file, target(122)).first().map(|found| found.help)
     };
-    assert_eq!(pkla("[a]\n", "[a]\n; comment\n"), Some("begin a comment with `#`"));
+    assert_eq!(pkla("[a]\n", "[a]\n; comment\n"), Some("start comments with `#`"));
     assert_eq!(pkla("Action=org.example.*", "Action=org.a;\n   org.b;"), Some("put the whole list on one line"));
     assert_eq!(pkla("ResultAny", "nothing\nResultAny"), Some(codes::PG030.help));
 }
 
 #[test]
-fn pg032_identities_that_nobody_has() {
+fn pg032_identities_that_match_no_user() {
     for wrong in ["unix-user:bob; unix-user:eve", "unix-user:33", "\"unix-user:bob\"", "unix-user:[ab]ob", "bob"] {
         assert_eq!(entry("unix-user:bob", wrong), [("PG032", 2)], "{wrong}");
     }
@@ -300,13 +300,13 @@ fn pg032_identities_that_nobody_has() {
 }
 
 #[test]
-fn pg033_entries_of_one_name() {
+fn pg033_entries_with_the_same_name() {
     assert_eq!(found("x.pkla", &format!("{ENTRY}{ENTRY}"), 122), [("PG033", 7)]);
     assert_eq!(found("x.pkla", &format!("{ENTRY}{}", ENTRY.replace("[a]", "[b]")), 122), CLEAN);
 }
 
 #[test]
-fn pg034_to_pg036_everybody_no_service_and_keys_that_nothing_reads() {
+fn pg034_to_pg036_every_user_no_service_and_unknown_keys() {
     assert_eq!(entry("unix-user:bob", "unix-user:*"), [("PG034", 2)]);
     assert_eq!(found("x.pkla", &ENTRY.replace("unix-user:bob", "*").replace("=yes", "=no"), 122), CLEAN);
     assert_eq!(entry("ResultAny=yes\n", ""), [("PG035", 1)]);
@@ -314,7 +314,7 @@ fn pg034_to_pg036_everybody_no_service_and_keys_that_nothing_reads() {
 }
 
 #[test]
-fn pg037_results_that_a_later_entry_takes_away() {
+fn pg037_results_that_a_later_entry_overrides() {
     let later =
         |result: &str| format!("{ENTRY}[b]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=no\n{result}");
     assert_eq!(found("x.pkla", &later("ResultActive=no\n"), 122), [("PG037", 1)]);

@@ -1,4 +1,4 @@
-//! What the tables of a policy file have in common: whom they name, the actions with their details, the result.
+//! The common keys of policy tables: users, actions, details and results.
 
 use polkit_config::names::check_name;
 use polkit_config::pattern::{ActionPattern, Glob};
@@ -6,40 +6,40 @@ use polkit_config::report::{Location, Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
 use super::Detail;
-use crate::word::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
-/// How many values a detail may be compared with: Duktape takes 65,535 constants in one function, and drops a rules file
-/// with more.
+/// Limit of the values of a detail. Duktape allows 65,535 constants in one function and drops rules files with more.
 const VALUES_MAX: usize = 10_000;
 
-/// Whom a grant names.
-pub(super) struct Who {
+/// The users, groups and netgroups of a grant.
+pub(super) struct Subjects {
     pub users: Vec<Spanned<String>>,
     pub groups: Vec<Spanned<String>>,
     pub netgroups: Vec<Spanned<String>>,
 }
 
-/// `users`, `groups` and `netgroups`, one of which there must be.
-pub(super) fn who(table: &mut Table, title: &str, report: &mut Report) -> Who {
+/// Reads `users`, `groups` and `netgroups`. At least one is required.
+pub(super) fn subjects(table: &mut Table, title: &str, report: &mut Report) -> Subjects {
     let has_any = ["users", "groups", "netgroups"].map(|key| table.has(key)).contains(&true);
     let mut names = |key| table.strings(key, report).unwrap_or_default();
     let (users, groups, netgroups) = (names("users"), names("groups"), names("netgroups"));
     if !has_any {
-        let problem = Problem::error(table.at().clone(), format!("{title} names nobody"));
+        let problem = Problem::error(table.at().clone(), format!("{title} has no users, groups or netgroups"));
         report.push(problem.help("add `groups = [\"…\"]`, `users = [\"…\"]` or `netgroups = [\"…\"]`"));
     }
     check_names("user", &users, report);
     check_names("group", &groups, report);
     check_names("netgroup", &netgroups, report);
-    Who { users, groups, netgroups }
+    Subjects { users, groups, netgroups }
 }
 
 pub(super) fn check_names(what: &str, names: &[Spanned<String>], report: &mut Report) {
     for name in names {
         if let Err(reason) = check_name(&name.value) {
-            let message = format!("no {what} can be called `{}`: it {reason}", name.value);
-            report
-                .push(Problem::error(name.at.clone(), message).help(format!("the {what}'s name as `getent` shows it")));
+            let message = format!("invalid {what} name `{}`: it {reason}", name.value);
+            report.push(
+                Problem::error(name.at.clone(), message).help(format!("use the {what} name that `getent` shows")),
+            );
         }
     }
 }
@@ -48,8 +48,8 @@ pub(super) fn patterns(actions: Vec<Spanned<String>>, report: &mut Report) -> Ve
     let read = actions.into_iter().filter_map(|action| match ActionPattern::new(&action.value) {
         Ok(value) => Some(Spanned { value, at: action.at }),
         Err(reason) => {
-            let message = format!("`{}` is neither an action id nor a pattern of such", action.value);
-            let help = format!("{reason}, as in `org.libvirt.unix.manage` and `org.libvirt.*`");
+            let message = format!("`{}` is neither an action id nor an action pattern", action.value);
+            let help = format!("{reason}; examples: `org.libvirt.unix.manage`, `org.libvirt.*`");
             report.push(Problem::error(action.at, message).help(help));
             None
         }
@@ -62,7 +62,7 @@ pub(super) fn check_actions(actions: &[Spanned<String>], report: &mut Report) {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if action.value.is_empty() || !action.value.chars().all(fits) {
             let problem = Problem::error(action.at.clone(), format!("`{}` is not an action id", action.value));
-            report.push(problem.help("the exact id, as `pkaction` lists it: `org.libvirt.unix.manage`"));
+            report.push(problem.help("use the exact id that `pkaction` lists, for example `org.libvirt.unix.manage`"));
         }
     }
 }
@@ -83,56 +83,66 @@ pub(super) fn details(table: &mut Table, report: &mut Report) -> Vec<Detail> {
 
 pub(super) fn check_details(keys: &[Spanned<String>], report: &mut Report) {
     for key in keys {
-        // Beyond U+FFFF a letter in a rules file is another one to Duktape than the same in a detail.
+        // For Duktape a character beyond U+FFFF in a rules file differs from the same character in a detail.
         let fits = |c: char| !c.is_control() && u32::from(c) <= 0xffff;
         if key.value.is_empty() || !key.value.chars().all(fits) {
-            let problem = Problem::error(key.at.clone(), format!("`{}` is not the key of a detail", key.value));
-            report.push(problem.help("the key that the mechanism passes to polkit: `details = [\"program\"]`"));
+            let problem = Problem::error(key.at.clone(), format!("`{}` is not a valid detail key", key.value));
+            report.push(
+                problem.help("use a key that the mechanism passes to polkit, for example `details = [\"program\"]`"),
+            );
         }
     }
 }
 
 fn check_values(key: &Spanned<String>, values: &[Spanned<String>], report: &mut Report) {
     if values.len() > VALUES_MAX {
-        let message = format!("`{}` has {} values, and may have {VALUES_MAX}", key.value, values.len());
-        report.push(Problem::error(key.at.clone(), message).help("use a pattern, or make several grants of it"));
+        let message = format!("`{}` has {} values; the limit is {VALUES_MAX}", key.value, values.len());
+        report.push(Problem::error(key.at.clone(), message).help("use a pattern, or split the grant"));
     }
     for value in values.iter().filter(|value| value.value.chars().any(|character| u32::from(character) > 0xffff)) {
         let message = format!("a rule can never match the value `{}`", value.value);
         let help =
-            "Duktape takes a character beyond U+FFFF as another one than the same in a rules file (polkit 122 to 128)";
+            "for Duktape a character beyond U+FFFF differs from the same character in a rules file (polkit 122 to 128)";
         report.push(Problem::error(value.at.clone(), message).help(help));
     }
 }
 
-/// `result`, and where it stands.
-pub(super) fn results(table: &mut Table, report: &mut Report) -> Option<(PerSession<Word>, Location)> {
+/// Reads `result`, and returns its location.
+pub(super) fn results(table: &mut Table, report: &mut Report) -> Option<(BySession<ImplicitAuthorization>, Location)> {
     if !table.holds_table("result") {
         let word = table.required_string("result", report)?;
-        return answer(&word, report).map(|answer| (PerSession::always(answer), word.at));
+        return answer(&word, report).map(|answer| (BySession::always(answer), word.at));
     }
     let mut table = table.table("result", report)?;
     let at = table.at().clone();
     let mut one = |key| table.required_string(key, report).and_then(|word| answer(&word, report));
     let (any, inactive, active) = (one("any"), one("inactive"), one("active"));
     table.finish(report);
-    Some((PerSession { any: any?, inactive: inactive?, active: active? }, at))
+    Some((BySession { any: any?, inactive: inactive?, active: active? }, at))
 }
 
-fn answer(word: &Spanned<String>, report: &mut Report) -> Option<Word> {
-    let found = Word::parse(&word.value);
+fn answer(word: &Spanned<String>, report: &mut Report) -> Option<ImplicitAuthorization> {
+    let found = ImplicitAuthorization::parse(&word.value);
     if found.is_none() {
         let problem = Problem::error(word.at.clone(), format!("`{}` is not a result of polkit", word.value));
-        report.push(problem.help(format!("one of {}", Word::ALL.map(Word::text).join(", "))));
+        report.push(
+            problem
+                .help(format!("use one of {}", ImplicitAuthorization::ALL.map(ImplicitAuthorization::text).join(", "))),
+        );
     }
     found
 }
 
-/// polkit keeps an authentication for the action, whatever its details: one that was given for one unit would count for all.
-pub(super) fn check_kept(details: &[Detail], results: PerSession<Word>, at: Location, report: &mut Report) {
-    if !details.is_empty() && results.all().into_iter().any(Word::is_kept) {
-        let message =
-            "polkit keeps this answer for the action, whatever its details: it would soon cover what was not asked";
-        report.push(Problem::error(at, message).help("with `details` use the same result without `_keep`"));
+/// Refuses kept results with details: polkit keeps an authorization for the action with any details, so one for a single unit would
+/// count for all.
+pub(super) fn check_kept(
+    details: &[Detail],
+    results: BySession<ImplicitAuthorization>,
+    at: Location,
+    report: &mut Report,
+) {
+    if !details.is_empty() && results.all().into_iter().any(ImplicitAuthorization::is_kept) {
+        let message = "polkit keeps this authorization for the action with any details, so it would also cover other units, domains or programs";
+        report.push(Problem::error(at, message).help("with `details`, use the result without `_keep`"));
     }
 }

@@ -1,53 +1,53 @@
-//! `[libvirt]` and `[[libvirt_role]]` as TOML.
+//! The tables `[libvirt]` and `[[libvirt_role]]`.
 
 use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::{Location, Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
 use super::fields::check_names;
-use super::{Grant, Kind};
+use super::{Grant, GrantKind};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::libvirt::MANAGE;
 use crate::libvirt::daemons::Daemon;
-use crate::word::{PerSession, Word};
 
-/// `[libvirt]`, with every `[[libvirt_role]]`.
+/// The `[libvirt]` table with all `[[libvirt_role]]` tables.
 #[derive(Debug)]
 pub struct Libvirt {
-    /// The one way by which people are let in.
+    /// The kind of access. There is only one.
     pub mode: Mode,
-    /// Who is let in as a whole, with `polkit` and `socket`.
+    /// The groups with full access, with `polkit` and `socket`.
     pub groups: Vec<Spanned<String>>,
-    /// The same by name, with `polkit`.
+    /// The users with full access, with `polkit`.
     pub users: Vec<Spanned<String>>,
-    /// The daemons that it is about; none means all that are there.
+    /// The affected daemons; all installed daemons if empty.
     pub daemons: Vec<Spanned<String>>,
-    /// What becomes of those who are in no role, with `acl`.
+    /// The permissions of users without a role, with `acl`.
     pub others: Others,
     /// The roles, in the order of the files.
     pub roles: Vec<Role>,
-    /// Its header in the file.
+    /// The location of the header.
     pub at: Location,
 }
 
-/// How people get to libvirt. They are never mixed.
+/// The kind of access to libvirt. Kinds are never combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Mode {
-    /// Everybody may look (`virsh -r`): this is so anyway, and nothing is written.
+    /// Read-only connections (`virsh -r`), which every user may open. Writes nothing.
     ReadOnly,
-    /// polkit lets groups and users manage libvirt; they are as good as root.
+    /// polkit allows groups and users to manage libvirt, which is root-equivalent.
     Polkit,
-    /// polkit lets them connect, and libvirt asks it about each object and call.
+    /// polkit allows the connection, and libvirt asks polkit about each object and call.
     Acl,
-    /// The socket belongs to a group, and whoever can open it is as good as root.
+    /// A group owns the socket, and its members have root-equivalent access.
     Socket,
 }
 
 impl Mode {
     const ALL: [Self; 4] = [Self::ReadOnly, Self::Polkit, Self::Acl, Self::Socket];
 
-    /// The word for it in policy files.
+    /// Returns the text in policy files.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Self::ReadOnly => "read-only",
             Self::Polkit => "polkit",
@@ -57,56 +57,56 @@ impl Mode {
     }
 }
 
-/// What people who are in no role get of libvirt's access control.
+/// The permissions of users without a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Others {
-    /// What libvirt's own defaults say: to see every object and read its definition, no more.
+    /// libvirt's defaults: see every object and read its definition.
     Defaults,
-    /// Nothing.
+    /// No permissions.
     Nothing,
 }
 
-/// What somebody gets over some domains, networks and pools.
+/// A role: permissions over some domains, networks and pools.
 #[derive(Debug)]
 pub struct Role {
-    /// Which one.
+    /// The kind.
     pub kind: RoleKind,
-    /// Its place in the order.
+    /// A label with the number of the table.
     pub label: String,
-    /// Groups by name.
+    /// Group names.
     pub groups: Vec<Spanned<String>>,
-    /// Users by name.
+    /// User names.
     pub users: Vec<Spanned<String>>,
-    /// Names of domains; `*` stands for any letters.
+    /// Domain names with `*` for any characters.
     pub domains: Vec<Spanned<Glob>>,
-    /// Names of networks, likewise.
+    /// Network names with `*`.
     pub networks: Vec<Spanned<Glob>>,
-    /// Names of storage pools, likewise.
+    /// Storage pool names with `*`.
     pub pools: Vec<Spanned<Glob>>,
-    /// Its header in the file.
+    /// The location of the header.
     pub at: Location,
 }
 
-/// The roles; each has what the one before it has.
+/// The kinds of roles. Each includes the permissions of the previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum RoleKind {
-    /// Sees that they are there, their state and definition.
+    /// Sees domains, their state and definition.
     Viewer,
-    /// Sits at their screen and console.
+    /// Uses their screen and console.
     Console,
-    /// Starts, stops, pauses and resets them.
+    /// Starts, stops, pauses and resets domains.
     Operator,
-    /// Changes, makes and deletes them: root-equivalent.
+    /// Changes, creates and deletes domains: root-equivalent.
     Admin,
 }
 
 impl RoleKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [Self::Viewer, Self::Console, Self::Operator, Self::Admin];
 
-    /// The word for it in policy files.
+    /// Returns the text in policy files.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
             Self::Console => "console",
@@ -117,19 +117,19 @@ impl RoleKind {
 }
 
 impl Libvirt {
-    /// Whether the policy is about this daemon.
+    /// Whether the policy affects this daemon.
     #[must_use]
     pub fn has_daemon(&self, name: &str) -> bool {
         self.daemons.is_empty() || self.daemons.iter().any(|daemon| daemon.value == name)
     }
 
-    /// The group that the socket shall belong to; reading has seen to it that there is one.
+    /// Returns the group of the socket. The reader ensures that there is one.
     #[must_use]
     pub fn socket_group(&self) -> &str {
         self.groups.first().map_or("root", |group| group.value.as_str())
     }
 
-    /// The right to connect, of all whom it lets in by polkit.
+    /// Returns the grant of the connection, for all users and groups that polkit allows.
     #[must_use]
     pub fn grant(&self) -> Option<Grant> {
         let (label, users, groups) = match self.mode {
@@ -143,20 +143,20 @@ impl Libvirt {
         };
         let manage = Spanned { value: ActionPattern::new(MANAGE).ok()?, at: self.at.clone() };
         Some(Grant {
-            kind: Kind::Grant,
+            kind: GrantKind::Grant,
             label: label.to_owned(),
             actions: vec![manage],
             users,
             groups,
             netgroups: Vec::new(),
             details: Vec::new(),
-            results: PerSession::always(Word::Yes),
+            results: BySession::always(ImplicitAuthorization::Yes),
             at: self.at.clone(),
         })
     }
 }
 
-/// Reads a `[libvirt]`.
+/// Reads a `[libvirt]` table.
 pub fn libvirt(mut table: Table, report: &mut Report) -> Option<Libvirt> {
     let at = table.at().clone();
     let mode = table.required_string("mode", report);
@@ -165,23 +165,23 @@ pub fn libvirt(mut table: Table, report: &mut Report) -> Option<Libvirt> {
     let daemons = table.strings("daemons", report).unwrap_or_default();
     let others = table.string("others", report);
     table.finish(report);
-    let mode = mode.and_then(|word| one_of(&word, "a way to libvirt", Mode::ALL, Mode::word, report))?;
+    let mode = mode.and_then(|word| one_of(&word, "a mode of [libvirt]", Mode::ALL, Mode::text, report))?;
     check_names("user", &users, report);
     check_names("group", &groups, report);
     for daemon in daemons.iter().filter(|daemon| Daemon::named(&daemon.value).is_none()) {
-        let problem = Problem::error(daemon.at.clone(), format!("`{}` is not a daemon of libvirt's", daemon.value));
-        report.push(problem.help("as its service is called: `libvirtd`, `virtqemud`, `virtnetworkd`"));
+        let problem = Problem::error(daemon.at.clone(), format!("`{}` is not a libvirt daemon", daemon.value));
+        report.push(problem.help("use the name of its service: `libvirtd`, `virtqemud`, `virtnetworkd`"));
     }
     let others = match &others {
         None => Others::Defaults,
         Some(word) if mode != Mode::Acl => {
-            let problem = Problem::error(word.at.clone(), "`others` is about access control");
-            report.push(problem.help("leave it out, or set `mode = \"acl\"`"));
+            let problem = Problem::error(word.at.clone(), "`others` is valid only with mode `acl`");
+            report.push(problem.help("remove it, or set `mode = \"acl\"`"));
             Others::Defaults
         }
         Some(word) => {
             let spelled = |others| if others == Others::Nothing { "nothing" } else { "defaults" };
-            one_of(word, "what others get", [Others::Defaults, Others::Nothing], spelled, report)?
+            one_of(word, "a value of `others`", [Others::Defaults, Others::Nothing], spelled, report)?
         }
     };
     let libvirt = Libvirt { mode, groups, users, daemons, others, roles: Vec::new(), at };
@@ -189,45 +189,49 @@ pub fn libvirt(mut table: Table, report: &mut Report) -> Option<Libvirt> {
     Some(libvirt)
 }
 
-/// Whom each mode can let in.
+/// Checks the users and groups that a mode accepts.
 fn check_people(libvirt: &Libvirt, report: &mut Report) {
     let Libvirt { mode, groups, users, at, .. } = libvirt;
     let mut problem =
         |at: &Location, message: &str, help: &str| report.push(Problem::error(at.clone(), message).help(help));
     match mode {
         Mode::Polkit if groups.is_empty() && users.is_empty() => {
-            problem(at, "[libvirt] lets nobody in", "add `groups = [\"…\"]` or `users = [\"…\"]`");
+            problem(at, "[libvirt] has no groups or users", "add `groups = [\"…\"]` or `users = [\"…\"]`");
         }
         Mode::ReadOnly | Mode::Acl => {
             if let Some(first) = groups.iter().chain(users).next() {
                 let help = if *mode == Mode::Acl {
-                    "name them in a [[libvirt_role]]"
+                    "move them to a [[libvirt_role]]"
                 } else {
-                    "everybody may look: leave it out"
+                    "every user may open read-only connections: remove it"
                 };
-                problem(&first.at, &format!("mode `{}` names nobody here", mode.word()), help);
+                problem(&first.at, &format!("mode `{}` takes no users or groups here", mode.text()), help);
             }
         }
         Mode::Socket => {
             if let Some(user) = users.first() {
-                problem(&user.at, "a socket belongs to a group", "put the user into it with a [[member]]");
+                problem(&user.at, "a socket belongs to a group", "add the user to the group with a [[member]]");
             }
             match groups.as_slice() {
                 [_] => {}
                 [] => problem(at, "mode `socket` needs the group of the socket", "add `groups = \"libvirt\"`"),
-                [_, second, ..] => problem(&second.at, "a socket belongs to one group", "leave the others out"),
+                [_, second, ..] => problem(&second.at, "a socket belongs to one group", "keep only one"),
             }
-            // What a systemd unit and virconf.c take as they are.
+            // Characters that neither a systemd unit nor virconf.c interprets.
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
             if let Some(group) = groups.iter().find(|group| !group.value.chars().all(plain)) {
-                problem(&group.at, "this name cannot stand in a socket unit", "letters, digits, `_`, `-` and `.` only");
+                problem(
+                    &group.at,
+                    "this name is not valid in a socket unit",
+                    "use only letters, digits, `_`, `-` and `.`",
+                );
             }
         }
         Mode::Polkit => {}
     }
 }
 
-/// Reads a `[[libvirt_role]]`.
+/// Reads a `[[libvirt_role]]` table.
 pub fn role(mut table: Table, number: usize, report: &mut Report) -> Option<Role> {
     let at = table.at().clone();
     let kind = table.required_string("role", report);
@@ -239,25 +243,26 @@ pub fn role(mut table: Table, number: usize, report: &mut Report) -> Option<Role
     let pools = globs(table.strings("pools", report).unwrap_or_default(), report);
     table.finish(report);
     if !has_users && !has_groups {
-        let problem = Problem::error(at.clone(), "[[libvirt_role]] names nobody");
+        let problem = Problem::error(at.clone(), "[[libvirt_role]] has no groups or users");
         report.push(problem.help("add `groups = [\"…\"]` or `users = [\"…\"]`"));
     }
-    let kind = kind.and_then(|word| one_of(&word, "a role", RoleKind::ALL, RoleKind::word, report));
+    let kind = kind.and_then(|word| one_of(&word, "a role", RoleKind::ALL, RoleKind::text, report));
     check_names("user", &users, report);
     check_names("group", &groups, report);
     let (kind, domains) = (kind?, domains?);
-    let label = format!("{} {number}", kind.word());
+    let label = format!("{} {number}", kind.text());
     Some(Role { kind, label, groups, users, domains, networks, pools, at })
 }
 
 fn globs(names: Vec<Spanned<String>>, report: &mut Report) -> Vec<Spanned<Glob>> {
     for pattern in &names {
-        // Beyond U+FFFF a letter in a rules file is another one to Duktape than the same in a detail.
+        // For Duktape a character beyond U+FFFF in a rules file differs from the same character in a detail.
         let fits = |c: char| !c.is_control() && c != '/' && u32::from(c) <= 0xffff;
         if pattern.value.is_empty() || !pattern.value.chars().all(fits) {
-            let message = format!("nothing of libvirt's can be called `{}`", pattern.value);
-            report
-                .push(Problem::error(pattern.at.clone(), message).help("a name, in which `*` stands for any letters"));
+            let message = format!("`{}` is not a valid name of a libvirt object", pattern.value);
+            report.push(
+                Problem::error(pattern.at.clone(), message).help("use a name, in which `*` matches any characters"),
+            );
         }
     }
     names.into_iter().map(|name| Spanned { value: Glob::new(&name.value), at: name.at }).collect()
@@ -273,7 +278,7 @@ fn one_of<T: Copy, const N: usize>(
     let found = all.into_iter().find(|known| spelled(*known) == word.value);
     if found.is_none() {
         let problem = Problem::error(word.at.clone(), format!("`{}` is not {what}", word.value));
-        report.push(problem.help(format!("one of {}", all.map(spelled).join(", "))));
+        report.push(problem.help(format!("use one of {}", all.map(spelled).join(", "))));
     }
     found
 }

@@ -1,25 +1,26 @@
-//! The permissions of libvirt's access control, and what each role has of them. Pure.
+//! The permissions of libvirt's access control and of each role. Pure.
 //!
-//! What no role has is refused to everybody who is in one, what libvirt lets everybody do by default included: "sees only its
-//! own" needs a no for `domain.getattr` of all others. `connect.write` is in no role: whoever has it may take on any identity
-//! (virConnectSetIdentity), root's included. Nor are secrets, host devices, filters and host interfaces: they are the host's.
+//! Users with a role are refused all permissions that none of their roles has, including those that libvirt grants every user by
+//! default: to hide other domains, `domain.getattr` of these must be refused. No role has `connect.write`, because its holder can
+//! assume any identity (virConnectSetIdentity), including root's. No role has permissions for secrets, host devices, filters and
+//! host interfaces, because they belong to the host.
 
 use std::collections::BTreeSet;
 
 use super::{Libvirt, Others, Role, RoleKind};
-use crate::word::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
 
-/// What every action of libvirt's access control begins with.
+/// The prefix of all actions of libvirt's access control.
 pub const PREFIX: &str = "org.libvirt.api.";
 
-/// What a permission is about.
+/// The object of a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The connection: every role has it.
+    /// The connection. Every role has these permissions.
     Connection,
-    /// The role's networks, at all.
+    /// At least one network of the role.
     AnyNetwork,
-    /// The role's pools, at all.
+    /// At least one pool of the role.
     AnyPool,
     /// A domain of the role.
     Domain,
@@ -30,7 +31,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The detail that holds the object's name.
+    /// Returns the detail with the name of the object.
     #[must_use]
     pub fn detail(self) -> Option<&'static str> {
         match self {
@@ -42,9 +43,9 @@ impl Scope {
     }
 }
 
-/// The least role that has each permission. Measured with virsh (libvirt 11.3): a domain with an interface on a network of
-/// libvirt starts only if its user has `network.read` and `network-port.create`, and one with a volume `storage-vol.read`; these checks
-/// come under the driver names `network` and `storage`, whatever the connection, so rules must not ask for `QEMU`.
+/// The lowest role with each permission. Measured with virsh (libvirt 11.3): a domain with an interface on a libvirt network starts
+/// only with `network.read` and `network-port.create`, and a domain with a volume only with `storage-vol.read`. These checks use the
+/// driver names `network` and `storage`, so rules must not require `QEMU`.
 pub const NEEDS: &[(&str, RoleKind, Scope)] = &{
     use RoleKind::{Admin, Console, Operator, Viewer};
     use Scope::{AnyNetwork, AnyPool, Connection, Domain, Network, Pool};
@@ -111,22 +112,22 @@ pub const NEEDS: &[(&str, RoleKind, Scope)] = &{
     ]
 };
 
-/// Permissions with which one is root on the host, and how. All of them are the admin's, save those of the last lines, which are in no role.
+/// Root-equivalent permissions, with the way to root. Only the admin role has them; no role has those of the last lines.
 pub const ROOT_EQUIVALENT: &[(&str, &str)] = &[
     ("domain.write", "a domain can be given any disk or file of the host"),
-    ("domain.block-write", "a copy of a disk goes to any file of the host"),
-    ("domain.snapshot", "an external snapshot makes any file of the host a disk"),
-    ("domain.core-dump", "the dump goes to any file of the host"),
-    ("domain.hibernate", "the saved state goes to any file of the host"),
+    ("domain.block-write", "a copy of a disk can be written to any file of the host"),
+    ("domain.snapshot", "an external snapshot can use any file of the host as a disk"),
+    ("domain.core-dump", "the dump can be written to any file of the host"),
+    ("domain.hibernate", "the saved state can be written to any file of the host"),
     ("storage-vol.create", "a volume can be backed by any file of the host"),
     ("storage-vol.data-write", "the disks of all domains in the pool can be rewritten"),
-    ("connect.write", "its holder can take on any identity"),
+    ("connect.write", "its holder can assume any identity"),
     ("storage-pool.write", "a pool can be any directory of the host"),
     ("network.write", "dnsmasq can be told to run any program as root"),
     ("node-device.detach", "a device can be taken from the host"),
 ];
 
-/// The root-equivalent permissions that a role has.
+/// Returns the root-equivalent permissions of a role.
 #[must_use]
 pub fn root_equivalent(role: &Role) -> Vec<(&'static str, &'static str)> {
     let has = |permission: &str| match needed(permission) {
@@ -142,14 +143,14 @@ fn needed(permission: &str) -> Option<(RoleKind, Scope)> {
 }
 
 impl Role {
-    /// Whether it names the subject.
+    /// Whether the role has this user.
     #[must_use]
     pub fn covers(&self, user: &str, groups: &BTreeSet<String>) -> bool {
         self.users.iter().any(|known| known.value == user)
             || self.groups.iter().any(|known| groups.contains(&known.value))
     }
 
-    /// Whether it gives a permission (`domain.start`) over the object of that name.
+    /// Whether the role has a permission (`domain.start`) over the object with this name.
     #[must_use]
     pub fn gives(&self, permission: &str, object: Option<&str>) -> bool {
         let Some((least, scope)) = needed(permission) else { return false };
@@ -166,16 +167,26 @@ impl Role {
 }
 
 impl Libvirt {
-    /// What the roles say of an action of libvirt's access control, about an object of that name. `None` leaves it to other
+    /// Returns the result of the roles for an action of libvirt's access control and an object name. `None` leaves the request to other
     /// rules and to libvirt's defaults.
     #[must_use]
-    pub fn answer(&self, action: &str, object: Option<&str>, user: &str, groups: &BTreeSet<String>) -> Option<Word> {
+    pub fn answer(
+        &self,
+        action: &str,
+        object: Option<&str>,
+        user: &str,
+        groups: &BTreeSet<String>,
+    ) -> Option<ImplicitAuthorization> {
         let permission = action.strip_prefix(PREFIX)?;
         let mut mine = self.roles.iter().filter(|role| role.covers(user, groups)).peekable();
         if mine.peek().is_none() {
-            return (self.others == Others::Nothing).then_some(Word::No);
+            return (self.others == Others::Nothing).then_some(ImplicitAuthorization::No);
         }
-        Some(if mine.any(|role| role.gives(permission, object)) { Word::Yes } else { Word::No })
+        Some(if mine.any(|role| role.gives(permission, object)) {
+            ImplicitAuthorization::Yes
+        } else {
+            ImplicitAuthorization::No
+        })
     }
 }
 
@@ -185,7 +196,7 @@ mod tests {
     use crate::libvirt::needs;
 
     #[test]
-    fn what_every_permission_of_a_role_is_for_is_known() {
+    fn the_uses_of_every_permission_of_a_role_are_known() {
         for (permission, ..) in NEEDS {
             assert!(needs::of(permission).is_some(), "{permission}");
         }

@@ -1,16 +1,55 @@
-//! The policy file as TOML.
+//! Reads policy files.
 
 use polkit_config::pattern::ActionPattern;
 use polkit_config::report::{Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
-use super::fields::{Who, check_actions, check_details, check_kept, check_names, details, patterns, results, who};
+use super::fields::{
+    Subjects, check_actions, check_details, check_kept, check_names, details, patterns, results, subjects,
+};
 use super::libvirt::{libvirt, role};
-use super::{Grant, Hook, Kind, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
-use crate::word::{PerSession, Word};
+use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
-/// Reads the files in this order. What is wrong is in the report, and the policy is then not to be used.
-pub fn read(sources: &[Source], report: &mut Report) -> Policy {
+/// A policy whose problems are still being collected, so that the user sees all of them together. It becomes a [`Policy`] only if
+/// none of them is an error.
+#[derive(Debug)]
+pub struct Draft {
+    pub(super) policy: Policy,
+    pub(super) report: Report,
+}
+
+impl Draft {
+    /// Reads policy files in this order, and adds their problems to `report`.
+    #[must_use]
+    pub fn read(sources: &[Source], mut report: Report) -> Self {
+        let policy = read_tables(sources, &mut report);
+        Self { policy, report }
+    }
+
+    /// Returns the policy for further checks, and the report for their problems.
+    pub fn parts(&mut self) -> (&Policy, &mut Report) {
+        (&self.policy, &mut self.report)
+    }
+
+    /// Returns the policy and its warnings.
+    ///
+    /// # Errors
+    /// All problems, if there is an error among them.
+    pub fn finish(self) -> Result<(Policy, Report), Report> {
+        if self.report.has_errors() { Err(self.report) } else { Ok((self.policy, self.report)) }
+    }
+}
+
+/// Reads policy files in this order. Returns the policy and its warnings.
+///
+/// # Errors
+/// All problems, if there is an error among them.
+pub fn read(sources: &[Source]) -> Result<(Policy, Report), Report> {
+    Draft::read(sources, Report::new()).finish()
+}
+
+fn read_tables(sources: &[Source], report: &mut Report) -> Policy {
     let mut policy = Policy::default();
     let mut agents = Vec::new();
     let (mut roles, mut written) = (Vec::new(), 0);
@@ -26,7 +65,7 @@ pub fn read(sources: &[Source], report: &mut Report) -> Policy {
             systemds += 1;
             own.extend(systemd::read(table, systemds, report));
         }
-        // In the order of the file, whichever of the two they are.
+        // Both kinds of tables in file order.
         own.sort_by_key(|grant| grant.at.span.as_ref().map_or(0, |span| span.start));
         policy.grants.extend(own);
         for table in root.tables("agent", report) {
@@ -46,8 +85,8 @@ pub fn read(sources: &[Source], report: &mut Report) -> Policy {
         if let Some(table) = root.holds_table("libvirt").then(|| root.table("libvirt", report)).flatten() {
             let read = libvirt(table, report);
             if let (Some(_), Some(second)) = (&policy.libvirt, &read) {
-                let problem = Problem::error(second.at.clone(), "there is a [libvirt] already");
-                report.push(problem.help("the modes are never mixed: leave one of the two out"));
+                let problem = Problem::error(second.at.clone(), "there is more than one [libvirt]");
+                report.push(problem.help("modes cannot be combined: remove one of the two"));
             }
             policy.libvirt = policy.libvirt.or(read);
         }
@@ -63,20 +102,19 @@ pub fn read(sources: &[Source], report: &mut Report) -> Policy {
     policy
 }
 
-/// Roles and the mode that they are for need each other.
+/// Adds the roles to `[libvirt]`. Mode `acl` and roles require each other.
 fn settle_roles(policy: &mut Policy, roles: Vec<Role>, none: bool, report: &mut Report) {
     match &mut policy.libvirt {
         Some(libvirt) if libvirt.mode == Mode::Acl => {
             if none {
-                let problem =
-                    Problem::error(libvirt.at.clone(), "mode `acl` lets nobody in without a [[libvirt_role]]");
+                let problem = Problem::error(libvirt.at.clone(), "mode `acl` needs a [[libvirt_role]]");
                 report.push(problem.help("add one: `role = \"viewer\"`, `groups = […]`, `domains = […]`"));
             }
             libvirt.roles = roles;
         }
         _ => {
             for role in roles {
-                let problem = Problem::error(role.at, "a [[libvirt_role]] is nothing without access control");
+                let problem = Problem::error(role.at, "a [[libvirt_role]] needs mode `acl`");
                 report.push(problem.help("add `[libvirt]` with `mode = \"acl\"`"));
             }
         }
@@ -87,7 +125,7 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let at = table.at().clone();
     let name = table.string("name", report);
     let actions = table.required_strings("actions", report);
-    let who = who(&mut table, "[[grant]]", report);
+    let subjects = subjects(&mut table, "[[grant]]", report);
     let details = details(&mut table, report);
     let results = results(&mut table, report);
     table.finish(report);
@@ -96,15 +134,22 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let (results, result_at) = results?;
     check_everything(&actions, results, report);
     check_kept(&details, results, result_at, report);
-    let Who { users, groups, netgroups } = who;
-    Some(Grant { kind: Kind::Grant, label, actions, users, groups, netgroups, details, results, at })
+    let Subjects { users, groups, netgroups } = subjects;
+    Some(Grant { kind: GrantKind::Grant, label, actions, users, groups, netgroups, details, results, at })
 }
 
-fn check_everything(actions: &[Spanned<ActionPattern>], results: PerSession<Word>, report: &mut Report) {
+fn check_everything(
+    actions: &[Spanned<ActionPattern>],
+    results: BySession<ImplicitAuthorization>,
+    report: &mut Report,
+) {
     for action in actions.iter().filter(|action| action.value.covers_everything()) {
-        if results != PerSession::always(Word::No) {
-            let problem = Problem::error(action.at.clone(), "`*` is every action that there is and will be");
-            report.push(problem.help("name what is meant: `org.libvirt.*`. `*` stands with `result = \"no\"` only"));
+        if results != BySession::always(ImplicitAuthorization::No) {
+            let problem = Problem::error(action.at.clone(), "`*` covers every present and future action");
+            report.push(
+                problem
+                    .help("use a narrower pattern such as `org.libvirt.*`; `*` is valid only with `result = \"no\"`"),
+            );
         }
     }
 }
@@ -117,18 +162,20 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let (actions, users) = (patterns(actions?, report), users?);
     for action in actions.iter().filter(|action| !action.value.is_exact()) {
         let problem = Problem::error(action.at.clone(), format!("`{}` is a pattern", action.value));
-        report.push(problem.help("[[agent]] takes exact ids, as `pkaction` lists them: `org.libvirt.unix.manage`"));
+        report.push(
+            problem.help("[[agent]] needs the exact ids that `pkaction` lists, for example `org.libvirt.unix.manage`"),
+        );
     }
     check_names("user", &users, report);
     Some(Grant {
-        kind: Kind::Agent,
+        kind: GrantKind::Agent,
         label: format!("agent {number}"),
         actions,
         users,
         groups: Vec::new(),
         netgroups: Vec::new(),
         details: Vec::new(),
-        results: PerSession::always(Word::AuthSelf),
+        results: BySession::always(ImplicitAuthorization::AuthSelf),
         at,
     })
 }
@@ -142,11 +189,10 @@ fn hook(mut table: Table, label: String, report: &mut Report) -> Option<Hook> {
     let on_failure = match on_failure {
         None => OnFailure::Nothing,
         Some(word) => {
-            let found = OnFailure::ALL.into_iter().find(|known| known.word() == word.value);
+            let found = OnFailure::ALL.into_iter().find(|known| known.text() == word.value);
             if found.is_none() {
-                let message = format!("`{}` is not what a hook that fails can come to", word.value);
-                let help =
-                    "`nothing` leaves it to polkit's other rules, `no` refuses whomever the agent does not allow";
+                let message = format!("`{}` is not a value of `on_failure`", word.value);
+                let help = "use `nothing` to let polkit's other rules decide, or `no` to refuse users that the agent does not allow";
                 report.push(Problem::error(word.at, message).help(help));
             }
             found?
@@ -162,8 +208,8 @@ fn check_asked_once(policy: &Policy, hook: &Hook, report: &mut Report) {
     for (number, action) in hook.actions.iter().enumerate() {
         let earlier = hook.actions.iter().take(number).any(|earlier| earlier.value == action.value);
         if earlier || policy.hook(&action.value).is_some() {
-            let message = format!("`{}` stands in a [[hook]] already", action.value);
-            report.push(Problem::error(action.at.clone(), message).help("leave one of the two out"));
+            let message = format!("`{}` is already in a [[hook]]", action.value);
+            report.push(Problem::error(action.at.clone(), message).help("remove one of the two"));
         }
     }
 }
@@ -174,14 +220,13 @@ fn member(mut table: Table, report: &mut Report) -> Option<Member> {
     table.finish(report);
     let member = Member { user: user?, group: group? };
     for (what, name) in [("user", &member.user), ("group", &member.group)] {
-        // The same as systemd's valid_user_group_name in its strict mode: what systemd-sysusers takes.
+        // The strict mode of systemd's valid_user_group_name, which systemd-sysusers uses.
         let mut characters = name.value.chars();
         let first = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
         let strict = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
         if !first || !characters.all(strict) || name.value.len() > 31 {
-            let message = format!("the {what} `{}` cannot stand in a sysusers.d line", name.value);
-            let help =
-                "letters, digits, `_` and `-` only, at most 31; change the membership with your directory's own tools";
+            let message = format!("the {what} `{}` is not valid in a sysusers.d line", name.value);
+            let help = "use at most 31 letters, digits, `_` and `-`, or change the membership with the tools of your directory service";
             report.push(Problem::error(name.at.clone(), message).help(help));
         }
     }

@@ -1,38 +1,35 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::policy::{Question, SYSTEMD_ACTION};
+use crate::policy::{PolicyRequest, SYSTEMD_ACTION};
 
 fn problems(text: &str) -> String {
-    let mut report = Report::new();
-    read(&[Source::new("p.toml", text)], &mut report);
-    report.lines().join("\n")
+    Draft::read(&[Source::new("p.toml", text)], Report::new()).report.lines().join("\n")
 }
 
 #[test]
-fn a_policy_is_read_in_order_with_the_agents_last() {
+fn a_policy_is_read_in_order_with_agents_last() {
     let first = "[[agent]]\nactions = 'a.b'\nusers = ['www-data']\n[[grant]]\nactions = ['a.b']\ngroups = 'vm'\nresult = 'yes'\n";
     let second = "[[grant]]\nname = 'n'\nactions = ['a.b', 'a.c']\nusers = ['o\\'b']\nresult = { any = 'no', inactive = 'auth_admin', active = 'auth_self_keep' }\n[[member]]\nuser = 'www-data'\ngroup = 'vm'\n".replace("'o\\'b'", "\"o'b\"");
-    let mut report = Report::new();
-    let policy = read(&[Source::new("1", first), Source::new("2", second)], &mut report);
+    let (policy, report) = read(&[Source::new("1", first), Source::new("2", second)]).unwrap();
     assert_eq!(report.lines(), [""; 0]);
-    let labels: Vec<(Kind, &str)> = policy.grants.iter().map(|grant| (grant.kind, grant.label.as_str())).collect();
-    assert_eq!(labels, [(Kind::Grant, "grant 1"), (Kind::Grant, "n"), (Kind::Agent, "agent 1")]);
+    let labels: Vec<(GrantKind, &str)> = policy.grants.iter().map(|grant| (grant.kind, grant.label.as_str())).collect();
+    assert_eq!(labels, [(GrantKind::Grant, "grant 1"), (GrantKind::Grant, "n"), (GrantKind::Agent, "agent 1")]);
     let none = Default::default();
     let asked = |action, user, groups| {
-        policy.results(&Question { action, user, groups, netgroups: &none, details: &Default::default() })
+        policy.results(&PolicyRequest { action, user, groups, netgroups: &none, details: &Default::default() })
     };
     let results = |action, user| asked(action, user, &none).map(|results| results.any.text());
     assert_eq!(results("a.c", "o'b"), Some("no"));
     assert_eq!(results("a.b", "www-data"), Some("auth_self"));
     assert_eq!(results("a.b", "other"), None);
     let vm = ["vm".to_owned()].into();
-    assert_eq!(asked("a.b", "o'b", &vm).unwrap(), PerSession::always(Word::Yes));
+    assert_eq!(asked("a.b", "o'b", &vm).unwrap(), BySession::always(ImplicitAuthorization::Yes));
     assert_eq!(policy.members.len(), 1);
 }
 
 #[test]
-fn everything_wrong_with_a_policy_is_said_at_once() {
+fn all_problems_of_a_policy_are_reported_together() {
     let text = r#"
 [[grant]]
 actions = ["org.lib*virt", "", "*"]
@@ -54,28 +51,27 @@ group = "-G"
 [[grants]]
 "#;
     assert_snapshot!(problems(text), @r#"
-    p.toml:3:12: `org.lib*virt` is neither an action id nor a pattern of such (`*` may stand only at the end of a dotted part, as in `org.libvirt.unix.manage` and `org.libvirt.*`)
-    p.toml:3:28: `` is neither an action id nor a pattern of such (an action id has letters, digits, `.`, `-` and `_`, as in `org.libvirt.unix.manage` and `org.libvirt.*`)
-    p.toml:4:11: no group can be called `a\x0ab`: it has a control character (a line break, a NUL), which no account name can have (the group's name as `getent` shows it)
-    p.toml:4:19: no group can be called ``: it is empty (the group's name as `getent` shows it)
-    p.toml:4:23: no group can be called `c:d`: it has a `:` or `/`, which no account name can have (the group's name as `getent` shows it)
+    p.toml:3:12: `org.lib*virt` is neither an action id nor an action pattern (`*` is valid only at the end of a dotted part; examples: `org.libvirt.unix.manage`, `org.libvirt.*`)
+    p.toml:3:28: `` is neither an action id nor an action pattern (an action id consists of letters, digits, `.`, `-` and `_`; examples: `org.libvirt.unix.manage`, `org.libvirt.*`)
+    p.toml:4:11: invalid group name `a\x0ab`: it has a control character (a line break, a NUL), which account names cannot have (use the group name that `getent` shows)
+    p.toml:4:19: invalid group name ``: it is empty (use the group name that `getent` shows)
+    p.toml:4:23: invalid group name `c:d`: it has a `:` or `/`, which account names cannot have (use the group name that `getent` shows)
     p.toml:4:30: `groups`: expected a string in the list, found an integer (write `groups = ["…", "…"]`)
-    p.toml:5:10: `maybe` is not a result of polkit (one of yes, no, auth_self, auth_self_keep, auth_admin, auth_admin_keep)
+    p.toml:5:10: `maybe` is not a result of polkit (use one of yes, no, auth_self, auth_self_keep, auth_admin, auth_admin_keep)
     p.toml:6:1: unknown key `netgruops` in [[grant]] (did you mean `netgroups`?)
-    p.toml:8:1: [[grant]] names nobody (add `groups = ["…"]`, `users = ["…"]` or `netgroups = ["…"]`)
+    p.toml:8:1: [[grant]] has no users, groups or netgroups (add `groups = ["…"]`, `users = ["…"]` or `netgroups = ["…"]`)
     p.toml:10:10: [result] has no `inactive` (add `inactive = "…"`)
     p.toml:12:1: [[agent]] has no `actions` (add `actions = ["…"]`)
-    p.toml:16:8: the user `o'brien` cannot stand in a sysusers.d line (letters, digits, `_` and `-` only, at most 31; change the membership with your directory's own tools)
-    p.toml:17:9: the group `-G` cannot stand in a sysusers.d line (letters, digits, `_` and `-` only, at most 31; change the membership with your directory's own tools)
+    p.toml:16:8: the user `o'brien` is not valid in a sysusers.d line (use at most 31 letters, digits, `_` and `-`, or change the membership with the tools of your directory service)
+    p.toml:17:9: the group `-G` is not valid in a sysusers.d line (use at most 31 letters, digits, `_` and `-`, or change the membership with the tools of your directory service)
     p.toml:19:3: unknown key `grants` (did you mean `grant`?)
     "#);
 }
 
 #[test]
-fn a_hook_leaves_to_others_what_it_is_not_told_to_refuse() {
+fn a_hook_leaves_failures_to_other_rules_by_default() {
     let text = "[[hook]]\nactions = 'a.b'\n[[hook]]\nactions = ['a.c']\non_failure = 'no'\ndetails = 'program'\n";
-    let mut report = Report::new();
-    let policy = read(&[Source::new("p.toml", text)], &mut report);
+    let (policy, report) = read(&[Source::new("p.toml", text)]).unwrap();
     assert_eq!(report.lines(), [""; 0]);
     let of = |action| policy.hook(action).map(|hook| (hook.label.as_str(), hook.on_failure, hook.details.len()));
     assert_eq!(of("a.b"), Some(("hook 1", OnFailure::Nothing, 0)));
@@ -84,7 +80,7 @@ fn a_hook_leaves_to_others_what_it_is_not_told_to_refuse() {
 }
 
 #[test]
-fn everything_wrong_with_a_hook_is_said() {
+fn all_problems_of_a_hook_are_reported() {
     let text = r#"
 [[hook]]
 actions = ["a.*", "a.b", "a.b"]
@@ -103,14 +99,14 @@ on_failure = "yes"
 on_failure = true
 "#;
     assert_snapshot!(problems(text), @r#"
-    p.toml:3:12: `a.*` is not an action id (the exact id, as `pkaction` lists it: `org.libvirt.unix.manage`)
-    p.toml:3:26: `a.b` stands in a [[hook]] already (leave one of the two out)
-    p.toml:4:12: `` is not the key of a detail (the key that the mechanism passes to polkit: `details = ["program"]`)
-    p.toml:4:16: `a\x00b` is not the key of a detail (the key that the mechanism passes to polkit: `details = ["program"]`)
-    p.toml:4:28: `😀` is not the key of a detail (the key that the mechanism passes to polkit: `details = ["program"]`)
+    p.toml:3:12: `a.*` is not an action id (use the exact id that `pkaction` lists, for example `org.libvirt.unix.manage`)
+    p.toml:3:26: `a.b` is already in a [[hook]] (remove one of the two)
+    p.toml:4:12: `` is not a valid detail key (use a key that the mechanism passes to polkit, for example `details = ["program"]`)
+    p.toml:4:16: `a\x00b` is not a valid detail key (use a key that the mechanism passes to polkit, for example `details = ["program"]`)
+    p.toml:4:28: `😀` is not a valid detail key (use a key that the mechanism passes to polkit, for example `details = ["program"]`)
     p.toml:5:1: unknown key `users` in [[hook]] (known here: actions, details, on_failure)
-    p.toml:8:12: `a.b` stands in a [[hook]] already (leave one of the two out)
-    p.toml:13:14: `yes` is not what a hook that fails can come to (`nothing` leaves it to polkit's other rules, `no` refuses whomever the agent does not allow)
+    p.toml:8:12: `a.b` is already in a [[hook]] (remove one of the two)
+    p.toml:13:14: `yes` is not a value of `on_failure` (use `nothing` to let polkit's other rules decide, or `no` to refuse users that the agent does not allow)
     p.toml:15:1: [[hook]] has no `actions` (add `actions = ["…"]`)
     p.toml:16:14: `on_failure`: expected a string, found a boolean (write `on_failure = "…"`)
     "#);
@@ -122,7 +118,7 @@ fn an_empty_policy_is_valid() {
 }
 
 #[test]
-fn a_grant_is_found_by_pattern_netgroup_and_details_in_the_order_of_the_file() {
+fn grants_match_patterns_netgroups_and_details_in_file_order() {
     let text = r#"
 [[systemd]]
 units = ["nginx.service", "app@*.service"]
@@ -141,22 +137,21 @@ units = "*.service"
 groups = ["deploy"]
 result = "no"
 "#;
-    let mut report = Report::new();
-    let policy = read(&[Source::new("p.toml", text)], &mut report);
+    let (policy, report) = read(&[Source::new("p.toml", text)]).unwrap();
     assert_eq!(report.lines(), [""; 0]);
     let labels: Vec<&str> = policy.grants.iter().map(|grant| grant.label.as_str()).collect();
     assert_eq!(labels, ["systemd 1", "grant 1", "fence"]);
     let (deploy, ops) = (["deploy".to_owned()].into(), ["ops".to_owned()].into());
     let asked = |unit: &str, verb: &str| {
         let details = [("unit", unit), ("verb", verb)].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let question = Question {
+        let request = PolicyRequest {
             action: SYSTEMD_ACTION,
             user: "u",
             groups: &deploy,
             netgroups: &ops,
             details: &details.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         };
-        policy.results(&question).map(|results| results.any.text())
+        policy.results(&request).map(|results| results.any.text())
     };
     assert_eq!(asked("nginx.service", "restart"), Some("yes"));
     assert_eq!(asked("app@1.service", "restart"), Some("yes"));
@@ -167,7 +162,7 @@ result = "no"
 }
 
 #[test]
-fn everything_wrong_with_details_and_units_is_said() {
+fn all_problems_of_details_and_units_are_reported() {
     let text = r#"
 [[grant]]
 actions = ["*", "a.b"]
@@ -195,29 +190,29 @@ actions = ["org.libvirt.*"]
 users = ["u"]
 "#;
     assert_snapshot!(problems(text), @r#"
-    p.toml:3:12: `*` is every action that there is and will be (name what is meant: `org.libvirt.*`. `*` stands with `result = "no"` only)
+    p.toml:3:12: `*` covers every present and future action (use a narrower pattern such as `org.libvirt.*`; `*` is valid only with `result = "no"`)
     p.toml:5:37: `program`: expected a string in the list, found an integer (write `program = ["…", "…"]`)
-    p.toml:5:41: `` is not the key of a detail (the key that the mechanism passes to polkit: `details = ["program"]`)
-    p.toml:5:59: a rule can never match the value `😀` (Duktape takes a character beyond U+FFFF as another one than the same in a rules file (polkit 122 to 128))
-    p.toml:6:10: polkit keeps this answer for the action, whatever its details: it would soon cover what was not asked (with `details` use the same result without `_keep`)
-    p.toml:11:11: [details] is empty (leave it out)
-    p.toml:14:1: [[systemd]] names nobody (add `groups = ["…"]`, `users = ["…"]` or `netgroups = ["…"]`)
-    p.toml:15:10: `nginx` is not the name of a unit, nor a pattern with `*` (the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`)
-    p.toml:15:19: `.service` is not the name of a unit, nor a pattern with `*` (the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`)
-    p.toml:15:31: `a b.service` is not the name of a unit, nor a pattern with `*` (the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`)
-    p.toml:16:10: `restrat` is not a verb that systemd is known to pass (one of start, stop, reload, restart, try-restart, reload-or-restart, reload-or-try-restart, kill, reset-failed, set-property, freeze, thaw, clean, ref)
-    p.toml:17:10: polkit keeps this answer for the action, whatever its details: it would soon cover what was not asked (with `details` use the same result without `_keep`)
+    p.toml:5:41: `` is not a valid detail key (use a key that the mechanism passes to polkit, for example `details = ["program"]`)
+    p.toml:5:59: a rule can never match the value `😀` (for Duktape a character beyond U+FFFF differs from the same character in a rules file (polkit 122 to 128))
+    p.toml:6:10: polkit keeps this authorization for the action with any details, so it would also cover other units, domains or programs (with `details`, use the result without `_keep`)
+    p.toml:11:11: [details] is empty (remove it)
+    p.toml:14:1: [[systemd]] has no users, groups or netgroups (add `groups = ["…"]`, `users = ["…"]` or `netgroups = ["…"]`)
+    p.toml:15:10: `nginx` is neither a unit name nor a unit pattern (use the full name that `systemctl show -p Id` shows: `nginx.service`, `app@*.service`)
+    p.toml:15:19: `.service` is neither a unit name nor a unit pattern (use the full name that `systemctl show -p Id` shows: `nginx.service`, `app@*.service`)
+    p.toml:15:31: `a b.service` is neither a unit name nor a unit pattern (use the full name that `systemctl show -p Id` shows: `nginx.service`, `app@*.service`)
+    p.toml:16:10: `restrat` is not a known verb of systemd (use one of start, stop, reload, restart, try-restart, reload-or-restart, reload-or-try-restart, kill, reset-failed, set-property, freeze, thaw, clean, ref)
+    p.toml:17:10: polkit keeps this authorization for the action with any details, so it would also cover other units, domains or programs (with `details`, use the result without `_keep`)
     p.toml:18:1: unknown key `actions` in [[systemd]] (known here: groups, name, netgroups, result, units, users, verbs)
     p.toml:20:1: [[systemd]] has no `units` (add `units = ["…"]`)
-    p.toml:24:12: `org.libvirt.*` is a pattern ([[agent]] takes exact ids, as `pkaction` lists them: `org.libvirt.unix.manage`)
+    p.toml:24:12: `org.libvirt.*` is a pattern ([[agent]] needs the exact ids that `pkaction` lists, for example `org.libvirt.unix.manage`)
     "#);
 }
 
 #[test]
-fn every_action_can_only_be_refused() {
+fn a_grant_of_every_action_can_only_refuse() {
     assert_eq!(problems("[[grant]]\nactions = ['*']\nusers = ['u']\nresult = 'no'\n"), "");
     assert!(
         problems("[[grant]]\nactions = ['*']\nusers = ['u']\nresult = 'auth_admin'\n")
-            .contains("p.toml:2:12: `*` is every action")
+            .contains("p.toml:2:12: `*` covers every")
     );
 }

@@ -1,18 +1,18 @@
-//! `[[systemd]]`: a grant of systemd's manage-units, narrowed by the details that systemd passes with it.
+//! The table `[[systemd]]`: a grant of systemd's manage-units, restricted by details.
 
 use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::{Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
-use super::fields::{Who, check_kept, results, who};
-use super::{Detail, Grant, Kind};
-use crate::word::{PerSession, Word};
+use super::fields::{Subjects, check_kept, results, subjects};
+use super::{Detail, Grant, GrantKind};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
-/// What starts, stops and changes units, with the unit and the verb as details (systemd 237 to 262); without any where it
-/// concerns all units at once, and up to 252 for transient units (systemd-run), which 257 tells as the start of one.
+/// The action that starts, stops and changes units, with the details unit and verb (systemd 237 to 262). It has no details for
+/// operations on all units, and up to 252 for transient units (systemd-run); 257 reports these as the start of a unit.
 pub const ACTION: &str = "org.freedesktop.systemd1.manage-units";
 
-/// The verbs that systemd is known to pass.
+/// The known verbs of systemd.
 const VERBS: [&str; 14] = [
     "start",
     "stop",
@@ -30,7 +30,7 @@ const VERBS: [&str; 14] = [
     "ref",
 ];
 
-/// How the name of a unit ends.
+/// The suffixes of unit names.
 const KINDS: [&str; 11] = [
     ".service",
     ".socket",
@@ -45,17 +45,17 @@ const KINDS: [&str; 11] = [
     ".device",
 ];
 
-/// Reads one table.
+/// Reads a `[[systemd]]` table.
 pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> {
     let at = table.at().clone();
     let name = table.string("name", report);
     let units = table.required_strings("units", report);
     let verbs = table.strings("verbs", report);
-    let Who { users, groups, netgroups } = who(&mut table, "[[systemd]]", report);
+    let Subjects { users, groups, netgroups } = subjects(&mut table, "[[systemd]]", report);
     let results = if table.has("result") {
         results(&mut table, report)
     } else {
-        Some((PerSession::always(Word::Yes), at.clone()))
+        Some((BySession::always(ImplicitAuthorization::Yes), at.clone()))
     };
     table.finish(report);
     let units = units?;
@@ -73,7 +73,7 @@ pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Opti
     let (results, result_at) = results?;
     check_kept(&details, results, result_at, report);
     let actions = vec![Spanned { value: ActionPattern::new(ACTION).ok()?, at: at.clone() }];
-    Some(Grant { kind: Kind::Grant, label, actions, users, groups, netgroups, details, results, at })
+    Some(Grant { kind: GrantKind::Grant, label, actions, users, groups, netgroups, details, results, at })
 }
 
 fn check_units(units: &[Spanned<String>], report: &mut Report) {
@@ -81,8 +81,8 @@ fn check_units(units: &[Spanned<String>], report: &mut Report) {
         let fits = |c: char| c.is_ascii_alphanumeric() || "@:_.\\-*".contains(c);
         let stem = KINDS.iter().find_map(|kind| unit.value.strip_suffix(kind));
         if stem.is_none_or(str::is_empty) || !unit.value.chars().all(fits) {
-            let message = format!("`{}` is not the name of a unit, nor a pattern with `*`", unit.value);
-            let help = "the name that `systemctl show -p Id` says, with its end: `nginx.service`, `app@*.service`";
+            let message = format!("`{}` is neither a unit name nor a unit pattern", unit.value);
+            let help = "use the full name that `systemctl show -p Id` shows: `nginx.service`, `app@*.service`";
             report.push(Problem::error(unit.at.clone(), message).help(help));
         }
     }
@@ -91,8 +91,8 @@ fn check_units(units: &[Spanned<String>], report: &mut Report) {
 fn check_verbs(verbs: &[Spanned<String>], report: &mut Report) {
     for verb in verbs {
         if !verb.value.contains('*') && !VERBS.contains(&verb.value.as_str()) {
-            let message = format!("`{}` is not a verb that systemd is known to pass", verb.value);
-            report.push(Problem::warning(verb.at.clone(), message).help(format!("one of {}", VERBS.join(", "))));
+            let message = format!("`{}` is not a known verb of systemd", verb.value);
+            report.push(Problem::warning(verb.at.clone(), message).help(format!("use one of {}", VERBS.join(", "))));
         }
     }
 }

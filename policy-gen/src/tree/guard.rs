@@ -1,8 +1,8 @@
-//! Who besides root may change what root works on.
+//! Refuses, as root, to work on files that other users may change.
 //!
-//! Root alone controls a file or directory that root owns and that only root may write. A directory with the sticky bit, as /tmp,
-//! may be on the way if the next component is root's. Below polkit's own directories polkitd's user counts as root: up to 0.122
-//! its packages give rules.d to that user. A caller other than root works with the caller's own rights, without any of these demands.
+//! Root alone controls a file or directory if root owns it and only root may write it. A sticky directory, such as /tmp, may be on
+//! the way if root owns the next component. In polkit's own directories polkitd's user counts as root, because packages up to
+//! 0.122 give rules.d to that user. Callers other than root work with their own rights and without these checks.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,61 +15,61 @@ use polkit_config::trust::Trust;
 
 use crate::failure::Failure;
 
-/// Directories of polkit's, in which polkitd's user may own files.
+/// polkit's directories, in which polkitd's user may own files.
 const POLKIT: [&str; 5] =
     ["etc/polkit-1", "run/polkit-1", "usr/local/share/polkit-1", "usr/share/polkit-1", "var/lib/polkit-1"];
 
-/// What is demanded of each part of a tree.
+/// The checks for the parts of a tree.
 #[derive(Debug)]
 pub struct Guard {
     root: PathBuf,
-    kind: Kind,
-    /// The first thing that was refused.
+    kind: NodeKind,
+    /// The first refusal.
     refusal: OnceLock<String>,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum NodeKind {
     Nothing,
-    /// Root's alone, but for the files of this user in polkit's directories.
+    /// Only root may write, except for the files of this user in polkit's directories.
     Root {
         polkitd: u32,
     },
-    /// As that, but the directory itself may have the sticky bit.
+    /// As `Root`, but the directory itself may be sticky.
     Output {
         polkitd: u32,
     },
 }
 
 impl Guard {
-    /// Demands nothing of the tree at `root`, which is an absolute path.
+    /// Checks nothing. `root` is an absolute path.
     pub(super) fn none(root: PathBuf) -> Self {
-        Self { root, kind: Kind::Nothing, refusal: OnceLock::new() }
+        Self { root, kind: NodeKind::Nothing, refusal: OnceLock::new() }
     }
 
-    /// Demands that root alone controls each part of the tree, if the caller is root.
+    /// Checks that root alone controls each part of the tree, if the caller is root.
     pub(super) fn of_tree(&self) -> Self {
         if !rustix::process::geteuid().is_root() {
             return Self::none(self.root.clone());
         }
-        let guard = Self { kind: Kind::Root { polkitd: 0 }, ..Self::none(self.root.clone()) };
-        // The accounts say which user is polkitd's only where root alone may write them.
+        let guard = Self { kind: NodeKind::Root { polkitd: 0 }, ..Self::none(self.root.clone()) };
+        // The accounts identify polkitd's user only if root alone may write them.
         let accounts = guard.vet("etc/passwd").and_then(|()| guard.vet("etc/group"));
         let polkitd = if accounts.is_ok() { polkitd(&guard.root) } else { 0 };
-        Self { kind: Kind::Root { polkitd }, ..guard }
+        Self { kind: NodeKind::Root { polkitd }, ..guard }
     }
 
-    /// Demands that no other user can lead root elsewhere, if the caller is root.
+    /// Checks that no other user can redirect root, if the caller is root.
     pub(super) fn of_output(&self) -> Self {
         let is_root = rustix::process::geteuid().is_root();
-        let kind = if is_root { Kind::Output { polkitd: polkitd(&self.root) } } else { Kind::Nothing };
+        let kind = if is_root { NodeKind::Output { polkitd: polkitd(&self.root) } } else { NodeKind::Nothing };
         Self { kind, ..Self::none(self.root.clone()) }
     }
 
-    /// Demands it of what is at `path`, and of the way to it.
+    /// Checks `path` and the directories on the way.
     ///
     /// # Errors
-    /// Who else may write there.
+    /// A sentence that names the other user.
     pub(super) fn vet(&self, path: &str) -> io::Result<()> {
         let is_polkits = POLKIT.iter().any(|directory| Path::new(path).starts_with(directory));
         let trust = |polkitd| Trust {
@@ -79,9 +79,9 @@ impl Guard {
             name: path,
         };
         let vetted = match self.kind {
-            Kind::Nothing => return Ok(()),
-            Kind::Root { polkitd } => trust(polkitd).all(Path::new(path)),
-            Kind::Output { polkitd } => trust(polkitd).all_or_sticky(Path::new(path)),
+            NodeKind::Nothing => return Ok(()),
+            NodeKind::Root { polkitd } => trust(polkitd).all(Path::new(path)),
+            NodeKind::Output { polkitd } => trust(polkitd).all_or_sticky(Path::new(path)),
         };
         vetted.map(drop).map_err(|problem| {
             let text = sentence(&problem);
@@ -90,22 +90,22 @@ impl Guard {
         })
     }
 
-    /// Who besides root, and polkitd's user in polkit's directories, may change what is at `path`, for any caller.
+    /// Returns the problem if a user besides root, and polkitd's user in polkit's directories, may change `path`.
     pub(super) fn others(&self, path: &str) -> Option<Problem> {
         let is_polkits = POLKIT.iter().any(|directory| Path::new(path).starts_with(directory));
         let owner = if is_polkits { polkitd(&self.root) } else { 0 };
         Trust { root: &self.root, owner, sticky: false, name: path }.all(Path::new(path)).err()
     }
 
-    /// Whether a file may be given to this user.
+    /// Whether this user may own a file of the tree.
     pub(super) fn may_own(&self, uid: u32) -> bool {
         match self.kind {
-            Kind::Nothing => true,
-            Kind::Root { polkitd } | Kind::Output { polkitd } => uid == 0 || uid == polkitd,
+            NodeKind::Nothing => true,
+            NodeKind::Root { polkitd } | NodeKind::Output { polkitd } => uid == 0 || uid == polkitd,
         }
     }
 
-    /// Whether nothing was refused.
+    /// Checks that there was no refusal.
     ///
     /// # Errors
     /// [`Failure::Refused`] with the first refusal.
@@ -114,7 +114,7 @@ impl Guard {
     }
 }
 
-/// The user that polkitd runs as, by the accounts of the tree at `root`; root where there is none.
+/// Returns the uid of polkitd's user in the tree at `root`; 0 if there is none.
 fn polkitd(root: &Path) -> u32 {
     let names = if root == Path::new("/") { Ok(Names::Host) } else { Names::of_root(root) };
     let Ok(names) = names else { return 0 };
@@ -122,30 +122,30 @@ fn polkitd(root: &Path) -> u32 {
     ["polkitd", "polkituser"].into_iter().find_map(uid).unwrap_or(0)
 }
 
-/// Demands that root alone may replace the tree at `path`, if the caller is root.
+/// Checks that root alone may replace the tree at `path`, if the caller is root.
 ///
 /// # Errors
-/// [`Failure::Refused`] that says who else may, and what to do.
+/// [`Failure::Refused`] with the other user and a remedy.
 pub(super) fn top(path: &Path) -> Result<(), Failure> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
     let name = path.to_string_lossy();
-    // In a user namespace the host's own directories show as those of the overflow user. There root is not the host's.
+    // In a user namespace, files of the host's root belong to the overflow user, and root is not the host's root.
     let trust = Trust::of_host(outside().unwrap_or(0), &name);
     let refused = |problem: Problem| Failure::Refused(format!("{}\n{HELP}", sentence(&problem)));
     trust.all(path).map(drop).map_err(refused)
 }
 
-const HELP: &str = "Root works only on a tree that root alone controls, with all directories above it. Run this as the user who owns the \
-     tree (`runuser -u USER -- polkit-policy-gen …`), or move the tree where only root may write. Nothing was changed.";
+const HELP: &str = "As root, polkit-policy-gen works only on a tree that root alone controls, including all directories above it. Run it as the owner of the \
+     tree (`runuser -u USER -- polkit-policy-gen …`), or move the tree to a directory that only root may write. Nothing was changed.";
 
 fn sentence(problem: &Problem) -> String {
     let help = problem.help.as_deref().map_or_else(String::new, |help| format!(": {help}"));
-    format!("refusing to act as root on files of others: {}{help}", problem.message)
+    format!("refusing to act as root on files of other users: {}{help}", problem.message)
 }
 
-/// The user whom the files of those outside show, if this is not the host's own user namespace.
+/// Returns the overflow uid, which owns outside files, if the process is not in the initial user namespace.
 fn outside() -> Option<u32> {
     let map = kernel_text("/proc/self/uid_map").ok()?;
     let first: Vec<&str> = map.lines().next()?.split_whitespace().collect();

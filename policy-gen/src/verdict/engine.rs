@@ -1,4 +1,4 @@
-//! The other end of `polkit-policy-gen-js`: starts it, gives it the rules, asks it, and cuts off what does not end.
+//! Starts `polkit-policy-gen-js`, sends it rules and requests, and ends it after a time limit.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,43 +13,43 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::files::Rules;
-use super::wire::{Ask, Load, Loaded, Message, PROTOCOL, Told, USER};
+use super::wire::{EngineReply, EngineRequest, Load, LoadReply, Message, PROTOCOL, USER};
 
-/// The program, where it is installed. `make build LIBEXECDIR=…` says where that will be.
+/// The installed program. `make build LIBEXECDIR=…` sets its directory.
 const PROGRAM: &str = concat!(env!("PSA_LIBEXECDIR"), "/polkit-policy-gen-js");
-/// How long a file or a question may take. polkitd itself stops after 15 s, and refuses.
+/// Time limit for a file or a request. polkitd's own limit is 15 s, after which it refuses.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How many bytes of questions may be on their way. A pipe takes 64 KiB, so that a write below this never has to wait.
-const ON_THEIR_WAY: usize = 48 << 10;
+/// Limit of the bytes of requests in flight. A pipe holds 64 KiB, so writes below this limit never block.
+const IN_FLIGHT_MAX: usize = 48 << 10;
 
-/// The rules, loaded and ready to be asked.
+/// An engine with loaded rules.
 #[derive(Debug)]
 pub struct Engine {
     program: PathBuf,
     rules: Vec<Rules>,
     worker: Worker,
-    loaded: Vec<Loaded>,
-    /// The files that do not end by themselves, and why they were cut off.
+    loaded: Vec<LoadReply>,
+    /// The files that exceeded the time limit, with the reason.
     cut: BTreeMap<usize, String>,
-    /// The questions without an answer, as they are sent, and how many of them, and of their bytes, were sent.
+    /// The requests without a reply, as sent, and how many of them, and of their bytes, have been sent.
     open: VecDeque<Vec<u8>>,
     sent: usize,
-    on_their_way: usize,
-    /// How many of them were on their way when the program was cut off.
+    in_flight: usize,
+    /// How many of them were in flight when the program was ended.
     suspects: usize,
-    /// The answers that nobody has fetched, by their numbers, and the number of the next.
-    answers: BTreeMap<u64, Answer>,
+    /// The replies that have not been fetched, by number, and the number of the next reply.
+    answers: BTreeMap<u64, EngineResult>,
     next: u64,
 }
 
-/// What the rules said, or why they were cut off.
-pub type Answer = Result<Told, String>;
+/// The reply of the rules, or the reason why the engine was ended.
+pub type EngineResult = Result<EngineReply, String>;
 
 impl Engine {
     /// Starts the program and loads the rules.
     ///
     /// # Errors
-    /// It is not there or does not start: the reason.
+    /// The reason why the program is missing or does not start.
     pub fn start(rules: &[Rules]) -> Result<Self, String> {
         let program = find()?;
         let mut engine = Self {
@@ -60,7 +60,7 @@ impl Engine {
             cut: BTreeMap::new(),
             open: VecDeque::new(),
             sent: 0,
-            on_their_way: 0,
+            in_flight: 0,
             suspects: 0,
             answers: BTreeMap::new(),
             next: 0,
@@ -69,30 +69,30 @@ impl Engine {
         Ok(engine)
     }
 
-    /// What became of each file.
+    /// Returns the result of loading each file.
     #[must_use]
-    pub fn loaded(&self) -> &[Loaded] {
+    pub fn loaded(&self) -> &[LoadReply] {
         &self.loaded
     }
 
-    /// What is not known about all answers: the files that were cut off.
+    /// Returns the files that exceeded the time limit. They make all replies uncertain.
     pub fn cut(&self) -> impl Iterator<Item = (&str, &str)> {
         self.cut.iter().filter_map(|(number, why)| Some((self.rules.get(*number)?.path.as_str(), why.as_str())))
     }
 
-    /// Loads all files, and begins again without one that does not end.
+    /// Loads all files. Starts again without a file that exceeds the time limit.
     fn load(&mut self) -> Result<(), String> {
         'again: loop {
             self.loaded.clear();
             for (number, rules) in self.rules.iter().enumerate() {
                 if self.cut.contains_key(&number) {
-                    self.loaded.push(Loaded { error: None, line: None, lines: Vec::new(), unknown: Vec::new() });
+                    self.loaded.push(LoadReply { error: None, line: None, lines: Vec::new(), unknown: Vec::new() });
                     continue;
                 }
                 let load = Message::Load(Load { path: rules.path.clone(), bytes: rules.bytes.len() });
                 let message = [line(&load), rules.bytes.clone()].concat();
-                let told = self.worker.send(&message).and_then(|()| self.worker.receive());
-                match told {
+                let reply = self.worker.send(&message).and_then(|()| self.worker.receive());
+                match reply {
                     Ok(loaded) => self.loaded.push(loaded),
                     Err(why) => {
                         self.cut.insert(number, why);
@@ -105,30 +105,30 @@ impl Engine {
         }
     }
 
-    /// Puts questions, which are answered while others are put: the numbers for [`Engine::answers`].
-    pub fn put(&mut self, asks: impl IntoIterator<Item = Ask>) -> Range<u64> {
+    /// Sends requests and returns their numbers for [`Engine::answers`]. The engine works on them while the caller continues.
+    pub fn put(&mut self, requests: impl IntoIterator<Item = EngineRequest>) -> Range<u64> {
         let count = |engine: &Self| u64::try_from(engine.open.len()).unwrap_or(u64::MAX);
         let first = self.next.saturating_add(count(self));
-        self.open.extend(asks.into_iter().map(|ask| line(&Message::Ask(ask))));
+        self.open.extend(requests.into_iter().map(|request| line(&Message::Request(request))));
         self.send();
         first..self.next.saturating_add(count(self))
     }
 
-    /// The answers to questions that were put. One that was cut off is an error that says why; the others are not affected.
+    /// Returns the replies to requests. A request that exceeded the time limit has an error as its reply and does not affect the others.
     ///
     /// # Errors
-    /// The program cannot be started any more.
-    pub fn answers(&mut self, numbers: Range<u64>) -> Result<Vec<Answer>, String> {
+    /// The program cannot be restarted.
+    pub fn answers(&mut self, numbers: Range<u64>) -> Result<Vec<EngineResult>, String> {
         while !numbers.is_empty() && self.next < numbers.end {
             self.send();
             let answer = self.worker.receive();
             if answer.is_err() {
                 let suspects = std::mem::take(&mut self.sent);
-                self.on_their_way = 0;
+                self.in_flight = 0;
                 self.worker = Worker::start(&self.program)?;
                 self.load()?;
                 if suspects > 1 {
-                    // Which of them it was, and what the ones before would have said, shows when each is asked by itself.
+                    // Send the suspects one by one, to find the request that failed and the replies to the others.
                     self.suspects = suspects;
                     continue;
                 }
@@ -136,49 +136,49 @@ impl Engine {
             let asked = self.open.pop_front().map_or(0, |line| line.len());
             self.sent = self.sent.saturating_sub(1);
             self.suspects = self.suspects.saturating_sub(1);
-            self.on_their_way = self.on_their_way.saturating_sub(asked);
+            self.in_flight = self.in_flight.saturating_sub(asked);
             self.answers.insert(self.next, answer);
             self.next += 1;
         }
         Ok(numbers.filter_map(|number| self.answers.remove(&number)).collect())
     }
 
-    /// Sends of the open questions what can be on its way, once half of that has arrived.
+    /// Sends further requests if less than half of the limit is in flight.
     fn send(&mut self) {
-        if self.on_their_way > ON_THEIR_WAY / 2 || (self.suspects > 0 && self.sent > 0) {
+        if self.in_flight > IN_FLIGHT_MAX / 2 || (self.suspects > 0 && self.sent > 0) {
             return;
         }
         let mut lines = Vec::new();
         while let Some(line) = self.open.get(self.sent)
-            && (self.sent == 0 || (self.suspects == 0 && self.on_their_way + line.len() <= ON_THEIR_WAY))
+            && (self.sent == 0 || (self.suspects == 0 && self.in_flight + line.len() <= IN_FLIGHT_MAX))
         {
             lines.extend_from_slice(line);
-            self.on_their_way += line.len();
+            self.in_flight += line.len();
             self.sent += 1;
         }
         if !lines.is_empty() {
-            // If nobody reads, the answer that is missing next says so.
+            // A write error shows as a missing reply.
             let _ = self.worker.send(&lines);
         }
     }
 }
 
-/// A message as it is sent.
+/// Formats a message for the engine.
 fn line(message: &Message) -> Vec<u8> {
-    // Nothing in a message has a key that is no text, or an implementation of its own that fails.
+    // Serialization cannot fail: all keys are strings.
     let mut line = serde_json::to_vec(message).unwrap_or_default();
     line.push(b'\n');
     line
 }
 
-/// Beside this program, as cargo builds it, or where it is installed.
+/// Finds the program: beside this program, as cargo builds it, or where it is installed.
 fn find() -> Result<PathBuf, String> {
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("polkit-policy-gen-js")));
     let mut places = beside.into_iter().chain([PathBuf::from(PROGRAM)]);
     places.find(|path| path.is_file()).ok_or_else(|| format!("{PROGRAM} is not installed"))
 }
 
-/// The uid and gid of the engine's own user, by the host's files: no other database is asked for a user of the system.
+/// Returns uid and gid of the engine's user from /etc/passwd. System users are not looked up in other databases.
 fn own_user() -> Vec<String> {
     static FOUND: OnceLock<Option<(u32, u32)>> = OnceLock::new();
     if !rustix::process::geteuid().is_root() {
@@ -197,7 +197,7 @@ struct Worker {
 
 impl Worker {
     fn start(program: &Path) -> Result<Self, String> {
-        let failed = |error: &dyn std::fmt::Display| format!("starting {}: {error}", program.display());
+        let failed = |error: &dyn std::fmt::Display| format!("cannot start {}: {error}", program.display());
         let mut command = Command::new(program);
         command
             .arg(PROTOCOL)
@@ -217,7 +217,7 @@ impl Worker {
         self.input.write_all(bytes).map_err(|error| error.to_string())
     }
 
-    /// Waits until there is something to be read.
+    /// Waits until the output is readable.
     fn wait(&self) -> Result<(), String> {
         let deadline = Instant::now() + LIMIT;
         loop {
@@ -226,7 +226,7 @@ impl Worker {
             match poll(&mut [PollFd::new(self.output.get_ref(), PollFlags::IN)], Some(&left)) {
                 Ok(0) => return Err(format!("it did not end within {} s", LIMIT.as_secs())),
                 Ok(_) => return Ok(()),
-                // A signal is no answer.
+                // Interrupted by a signal: wait again.
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.to_string()),
             }
@@ -243,7 +243,7 @@ impl Worker {
             let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
             return Err(format!("the engine ended ({status})"));
         }
-        serde_json::from_slice(&line).map_err(|error| format!("the engine's answer is not understood: {error}"))
+        serde_json::from_slice(&line).map_err(|error| format!("malformed reply of the engine: {error}"))
     }
 }
 

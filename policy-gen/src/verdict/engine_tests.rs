@@ -4,7 +4,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::*;
 
-/// A program that says this, in shell.
+/// Writes a program with this shell script.
 fn program(folder: &tempfile::TempDir, script: &str) -> PathBuf {
     let path = folder.path().join("engine");
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(&path).unwrap();
@@ -13,14 +13,14 @@ fn program(folder: &tempfile::TempDir, script: &str) -> PathBuf {
 }
 
 #[test]
-fn a_signal_is_no_answer() {
+fn a_signal_does_not_end_the_wait() {
     let folder = tempfile::tempdir().unwrap();
-    let program = program(&folder, "sleep 0.5; echo '\"said\"'");
-    // A handler that returns, which is what ends a call that waits.
+    let program = program(&folder, "sleep 0.5; echo '\"line\"'");
+    // A signal handler makes poll(2) return early.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _handler = runtime.block_on(async { signal(SignalKind::user_defined1()) }).unwrap();
     let mut worker = Worker::start(&program).unwrap();
-    // Of a process' threads, the one that is named gets the signal.
+    // The signal is sent to the waiting thread.
     let waits = rustix::thread::gettid();
     let others = std::thread::spawn(move || {
         for _ in 0..20 {
@@ -28,6 +28,6 @@ fn a_signal_is_no_answer() {
             rustix::process::kill_process(waits, rustix::process::Signal::USR1).unwrap();
         }
     });
-    assert_eq!(worker.receive::<String>(), Ok("said".to_owned()));
+    assert_eq!(worker.receive::<String>(), Ok("line".to_owned()));
     others.join().unwrap();
 }

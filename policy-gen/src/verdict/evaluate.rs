@@ -1,11 +1,11 @@
-//! From a question to a verdict, in the order of polkitd: is the action registered, is the subject root, implicit
-//! authorization, pkla (up to 0.105) or rules (later), and the actions that imply this one.
+//! The evaluation, in the order of polkitd: registration of the action, root, implicit authorization, pkla (up to 0.105) or rules
+//! (later), and the actions that imply the requested one.
 
-mod answer;
+mod action_request;
 mod decide;
-mod read;
-mod task;
-mod user;
+mod policy_data;
+mod user_facts;
+mod verdict_steps;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,229 +13,241 @@ use std::rc::Rc;
 
 use polkit_config::names::Names;
 
-use read::Read;
-use task::Task;
-use user::Known;
+use action_request::ActionRequest;
+use policy_data::PolicyData;
+use user_facts::UserFacts;
 
 use super::engine::Engine;
-use super::files::{self, PassedOver};
-use super::wire::{End, Told};
-use super::{Kind, Outcome, Question, Verdict};
+use super::files::{self, SkippedFile};
+use super::wire::{End, EngineReply};
+use super::{AccessRequest, DeciderKind, Outcome, Verdict};
 use crate::failure::Failure;
+use crate::implicit_authorization::ImplicitAuthorization;
 use crate::target::Target;
 use crate::tree::Tree;
-use crate::word::Word;
 
-/// A polkit's whole policy, ready to be asked.
+/// The complete policy of a polkit, ready for evaluation.
 #[derive(Debug)]
 pub struct Evaluator {
     names: Names,
-    read: Read,
+    data: PolicyData,
     engine: Option<Engine>,
-    users: BTreeMap<String, Rc<Known>>,
+    users: BTreeMap<String, Rc<UserFacts>>,
 }
 
-/// A question about a user who was found.
+/// A request with its user.
 #[derive(Debug)]
-pub struct Asked {
-    question: Question,
-    user: Rc<Known>,
+pub struct UserRequest {
+    access_request: AccessRequest,
+    user: Rc<UserFacts>,
 }
 
-/// Questions that were begun: [`Evaluator::imply`] goes on with them.
+/// Requests whose first stage has started. [`Evaluator::imply`] starts the second stage.
 #[derive(Debug)]
-pub struct Begun {
-    asked: Vec<Asked>,
-    put: Put,
+pub struct Batch {
+    requests: Vec<UserRequest>,
+    sent: EngineBatch,
 }
 
-/// Questions that were asked, and begun for the actions that imply theirs: [`Evaluator::finish`] gives their verdicts.
+/// Requests whose second stage, the implying actions, has started. [`Evaluator::finish`] returns the verdicts.
 #[derive(Debug)]
-pub struct Implying {
-    asked: Vec<Asked>,
+pub struct ImpliedBatch {
+    requests: Vec<UserRequest>,
     verdicts: Vec<Verdict>,
-    /// The number of the question, and the action that implies its own.
+    /// The index of a request, and an action that implies the requested one.
     implied: Vec<(usize, String)>,
-    put: Put,
+    sent: EngineBatch,
 }
 
-/// The verdicts for which no rule is asked, and the engine's numbers of the questions for which they are.
+/// The verdicts that need no rules, and the numbers of the engine requests for the others.
 #[derive(Debug)]
-struct Put {
+struct EngineBatch {
     verdicts: Vec<Option<Verdict>>,
     numbers: Range<u64>,
 }
 
 impl Evaluator {
-    /// Reads the files of a tree, and loads its rules.
+    /// Reads the files of a tree and loads its rules.
     ///
     /// # Errors
-    /// The accounts cannot be asked.
+    /// The user database does not answer.
     pub fn open(tree: &Tree, names: Names, target: Target) -> Result<Self, Failure> {
         let files = files::read(tree, &names, target)?;
         let engine = if files.rules.is_empty() { None } else { Some(Engine::start(&files.rules)) };
-        let read = Read::new(target, files, engine.as_ref());
-        Ok(Self { names, read, engine: engine.and_then(Result::ok), users: BTreeMap::new() })
+        let data = PolicyData::new(target, files, engine.as_ref());
+        Ok(Self { names, data, engine: engine.and_then(Result::ok), users: BTreeMap::new() })
     }
 
-    /// The polkit that it speaks for.
+    /// Returns the evaluated polkit.
     #[must_use]
     pub fn target(&self) -> Target {
-        self.read.target
+        self.data.target
     }
 
-    /// The files that are not read, or not to their end.
+    /// Returns the files that polkit skips completely or in part.
     #[must_use]
-    pub fn passed_over(&self) -> &[PassedOver] {
-        &self.read.files.passed_over
+    pub fn skipped(&self) -> &[SkippedFile] {
+        &self.data.files.skipped
     }
 
-    /// The rules files that are run, in their order.
+    /// Returns the rules files in the order of execution.
     #[must_use]
     pub fn rules_files(&self) -> Vec<&str> {
-        self.read.files.rules.iter().map(|rules| rules.path.as_str()).collect()
+        self.data.files.rules.iter().map(|rules| rules.path.as_str()).collect()
     }
 
-    /// The rules files of which no rule was run for this verdict, since an earlier one answered.
+    /// Returns the rules files that were not run for this verdict, because an earlier rule decided.
     #[must_use]
     pub fn never_reached(&self, verdict: &Verdict) -> Vec<&str> {
-        let Some(decider) = verdict.decided_by.as_ref().filter(|decider| decider.kind == Kind::Rule) else {
+        let Some(decider) = verdict.decided_by.as_ref().filter(|decider| decider.kind == DeciderKind::Rule) else {
             return Vec::new();
         };
-        let by = self.read.files.rules.iter().position(|rules| Some(&rules.path) == decider.file.as_ref());
+        let by = self.data.files.rules.iter().position(|rules| Some(&rules.path) == decider.file.as_ref());
         let Some(by) = by else { return Vec::new() };
-        let has_rules = |number: &usize| self.read.rules.iter().any(|(file, _)| file == number);
-        let later = (by + 1..self.read.files.rules.len()).filter(has_rules);
-        later.filter_map(|number| self.read.files.rules.get(number)).map(|rules| rules.path.as_str()).collect()
+        let has_rules = |number: &usize| self.data.rules.iter().any(|(file, _)| file == number);
+        let later = (by + 1..self.data.files.rules.len()).filter(has_rules);
+        later.filter_map(|number| self.data.files.rules.get(number)).map(|rules| rules.path.as_str()).collect()
     }
 
-    /// The ids of all registered actions.
+    /// Returns the ids of all registered actions.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
-        self.read.files.actions.keys().map(String::as_str)
+        self.data.files.actions.keys().map(String::as_str)
     }
 
-    /// The groups of the user that is asked about, in polkit's order.
+    /// Returns the groups of the user in polkit's order.
     ///
     /// # Errors
-    /// As [`Evaluator::verdicts`].
-    pub fn groups(&mut self, question: &Question) -> Result<Vec<String>, Failure> {
-        Ok(self.known(question)?.groups.clone())
+    /// The errors of [`Evaluator::verdicts`].
+    pub fn groups(&mut self, access_request: &AccessRequest) -> Result<Vec<String>, Failure> {
+        Ok(self.user_facts(access_request)?.groups.clone())
     }
 
-    /// The rules file that, by itself, ends polkitd instead of answering this question.
+    /// Returns the rules file that ends polkitd for this request.
     ///
     /// # Errors
-    /// As [`Evaluator::verdicts`].
-    pub fn ending_file(&mut self, question: &Question) -> Result<Option<String>, Failure> {
-        let user = self.known(question)?;
-        let ask = self.read.ask(&Task { question, user: &user, action: &question.action });
-        for rules in &self.read.files.rules {
+    /// The errors of [`Evaluator::verdicts`].
+    pub fn ending_file(&mut self, access_request: &AccessRequest) -> Result<Option<String>, Failure> {
+        let user = self.user_facts(access_request)?;
+        let request = self.data.ask(&ActionRequest { access_request, user: &user, action: &access_request.action });
+        for rules in &self.data.files.rules {
             let Ok(mut engine) = Engine::start(std::slice::from_ref(rules)) else { return Ok(None) };
-            let number = engine.put([ask.clone()]);
-            let told = engine.answers(number).map_err(Failure::Unreachable)?;
-            if told.iter().any(|told| matches!(told, Ok(Told { end: End::Kills(_), .. }))) {
+            let number = engine.put([request.clone()]);
+            let replies = engine.answers(number).map_err(Failure::Unreachable)?;
+            if replies.iter().any(|reply| matches!(reply, Ok(EngineReply { end: End::Kills(_), .. }))) {
                 return Ok(Some(rules.path.clone()));
             }
         }
         Ok(None)
     }
 
-    /// Answers one question.
+    /// Evaluates one request.
     ///
     /// # Errors
-    /// As [`Evaluator::verdicts`].
-    pub fn verdict(&mut self, question: &Question) -> Result<Verdict, Failure> {
-        let verdicts = self.verdicts(std::slice::from_ref(question))?;
-        verdicts.into_iter().next().ok_or_else(|| Failure::Unreachable("there was no answer".to_owned()))
+    /// The errors of [`Evaluator::verdicts`].
+    pub fn verdict(&mut self, access_request: &AccessRequest) -> Result<Verdict, Failure> {
+        let verdicts = self.verdicts(std::slice::from_ref(access_request))?;
+        verdicts.into_iter().next().ok_or_else(|| Failure::Unreachable("the engine returned no verdict".to_owned()))
     }
 
-    /// Answers all questions, in order. As in polkitd, the rules of all of them share one set of global variables.
+    /// Evaluates requests in order. As in polkitd, the rules share one set of global variables.
     ///
     /// # Errors
-    /// As [`Evaluator::look_up`] and [`Evaluator::finish`].
-    pub fn verdicts(&mut self, questions: &[Question]) -> Result<Vec<Verdict>, Failure> {
-        let asked = questions.iter().map(|question| self.look_up(question.clone())).collect::<Result<_, _>>()?;
-        let begun = self.begin(asked);
-        let implying = self.imply(begun)?;
-        self.finish(implying)
+    /// The errors of [`Evaluator::look_up`] and [`Evaluator::finish`].
+    pub fn verdicts(&mut self, access_requests: &[AccessRequest]) -> Result<Vec<Verdict>, Failure> {
+        let requests = access_requests
+            .iter()
+            .map(|access_request| self.look_up(access_request.clone()))
+            .collect::<Result<_, _>>()?;
+        let batch = self.start(requests);
+        let implied = self.imply(batch)?;
+        self.finish(implied)
     }
 
-    /// Finds the user that a question is about.
+    /// Looks up the user of a request.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if there is no such user, and another if the accounts cannot be asked.
-    pub fn look_up(&mut self, question: Question) -> Result<Asked, Failure> {
-        Ok(Asked { user: self.known(&question)?, question })
+    /// [`Failure::Refused`] if the user does not exist; other errors if the user database does not answer.
+    pub fn look_up(&mut self, access_request: AccessRequest) -> Result<UserRequest, Failure> {
+        Ok(UserRequest { user: self.user_facts(&access_request)?, access_request })
     }
 
-    /// Begins with questions, which are answered while others are begun or looked at.
-    pub fn begin(&mut self, asked: Vec<Asked>) -> Begun {
-        let put = self.put(&tasks(&asked));
-        Begun { asked, put }
+    /// Starts the first stage. The engine works on the requests while the caller continues.
+    pub fn start(&mut self, requests: Vec<UserRequest>) -> Batch {
+        let sent = self.send(&action_requests(&requests));
+        Batch { requests, sent }
     }
 
-    /// Goes on with questions that were begun: polkitd looks at implying actions where the answer is not yes.
+    /// Starts the second stage: polkitd evaluates implying actions if the result is not yes.
     ///
     /// # Errors
-    /// The engine cannot be started any more.
-    pub fn imply(&mut self, begun: Begun) -> Result<Implying, Failure> {
-        let tasks = tasks(&begun.asked);
-        let verdicts = self.answers(&tasks, begun.put)?;
+    /// The engine cannot be restarted.
+    pub fn imply(&mut self, batch: Batch) -> Result<ImpliedBatch, Failure> {
+        let first = action_requests(&batch.requests);
+        let verdicts = self.receive(&first, batch.sent)?;
         let mut implied = Vec::new();
-        for (number, (verdict, task)) in verdicts.iter().zip(&tasks).enumerate() {
-            if !matches!(verdict.outcome, Outcome::Unregistered | Outcome::Word(Word::Yes)) {
-                implied.extend(self.read.implying(task.action).iter().map(|by| (number, by.clone())));
+        for (number, (verdict, request)) in verdicts.iter().zip(&first).enumerate() {
+            if !matches!(verdict.outcome, Outcome::Unregistered | Outcome::Result(ImplicitAuthorization::Yes)) {
+                implied.extend(self.data.implying(request.action).iter().map(|by| (number, by.clone())));
             }
         }
-        let put = self.put(&implying(&tasks, &implied));
-        Ok(Implying { asked: begun.asked, verdicts, implied, put })
+        let sent = self.send(&implying(&first, &implied));
+        Ok(ImpliedBatch { requests: batch.requests, verdicts, implied, sent })
     }
 
-    /// The verdicts of questions that were begun and gone on with, in order.
+    /// Returns the verdicts in order.
     ///
     /// # Errors
-    /// The engine cannot be started any more.
+    /// The engine cannot be restarted.
     pub fn finish(
         &mut self,
-        Implying { asked, mut verdicts, implied, put }: Implying,
+        ImpliedBatch { requests, mut verdicts, implied, sent }: ImpliedBatch,
     ) -> Result<Vec<Verdict>, Failure> {
-        let answers = self.answers(&implying(&tasks(&asked), &implied), put)?;
+        let answers = self.receive(&implying(&action_requests(&requests), &implied), sent)?;
         for ((number, action), answer) in implied.iter().zip(answers) {
             if let Some(verdict) = verdicts.get_mut(*number) {
-                answer::imply(verdict, action, answer);
+                verdict_steps::imply(verdict, action, answer);
             }
         }
         Ok(verdicts)
     }
 
-    /// Puts to the rules what they are to say.
-    fn put(&mut self, tasks: &[Task<'_>]) -> Put {
-        let verdicts: Vec<Option<Verdict>> = tasks.iter().map(|task| self.read.before_rules(task)).collect();
-        let open = tasks.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
-        let asks = open.map(|(task, _)| self.read.ask(task));
-        let numbers = self.engine.as_mut().map_or(0..0, |engine| engine.put(asks));
-        Put { verdicts, numbers }
+    /// Evaluates requests as far as possible without rules, and sends the others to the engine.
+    fn send(&mut self, requests: &[ActionRequest<'_>]) -> EngineBatch {
+        let verdicts: Vec<Option<Verdict>> = requests.iter().map(|request| self.data.before_rules(request)).collect();
+        let open = requests.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
+        let requests = open.map(|(request, _)| self.data.ask(request));
+        let numbers = self.engine.as_mut().map_or(0..0, |engine| engine.put(requests));
+        EngineBatch { verdicts, numbers }
     }
 
-    /// The verdicts without implying actions.
-    fn answers(&mut self, tasks: &[Task<'_>], put: Put) -> Result<Vec<Verdict>, Failure> {
+    /// Returns the verdicts of requests, without implying actions.
+    fn receive(&mut self, requests: &[ActionRequest<'_>], sent: EngineBatch) -> Result<Vec<Verdict>, Failure> {
         let answers = match &mut self.engine {
-            Some(engine) => engine.answers(put.numbers).map_err(Failure::Unreachable)?,
+            Some(engine) => engine.answers(sent.numbers).map_err(Failure::Unreachable)?,
             None => Vec::new(),
         };
         let mut answers = answers.into_iter();
-        let verdict =
-            |(task, before): (_, Option<_>)| before.unwrap_or_else(|| self.read.after_rules(task, answers.next()));
-        Ok(tasks.iter().zip(put.verdicts).map(verdict).collect())
+        let verdict = |(request, before): (_, Option<_>)| {
+            before.unwrap_or_else(|| self.data.after_rules(request, answers.next()))
+        };
+        Ok(requests.iter().zip(sent.verdicts).map(verdict).collect())
     }
 }
 
-fn implying<'a>(tasks: &[Task<'a>], implied: &'a [(usize, String)]) -> Vec<Task<'a>> {
-    let implying =
-        implied.iter().filter_map(|(number, action)| tasks.get(*number).map(|task| Task { action, ..*task }));
+fn implying<'a>(requests: &[ActionRequest<'a>], implied: &'a [(usize, String)]) -> Vec<ActionRequest<'a>> {
+    let implying = implied
+        .iter()
+        .filter_map(|(number, action)| requests.get(*number).map(|request| ActionRequest { action, ..*request }));
     implying.collect()
 }
 
-fn tasks(asked: &[Asked]) -> Vec<Task<'_>> {
-    asked.iter().map(|Asked { question, user }| Task { question, user, action: &question.action }).collect()
+fn action_requests(requests: &[UserRequest]) -> Vec<ActionRequest<'_>> {
+    requests
+        .iter()
+        .map(|UserRequest { access_request, user }| ActionRequest {
+            access_request,
+            user,
+            action: &access_request.action,
+        })
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! The files that a polkit reads, in its order, and those that lie there and are not read, with the reason.
+//! The files that a polkit reads, in its order, and the files that it skips, with the reason.
 
 mod search;
 
@@ -6,66 +6,66 @@ use std::collections::BTreeMap;
 
 use polkit_config::names::Names;
 
-pub use search::PassedOver;
 use search::Search;
+pub use search::{SkipReason, SkippedFile};
 
-use super::implicit::{self, Action};
+use super::action_file::{self, Action};
 use super::pkla::{self, Pkla, Reader, Store};
 use crate::failure::Failure;
 use crate::target::{Target, Version};
 use crate::tree::Tree;
 
-/// The first polkit that reads below `/run` and `/usr/local/share`, too.
+/// The first version that also reads files below `/run` and `/usr/local/share`.
 const FOUR_DIRECTORIES: Version = Version(126);
-/// Where rules and actions may lie, in the order of their paths, and whether a polkit before 126 looks there for rules.
+/// The directories of rules and actions in the order of their paths, and whether versions before 126 read rules there.
 const PLACES: [(&str, bool); 4] = [
     ("etc/polkit-1", true),
     ("run/polkit-1", false),
     ("usr/local/share/polkit-1", false),
     ("usr/share/polkit-1", true),
 ];
-/// The two halves of pkla, in the order in which they are sorted for equal names.
+/// The two parent directories of pkla files. Directories with the same name are sorted in this order.
 const PKLA: [&str; 2] = ["var/lib/polkit-1/localauthority", "etc/polkit-1/localauthority"];
 
-/// A rules file that polkitd runs.
+/// A rules file.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// Its path, as the user knows it.
+    /// The path, as displayed.
     pub path: String,
-    /// Its bytes.
+    /// The content.
     pub bytes: Vec<u8>,
 }
 
 /// An action and the file that registers it.
 #[derive(Clone, Debug)]
-pub struct Registered {
+pub struct RegisteredAction {
     /// The action.
     pub action: Action,
     /// The file.
     pub file: String,
-    /// Another file that says otherwise, where it is not certain which of the two counts (before 126).
+    /// Another file with a different definition, if it is uncertain which one counts (before 126).
     pub rival: Option<String>,
 }
 
-/// All of them.
+/// The files of a polkit.
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// The actions, by id.
-    pub actions: BTreeMap<String, Registered>,
-    /// The rules, in the order in which they are run.
+    /// The actions by id.
+    pub actions: BTreeMap<String, RegisteredAction>,
+    /// The rules in the order of execution.
     pub rules: Vec<Rules>,
-    /// The pkla files, where something reads them.
+    /// The pkla files, if polkit reads them.
     pub pkla: Option<Pkla>,
-    /// What is not read.
-    pub passed_over: Vec<PassedOver>,
-    /// What we may not look at, and polkitd may.
+    /// The skipped files.
+    pub skipped: Vec<SkippedFile>,
+    /// Files and directories that polkitd may read but this process may not.
     pub closed_to_us: Vec<String>,
 }
 
-/// Finds and reads the files of the polkit that `target` says.
+/// Finds and reads the files of the polkit `target`.
 ///
 /// # Errors
-/// The accounts cannot be looked up.
+/// The user database does not answer.
 pub fn read(tree: &Tree, names: &Names, target: Target) -> Result<Files, Failure> {
     let mut search = Search::of(tree, names, target)?;
     let actions = search.actions(target.version);
@@ -74,52 +74,51 @@ pub fn read(tree: &Tree, names: &Names, target: Target) -> Result<Files, Failure
     let compat = rules.iter().any(|rules| rules.path.ends_with("/49-polkit-pkla-compat.rules"));
     let reader = if has_rules { Reader::Compat } else { Reader::Native };
     let pkla = if !has_rules || compat { Some(search.pkla(reader)) } else { search.unread_pkla(target.version) };
-    let (mut passed_over, closed_to_us) = (search.passed_over, search.closed);
-    passed_over.sort();
-    Ok(Files { actions, rules, pkla, passed_over, closed_to_us })
+    let (mut skipped, closed_to_us) = (search.skipped, search.closed);
+    skipped.sort();
+    Ok(Files { actions, rules, pkla, skipped, closed_to_us })
 }
 
-/// A tree of pkla files by itself.
+/// The pkla files of a tree.
 #[derive(Clone, Debug)]
 pub struct PklaFiles {
     /// The entries.
     pub pkla: Pkla,
-    /// What is not read.
-    pub passed_over: Vec<PassedOver>,
-    /// What we may not look at, and polkitd may.
+    /// The skipped files.
+    pub skipped: Vec<SkippedFile>,
+    /// Files and directories that polkitd may read but this process may not.
     pub closed_to_us: Vec<String>,
 }
 
-/// Reads the pkla files of a tree, whether or not something there reads them: as polkit 0.105 does where `target` is one, and as
-/// polkit-pkla-compat else.
+/// Reads the pkla files of a tree, even if its polkit does not read them: as polkit 0.105 does if `target` is 0.105, otherwise as
+/// polkit-pkla-compat does.
 ///
 /// # Errors
-/// The accounts cannot be looked up.
+/// The user database does not answer.
 pub fn pkla(tree: &Tree, names: &Names, target: Target) -> Result<PklaFiles, Failure> {
     let mut search = Search::of(tree, names, target)?;
     let pkla = search.pkla(if target.version >= Version::RULES { Reader::Compat } else { Reader::Native });
-    search.passed_over.sort();
-    Ok(PklaFiles { pkla, passed_over: search.passed_over, closed_to_us: search.closed })
+    search.skipped.sort();
+    Ok(PklaFiles { pkla, skipped: search.skipped, closed_to_us: search.closed })
 }
 
 impl Search<'_> {
-    fn actions(&mut self, version: Version) -> BTreeMap<String, Registered> {
-        let mut actions: BTreeMap<String, Registered> = BTreeMap::new();
+    fn actions(&mut self, version: Version) -> BTreeMap<String, RegisteredAction> {
+        let mut actions: BTreeMap<String, RegisteredAction> = BTreeMap::new();
         let mut done = Vec::new();
         for (place, _) in PLACES {
-            // Up to 125 there is one directory for actions alone.
+            // Up to 125 there is only one directory of actions.
             let reads = version >= FOUR_DIRECTORIES || place == "usr/share/polkit-1";
             for (path, name) in self.list(&format!("{place}/actions"), ".policy", reads, version) {
                 if done.contains(&name) {
-                    self.pass_over(&path, None, "a file of this name was read before it");
+                    self.skip_other(&path, "a file of this name was read before it");
                     continue;
                 }
                 let Some(bytes) = self.read(&path) else { continue };
-                let (found, error) = implicit::parse(&bytes);
+                let (found, error) = action_file::parse(&bytes);
                 match error {
                     Some((line, why)) => {
-                        let why = format!("polkitd stops reading here: {why}");
-                        self.pass_over(&path, Some(line), &why);
+                        self.skip(&path, Some(line), SkipReason::ActionError(why));
                     }
                     None => done.push(name),
                 }
@@ -131,7 +130,7 @@ impl Search<'_> {
                         version < FOUR_DIRECTORIES && !same && earlier.file != file
                     });
                     let rival = earlier.map(|earlier| earlier.file.clone());
-                    actions.insert(action.id.clone(), Registered { action, file: file.clone(), rival });
+                    actions.insert(action.id.clone(), RegisteredAction { action, file: file.clone(), rival });
                 }
             }
         }
@@ -144,7 +143,7 @@ impl Search<'_> {
             let reads = has_rules && (always || version >= FOUR_DIRECTORIES);
             found.extend(self.list(&format!("{place}/rules.d"), ".rules", reads, version));
         }
-        // By name, and for equal names by path.
+        // Sorted by name, and for equal names by path.
         found.sort_by(|(path, name), (other_path, other)| (name, path).cmp(&(other, other_path)));
         let read = |(path, _): (String, String)| {
             let bytes = self.read(&path)?;
@@ -162,11 +161,7 @@ impl Search<'_> {
             for name in self.tree.names(top).unwrap_or_default() {
                 let path = format!("{top}/{name}");
                 if name.ends_with(".pkla") && !self.tree.has_directory(&path).unwrap_or(false) {
-                    self.pass_over(
-                        &path,
-                        None,
-                        "files in this directory are not read, only those of its sub-directories",
-                    );
+                    self.skip(&path, None, SkipReason::PklaDirectory);
                     continue;
                 }
                 if !self.tree.has_directory(&path).unwrap_or(false) {
@@ -190,16 +185,18 @@ impl Search<'_> {
                 continue;
             }
             if !name.ends_with(".pkla") || name.starts_with('.') {
-                let why =
-                    if name.starts_with('.') { "its name begins with a dot" } else { "its name does not end in .pkla" };
-                self.pass_over(&path, None, why);
+                if name.starts_with('.') {
+                    self.skip_other(&path, "its name begins with a dot");
+                } else {
+                    self.skip(&path, None, SkipReason::PklaSuffix);
+                }
                 continue;
             }
             let Some(bytes) = self.read(&path) else { continue };
             let (entries, dropped) = pkla::parse(&bytes);
             let whole = entries.is_empty() && super::keyfile::parse(&bytes).is_err();
             for dropped in dropped {
-                self.pass_over(&path, Some(dropped.line), &dropped.why);
+                self.skip(&path, Some(dropped.line), SkipReason::Other(dropped.why));
             }
             if !whole {
                 files.push(pkla::File { path: self.tree.shown(&path), entries });
@@ -208,16 +205,13 @@ impl Search<'_> {
         files
     }
 
-    /// Names the pkla files that nothing reads.
+    /// Records the pkla files that polkit does not read.
     fn unread_pkla(&mut self, version: Version) -> Option<Pkla> {
         for top in PKLA {
             for directory in self.tree.names(top).unwrap_or_default() {
                 for name in self.tree.names(&format!("{top}/{directory}")).unwrap_or_default() {
                     if name.ends_with(".pkla") {
-                        let why = format!(
-                            "polkit {version} reads no pkla files without polkit-pkla-compat (Debian: polkitd-pkla)"
-                        );
-                        self.pass_over(&format!("{top}/{directory}/{name}"), None, &why);
+                        self.skip(&format!("{top}/{directory}/{name}"), None, SkipReason::NeedsPklaCompat(version));
                     }
                 }
             }

@@ -1,50 +1,50 @@
-//! GLib's key files, as `GKeyFile` reads them with no flags (glib 2.66 to 2.84): what a pkla file is written in.
+//! Parses GLib key files, the format of pkla files, as `GKeyFile` does without flags (glib 2.66 to 2.84).
 //!
-//! Bytes, not text: a Latin-1 letter in a comment does no harm, and one in a value drops that value's entry.
+//! The input is bytes: a Latin-1 character in a comment is harmless, but in a value it invalidates the entry.
 
 use std::collections::BTreeMap;
 
-/// A group with its keys; of a key given twice the last value counts, and two groups of one name are one.
+/// A group with its keys. The last value of a repeated key counts, and groups with the same name are merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The name between the brackets.
+    /// The name.
     pub name: String,
-    /// The line of its first header, from 1.
+    /// The line of the first header, from 1.
     pub line: usize,
-    /// The line of a second header of the same name.
+    /// The line of a second header with the same name.
     pub merged_at: Option<usize>,
-    /// Key and raw value, with the line.
+    /// The raw values by key, with their lines.
     pub keys: BTreeMap<Vec<u8>, (Vec<u8>, usize)>,
 }
 
-/// Why the whole file is dropped.
+/// The syntax error for which a file is ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct KeyfileError {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The error.
     pub why: &'static str,
 }
 
-/// The groups of a file in their order.
+/// Returns the groups of a file in order.
 ///
 /// # Errors
-/// One line that is not understood drops the file.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Group>, Broken> {
+/// One malformed line invalidates the file.
+pub fn parse(bytes: &[u8]) -> Result<Vec<Group>, KeyfileError> {
     let mut groups: Vec<Group> = Vec::new();
     let mut current = None;
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        // To C a line ends at a NUL.
+        // C code reads a line only up to a NUL.
         let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
         let line = trim_start(line);
         let number = number + 1;
-        let broken = |why| Broken { line: number, why };
+        let broken = |why| KeyfileError { line: number, why };
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
         if let Some(name) = header(line) {
-            let name = name.ok_or(broken("this is no name of a group"))?;
+            let name = name.ok_or(broken("invalid group name"))?;
             let name = String::from_utf8_lossy(name).into_owned();
             let place = groups.iter().position(|group| group.name == name);
             if let Some(group) = place.and_then(|place| groups.get_mut(place)) {
@@ -57,32 +57,32 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Group>, Broken> {
         }
         let equals = line.iter().position(|byte| *byte == b'=').filter(|at| *at > 0);
         let Some((key, value)) = equals.and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?))) else {
-            return Err(broken("this is no comment, no [group] and no key=value"));
+            return Err(broken("this is not a comment, a [group] or key=value"));
         };
         let Some(group) = current.and_then(|place: usize| groups.get_mut(place)) else {
-            return Err(broken("a key=value stands before the first [group]"));
+            return Err(broken("there is key=value before the first [group]"));
         };
         let key = key.trim_ascii_end();
         if !is_key(key) {
-            return Err(broken("this is no name of a key"));
+            return Err(broken("invalid key name"));
         }
         let value = trim_start(value);
         if current == Some(0) && key == b"Encoding" && !value.eq_ignore_ascii_case(b"UTF-8") {
-            return Err(broken("the file says that it is not in UTF-8"));
+            return Err(broken("the file declares an encoding other than UTF-8"));
         }
         group.keys.insert(key.to_vec(), (value.to_vec(), number));
     }
     Ok(groups)
 }
 
-/// As `g_ascii_isspace`, which knows the vertical tab, too.
+/// Trims as `g_ascii_isspace`, including the vertical tab.
 fn trim_start(line: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\r');
     let start = line.iter().position(|byte| !blank(byte)).unwrap_or(line.len());
     line.get(start..).unwrap_or_default()
 }
 
-/// The name of a line that is a header: none within, if it is not one that a group may have.
+/// Returns the name in a header line; `Some(None)` if the name is invalid.
 fn header(line: &[u8]) -> Option<Option<&[u8]>> {
     let inside = line.strip_prefix(b"[")?;
     let end = inside.iter().position(|byte| *byte == b']')?;
@@ -94,7 +94,7 @@ fn header(line: &[u8]) -> Option<Option<&[u8]>> {
     Some(fits.then_some(name))
 }
 
-/// `g_key_file_is_key_name`: anything but `=`, `[` and `]`, without a blank at an end, and perhaps a locale in brackets.
+/// Follows `g_key_file_is_key_name`: anything except `=`, `[` and `]`, without blanks at the ends, optionally with a locale in brackets.
 fn is_key(key: &[u8]) -> bool {
     let end = key.iter().position(|byte| matches!(byte, b'[' | b']')).unwrap_or(key.len());
     let Some((name, locale)) = key.split_at_checked(end) else { return false };
@@ -107,12 +107,12 @@ fn is_key(key: &[u8]) -> bool {
     locale.iter().all(letter)
 }
 
-/// A value as a list (`g_key_file_get_string_list`).
+/// Splits a value into a list (`g_key_file_get_string_list`).
 ///
 /// # Errors
-/// It is not UTF-8, or has an escape that there is not.
+/// The value is not UTF-8, or has an invalid escape sequence.
 pub fn list(value: &[u8]) -> Result<Vec<String>, &'static str> {
-    let text = std::str::from_utf8(value).map_err(|_| "it is not UTF-8")?;
+    let text = std::str::from_utf8(value).map_err(|_| "the value is not UTF-8")?;
     let mut items = Vec::new();
     let mut item = String::new();
     let mut characters = text.chars();
@@ -125,8 +125,8 @@ pub fn list(value: &[u8]) -> Result<Vec<String>, &'static str> {
                 Some('r') => '\r',
                 Some('\\') => '\\',
                 Some(';') => ';',
-                Some(_) => return Err("there is no such escape: `\\` stands before s, n, t, r, ; and \\ only"),
-                None => return Err("it ends in a `\\`"),
+                Some(_) => return Err("invalid escape sequence: `\\` is valid only before s, n, t, r, ; and \\"),
+                None => return Err("the value ends in `\\`"),
             }),
             ';' => items.push(std::mem::take(&mut item)),
             _ => item.push(character),

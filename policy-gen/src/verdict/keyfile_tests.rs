@@ -16,19 +16,19 @@ fn one(text: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn blanks_around_the_equals_sign_go_and_those_at_the_end_stay() {
+fn blanks_around_the_equals_sign_are_trimmed_but_not_at_the_end() {
     assert_eq!(one("[a]\n  k \t=\t v \r\n"), [("k".to_owned(), "v ".to_owned())]);
     assert_eq!(one("\n# c\n [a] \t\nk=1\nk=2\n"), [("k".to_owned(), "2".to_owned())]);
 }
 
 #[test]
-fn two_groups_of_one_name_are_one() {
+fn groups_with_the_same_name_are_merged() {
     let merged = parse(b"[a]\nx=1\n[b]\n[a]\ny=2\n").unwrap();
     assert_eq!((merged.len(), merged[0].keys.len(), merged[0].merged_at), (2, 2, Some(4)));
 }
 
 #[test]
-fn one_line_that_is_not_understood_drops_the_file() {
+fn one_malformed_line_invalidates_the_file() {
     for text in [
         "k=v\n",
         "[a]\nword\n",
@@ -47,13 +47,13 @@ fn one_line_that_is_not_understood_drops_the_file() {
 }
 
 #[test]
-fn a_nul_ends_the_line_and_latin_1_in_a_comment_does_no_harm() {
+fn a_nul_ends_the_line_and_latin_1_in_a_comment_is_harmless() {
     assert_eq!(one("[a]\nk=v\n\0"), [("k".to_owned(), "v".to_owned())]);
     assert!(parse(b"[a]\n# \xe4\nk=v\n").is_ok());
 }
 
 #[test]
-fn lists_are_cut_at_semicolons_and_keep_their_blanks() {
+fn lists_are_split_at_semicolons_and_keep_their_blanks() {
     assert_eq!(list(b"a; b;").unwrap(), ["a", " b"]);
     assert_eq!(list(b"a\\;b;\\\\").unwrap(), ["a;b", "\\"]);
     assert_eq!(list(b"").unwrap(), [""; 0]);

@@ -1,104 +1,103 @@
-//! Local authority files: what polkit 0.105 makes of them itself, and what polkit-pkla-compat makes of them for later ones.
+//! pkla files, as polkit 0.105 evaluates them itself and as polkit-pkla-compat evaluates them for later versions.
 //!
-//! Both look for entries in three rounds (compat alone: `default`), each of the user's groups, the user, and in each round in
-//! every directory; the last that matches counts. Within a directory the last match replaces all three results, also by
-//! "not set", which leaves what an earlier directory said.
+//! Both search the entries in rounds: `default` (only compat), each group of the user, and the user. Each round searches all
+//! directories, and the last match counts. The last match in a directory replaces all three results. If it does not set a result, the
+//! result of the earlier directories remains.
 
 use std::collections::BTreeSet;
 
 use super::keyfile::{self, Group};
-use crate::word::{PerSession, Session, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization, Session};
 
-/// Which of the two programs reads the files.
+/// The reader of pkla files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// polkit up to 0.105. It has no `default`, and reads the files of a directory in no certain order.
+    /// polkit up to 0.105. It has no `default` and reads the files of a directory in no particular order.
     Native,
-    /// `pkla-check-authorization`. It reads the files of a directory by name.
+    /// `pkla-check-authorization`. It reads the files of a directory in the order of their names.
     Compat,
 }
 
-/// The `[group]` of a file that grants or refuses something.
+/// An entry: a `[group]` that grants or refuses actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its line, from 1.
+    /// The line, from 1.
     pub line: usize,
     /// `Identity`
     pub identities: Vec<String>,
     /// `Action`
     pub actions: Vec<String>,
     /// `ResultAny`, `ResultInactive`, `ResultActive`
-    pub results: PerSession<Option<Word>>,
+    pub results: BySession<Option<ImplicitAuthorization>>,
 }
 
-/// A file that could be read.
+/// A valid file.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// Its path.
+    /// The path.
     pub path: String,
-    /// Its entries in order.
+    /// The entries in order.
     pub entries: Vec<Entry>,
 }
 
-/// A directory, with its files by name.
+/// A directory with its files, sorted by name.
 #[derive(Clone, Debug)]
 pub struct Store {
-    /// What it is sorted by.
+    /// The sort key.
     pub key: String,
-    /// What is in it.
+    /// The files.
     pub files: Vec<File>,
 }
 
-/// All that is read, the directories in their order.
+/// All pkla files, with the directories in order.
 #[derive(Clone, Debug)]
 pub struct Pkla {
-    /// Who reads it.
+    /// The reader.
     pub reader: Reader,
     /// The directories.
     pub stores: Vec<Store>,
 }
 
-/// Something that is wrong with a file, or an entry that is dropped.
+/// An error that invalidates a file or an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
+pub struct SkippedEntry {
     /// The line, from 1.
     pub line: usize,
-    /// What is dropped, and why.
+    /// The file or entry, and the reason.
     pub why: String,
 }
 
-/// An answer, and the file and line of the entry that gives it.
+/// A result, and the file and line of the entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Said {
-    /// The answer.
-    pub word: Word,
+pub struct PklaResult {
+    /// The result.
+    pub result: ImplicitAuthorization,
     /// The file.
     pub file: String,
     /// The line of the entry.
     pub line: usize,
 }
 
-/// What the files come to.
+/// The result of evaluating all files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Every answer that it may come to; one only, but for the order in which 0.105 reads files. None means that they say
-    /// nothing.
-    pub possible: BTreeSet<Option<Said>>,
-    /// The netgroups that it depends on.
+pub struct PklaOutcome {
+    /// All possible results: only one, unless it depends on the order in which 0.105 reads files. `None` means that no entry applies.
+    pub possible: BTreeSet<Option<PklaResult>>,
+    /// The netgroups with unknown members.
     pub unknown: BTreeSet<String>,
 }
 
-/// Reads the text of a file. The second part is what is dropped.
+/// Parses a file. Returns its entries and the errors.
 #[must_use]
-pub fn parse(bytes: &[u8]) -> (Vec<Entry>, Vec<Dropped>) {
+pub fn parse(bytes: &[u8]) -> (Vec<Entry>, Vec<SkippedEntry>) {
     let groups = match keyfile::parse(bytes) {
         Ok(groups) => groups,
         Err(broken) => {
             return (
                 Vec::new(),
-                vec![Dropped { line: broken.line, why: format!("the file is dropped: {}", broken.why) }],
+                vec![SkippedEntry { line: broken.line, why: format!("the file is ignored: {}", broken.why) }],
             );
         }
     };
@@ -106,7 +105,7 @@ pub fn parse(bytes: &[u8]) -> (Vec<Entry>, Vec<Dropped>) {
     for group in &groups {
         match entry(group) {
             Ok(entry) => entries.push(entry),
-            Err((line, why)) => dropped.push(Dropped { line, why: format!("[{}] is dropped: {why}", group.name) }),
+            Err((line, why)) => dropped.push(SkippedEntry { line, why: format!("[{}] is ignored: {why}", group.name) }),
         }
     }
     (entries, dropped)
@@ -118,47 +117,48 @@ fn entry(group: &Group) -> Result<Entry, (usize, String)> {
         keyfile::list(value).map_err(|why| (*line, format!("{key}: {why}")))
     };
     let (identities, actions) = (required("Identity")?, required("Action")?);
-    let result = |key: &str| -> Result<Option<Word>, (usize, String)> {
+    let result = |key: &str| -> Result<Option<ImplicitAuthorization>, (usize, String)> {
         let Some((value, line)) = group.keys.get(key.as_bytes()) else { return Ok(None) };
         let text = String::from_utf8_lossy(value);
-        let word = Word::parse(&text).ok_or_else(|| (*line, format!("{key}: `{text}` is not a result")))?;
+        let word =
+            ImplicitAuthorization::parse(&text).ok_or_else(|| (*line, format!("{key}: `{text}` is not a result")))?;
         Ok(Some(word))
     };
     let results =
-        PerSession { any: result("ResultAny")?, inactive: result("ResultInactive")?, active: result("ResultActive")? };
-    if results == PerSession::default() {
+        BySession { any: result("ResultAny")?, inactive: result("ResultInactive")?, active: result("ResultActive")? };
+    if results == BySession::default() {
         return Err((group.line, "it has none of ResultAny, ResultInactive and ResultActive".to_owned()));
     }
     Ok(Entry { name: group.name.clone(), line: group.line, identities, actions, results })
 }
 
-/// Who is looked for in a round.
+/// The identity of a round.
 enum Identity<'a> {
     Default,
     Group(&'a str),
     User(&'a str),
 }
 
-/// A subject as the files know it.
+/// A subject of pkla files.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// The user's name.
+    /// The user name.
     pub user: &'a str,
     /// The user's groups, in the order of getgrouplist(3).
     pub groups: &'a [String],
-    /// The user's netgroups, where they are known.
+    /// The user's netgroups, if known.
     pub netgroups: Option<&'a [String]>,
     /// The session.
     pub session: Session,
 }
 
 impl Pkla {
-    /// What the files say about an action.
+    /// Evaluates the files for an action.
     #[must_use]
-    pub fn outcome(&self, subject: Subject<'_>, action: &str) -> Outcome {
-        let mut outcome = Outcome { possible: BTreeSet::from([None]), unknown: BTreeSet::new() };
+    pub fn outcome(&self, subject: Subject<'_>, action: &str) -> PklaOutcome {
+        let mut outcome = PklaOutcome { possible: BTreeSet::from([None]), unknown: BTreeSet::new() };
         let default = (self.reader == Reader::Compat).then_some(Identity::Default);
-        // Both make their list of groups back to front.
+        // Both readers reverse their list of groups.
         let groups = subject.groups.iter().rev().map(|group| Identity::Group(group));
         for identity in default.into_iter().chain(groups).chain([Identity::User(subject.user)]) {
             for store in &self.stores {
@@ -170,7 +170,7 @@ impl Pkla {
                 for (file, entry) in found {
                     match entry.results.of(subject.session) {
                         Some(word) => {
-                            next.insert(Some(Said { word, file: file.to_owned(), line: entry.line }));
+                            next.insert(Some(PklaResult { result: word, file: file.to_owned(), line: entry.line }));
                         }
                         None => next.extend(outcome.possible.iter().cloned()),
                     }
@@ -181,7 +181,7 @@ impl Pkla {
         outcome
     }
 
-    /// The entries of a directory of which one is the last that matches.
+    /// Returns the entries that may be the last match in a directory.
     fn in_store<'a>(
         &self,
         store: &'a Store,
@@ -206,8 +206,8 @@ impl Pkla {
         if self.reader == Reader::Compat || store.files.len() < 2 {
             return of_files.last().and_then(last).into_iter().collect();
         }
-        // 0.105 reads the files in the order of the directory, and turns its list round after each: whichever file comes
-        // last, and either end of it.
+        // 0.105 reads the files in directory order and reverses its list after each file, so the first or the last entry of any file
+        // may be the last match.
         let first = |(path, entries): &(&'a str, Vec<&'a Entry>)| entries.first().map(|entry| (*path, *entry));
         of_files.iter().flat_map(|file| [first(file), last(file)]).flatten().collect()
     }
@@ -241,12 +241,12 @@ impl Pkla {
     }
 }
 
-/// Whether a pattern of `*` and `?` matches a whole text (`g_pattern_match_string`).
+/// Whether a pattern with `*` and `?` matches a whole text (`g_pattern_match_string`).
 #[must_use]
 pub fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut place) = (0, 0);
-    // Where to go on after the last `*`, should what follows it not fit.
+    // The place to continue after the last `*` if the text after it does not match.
     let mut retry: Option<(usize, usize)> = None;
     loop {
         match (pattern.get(at), text.get(place)) {

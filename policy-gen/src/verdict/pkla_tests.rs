@@ -8,14 +8,14 @@ fn pkla(reader: Reader, stores: &[&[&str]]) -> Pkla {
     Pkla { reader, stores: stores.iter().map(store).collect() }
 }
 
-fn words(pkla: &Pkla, user: &str, groups: &[&str]) -> Vec<Option<Word>> {
+fn words(pkla: &Pkla, user: &str, groups: &[&str]) -> Vec<Option<ImplicitAuthorization>> {
     let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
     let subject = Subject { user, groups: &groups, netgroups: None, session: Session::None };
-    pkla.outcome(subject, "org.a.b").possible.into_iter().map(|said| said.map(|said| said.word)).collect()
+    pkla.outcome(subject, "org.a.b").possible.into_iter().map(|result| result.map(|result| result.result)).collect()
 }
 
 #[test]
-fn globs_are_stars_and_question_marks_over_the_whole_text() {
+fn globs_match_the_whole_text() {
     for (pattern, text) in [("*", ""), ("a*", "a"), ("*b*d", "abcbd"), ("?", "ä"), ("a?c", "abc"), ("", "")] {
         assert!(glob(pattern, text), "{pattern} {text}");
     }
@@ -25,53 +25,56 @@ fn globs_are_stars_and_question_marks_over_the_whole_text() {
 }
 
 #[test]
-fn a_user_s_entry_beats_that_of_any_group_and_default_comes_first() {
+fn the_user_overrides_groups_and_groups_override_default() {
     let text = "[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n[2]\nIdentity=unix-group:g\nAction=*\nResultAny=no\n\
                 [3]\nIdentity=default\nAction=org.a.*\nResultAny=auth_self\n";
     let compat = pkla(Reader::Compat, &[&[text]]);
-    assert_eq!(words(&compat, "u", &["g"]), [Some(Word::Yes)]);
-    assert_eq!(words(&compat, "x", &["g"]), [Some(Word::No)]);
-    assert_eq!(words(&compat, "x", &[]), [Some(Word::AuthSelf)]);
+    assert_eq!(words(&compat, "u", &["g"]), [Some(ImplicitAuthorization::Yes)]);
+    assert_eq!(words(&compat, "x", &["g"]), [Some(ImplicitAuthorization::No)]);
+    assert_eq!(words(&compat, "x", &[]), [Some(ImplicitAuthorization::AuthSelf)]);
     assert_eq!(words(&pkla(Reader::Native, &[&[text]]), "x", &[]), [None]);
 }
 
 #[test]
-fn the_last_match_of_a_directory_takes_all_three_results_away() {
+fn the_last_match_of_a_directory_replaces_all_three_results() {
     let (yes, active) = (
         "[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n",
         "[2]\nIdentity=unix-user:u\nAction=*\nResultActive=no\n",
     );
     assert_eq!(words(&pkla(Reader::Compat, &[&[&format!("{yes}{active}")]]), "u", &[]), [None]);
     assert_eq!(words(&pkla(Reader::Compat, &[&[yes, active]]), "u", &[]), [None]);
-    assert_eq!(words(&pkla(Reader::Compat, &[&[yes], &[active]]), "u", &[]), [Some(Word::Yes)]);
+    assert_eq!(words(&pkla(Reader::Compat, &[&[yes], &[active]]), "u", &[]), [Some(ImplicitAuthorization::Yes)]);
 }
 
 #[test]
-fn several_files_in_a_directory_have_no_order_in_0_105() {
+fn files_of_a_directory_have_no_order_in_0_105() {
     let (yes, no) =
         ("[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n", "[2]\nIdentity=unix-user:u\nAction=*\nResultAny=no\n");
-    assert_eq!(words(&pkla(Reader::Native, &[&[yes, no]]), "u", &[]), [Some(Word::No), Some(Word::Yes)]);
-    assert_eq!(words(&pkla(Reader::Native, &[&[yes, yes]]), "u", &[]), [Some(Word::Yes)]);
-    assert_eq!(words(&pkla(Reader::Compat, &[&[yes, no]]), "u", &[]), [Some(Word::No)]);
+    assert_eq!(
+        words(&pkla(Reader::Native, &[&[yes, no]]), "u", &[]),
+        [Some(ImplicitAuthorization::No), Some(ImplicitAuthorization::Yes)]
+    );
+    assert_eq!(words(&pkla(Reader::Native, &[&[yes, yes]]), "u", &[]), [Some(ImplicitAuthorization::Yes)]);
+    assert_eq!(words(&pkla(Reader::Compat, &[&[yes, no]]), "u", &[]), [Some(ImplicitAuthorization::No)]);
 }
 
 #[test]
-fn an_entry_that_is_not_understood_is_dropped_alone() {
+fn a_malformed_entry_does_not_affect_the_others() {
     let dropped = |text: &str| parse(text.as_bytes()).1.first().map(|dropped| (dropped.line, dropped.why.clone()));
     let why = |text: &str| dropped(text).unwrap().1;
     assert!(why("[a]\nIdentity=x\nAction=y\nResultAny=yes \n").contains("`yes ` is not a result"));
     assert!(why("[a]\nIdentity=x\nAction=y\nResultsAny=yes\n").contains("none of ResultAny"));
     assert!(why("[a]\nAction=y\nResultAny=yes\n").contains("no Identity"));
-    assert!(why("[a]\nIdentity=\\x61\nAction=y\nResultAny=yes\n").contains("no such escape"));
+    assert!(why("[a]\nIdentity=\\x61\nAction=y\nResultAny=yes\n").contains("invalid escape"));
     assert_eq!(dropped("[a]\nIdentity=x\nAction=a\nb\nResultAny=yes\n").unwrap().0, 4);
 }
 
 #[test]
-fn a_netgroup_that_nobody_knows_is_named() {
+fn an_unknown_netgroup_is_named() {
     let entry = pkla(Reader::Compat, &[&["[1]\nIdentity=unix-netgroup:n\nAction=*\nResultAny=yes\n"]]);
     let known = ["n".to_owned()];
     let subject = |netgroups| Subject { user: "u", groups: &[], netgroups, session: Session::None };
     assert_eq!(entry.outcome(subject(None), "a").unknown.len(), 1);
-    let told = entry.outcome(subject(Some(&known)), "a");
-    assert!(told.unknown.is_empty() && told.possible.iter().all(Option::is_some));
+    let outcome = entry.outcome(subject(Some(&known)), "a");
+    assert!(outcome.unknown.is_empty() && outcome.possible.iter().all(Option::is_some));
 }

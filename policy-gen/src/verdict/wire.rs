@@ -1,131 +1,132 @@
-//! What is said between this program and `polkit-policy-gen-js`: a line of JSON for each message, in both directions.
+//! The protocol between this program and `polkit-policy-gen-js`: one line of JSON per message, in both directions.
 //!
-//! First every [`Load`], each followed by that many bytes of the file, then [`Ask`] after [`Ask`]. Each gets one answer, in
-//! order: [`Loaded`], then [`Told`].
+//! First come all [`Load`] messages, each followed by the bytes of the file, then [`EngineRequest`] messages. Each message gets
+//! one reply, in order: [`LoadReply`] or [`EngineReply`].
 
 use serde::{Deserialize, Serialize};
 
-/// The engine's first argument: which form of this conversation is meant, so that two programs of different versions do not
-/// misunderstand each other, and nobody takes the engine for a command. The uid and gid of [`USER`] follow, where there is one.
+/// The first argument of the engine: the version of the protocol, so that programs of different versions do not work together, and
+/// the engine is not mistaken for a command. The uid and gid of [`USER`] follow, if this user exists.
 pub const PROTOCOL: &str = "4";
-/// The user that the engine becomes if it is started by root, where the host has that user.
+/// The user of the engine if root starts it and the host has this user.
 pub const USER: &str = "polkit-policy-gen";
 
-/// What the engine is sent.
+/// A message to the engine.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
     /// A rules file; its bytes follow.
     Load(Load),
-    /// A question to the rules that were loaded.
-    Ask(Ask),
+    /// A request to the loaded rules.
+    #[serde(rename = "ask")]
+    Request(EngineRequest),
 }
 
-/// A rules file to be run, in the order in which polkitd runs them.
+/// A rules file to load. Files are loaded in the order of polkitd.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Load {
-    /// Its path, for messages.
+    /// The path, for messages.
     pub path: String,
-    /// How many bytes of it follow the line.
+    /// The number of bytes after the line.
     pub bytes: usize,
 }
 
-/// What became of a file.
+/// The result of loading a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loaded {
-    /// Why it does not run, or not to its end. Rules that it added before that stay.
+pub struct LoadReply {
+    /// The error that stopped the file. Rules that were added before remain.
     pub error: Option<String>,
-    /// The line of that, where the engine knows it.
+    /// The line of the error, if known.
     pub line: Option<usize>,
-    /// The lines from which it added its rules; 0 where the line is not known.
+    /// The lines in which rules were added; 0 if unknown.
     pub lines: Vec<u32>,
-    /// What it wanted to know that nobody here knows.
+    /// The unknown facts that the file used.
     pub unknown: Vec<String>,
 }
 
-/// One run of all rules.
+/// A request: one run of all rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Ask {
-    /// The action's id.
+pub struct EngineRequest {
+    /// The action id.
     pub action: String,
-    /// Its details.
+    /// The details.
     #[serde(skip_serializing_if = "is_default")]
     pub details: Vec<(String, String)>,
-    /// The user's name, or the number of one that has none.
+    /// The user name, or the uid of a user without a name.
     pub user: String,
     /// The names of the user's groups.
     #[serde(skip_serializing_if = "is_default")]
     pub groups: Vec<String>,
-    /// Whether the subject is in a session.
+    /// Whether the subject has a session.
     #[serde(skip_serializing_if = "is_default")]
     pub in_session: bool,
-    /// Whether that session has a seat.
+    /// Whether the session has a seat.
     #[serde(skip_serializing_if = "is_default")]
     pub local: bool,
-    /// Whether it is the one at the seat, or has none.
+    /// Whether the session is the foreground session of its seat, or has no seat.
     #[serde(skip_serializing_if = "is_default")]
     pub active: bool,
-    /// Whether `subject.uid` is there: from polkit 127 on.
+    /// Whether `subject.uid` exists: from polkit 127 on.
     #[serde(skip_serializing_if = "is_default")]
     pub has_uid: bool,
-    /// Its value, where that is known.
+    /// The uid, if known.
     #[serde(skip_serializing_if = "is_default")]
     pub uid: Option<u32>,
-    /// Whether `subject.system_unit` is there: from polkit 124 on.
+    /// Whether `subject.system_unit` exists: from polkit 124 on.
     #[serde(skip_serializing_if = "is_default")]
     pub has_unit: bool,
-    /// Its value, where that is known.
+    /// The unit, if known.
     #[serde(skip_serializing_if = "is_default", deserialize_with = "given")]
     pub unit: Option<Option<String>>,
-    /// The netgroups of the user, where they are known.
+    /// The netgroups of the user, if known.
     #[serde(skip_serializing_if = "is_default")]
     pub netgroups: Option<Vec<String>>,
-    /// What programs say that a rule may run with `polkit.spawn`.
+    /// The results of programs that rules run with `polkit.spawn`.
     #[serde(skip_serializing_if = "is_default")]
     pub programs: Vec<Program>,
 }
 
-/// What is not said is as in [`Ask::default`].
+/// Whether a field has its default value and is not sent.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// A null that was written is not the same as nothing written.
+/// Distinguishes an explicit null from a missing field.
 pub(super) fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(deserializer).map(Some)
 }
 
-/// A program with its arguments, and what it comes to.
+/// A command line and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// The command line.
     pub argv: Vec<String>,
-    /// Its standard output, or the status other than 0 that it ends with.
+    /// The standard output, or the exit status if it is not 0.
     pub output: Result<String, i32>,
 }
 
-/// What the rules said.
+/// The reply of the rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    /// How it ended.
+pub struct EngineReply {
+    /// The end of the run.
     pub end: End,
-    /// The number of the rule that it ended with, over all files in their order; none if that cannot be told.
+    /// The number of the deciding rule, counted over all files in order; none if unknown.
     pub rule: Option<usize>,
-    /// What a rule wanted to know that nobody here knows.
+    /// The unknown facts that rules used.
     pub unknown: Vec<String>,
 }
 
-/// How a run of the rules ends.
+/// The end of a run of the rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// No rule said anything.
+    /// No rule had a result.
     Nothing,
-    /// A rule returned this text.
+    /// A rule returned this string.
     Text(String),
-    /// A rule threw this, which refuses: the message, and the line where the engine knows it.
+    /// A rule threw an exception, which refuses the request: the message, and the line if known.
     Threw(String, Option<u32>),
-    /// A rule returned something else, which ends polkitd with this message.
+    /// A rule returned another value, which ends polkitd with this message.
     Kills(String),
 }

@@ -1,4 +1,4 @@
-//! The program, and trees of its own: no polkitd, no bus, and nothing of the host is touched.
+//! The program and test trees: without polkitd and the bus, and without changes to the host.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ pub fn run(arguments: &[&str]) -> Output {
 
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
-    // No bus: what would ask the host's polkitd fails.
+    // There is no bus: requests to the host's polkitd fail.
     command.args(arguments).env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus").stdin(Stdio::null());
     command
 }
@@ -26,7 +26,7 @@ pub fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A tree with accounts, and rules.d as Debian 13 has it but for its group.
+/// Creates a tree with accounts and with rules.d as in Debian 13, except for its group.
 pub fn tree() -> tempfile::TempDir {
     let root = tempfile::Builder::new().prefix("tree").tempdir().unwrap();
     let write = |path: &str, text: &str| {
@@ -51,7 +51,7 @@ pub fn policy(text: &str) -> (tempfile::TempDir, String) {
     (folder, path)
 }
 
-/// Every file and directory of a tree with mode and content.
+/// Returns every file and directory of a tree with mode and content.
 pub fn state(root: &Path) -> Vec<String> {
     fn walk(path: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(path).unwrap() {

@@ -1,14 +1,14 @@
-//! Trees for the tests of `explain` and `check`.
+//! Test trees for `explain` and `check`.
 
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-/// A root with what polkit reads.
+/// A root directory with the files that polkit reads.
 pub struct Tree(pub tempfile::TempDir);
 
 impl Tree {
-    /// Accounts, and one action that wants an administrator.
+    /// Creates a tree with accounts and one action whose implicit authorization is `auth_admin`.
     pub fn new() -> Self {
         let tree = Self(tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap());
         tree.write("etc/passwd", "root:x:0:0::/:/bin/sh\nbob:x:3002:3002::/:/bin/sh\npolkitd:x:990:990::/:/bin/sh\n");
@@ -39,7 +39,7 @@ impl Tree {
     }
 }
 
-/// The text that a value is.
+/// Returns the text of a JSON string.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }

@@ -7,7 +7,7 @@
 
 use polkit_policy_gen::verdict::engine::Engine;
 use polkit_policy_gen::verdict::files::Rules;
-use polkit_policy_gen::verdict::wire::{Ask, End};
+use polkit_policy_gen::verdict::wire::{End, EngineRequest};
 
 /// Bytes as choices.
 struct Choices<'a>(&'a [u8]);
@@ -184,14 +184,14 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let rules = [Rules { path: "/x.rules".into(), bytes: text.clone().into_bytes() }];
     let mut engine = Engine::start(&rules).expect("the engine's program lies beside this one");
     let crashed = |why: &str| {
-        ["signal: 4", "signal: 6", "signal: 7", "signal: 8", "signal: 11", "not understood"]
+        ["signal: 4", "signal: 6", "signal: 7", "signal: 8", "signal: 11", "malformed reply"]
             .iter()
             .any(|sign| why.contains(sign))
     };
     for (_, why) in engine.cut() {
         assert!(!crashed(why), "{why}\n{text}");
     }
-    let ask = |local| Ask {
+    let ask = |local| EngineRequest {
         action: "org.example.one".into(),
         user: "bob".into(),
         groups: vec!["vm".into(), "0".into()],
@@ -201,7 +201,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         active: local,
         has_uid: true,
         has_unit: true,
-        ..Ask::default()
+        ..EngineRequest::default()
     };
     let numbers = engine.put([ask(false), ask(true)]);
     let answers = engine.answers(numbers).expect("it can be started again");

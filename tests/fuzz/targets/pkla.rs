@@ -2,8 +2,8 @@
 #![no_main]
 
 use polkit_policy_gen::convert::emit;
+use polkit_policy_gen::implicit_authorization::Session;
 use polkit_policy_gen::verdict::pkla::{File, Pkla, Reader, Store, Subject, glob, parse};
-use polkit_policy_gen::word::Session;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (entries, dropped) = parse(bytes);

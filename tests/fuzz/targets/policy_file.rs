@@ -1,7 +1,7 @@
 //! A .policy file, as polkitd's reader of actions takes it.
 #![no_main]
 
-use polkit_policy_gen::verdict::implicit::parse;
+use polkit_policy_gen::verdict::action_file::parse;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (actions, error) = parse(bytes);

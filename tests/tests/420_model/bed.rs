@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use polkit_dbus::{Authority, Authorization, Interaction, Subject};
-use polkit_policy_gen::policy::Question;
+use polkit_policy_gen::implicit_authorization::{BySession, ImplicitAuthorization};
+use polkit_policy_gen::policy::PolicyRequest;
 use polkit_policy_gen::target::Format;
-use polkit_policy_gen::word::{PerSession, Word};
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Process, Root};
 use tokio::runtime::Runtime;
@@ -60,7 +60,7 @@ pub enum Session {
 }
 
 impl Session {
-    pub fn of(self, results: PerSession<Word>) -> Word {
+    pub fn of(self, results: BySession<ImplicitAuthorization>) -> ImplicitAuthorization {
         match self {
             Self::None => results.any,
             Self::Inactive => results.inactive,
@@ -69,7 +69,7 @@ impl Session {
     }
 }
 
-/// A question of a random kind.
+/// A request of a random kind.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub action: String,
@@ -81,8 +81,8 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub fn as_question(&self) -> Question<'_> {
-        Question {
+    pub fn as_question(&self) -> PolicyRequest<'_> {
+        PolicyRequest {
             action: &self.action,
             user: USERS[self.user],
             groups: &self.groups,
@@ -239,10 +239,10 @@ impl Host {
     }
 
     /// What polkitd shows of this result.
-    pub fn shown(&self, answer: Word) -> Seen {
+    pub fn shown(&self, answer: ImplicitAuthorization) -> Seen {
         match answer {
-            Word::Yes => Seen::Yes,
-            Word::No => Seen::No,
+            ImplicitAuthorization::Yes => Seen::Yes,
+            ImplicitAuthorization::No => Seen::No,
             other if self.bed.suite().polkit() >= 127 => Seen::Exactly(other.text().to_owned()),
             other => Seen::Challenge { kept: other.is_kept() },
         }

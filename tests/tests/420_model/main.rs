@@ -9,11 +9,11 @@ mod random;
 use std::collections::BTreeMap;
 
 use bed::{Asked, Host, Seen};
-use polkit_config::report::{Report, Source};
+use polkit_config::report::Source;
 use polkit_policy_gen::emit::{self, Origin, Owner};
+use polkit_policy_gen::implicit_authorization::{BySession, ImplicitAuthorization};
 use polkit_policy_gen::policy::{self, Policy};
 use polkit_policy_gen::target::Format;
-use polkit_policy_gen::word::{PerSession, Word};
 use polkit_tests::{Root, Suite, require};
 use random::{Random, World};
 
@@ -21,8 +21,11 @@ use random::{Random, World};
 const OF_EACH: usize = 100;
 
 /// polkit's default for the actions of these tests, without a session, in an inactive one, in an active one.
-const IMPLICIT: PerSession<Word> =
-    PerSession { any: Word::AuthAdminKeep, inactive: Word::AuthSelf, active: Word::AuthAdmin };
+const IMPLICIT: BySession<ImplicitAuthorization> = BySession {
+    any: ImplicitAuthorization::AuthAdminKeep,
+    inactive: ImplicitAuthorization::AuthSelf,
+    active: ImplicitAuthorization::AuthAdmin,
+};
 
 fn cases() -> usize {
     std::env::var("POLKIT_TESTS_CASES").map_or(600, |cases| cases.parse().expect("a number"))
@@ -42,9 +45,8 @@ fn next(
 ) -> (String, Policy, String) {
     loop {
         let text = random.policy(world, turn);
-        let mut report = Report::new();
-        let policy = policy::read(&[Source::new("p.toml", text.as_str())], &mut report);
-        assert!(!report.has_errors(), "{text}\n{:?}", report.lines());
+        let read = policy::read(&[Source::new("p.toml", text.as_str())]);
+        let (policy, mut report) = read.unwrap_or_else(|report| panic!("{text}\n{:?}", report.lines()));
         let files = emit::files(&policy, &Origin::Options, format, Owner::Admin, &mut report);
         if !report.has_errors() {
             return (text, policy, files[0].text.clone());

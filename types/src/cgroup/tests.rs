@@ -25,7 +25,7 @@ fn the_unified_line_is_found_among_the_old_hierarchies() {
 }
 
 #[test]
-fn a_service_is_its_unit_with_whatever_cgroups_it_makes_below() {
+fn cgroups_below_a_service_belong_to_the_service() {
     assert_eq!(unit("/system.slice/apache2.service"), Some("apache2.service"));
     assert_eq!(unit("/system.slice/apache2.service/workers/1"), Some("apache2.service"));
     assert_eq!(unit("/system.slice/system-app.slice/app@1.service"), Some("app@1.service"));
@@ -34,7 +34,7 @@ fn a_service_is_its_unit_with_whatever_cgroups_it_makes_below() {
 }
 
 #[test]
-fn a_users_own_manager_cannot_lend_a_unit_of_the_system() {
+fn a_user_manager_cannot_imitate_a_system_unit() {
     let forged = "/user.slice/user-1001.slice/user@1001.service/system.slice/pool.service";
     assert_eq!(unit(forged), Some("user@1001.service"));
     let forged = "/user.slice/user-1001.slice/user@1001.service/app.slice/apache2.service";
@@ -42,28 +42,28 @@ fn a_users_own_manager_cannot_lend_a_unit_of_the_system() {
 }
 
 #[test]
-fn a_delegated_unit_cannot_lend_another_unit() {
+fn a_delegated_unit_cannot_imitate_another_unit() {
     assert_eq!(unit("/system.slice/lent.service/system.slice/pool.service"), Some("lent.service"));
     assert_eq!(unit("/system.slice/lent.service/apache2.service"), Some("lent.service"));
     assert_eq!(unit("/machine.slice/box.scope/system.slice/apache2.service"), Some("box.scope"));
 }
 
 #[test]
-fn a_unit_whose_name_contains_anothers_is_not_that_one() {
+fn a_unit_name_that_contains_another_name_is_a_different_unit() {
     assert_eq!(unit("/system.slice/not-apache2.service"), Some("not-apache2.service"));
     assert_eq!(unit("/system.slice/apache2.service.service"), Some("apache2.service.service"));
     assert_ne!(unit("/system.slice/apache2.service (deleted)"), Some("apache2.service"));
 }
 
 #[test]
-fn what_is_in_no_unit_has_none() {
+fn a_path_without_a_unit_has_no_unit() {
     for path in ["/", "/system.slice", "/bed-exec", "/system.slice/app@.service", "/system.slice/a b.service", "/a.b"] {
         assert_eq!(unit(path), None, "{path}");
     }
 }
 
 #[test]
-fn a_path_outside_the_managers_root_says_nothing() {
+fn a_path_outside_the_managers_root_is_ignored() {
     assert_eq!(below("/../../system.slice/apache2.service", ""), None);
     assert_eq!(below("/system.slice/a.service", ""), Some("/system.slice/a.service"));
     assert_eq!(below("/docker/4f/system.slice/a.service", "/docker/4f"), Some("/system.slice/a.service"));
@@ -75,7 +75,7 @@ fn a_path_outside_the_managers_root_says_nothing() {
 }
 
 #[test]
-fn a_session_is_its_scope_and_nothing_named_like_one_below() {
+fn only_the_scope_of_a_session_is_a_session() {
     assert_eq!(session("/user.slice/user-1000.slice/session-c2.scope"), Some("c2"));
     assert_eq!(session("/user.slice/user-1000.slice/user@1000.service/session-7.scope"), None);
     assert_eq!(session("/system.slice/cron.service"), None);
@@ -96,9 +96,9 @@ proptest! {
         let _ = (unified(&text), unit(&text), session(&text), owner(&text), below(&text, &text), root_of(&text));
     }
 
-    /// Whatever a user builds below a unit, the unit stays what the manager made it.
+    /// The cgroups that a user creates below a unit do not change the unit.
     #[test]
-    fn nothing_below_a_unit_changes_the_unit(tail in "(/[a-z@.:_-]{0,12}(\\.slice|\\.service|\\.scope)?){0,5}") {
+    fn cgroups_below_a_unit_do_not_change_the_unit(tail in "(/[a-z@.:_-]{0,12}(\\.slice|\\.service|\\.scope)?){0,5}") {
         let path = format!("/user.slice/user-1001.slice/user@1001.service{tail}");
         prop_assume!(!tail.is_empty() && tail.starts_with('/'));
         prop_assert_eq!(unit(&path), Some("user@1001.service"));

@@ -1,14 +1,14 @@
-//! What a rule must not get, tried from inside: in debug builds alone, for the tests. A rules file asks for it by running the
-//! program [`NAME`].
+//! Tries operations that a rule must not be able to perform. Only in debug builds, for the tests. A rules file triggers it by running
+//! the program [`NAME`].
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
-/// The program that is none.
+/// The name of the fictitious program.
 pub const NAME: &str = "polkit-policy-gen-js: attempts";
 
-/// Tries everything, and tells by name what came of each: `done`, or the number of the error.
+/// Tries all operations and returns their results by name: `done`, or the error number.
 pub fn all() -> String {
     let open = |path: &str| rustix::fs::open(path, OFlags::RDONLY, Mode::empty()).map(drop);
     let socket = |family| rustix::net::socket(family, SocketType::STREAM, None).map(drop);

@@ -1,18 +1,18 @@
-//! Duktape's C interface, and all that is unsafe.
+//! The bindings of Duktape's C interface, with all unsafe code.
 //!
-//! A Duktape error leaves C frames by longjmp, up to the protected call that it happens in. So between a protected call and
-//! the engine no Rust value with a destructor may live in a frame of ours: [`host()`], the one function that the engine calls,
-//! reads its arguments and pushes its answer with nothing on its own frame but numbers and pointers. An error outside of
-//! every protected call ends the process, as it ends polkitd: see [`fatal`].
+//! A Duktape error leaves C frames with longjmp, up to the protected call in which it occurs. Between a protected call and the engine
+//! no frame of this program may therefore hold a Rust value with a destructor. [`host()`], the only function that the engine calls,
+//! has only numbers and pointers in its frame when it reads arguments and pushes the result. An error outside all protected calls ends
+//! the process, as it ends polkitd: see [`fatal`].
 
 #![expect(unsafe_code, reason = "Duktape is a C library; each use says why it is sound")]
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
-use crate::host::{self, Answer};
+use crate::host::{self, HostResult};
 
-/// `duk_context`: only ever behind a pointer.
+/// `duk_context`, used only behind a pointer.
 #[repr(C)]
 struct Context {
     _opaque: [u8; 0],
@@ -24,7 +24,7 @@ type Allocate = unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void;
 type Reallocate = unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void, *mut c_void);
 
-// duktape.h of 2.7. `DUK_TYPE_…` and `DUK_COMPILE_…` are part of the interface that does not change within 2.x.
+// From duktape.h of 2.7. `DUK_TYPE_…` and `DUK_COMPILE_…` do not change within 2.x.
 const TYPE_NULL: c_int = 2;
 const TYPE_NUMBER: c_int = 4;
 const COMPILE_EVAL: c_uint = 1 << 3;
@@ -33,7 +33,7 @@ const COMPILE_NOSOURCE: c_uint = 1 << 9;
 const COMPILE_NOFILENAME: c_uint = 1 << 11;
 /// `DUK_DEFPROP_…`: a getter and a setter, enumerable and configurable.
 const ACCESSORS: c_uint = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8;
-/// What polkitd loads a file with: `duk_peval_lstring`.
+/// The flags with which polkitd loads a file: `duk_peval_lstring`.
 const PEVAL: c_uint = COMPILE_EVAL | COMPILE_SAFE | COMPILE_NOSOURCE | COMPILE_NOFILENAME;
 
 #[link(name = "duktape")]
@@ -80,59 +80,59 @@ unsafe extern "C" {
     fn free(memory: *mut c_void);
 }
 
-/// A heap, which is one shared global object, with its value stack. There is one for each process, and it lives as long.
+/// A heap with its value stack. Each process has one heap, which lives as long as the process.
 pub struct Heap(*mut Context);
 
-/// What is at a place of the value stack.
+/// A value on the value stack.
 pub enum Value {
     /// `null`
     Null,
     /// A string, as bytes.
     Text(Vec<u8>),
-    /// Anything else.
+    /// Another value.
     Other,
 }
 
 impl Heap {
-    /// A new heap; none if there is not enough memory for it.
+    /// Creates a heap; `None` if there is not enough memory.
     pub fn new() -> Option<Self> {
-        // SAFETY: the functions are what duk_create_heap asks for, and live for ever.
+        // SAFETY: the functions have the required types and live as long as the process.
         let context =
             unsafe { duk_create_heap(Some(allocate), Some(reallocate), Some(release), null_mut(), Some(fatal)) };
         (!context.is_null()).then_some(Self(context))
     }
 
-    /// Runs a script as polkitd does. Its value, or its error, is then on top of the stack.
+    /// Runs a script as polkitd does. Leaves its value or its error on top of the stack.
     pub fn evaluate(&mut self, source: &[u8]) -> bool {
         // SAFETY: the source is read during the call only; the call is protected.
         unsafe { duk_eval_raw(self.0, source.as_ptr().cast(), source.len(), PEVAL) == 0 }
     }
 
-    /// Calls the function below so many arguments on the stack, and leaves its value or error.
+    /// Calls the function below the given number of arguments on the stack. Leaves its value or its error.
     pub fn call(&mut self, arguments: i32) -> bool {
         // SAFETY: the callers of this file's user have pushed function and arguments; the call is protected.
         unsafe { duk_pcall(self.0, arguments) == 0 }
     }
 
-    /// Calls a method of the object at `object`; its name and the arguments are on the stack.
+    /// Calls a method of the object at `object`. Its name and the arguments are on the stack.
     pub fn call_method(&mut self, object: i32, arguments: i32) -> bool {
         // SAFETY: as for `call`.
         unsafe { duk_pcall_prop(self.0, object, arguments) == 0 }
     }
 
-    /// Constructs with the function on top of the stack.
+    /// Calls the function on top of the stack as a constructor.
     pub fn construct(&mut self) -> bool {
         // SAFETY: as for `call`.
         unsafe { duk_pnew(self.0, 0) == 0 }
     }
 
-    /// Cuts the stack to this height.
+    /// Cuts the stack to a height.
     pub fn set_top(&mut self, height: i32) {
         // SAFETY: a lower height than the present one is always valid.
         unsafe { duk_set_top(self.0, height) }
     }
 
-    /// What is at that place, counted from the top if negative.
+    /// Returns the value at an index, counted from the top if negative.
     pub fn get(&mut self, index: i32) -> Value {
         let mut length = 0;
         // SAFETY: neither call throws; the text belongs to a value on the stack, which stays there while it is copied.
@@ -145,16 +145,16 @@ impl Heap {
         }
     }
 
-    /// The number at that place; 0 if there is none.
+    /// Returns the number at an index; `None` if it is not a number.
     pub fn number(&mut self, index: i32) -> Option<i32> {
         // SAFETY: neither call throws.
         unsafe { (duk_get_type(self.0, index) == TYPE_NUMBER).then(|| duk_get_int(self.0, index)) }
     }
 
-    /// The text of whatever is at that place, such as an error, which stays there.
+    /// Returns the text of the value at an index, for example of an error. The value remains.
     pub fn describe(&mut self, index: i32) -> Vec<u8> {
         let mut length = 0;
-        // SAFETY: duk_safe_to_lstring catches what a toString() throws, and always gives a text, in place of the copy.
+        // SAFETY: duk_safe_to_lstring catches exceptions of toString() and always replaces the copy by a text.
         unsafe {
             duk_dup(self.0, index);
             let text = duk_safe_to_lstring(self.0, -1, &raw mut length);
@@ -164,19 +164,19 @@ impl Heap {
         }
     }
 
-    /// Pushes a copy of what is at that place.
+    /// Pushes a copy of the value at an index.
     pub fn dup(&mut self, index: i32) {
         // SAFETY: the index is one that the caller has pushed.
         unsafe { duk_dup(self.0, index) }
     }
 
-    /// Takes the value on top, and puts it in the place of another.
+    /// Pops the value on top and stores it at an index.
     pub fn replace(&mut self, index: i32) {
         // SAFETY: the index is one that the caller has pushed.
         unsafe { duk_replace(self.0, index) }
     }
 
-    /// Pushes an array of texts.
+    /// Pushes an array of strings.
     pub fn push_texts(&mut self, texts: &[String]) {
         // SAFETY: each text is copied by the call; the array is at -2 when its element is put.
         unsafe {
@@ -188,7 +188,7 @@ impl Heap {
         }
     }
 
-    /// Pushes a new object that inherits from the one at `prototype`, from the bottom.
+    /// Pushes a new object with the prototype at `prototype`, counted from the bottom.
     pub fn push_object(&mut self, prototype: i32) {
         // SAFETY: takes no pointer; the object is at -2 when its prototype is set.
         unsafe {
@@ -198,21 +198,21 @@ impl Heap {
         }
     }
 
-    /// Pushes the object of the heap that no script can reach.
+    /// Pushes the heap stash, an object that scripts cannot reach.
     pub fn push_stash(&mut self) {
         // SAFETY: takes no pointer.
         unsafe { duk_push_heap_stash(self.0) }
     }
 
-    /// Pushes the function by which a script reaches [`host()`].
+    /// Pushes the function through which scripts call [`host()`].
     pub fn push_host(&mut self) {
-        // SAFETY: `host` is what the type asks for, with three arguments.
+        // SAFETY: `host` has the required type and three arguments.
         unsafe {
             let _ = duk_push_c_function(self.0, host, 3);
         }
     }
 
-    /// Pushes a text.
+    /// Pushes a string.
     pub fn push_text(&mut self, text: &str) {
         // SAFETY: the text is copied by the call.
         unsafe {
@@ -238,7 +238,7 @@ impl Heap {
         unsafe { duk_push_int(self.0, value) }
     }
 
-    /// Takes the value on top and makes it a property of the object at `object`. As in polkitd this is not protected.
+    /// Pops the value on top and makes it a property of the object at `object`. Not protected, as in polkitd.
     pub fn put(&mut self, object: i32, key: &str) {
         // SAFETY: the key is copied by the call.
         unsafe {
@@ -246,14 +246,14 @@ impl Heap {
         }
     }
 
-    /// Whether the object at `object` has a property of that name, or inherits one.
+    /// Whether the object at `object` has or inherits a property.
     pub fn has(&mut self, object: i32, key: &str) -> bool {
         // SAFETY: as for `put`.
         unsafe { duk_has_prop_lstring(self.0, object, key.as_ptr().cast(), key.len()) != 0 }
     }
 
-    /// Gives the object at `object`, from the top, a property with the getter at that place from the bottom, and the setter
-    /// after it. Not protected, as `put`.
+    /// Adds a property to the object at `object`, counted from the top, with the getter at `getter`, counted from the bottom, and the
+    /// setter after it. Not protected, as `put`.
     pub fn put_accessors(&mut self, object: i32, key: &str, getter: i32) {
         // SAFETY: the key is copied by the call; three values are pushed above the object, which the last call takes.
         unsafe {
@@ -272,34 +272,34 @@ impl Heap {
         }
     }
 
-    /// Pushes a property of the global object; false if there is none.
+    /// Pushes a property of the global object. Returns false if it does not exist.
     pub fn global(&mut self, key: &str) -> bool {
         // SAFETY: as for `put`.
         unsafe { duk_get_global_lstring(self.0, key.as_ptr().cast(), key.len()) != 0 }
     }
 }
 
-/// The bytes of a text.
+/// Copies the bytes of a text.
 ///
 /// # Safety
-/// `text` must be of that length.
+/// `text` must have this length.
 unsafe fn copy(text: *const c_char, length: usize) -> Vec<u8> {
-    // SAFETY: the caller says so.
+    // SAFETY: guaranteed by the caller.
     unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length).to_vec() }
 }
 
-/// What a script calls: `host(what, text, number)`.
+/// The function that scripts call: `host(what, text, number)`.
 ///
 /// # Safety
-/// Called by Duktape alone, with its own context.
+/// Called only by Duktape, with its own context.
 unsafe extern "C-unwind" fn host(context: *mut Context) -> c_int {
     let (mut length, mut line) = (0, 0);
-    // SAFETY: the getters do not throw; the text stays on the stack, as an argument, until this function returns. What is
-    // pushed last may throw, for want of memory: nothing that has a destructor lives in this frame then.
+    // SAFETY: the getters do not throw. The text stays on the stack, as an argument, until this function returns. The last push may
+    // throw if there is no memory, but then this frame holds no value with a destructor.
     unsafe {
         let what = duk_get_int(context, 0);
         if what == host::ADDED {
-            // -1 is this function, -2 is addRule, -3 the one that called it.
+            // -1 is this function, -2 is addRule, -3 is the caller of addRule.
             duk_inspect_callstack_entry(context, -3);
             if duk_get_type(context, -1) > TYPE_NULL {
                 let _ = duk_get_prop_lstring(context, -1, c"lineNumber".as_ptr(), 10);
@@ -309,10 +309,10 @@ unsafe extern "C-unwind" fn host(context: *mut Context) -> c_int {
         let text = duk_get_lstring(context, 1, &raw mut length);
         let bytes = if text.is_null() { &[] } else { std::slice::from_raw_parts(text.cast::<u8>(), length) };
         match host::answer(what, bytes, duk_get_int(context, 2), line) {
-            Answer::Nothing => return 0,
-            Answer::Bool(value) => duk_push_boolean(context, value.into()),
-            Answer::Status(status) => duk_push_int(context, status),
-            Answer::Kept(text, length) => {
+            HostResult::Nothing => return 0,
+            HostResult::Bool(value) => duk_push_boolean(context, value.into()),
+            HostResult::Status(status) => duk_push_int(context, status),
+            HostResult::Kept(text, length) => {
                 let _ = duk_push_lstring(context, text.cast(), length);
             }
         }
@@ -320,20 +320,20 @@ unsafe extern "C-unwind" fn host(context: *mut Context) -> c_int {
     1
 }
 
-/// An error that nothing catches ends polkitd, and ends this process.
+/// Ends the process after an uncaught error, which would end polkitd.
 ///
 /// # Safety
-/// Called by Duktape alone.
+/// Called only by Duktape.
 unsafe extern "C" fn fatal(_udata: *mut c_void, message: *const c_char) {
-    // SAFETY: Duktape gives a C string or null.
+    // SAFETY: Duktape passes a C string or null.
     let message = (!message.is_null()).then(|| unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned());
     host::end(&message.unwrap_or_default())
 }
 
 /// # Safety
-/// Called by Duktape alone, as malloc(3).
+/// Called only by Duktape, as malloc(3).
 unsafe extern "C" fn allocate(_udata: *mut c_void, size: usize) -> *mut c_void {
-    // SAFETY: malloc takes every size.
+    // SAFETY: malloc accepts every size.
     let memory = unsafe { malloc(size) };
     if memory.is_null() && size > 0 {
         host::out_of_memory();
@@ -342,9 +342,9 @@ unsafe extern "C" fn allocate(_udata: *mut c_void, size: usize) -> *mut c_void {
 }
 
 /// # Safety
-/// Called by Duktape alone, as realloc(3), with what `allocate` or this gave.
+/// Called only by Duktape, as realloc(3), with memory from `allocate` or from this function.
 unsafe extern "C" fn reallocate(_udata: *mut c_void, memory: *mut c_void, size: usize) -> *mut c_void {
-    // SAFETY: the caller says so.
+    // SAFETY: guaranteed by the caller.
     let grown = unsafe { realloc(memory, size) };
     if grown.is_null() && size > 0 {
         host::out_of_memory();
@@ -353,8 +353,8 @@ unsafe extern "C" fn reallocate(_udata: *mut c_void, memory: *mut c_void, size: 
 }
 
 /// # Safety
-/// Called by Duktape alone, as free(3).
+/// Called only by Duktape, as free(3).
 unsafe extern "C" fn release(_udata: *mut c_void, memory: *mut c_void) {
-    // SAFETY: the caller says so.
+    // SAFETY: guaranteed by the caller.
     unsafe { free(memory) }
 }

@@ -1,9 +1,10 @@
-//! A question to the rules, and what they are given: an action and a subject.
+//! A request to the rules, with its action and subject objects.
 //!
-//! polkitd has them made by constructors, which rules files may replace, with methods of their own. Where no file can tell, they
-//! are made here without the constructors, and a method when a rule wants it: that takes up to a fifth off a question.
+//! polkitd creates these objects with constructors, which rules files may replace, and with methods of their own. If no file can notice
+//! the difference, this module creates them without the constructors, and a method only on its first use. This saves up to a fifth of
+//! the time of a request.
 
-use polkit_policy_gen::verdict::wire::{Ask, End, Told};
+use polkit_policy_gen::verdict::wire::{End, EngineReply, EngineRequest};
 
 use super::{Engine, short};
 use crate::duktape::{Heap, Value};
@@ -11,7 +12,7 @@ use crate::host::{self, Notes};
 
 /// Pushes a value.
 type Push = fn(&mut Heap);
-/// The subject's properties whose value may not be known, and what a rule that reads them gets instead.
+/// The subject's properties with possibly unknown values, and the substitutes for rules that read them.
 const CONCEALED: [(&str, Push); 5] = [
     ("uid", |heap| heap.push_number(2)),
     ("pid", |heap| heap.push_number(2)),
@@ -19,21 +20,21 @@ const CONCEALED: [(&str, Push); 5] = [
     ("session", |heap| heap.push_text("1")),
     ("system_unit", Heap::push_null),
 ];
-/// The methods, and what makes them.
+/// The methods, with the functions that make them.
 const ACTION_METHODS: [(&str, &str); 2] = [("lookup", "lookup"), ("toString", "describeAction")];
 const SUBJECT_METHODS: [(&str, &str); 3] =
     [("isInGroup", "isInGroup"), ("isInNetGroup", "isInNetGroup"), ("toString", "describeSubject")];
-// The bottom of the stack, which stays: what both kinds of objects inherit, then a getter and a setter of each of these.
+// The bottom of the stack, which remains: the prototypes of both kinds of objects, then a getter and a setter for each of these.
 const ACTION: i32 = 0;
 const SUBJECT: i32 = 1;
 const OF_CONCEALED: i32 = 2;
 const OF_ACTION: i32 = OF_CONCEALED + 2 * 5;
 const OF_SUBJECT: i32 = OF_ACTION + 2 * 2;
-/// The stack's height between two questions.
+/// The height of the stack between two requests.
 pub const BOTTOM: i32 = OF_SUBJECT + 2 * 3;
 
 impl Engine {
-    /// Puts on the stack what stays at its bottom.
+    /// Pushes the values at the bottom of the stack.
     pub fn prepare(&mut self) -> bool {
         for name in ["Action", "Subject"] {
             if !self.heap.global(name) {
@@ -64,8 +65,8 @@ impl Engine {
         self.heap.call(1)
     }
 
-    /// As polkitd's check_authorization_sync: the stack is `polkit`, the name of the method, action, subject.
-    pub fn ask(&mut self, mut ask: Ask) -> Told {
+    /// Runs the rules as polkitd's check_authorization_sync does. The stack is `polkit`, the method name, action, subject.
+    pub fn ask(&mut self, mut ask: EngineRequest) -> EngineReply {
         host::begin(Notes {
             programs: std::mem::take(&mut ask.programs),
             netgroups: ask.netgroups.take(),
@@ -73,27 +74,27 @@ impl Engine {
         });
         self.heap.set_top(BOTTOM);
         let (end, rule) = match self.run(&ask) {
-            // None of them answered.
+            // No rule had a result.
             Ok(End::Nothing) => (End::Nothing, None),
             Ok(end) => (end, self.ran()),
             Err(message) => (End::Kills(message), None),
         };
         self.heap.set_top(BOTTOM);
-        Told { end, rule, unknown: host::begin(Notes::default()).unknown }
+        EngineReply { end, rule, unknown: host::begin(Notes::default()).unknown }
     }
 
-    /// An error is one that ends polkitd.
-    fn run(&mut self, ask: &Ask) -> Result<End, String> {
+    /// Runs the rules. An error means that polkitd would end.
+    fn run(&mut self, ask: &EngineRequest) -> Result<End, String> {
         if !self.heap.global("polkit") {
-            return Ok(End::Threw("there is no global `polkit` any more".to_owned(), None));
+            return Ok(End::Threw("the global `polkit` has been removed".to_owned(), None));
         }
         self.heap.push_text("_runRules");
         if !self.make("Action", ACTION, &ACTION_METHODS, OF_ACTION)? {
-            return Ok(End::Threw("there is no global `Action` any more".to_owned(), None));
+            return Ok(End::Threw("the global `Action` has been removed".to_owned(), None));
         }
         self.fill_action(ask);
         if !self.make("Subject", SUBJECT, &SUBJECT_METHODS, OF_SUBJECT)? {
-            return Ok(End::Threw("there is no global `Subject` any more".to_owned(), None));
+            return Ok(End::Threw("the global `Subject` has been removed".to_owned(), None));
         }
         self.fill_subject(ask);
         if !self.heap.call_method(BOTTOM, 2) {
@@ -102,13 +103,13 @@ impl Engine {
         }
         match self.heap.get(-1) {
             Value::Null => Ok(End::Nothing),
-            // polkitd takes it as a C string.
+            // polkitd reads the value as a C string.
             Value::Text(bytes) => Ok(End::Text(short(bytes.split(|byte| *byte == 0).next().unwrap_or_default()))),
             Value::Other => Err(format!("string required, found {}", short(&self.heap.describe(-1)))),
         }
     }
 
-    /// Pushes an action or a subject, as it is made; an error ends polkitd. False if there is nothing to make it with.
+    /// Pushes a new action or subject. An error means that polkitd would end. Returns false if the constructor does not exist.
     fn make(
         &mut self,
         constructor: &str,
@@ -129,7 +130,7 @@ impl Engine {
         if self.heap.construct() { Ok(true) } else { Err(short(&self.heap.describe(-1))) }
     }
 
-    fn fill_action(&mut self, ask: &Ask) {
+    fn fill_action(&mut self, ask: &EngineRequest) {
         self.heap.push_text(&ask.action);
         self.heap.put(-2, "id");
         for (key, value) in &ask.details {
@@ -138,9 +139,9 @@ impl Engine {
         }
     }
 
-    /// The properties in polkitd's own order, which `for … in` and toString() show.
-    fn fill_subject(&mut self, ask: &Ask) {
-        // polkitd gives it as a signed number of 32 bits.
+    /// Sets the properties in polkitd's order, which `for … in` and toString() show.
+    fn fill_subject(&mut self, ask: &EngineRequest) {
+        // polkitd passes the uid as a signed 32-bit number.
         match ask.uid.map(u32::cast_signed) {
             _ if !ask.has_uid => {}
             Some(uid) => {
@@ -180,12 +181,12 @@ impl Engine {
         self.heap.put(-2, "active");
     }
 
-    /// Gives the subject on top of the stack a property that is noticed when it is read.
+    /// Adds a property to the subject on top of the stack whose use is noticed.
     fn conceal(&mut self, name: &str) {
         let all = (OF_CONCEALED..).step_by(2).zip(CONCEALED);
         let Some((place, (_, push))) = all.into_iter().find(|(_, (known, _))| *known == name) else { return };
         if self.heap.has(-1, name) {
-            // A rules file gave one to all objects, or to this one: what becomes of polkitd's cannot be told.
+            // A rules file added this property to all objects or to this one, so the value in polkitd is unknown.
             host::unknown(&format!("subject.{name}"));
             push(&mut self.heap);
             self.heap.put(-2, name);

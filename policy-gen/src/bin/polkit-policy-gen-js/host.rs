@@ -1,66 +1,66 @@
-//! What the engine is asked by a script, and what it notices on the way.
+//! The functions that scripts call, and the facts that they record.
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use polkit_policy_gen::verdict::wire::{End, Program, Told};
+use polkit_policy_gen::verdict::wire::{End, EngineReply, Program};
 
-/// A program is to be run: its words, each with a NUL at its end, and how many there are.
+/// Runs a program: its words, each with a NUL at the end, and their number.
 pub const SPAWN: i32 = 0;
-/// Whether the user is in a netgroup.
+/// Asks whether the user is in a netgroup.
 pub const NETGROUP: i32 = 1;
-/// A rule was added.
+/// Reports a new rule.
 pub const ADDED: i32 = 2;
-/// Something was read that nobody knows.
+/// Reports the use of an unknown fact.
 pub const UNKNOWN: i32 = 3;
 
-/// How many characters are told of any text that a rule makes.
+/// Length limit of reported texts that a rule creates, in characters.
 pub const TEXT_MAX: usize = 1000;
-/// More different things than that are not counted.
+/// Limit of reported unknown facts.
 const UNKNOWN_MAX: usize = 20;
 
-/// What a script gets.
-pub enum Answer {
+/// The result for a script.
+pub enum HostResult {
     /// `undefined`
     Nothing,
     /// A boolean.
     Bool(bool),
-    /// The status with which a program ended.
+    /// The exit status of a program.
     Status(i32),
-    /// A text that stays where it is until the next question.
+    /// A text that remains valid until the next request.
     Kept(*const u8, usize),
 }
 
-/// What is known during a question, and what was noticed.
+/// The known facts of a request, and the recorded ones.
 #[derive(Default)]
 pub struct Notes {
-    /// What programs say.
+    /// The results of programs.
     pub programs: Vec<Program>,
-    /// The user's netgroups, where they are known.
+    /// The user's netgroups, if known.
     pub netgroups: Option<Vec<String>>,
-    /// What nobody knows, and was wanted.
+    /// The unknown facts that were used.
     pub unknown: Vec<String>,
-    /// The lines where rules were added.
+    /// The lines in which rules were added.
     pub lines: Vec<u32>,
-    /// The text that a script was given last.
+    /// The last text that a script received.
     pub kept: String,
 }
 
 thread_local! {
     static NOTES: RefCell<Notes> = RefCell::default();
-    /// Answers that were not sent yet.
+    /// Replies that have not been sent.
     static SAID: RefCell<Vec<u8>> = RefCell::default();
 }
 
-/// So many bytes are held back at most.
+/// Limit of buffered bytes.
 const HELD: usize = 1 << 15;
 
-/// Answers, at the latest with the next [`flush`].
+/// Buffers a reply. It is sent with the next [`flush`] at the latest.
 ///
 /// # Errors
-/// Nobody reads the answers.
+/// The output is closed.
 pub fn say(answer: &impl Serialize) -> io::Result<()> {
     let held = SAID.with_borrow_mut(|said| {
         serde_json::to_writer(&mut *said, answer)?;
@@ -70,10 +70,10 @@ pub fn say(answer: &impl Serialize) -> io::Result<()> {
     if held > HELD { flush() } else { Ok(()) }
 }
 
-/// Sends what was said.
+/// Sends the buffered replies.
 ///
 /// # Errors
-/// As [`say`].
+/// The errors of [`say`].
 pub fn flush() -> io::Result<()> {
     let said = SAID.take();
     let mut output = io::stdout();
@@ -81,58 +81,58 @@ pub fn flush() -> io::Result<()> {
     output.flush()
 }
 
-/// Begins a script or a question, and gives what was noticed before.
+/// Starts a script or a request, and returns the records of the previous one.
 pub fn begin(notes: Notes) -> Notes {
     NOTES.replace(notes)
 }
 
 /// Answers a script.
-pub fn answer(what: i32, text: &[u8], number: i32, line: i32) -> Answer {
+pub fn answer(what: i32, text: &[u8], number: i32, line: i32) -> HostResult {
     NOTES.with_borrow_mut(|notes| match what {
         SPAWN => notes.spawn(&String::from_utf8_lossy(text), number),
         NETGROUP => {
             let netgroup = String::from_utf8_lossy(text);
             match &notes.netgroups {
-                Some(known) => Answer::Bool(known.iter().any(|known| *known == netgroup)),
+                Some(known) => HostResult::Bool(known.iter().any(|known| *known == netgroup)),
                 None => {
                     notes.note(format!("netgroup {netgroup}"));
-                    Answer::Bool(false)
+                    HostResult::Bool(false)
                 }
             }
         }
         ADDED => {
             notes.lines.push(line.try_into().unwrap_or(0));
-            Answer::Nothing
+            HostResult::Nothing
         }
         UNKNOWN => {
             notes.note(String::from_utf8_lossy(text).into_owned());
-            Answer::Nothing
+            HostResult::Nothing
         }
-        _ => Answer::Nothing,
+        _ => HostResult::Nothing,
     })
 }
 
 impl Notes {
-    fn spawn(&mut self, line: &str, count: i32) -> Answer {
+    fn spawn(&mut self, line: &str, count: i32) -> HostResult {
         let argv: Vec<&str> = line.split_terminator('\0').collect();
         #[cfg(debug_assertions)]
         if argv == [crate::attempts::NAME] {
             self.kept = crate::attempts::all();
-            return Answer::Kept(self.kept.as_ptr(), self.kept.len());
+            return HostResult::Kept(self.kept.as_ptr(), self.kept.len());
         }
-        // A word with a NUL in it would be cut there, and look like two here: nobody knows what it comes to.
+        // A word with a NUL would be split here, so its result is unknown.
         let known = (usize::try_from(count) == Ok(argv.len()))
             .then(|| self.programs.iter().find(|program| program.argv == argv))
             .flatten();
         match known.map(|program| program.output.clone()) {
             Some(Ok(output)) => {
                 self.kept = output;
-                Answer::Kept(self.kept.as_ptr(), self.kept.len())
+                HostResult::Kept(self.kept.as_ptr(), self.kept.len())
             }
-            Some(Err(status)) => Answer::Status(status),
+            Some(Err(status)) => HostResult::Status(status),
             None => {
                 self.note(format!("program {}", argv.join(" ")));
-                Answer::Status(1)
+                HostResult::Status(1)
             }
         }
     }
@@ -145,20 +145,20 @@ impl Notes {
     }
 }
 
-/// Something was needed that nobody knows.
+/// Records the use of an unknown fact.
 pub fn unknown(what: &str) {
     NOTES.with_borrow_mut(|notes| notes.note(what.to_owned()));
 }
 
-/// There was no more memory. polkitd itself has no limit.
+/// Records that memory ran out. polkitd itself has no limit.
 pub fn out_of_memory() {
     unknown("memory");
 }
 
-/// Tells how polkitd would end here, and ends.
+/// Reports how polkitd would end here, and ends the process.
 pub fn end(message: &str) -> ! {
     let unknown = begin(Notes::default()).unknown;
-    let told = Told { end: End::Kills(message.to_owned()), rule: None, unknown };
+    let told = EngineReply { end: End::Kills(message.to_owned()), rule: None, unknown };
     let _ = say(&told).and_then(|()| flush());
     std::process::exit(0)
 }

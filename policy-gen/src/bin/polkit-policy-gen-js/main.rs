@@ -1,7 +1,7 @@
-//! `polkit-policy-gen-js`: runs polkit's rules for polkit-policy-gen, in the engine that polkitd itself uses.
+//! `polkit-policy-gen-js`: runs polkit's rules for polkit-policy-gen, in polkitd's JavaScript engine.
 //!
-//! It is not a command for people: polkit-policy-gen starts it, and speaks with it over its standard input and output (see
-//! `verdict::wire` in the library). It has no privileges, opens no file, and asks nobody anything.
+//! This program is not a command for users. polkit-policy-gen starts it and communicates through standard input and output (see
+//! `verdict::wire` in the library). It has no privileges, opens no files and contacts no services.
 
 #[cfg(debug_assertions)]
 mod attempts;
@@ -21,28 +21,28 @@ use std::time::{Duration, Instant};
 use duktape::Heap;
 use given::BOTTOM;
 use host::Notes;
-use polkit_policy_gen::verdict::wire::{Loaded, Message, PROTOCOL};
+use polkit_policy_gen::verdict::wire::{LoadReply, Message, PROTOCOL};
 
-/// What a rules file finds when it is run.
+/// The script that prepares the environment of rules files.
 const ENVIRONMENT: &str = include_str!("polkit.js");
-/// Where the functions that [`ENVIRONMENT`] returns are kept.
+/// The key of the functions that [`ENVIRONMENT`] returns.
 const PROBE: &str = "probe";
-/// How long answers are held back at most, which is much less than the time that a question may take.
+/// How long replies are buffered at most: much less than the time limit of a request.
 const HELD_FOR: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() != Some(PROTOCOL) {
-        return fail("polkit-policy-gen-js is started by polkit-policy-gen (of the same version), not by hand");
+        return fail("polkit-policy-gen-js is started by polkit-policy-gen of the same version; do not run it by hand");
     }
     let numbers: Vec<u32> = std::env::args().skip(2).filter_map(|number| number.parse().ok()).collect();
     let user = numbers.first().copied().zip(numbers.get(1).copied());
     if let Err(error) = confine::confine(user) {
-        return fail(&format!("cannot give up what a rule must not have: {error}"));
+        return fail(&format!("cannot confine the engine: {error}"));
     }
-    let Some(mut engine) = Engine::new() else { return fail("the engine does not start") };
+    let Some(mut engine) = Engine::new() else { return fail("cannot start the engine") };
     match engine.serve() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("speaking with polkit-policy-gen: {error}")),
+        Err(error) => fail(&format!("cannot communicate with polkit-policy-gen: {error}")),
     }
 }
 
@@ -53,7 +53,7 @@ fn fail(message: &str) -> ExitCode {
 
 struct Engine {
     heap: Heap,
-    /// Whether no file so far can tell how an action or a subject was made.
+    /// Whether no loaded file can notice how actions and subjects are made.
     plain: bool,
 }
 
@@ -72,7 +72,7 @@ impl Engine {
         engine.prepare().then_some(engine)
     }
 
-    /// Pushes one of the functions that [`ENVIRONMENT`] returns, and nothing else.
+    /// Pushes one of the functions that [`ENVIRONMENT`] returns.
     fn push_probe(&mut self, name: &str) {
         self.heap.push_stash();
         self.heap.property(-1, PROBE);
@@ -95,9 +95,9 @@ impl Engine {
                     input.read_exact(&mut source)?;
                     host::say(&self.load(&source))?;
                 }
-                Message::Ask(ask) => host::say(&self.ask(ask))?,
+                Message::Request(ask) => host::say(&self.ask(ask))?,
             }
-            // Nothing is held back while there is nothing more to be read, or for long.
+            // Replies are sent when no more input is available, or after the time limit.
             if input.buffer().is_empty() || flushed.elapsed() > HELD_FOR {
                 host::flush()?;
                 flushed = Instant::now();
@@ -105,7 +105,7 @@ impl Engine {
         }
     }
 
-    fn load(&mut self, source: &[u8]) -> Loaded {
+    fn load(&mut self, source: &[u8]) -> LoadReply {
         host::begin(Notes::default());
         if self.plain && !plain::is_plain(source) {
             self.push_probe("careful");
@@ -116,10 +116,10 @@ impl Engine {
         let line = error.as_ref().and_then(|error| line_in(error).or_else(|| self.line_of_error()?.try_into().ok()));
         self.heap.set_top(BOTTOM);
         let notes = host::begin(Notes::default());
-        Loaded { error, line: line.filter(|line| *line > 0), lines: notes.lines, unknown: notes.unknown }
+        LoadReply { error, line: line.filter(|line| *line > 0), lines: notes.lines, unknown: notes.unknown }
     }
 
-    /// The line of the error on top of the stack.
+    /// Returns the line of the error on top of the stack.
     fn line_of_error(&mut self) -> Option<u32> {
         self.push_probe("line");
         self.heap.dup(-2);
@@ -132,12 +132,12 @@ impl Engine {
     }
 }
 
-/// The line in what the compiler says: `… (line 3)`.
+/// Returns the line in a message of the compiler: `… (line 3)`.
 fn line_in(message: &str) -> Option<usize> {
     message.rsplit_once("(line ")?.1.split_once(')')?.0.parse().ok()
 }
 
-/// The beginning of a text: a rule may make it as long as it likes.
+/// Shortens a text. A rule may make texts of any length.
 fn short(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().take(host::TEXT_MAX).collect()
 }

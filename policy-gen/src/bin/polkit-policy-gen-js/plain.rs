@@ -1,7 +1,7 @@
-//! Whether a rules file can tell how objects were made that it gets.
+//! Checks whether a rules file can notice how the objects are made that it receives.
 
-/// What a file says somewhere if it can: it asks about properties themselves, changes what objects inherit, replaces a
-/// constructor, or takes the list of rules into its own hands. A word too many here costs time alone.
+/// Words in files that can notice it: files that inspect properties, change prototypes, replace a constructor, or manage the list of
+/// rules. A superfluous word only costs time.
 const WORDS: [&str; 12] = [
     "Object",
     "prototype",
@@ -17,8 +17,8 @@ const WORDS: [&str; 12] = [
     "_ruleFuncs",
 ];
 
-/// Whether nothing of that kind is in a file, nor a name that is written by the numbers of its characters. One that is put
-/// together while the rule runs is not seen.
+/// Whether a file contains none of these words and no name written with character codes. A name that is assembled at run time is not
+/// detected.
 pub fn is_plain(source: &[u8]) -> bool {
     let has = |word: &str| source.windows(word.len()).any(|part| part == word.as_bytes());
     let is_number = |pair: &[u8]| matches!(pair, [b'\\', b'u' | b'x' | b'0'..=b'7']);

@@ -1,23 +1,23 @@
-// What a rules file finds: `polkit`, `Action` and `Subject`, as polkit 122 to 128 have them with Duktape.
+// The environment of rules files: `polkit`, `Action` and `Subject`, as in polkit 122 to 128 with Duktape.
 //
-// `host` is ours: what the engine does for it. This text is run once, and returns the functions that the engine itself calls.
+// `host` calls the engine. This script runs once and returns the functions that the engine calls.
 
 (function (host) {
     var define = Object.defineProperty, create = Object.create, apply = Reflect.apply;
     var text = String, isArray = Array.isArray, random = Math.random;
     var Failure = Error, WrongType = TypeError;
     var lineOf = Object.getOwnPropertyDescriptor(Error.prototype, "lineNumber").get;
-    // What the engine is asked for.
+    // The operations of `host`.
     var SPAWN = 0, NETGROUP = 1, ADDED = 2, UNKNOWN = 3;
-    // Nothing is asked about what is only written into a text, such as a log line.
+    // Set while a text such as a log line is formatted: unknown facts in it are not reported.
     var quiet = false;
-    // Whether no rules file can do what it would take to tell how objects and arrays were made.
+    // Whether no rules file can notice how objects and arrays are made.
     var plain = true;
-    // Every rule with its number, in the order in which the files added them, and the one that runs. A rules file may change
-    // what all objects inherit, and polkitd does not mind: what is ours inherits nothing.
+    // All rules by number, in the order in which files added them, and the running rule. A rules file may change the
+    // prototype of all objects, so this object has no prototype.
     var known = create(null), added = 0, current = null;
 
-    // What makes the methods of actions and subjects, anew for each, as in polkitd.
+    // Functions that make the methods of actions and subjects. As in polkitd, each object gets its own.
     var make = {
         lookup: function () {
             return function (key) {
@@ -77,7 +77,7 @@
         this.toString = make.describeSubject();
     };
 
-    // Gives an object an ordinary property.
+    // Adds an ordinary property to an object.
     var ordinary = create(null);
     ordinary.enumerable = ordinary.configurable = ordinary.writable = true;
     function become(object, name, value) {
@@ -117,7 +117,7 @@
     polkit.addAdminRule = function (rule) {
         this._adminRuleFuncs.push(rule);
     };
-    // Nobody asks it here: it has no part in what is decided without a password.
+    // Never called: admin rules have no effect without authentication.
     polkit._runAdminRules = function (action, subject) {
         for (var i = 0; i < this._adminRuleFuncs.length; i += 1) {
             var said = this._adminRuleFuncs[i](action, subject);
@@ -137,8 +137,8 @@
     polkit._runRules = function (action, subject) {
         var rule = null, whole = plain, rules, i, said;
         try {
-            // A rule may give polkit other rules. To look at the length takes longer than to look at an element, which is
-            // there only up to the length if no array inherits any.
+            // A rule may replace the list of rules. Reading an element is faster than reading the length, and elements
+            // exist only below the length unless arrays inherit elements.
             for (i = 0; (rule = (rules = this._ruleFuncs)[i]) && whole || i < rules.length; i += 1) {
                 said = rule(action, subject);
                 if (said) {
@@ -165,11 +165,11 @@
     };
 
     return {
-        // A rules file is not plain.
+        // Records that a rules file may notice how objects are made.
         careful: function () {
             plain = false;
         },
-        // The number of the rule that ran last, or null.
+        // Returns the number of the last running rule, or null.
         ran: function () {
             for (var i = 0; current !== null && i < added; i += 1) {
                 if (known[i] === current) {
@@ -178,7 +178,7 @@
             }
             return null;
         },
-        // The line where an error came up.
+        // Returns the line of an error.
         line: function (error) {
             try {
                 return apply(lineOf, error, []);
@@ -186,7 +186,7 @@
                 return null;
             }
         },
-        // What gives a property of the subject whose value nobody knows: this value, and lets it be noticed.
+        // Makes the getter of a property with an unknown value: it returns a substitute and reports the use.
         concealed: function (name, value) {
             return function () {
                 if (!quiet) {
@@ -195,14 +195,14 @@
                 return value;
             };
         },
-        // What gives a method that is not made before somebody wants it.
+        // Makes the getter of a method that is created on its first use.
         method: function (name, made) {
             var one = make[made];
             return function () {
                 return become(this, name, one());
             };
         },
-        // What takes the value that a rule gives to either of them.
+        // Makes the setter of such properties.
         setter: function (name) {
             return function (value) {
                 become(this, name, value);

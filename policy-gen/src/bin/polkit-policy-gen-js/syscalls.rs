@@ -1,5 +1,5 @@
-//! The system calls that are left: those of computing, and of reading and writing what is open. All others fail with EPERM. For the
-//! processors that seccompiler knows: x86_64, aarch64 and riscv64.
+//! The system call filter: allows only calls for computing and for reading and writing open files. All others fail with EPERM. Supports
+//! the processors of seccompiler: x86_64, aarch64 and riscv64.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,7 +8,7 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
-/// Needed by the engine, the allocator and the standard library.
+/// The calls that the engine, the allocator and the standard library need.
 const ALLOWED: [libc::c_long; 17] = [
     libc::SYS_read,
     libc::SYS_write,
@@ -21,23 +21,23 @@ const ALLOWED: [libc::c_long; 17] = [
     libc::SYS_madvise,
     libc::SYS_futex,
     libc::SYS_getrandom,
-    // Time, where the kernel's shared page does not tell it.
+    // Time, if the vDSO does not provide it.
     libc::SYS_clock_gettime,
     libc::SYS_gettimeofday,
-    // The end, and what comes before it.
+    // Exit, and the calls before it.
     libc::SYS_sigaltstack,
     libc::SYS_rt_sigreturn,
     libc::SYS_restart_syscall,
     libc::SYS_exit,
     libc::SYS_exit_group,
 ];
-/// The place of the protection among the arguments of mmap(2) and mprotect(2).
+/// The index of the protection argument of mmap(2) and mprotect(2).
 const PROTECTION: u8 = 2;
 
-/// Refuses all other system calls from now on.
+/// Installs the filter.
 ///
 /// # Errors
-/// The kernel does not take the filter.
+/// The kernel refuses the filter.
 pub fn refuse() -> io::Result<()> {
     let processor = TargetArch::try_from(std::env::consts::ARCH).map_err(io::Error::other)?;
     let filter = filter(processor).map_err(io::Error::other)?;
@@ -48,7 +48,7 @@ fn filter(processor: TargetArch) -> Result<BpfProgram, seccompiler::BackendError
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.into_iter().map(|call| (call, Vec::new())).collect();
     let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
-        // No memory that can be written becomes code.
+        // No executable memory.
         let condition =
             SeccompCondition::new(PROTECTION, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(executable), 0)?;
         rules.insert(call, vec![SeccompRule::new(vec![condition])?]);

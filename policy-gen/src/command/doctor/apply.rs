@@ -1,10 +1,8 @@
-//! Carrying a fix out: the only part that changes anything. All its steps, or as few as can be: files that were written are taken
-//! back where a later step fails.
+//! Applies a fix. This module makes all changes of the doctor: either all steps, or as few as possible. Files are restored if a
+//! later step fails.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use polkit_config::escape::escape_bytes;
 use polkit_config::names::Names;
 use polkit_dbus::Authority;
 use rustix::fs::{Mode, OFlags};
@@ -16,23 +14,22 @@ use crate::failure::Failure;
 use crate::install::directories::make_directories;
 use crate::install::members::change_host;
 use crate::install::plan::{Change, MemberChange, NewFile, unified};
-use crate::install::run::Site;
+use crate::install::run::InstallTarget;
 use crate::install::run::plan_now;
+use crate::install::tool::run;
 use crate::install::units::has_systemd;
-use crate::install::write::{Committed, Prepared};
-use crate::libvirt::conf::{self, Key, Want};
+use crate::install::write::{CommittedChanges, StagedChanges};
+use crate::libvirt::conf::{self, DesiredValue, Key};
 use crate::tree::{Tree, split};
 
-/// Where programs are; the caller's PATH is not asked.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// How long polkitd may take to end.
+/// Time limit for polkitd to end.
 const END: Duration = Duration::from_secs(5);
 const MODE: u32 = 0o644;
 
-/// What a fix changes in files, as unified diffs; empty where it changes none.
+/// Returns the file changes of a fix as unified diffs; empty if it changes no file.
 ///
 /// # Errors
-/// A file that it would change cannot be read.
+/// A file that the fix changes is unreadable.
 pub fn diff(fix: &Fix) -> Result<String, Failure> {
     let tree = Tree::open_trusted(None)?;
     let mut out = String::new();
@@ -49,40 +46,38 @@ pub fn diff(fix: &Fix) -> Result<String, Failure> {
     Ok(out)
 }
 
-/// Does all steps.
+/// Applies all steps.
 ///
 /// # Errors
-/// [`Failure::Refused`] with the step that failed.
+/// [`Failure::Refused`] with the failed step.
 pub async fn apply(fix: &Fix) -> Result<(), Failure> {
     let tree = Tree::open_trusted(None)?;
     if fix.steps.contains(&Step::Install) {
         installed_as_it_stands().await?;
     }
-    // Dropping these takes the files back.
+    // Dropping an entry restores its file.
     let mut written = Vec::new();
     for step in &fix.steps {
         written.extend(one(&tree, step).await?);
     }
-    written.into_iter().for_each(Committed::keep);
+    written.into_iter().for_each(CommittedChanges::keep);
     Ok(())
 }
 
-async fn one(tree: &Tree, step: &Step) -> Result<Option<Committed>, Failure> {
+async fn one(tree: &Tree, step: &Step) -> Result<Option<CommittedChanges>, Failure> {
     match step {
-        Step::Run(argv) => run(argv).map(|()| None),
+        Step::Run(argv) => run_tool(argv).map(|()| None),
         Step::Write { path, text } => {
             let known = tree.read(below(path)).map_err(|error| refused(path, &error))?;
             if known.is_some_and(|known| known.bytes != text.as_bytes()) {
-                return Err(Failure::Refused(format!(
-                    "{path} is there already, and says something else: nothing was changed"
-                )));
+                return Err(Failure::Refused(format!("{path} exists and has other content. Nothing was changed")));
             }
             directories(tree, path)?;
             write(tree, vec![file(path, text.as_bytes().to_vec())]).map(Some)
         }
         Step::Move { from, to } => {
             if tree.read(below(to)).map_err(|error| refused(to, &error))?.is_some() {
-                return Err(Failure::Refused(format!("{to} is there already: nothing was changed")));
+                return Err(Failure::Refused(format!("{to} exists. Nothing was changed")));
             }
             let bytes = content(tree, from)?;
             directories(tree, to)?;
@@ -98,13 +93,13 @@ async fn one(tree: &Tree, step: &Step) -> Result<Option<Committed>, Failure> {
         Step::Install => install().await.map(|()| None),
         Step::Convert(path) => {
             let _ = command::convert::run(&Convert { root: None, output: Some(path.into()) }).await?;
-            // Whatever the umask: polkitd is to read it.
+            // polkitd must be able to read the file, so its mode does not depend on the umask.
             write(tree, vec![file(path, content(tree, path)?)]).map(Some)
         }
         Step::Unset { path, keys } => {
             let (_, text) = edited(tree, path, keys)?;
             let known = tree.read(below(path)).map_err(|error| refused(path, &error))?;
-            let known = known.ok_or_else(|| refused(path, &"it is gone"))?;
+            let known = known.ok_or_else(|| refused(path, &"the file has been removed"))?;
             let to = NewFile { bytes: text.into_bytes(), mode: known.mode, owner: Some((known.uid, known.gid)) };
             write(tree, vec![Change { path: below(path).to_owned(), to: Some(to) }]).map(Some)
         }
@@ -126,11 +121,11 @@ fn file(path: &str, bytes: Vec<u8>) -> Change {
 
 fn content(tree: &Tree, path: &str) -> Result<Vec<u8>, Failure> {
     let found = tree.read(below(path)).map_err(|error| refused(path, &error))?;
-    found.map(|found| found.bytes).ok_or_else(|| refused(path, &"it is gone"))
+    found.map(|found| found.bytes).ok_or_else(|| refused(path, &"the file has been removed"))
 }
 
-fn write(tree: &Tree, changes: Vec<Change>) -> Result<Committed, Failure> {
-    Prepared::new(tree, &changes)?.commit()
+fn write(tree: &Tree, changes: Vec<Change>) -> Result<CommittedChanges, Failure> {
+    StagedChanges::new(tree, &changes)?.commit()
 }
 
 fn directories(tree: &Tree, path: &str) -> Result<(), Failure> {
@@ -140,13 +135,13 @@ fn directories(tree: &Tree, path: &str) -> Result<(), Failure> {
 
 fn edited(tree: &Tree, path: &str, keys: &[&'static str]) -> Result<(String, String), Failure> {
     let old = tree.read_text(below(path)).map_err(|error| refused(path, &error))?;
-    let keys: Vec<Key> = keys.iter().map(|name| Key { name, want: Want::Unset, why: "" }).collect();
+    let keys: Vec<Key> = keys.iter().map(|name| Key { name, want: DesiredValue::Unset, why: "" }).collect();
     let new = conf::apply(&old, &keys, &[]).map_err(|why| refused(path, &why))?.text;
     Ok((old, new))
 }
 
 fn directory(tree: &Tree, path: &str, mode: u32, owner: Option<&(String, String)>) -> Result<(), Failure> {
-    // What is to be put right may be the directory itself; nobody may lead elsewhere.
+    // The directory itself may have the wrong mode, so only the directories above it are checked.
     tree.vet(split(below(path)).0).map_err(|error| refused(path, &error))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let opened = tree.open_in(below(path), flags).map_err(|error| refused(path, &error))?;
@@ -155,24 +150,16 @@ fn directory(tree: &Tree, path: &str, mode: u32, owner: Option<&(String, String)
         let uid = Names::Host.user(user).map_err(lookup)?.map(|user| rustix::fs::Uid::from_raw(user.uid));
         let gid = Names::Host.group(group).map_err(lookup)?.map(|group| rustix::fs::Gid::from_raw(group.gid));
         if uid.is_none() || gid.is_none() {
-            return Err(refused(path, &format!("there is no user {user} or no group {group}")));
+            return Err(refused(path, &format!("there is no user `{user}` or no group `{group}`")));
         }
         rustix::fs::fchown(&opened, uid, gid).map_err(|error| refused(path, &error))?;
     }
     rustix::fs::fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| refused(path, &error))
 }
 
-fn run(argv: &[String]) -> Result<(), Failure> {
-    let shown = argv.join(" ");
-    let Some((program, arguments)) = argv.split_first() else { return Ok(()) };
-    match Command::new(program).args(arguments).env("PATH", PATH).current_dir("/").output() {
-        Err(error) => Err(Failure::Refused(format!("cannot run `{shown}`: {error}"))),
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let said = escape_bytes(output.stderr.trim_ascii());
-            Err(Failure::Refused(format!("`{shown}` failed ({}): {said}", output.status)))
-        }
-    }
+fn run_tool(argv: &[impl AsRef<str>]) -> Result<(), Failure> {
+    let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+    run(&argv).map_err(|error| Failure::Refused(error.to_string()))
 }
 
 fn place() -> Place {
@@ -180,53 +167,53 @@ fn place() -> Place {
     Place { policy: None, target, root: None, vendor: false, force: false, create: false }
 }
 
-/// Refuses where `install` would do more than the fix: the policy that is there was changed and not installed.
+/// Refuses if `install` would do more than the fix: the policy files have changes that are not installed.
 async fn installed_as_it_stands() -> Result<(), Failure> {
-    let ready = match command::ready(&place()).await {
-        Ok(ready) => ready,
+    let prepared = match command::prepare(&place()).await {
+        Ok(prepared) => prepared,
         // There is no policy yet.
         Err(Failure::Usage(_)) => return Ok(()),
         Err(failure) => return Err(failure),
     };
-    let site = Site { tree: &ready.tree, names: &ready.names, mkdir: None };
-    if plan_now(&site, &ready.wanted())?.is_empty() {
+    let install_target = InstallTarget { tree: &prepared.tree, names: &prepared.names, mkdir: None };
+    if plan_now(&install_target, &prepared.desired_state())?.is_empty() {
         return Ok(());
     }
     Err(Failure::Refused(
-        "the policy in /etc/polkit-policy-gen is not installed as it stands (polkit-policy-gen diff): install it first. Nothing was changed"
+        "the policy in /etc/polkit-policy-gen has changes that are not installed (see `polkit-policy-gen diff`): install them first. Nothing was changed"
             .to_owned(),
     ))
 }
 
 async fn install() -> Result<(), Failure> {
     let options = Install { place: place(), dry_run: false, mkdir: true, restart: false };
-    // What polkitd makes of it is seen when we look again.
+    // The next examination shows the effect.
     command::install::run(&options).await.map(drop)
 }
 
 async fn restart_polkitd() -> Result<(), Failure> {
     if has_systemd() {
-        return run(&["systemctl", "restart", "polkit.service"].map(str::to_owned));
+        return run_tool(&["systemctl", "restart", "polkit.service"]);
     }
-    let unreachable = |error: polkit_dbus::AuthorityError| Failure::Refused(format!("restarting polkitd: {error}"));
+    let unreachable = |error: polkit_dbus::AuthorityError| Failure::Refused(format!("cannot restart polkitd: {error}"));
     let authority = Authority::new(polkit_dbus::connect().await.map_err(unreachable)?);
     if let Ok(pid) = authority.pid().await {
         let process = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-        let process =
-            process.ok_or_else(|| Failure::Refused("restarting polkitd: the bus does not tell its pid".to_owned()))?;
+        let process = process
+            .ok_or_else(|| Failure::Refused("cannot restart polkitd: the bus does not know its pid".to_owned()))?;
         rustix::process::kill_process(process, rustix::process::Signal::TERM)
-            .map_err(|errno| Failure::Refused(format!("ending polkitd: {errno}")))?;
+            .map_err(|errno| Failure::Refused(format!("cannot stop polkitd: {errno}")))?;
         let deadline = Instant::now() + END;
         while authority.pid().await.is_ok_and(|now| now == pid) {
             if Instant::now() > deadline {
-                // One that hangs in a rule does not hear it.
+                // polkitd does not handle SIGTERM while it runs a rule.
                 let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-    // The bus starts it for the first who asks; what was on its way to the old one is lost with it.
+    // The bus starts polkitd for the next call. Calls that were sent to the old polkitd are lost.
     let deadline = Instant::now() + END;
     loop {
         match authority.version().await {

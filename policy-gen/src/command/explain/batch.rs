@@ -1,4 +1,4 @@
-//! `explain --batch`: a verdict for each line.
+//! `explain --batch`: one verdict per line.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, StdoutLock, Write as _};
@@ -12,39 +12,39 @@ use serde_json::json;
 use super::Brief;
 use crate::command::DONE;
 use crate::failure::Failure;
-use crate::verdict::evaluate::{Begun, Implying};
-use crate::verdict::{Evaluator, Question};
+use crate::verdict::evaluate::{Batch, ImpliedBatch};
+use crate::verdict::{AccessRequest, Evaluator};
 
-/// A line was no request.
+/// Exit code: a line is not a valid request.
 const NO_REQUEST: u8 = 2;
-/// As many requests are begun at once, if they are there: so few that two rounds may be on their way to the engine.
+/// Number of requests in a round: small enough that two rounds fit into the engine's input.
 const AT_ONCE: usize = 128;
-/// As many bytes are read at once: what a pipe holds.
+/// Size of the read buffer in bytes: the capacity of a pipe.
 const BUFFER: usize = 64 << 10;
 
-/// The longest line, in bytes.
+/// Length limit of a line in bytes.
 const LINE_MAX: usize = 1 << 20;
 
-/// Answers all lines, in order.
+/// Evaluates all lines in order.
 ///
 /// # Errors
-/// They cannot be read, the accounts cannot be asked, or the engine cannot be started any more.
+/// The input is unreadable, the user database does not answer, or the engine cannot be restarted.
 pub(super) fn run(evaluator: &mut Evaluator, path: &Path) -> Result<u8, Failure> {
     let unreadable = |error: io::Error| Failure::Unreachable(format!("cannot read {}: {error}", path.display()));
     let mut lines = Lines::open(path).map_err(unreadable)?;
     let mut output = Output { stdout: io::stdout().lock(), code: DONE };
-    // The engine works on the rounds that are begun while one before is written.
-    let (mut begun, mut implying): (Option<Round<Begun>>, Option<Round<Implying>>) = (None, None);
+    // The engine works on the next rounds while this process writes the previous round.
+    let (mut batch, mut implied): (Option<Round<Batch>>, Option<Round<ImpliedBatch>>) = (None, None);
     loop {
-        // Nothing that was begun waits for a line that may never come.
-        let read = lines.read(begun.is_none() && implying.is_none()).map_err(unreadable)?;
-        let next = if read.is_empty() { None } else { Some(begin(evaluator, &read)?) };
-        let second = match std::mem::replace(&mut begun, next) {
+        // Rounds in progress must not wait for input that may never come.
+        let read = lines.read(batch.is_none() && implied.is_none()).map_err(unreadable)?;
+        let next = if read.is_empty() { None } else { Some(start(evaluator, &read)?) };
+        let second = match std::mem::replace(&mut batch, next) {
             Some(round) => Some(Round { lines: round.lines, state: evaluator.imply(round.state)? }),
             None => None,
         };
-        let third = std::mem::replace(&mut implying, second);
-        if begun.is_none() && implying.is_none() && third.is_none() {
+        let third = std::mem::replace(&mut implied, second);
+        if batch.is_none() && implied.is_none() && third.is_none() {
             break;
         }
         if let Some(round) = third
@@ -56,11 +56,11 @@ pub(super) fn run(evaluator: &mut Evaluator, path: &Path) -> Result<u8, Failure>
     Ok(output.code)
 }
 
-/// The lines of a file or a pipe.
+/// Reads lines from a file or a pipe.
 struct Lines {
     input: BufReader<File>,
-    /// The beginning of a line whose end was not there yet.
-    begun: Vec<u8>,
+    /// The start of an incomplete line.
+    partial: Vec<u8>,
 }
 
 impl Lines {
@@ -69,11 +69,11 @@ impl Lines {
             true => File::from(io::stdin().as_fd().try_clone_to_owned()?),
             false => open_regular(path)?,
         };
-        Ok(Self { input: BufReader::with_capacity(BUFFER, input), begun: Vec::new() })
+        Ok(Self { input: BufReader::with_capacity(BUFFER, input), partial: Vec::new() })
     }
 
-    /// The lines that are there, and no more than one round takes; waits for the first if asked to. Without waiting, none does
-    /// not mean the end.
+    /// Returns the available lines, at most one round. With `wait`, waits for the first line; without it, an empty result is not
+    /// the end of the input.
     fn read(&mut self, wait: bool) -> io::Result<Vec<Vec<u8>>> {
         let mut lines = Vec::new();
         while lines.len() < AT_ONCE
@@ -92,54 +92,56 @@ impl Lines {
             let there = self.input.fill_buf()?;
             let end = there.iter().position(|byte| *byte == b'\n');
             let (line, _) = there.split_at(end.map_or(there.len(), |end| end + 1));
-            self.begun.extend_from_slice(line);
-            if self.begun.len() > LINE_MAX {
+            self.partial.extend_from_slice(line);
+            if self.partial.len() > LINE_MAX {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 1 MiB"));
             }
             let (length, ended) = (line.len(), line.is_empty());
             self.input.consume(length);
             if end.is_some() || ended {
-                let line = std::mem::take(&mut self.begun);
+                let line = std::mem::take(&mut self.partial);
                 return Ok(if line.is_empty() { None } else { Some(line) });
             }
         }
     }
 }
 
-/// Whether reading does not wait: there is something, or the end.
+/// Whether a read would not block: data or the end of the input is available.
 fn is_readable(file: &File) -> bool {
     poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
-/// Some lines: what is wrong with those that are no request, and how far the others have got, in order.
+/// A round of lines, in order: the errors of invalid lines, and the state of the others.
 struct Round<T> {
     lines: Vec<Option<String>>,
     state: T,
 }
 
-fn begin(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round<Begun>, Failure> {
-    let (mut wrong, mut asked) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
+fn start(evaluator: &mut Evaluator, lines: &[Vec<u8>]) -> Result<Round<Batch>, Failure> {
+    let (mut wrong, mut requests) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
     for line in lines {
-        let found = request(line).map_err(Failure::Refused).and_then(|question| evaluator.look_up(question));
+        let found =
+            request(line).map_err(Failure::Refused).and_then(|access_request| evaluator.look_up(access_request));
         wrong.push(match found {
             Ok(found) => {
-                asked.push(found);
+                requests.push(found);
                 None
             }
             Err(Failure::Refused(why)) => Some(why),
             Err(failure) => return Err(failure),
         });
     }
-    Ok(Round { lines: wrong, state: evaluator.begin(asked) })
+    Ok(Round { lines: wrong, state: evaluator.start(requests) })
 }
 
-fn request(line: &[u8]) -> Result<Question, String> {
-    let question: Question = serde_json::from_slice(line).map_err(|error| format!("this is no request: {error}"))?;
-    let details = question.details.iter().flat_map(|(key, value)| [key, value]);
-    if details.chain([&question.user, &question.action]).any(|text| text.contains('\0')) {
-        return Err("this is no request: no name and no detail can hold a NUL".to_owned());
+fn request(line: &[u8]) -> Result<AccessRequest, String> {
+    let access_request: AccessRequest =
+        serde_json::from_slice(line).map_err(|error| format!("this is not a valid request: {error}"))?;
+    let details = access_request.details.iter().flat_map(|(key, value)| [key, value]);
+    if details.chain([&access_request.user, &access_request.action]).any(|text| text.contains('\0')) {
+        return Err("this is not a valid request: names and details cannot contain a NUL".to_owned());
     }
-    Ok(question)
+    Ok(access_request)
 }
 
 struct Output {
@@ -148,8 +150,8 @@ struct Output {
 }
 
 impl Output {
-    /// Writes the answers to a round; false if nobody reads them.
-    fn write(&mut self, evaluator: &mut Evaluator, round: Round<Implying>) -> Result<bool, Failure> {
+    /// Writes the results of a round. Returns false if the output is closed.
+    fn write(&mut self, evaluator: &mut Evaluator, round: Round<ImpliedBatch>) -> Result<bool, Failure> {
         let mut verdicts = evaluator.finish(round.state)?.into_iter();
         let mut text = Vec::new();
         for wrong in round.lines {
@@ -160,7 +162,7 @@ impl Output {
                 }
                 None => serde_json::to_writer(&mut text, &verdicts.next().as_ref().map(Brief::from)),
             };
-            written.map_err(|error| Failure::Unreachable(format!("cannot write an answer: {error}")))?;
+            written.map_err(|error| Failure::Unreachable(format!("cannot format a verdict: {error}")))?;
             text.push(b'\n');
         }
         Ok(self.stdout.write_all(&text).and_then(|()| self.stdout.flush()).is_ok())

@@ -1,15 +1,15 @@
-//! What `explain` prints for people.
+//! The text output of `explain`.
 
 use polkit_config::escape::escape;
 
 use super::suggest::{Suggestion, in_session, place};
-use crate::verdict::{Evaluator, Kind, Outcome, Question, Verdict};
-use crate::word::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
+use crate::verdict::{AccessRequest, DeciderKind, Evaluator, Outcome, Verdict};
 
-/// The whole answer.
+/// Formats the whole explanation.
 pub(super) fn text(
     evaluator: &Evaluator,
-    question: &Question,
+    access_request: &AccessRequest,
     verdict: &Verdict,
     suggestions: &[Suggestion],
     colour: bool,
@@ -18,16 +18,16 @@ pub(super) fn text(
     let mut out = format!("{}  {}\n", bold(verdict.outcome.text()), meaning(verdict.outcome));
     out.push_str(&format!(
         "  {} for {} {}\n",
-        escape(&question.action),
-        escape(&question.user),
-        in_session(question.session)
+        escape(&access_request.action),
+        escape(&access_request.user),
+        in_session(access_request.session)
     ));
     if let Some(decider) = &verdict.decided_by {
         let what = match decider.kind {
-            Kind::Rule => "a rule",
-            Kind::Pkla => "a pkla entry",
-            Kind::Implicit => "the action's own defaults",
-            Kind::Root => "the user being root",
+            DeciderKind::Rule => "a rule",
+            DeciderKind::Pkla => "a pkla entry",
+            DeciderKind::Implicit => "the implicit authorization of the action",
+            DeciderKind::Root => "the user is root",
         };
         let by = decider
             .by_action
@@ -37,7 +37,7 @@ pub(super) fn text(
         out.push_str(&format!("  decided by {what}{by}{place}\n"));
     }
     if let Some(why) = &verdict.ends_polkitd {
-        out.push_str(&format!("  polkitd itself ends, for everybody on the host: {}\n", escape(why)));
+        out.push_str(&format!("  polkitd itself ends, for all users of the host: {}\n", escape(why)));
     }
     let mut part = |title: &str, lines: Vec<String>| {
         if !lines.is_empty() {
@@ -45,7 +45,7 @@ pub(super) fn text(
             lines.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
         }
     };
-    part("It depends on", verdict.depends_on.iter().map(|what| escape(what)).collect());
+    part("Depends on", verdict.depends_on.iter().map(|what| escape(what)).collect());
     let step = |step: &crate::verdict::Step| {
         let file = step.file.as_ref().map_or_else(String::new, |file| match step.line {
             Some(line) => format!("  {}:{line}", escape(file)),
@@ -53,34 +53,34 @@ pub(super) fn text(
         });
         format!("{:<10}{}{file}", escape(&step.by), escape(&step.says))
     };
-    part(&format!("How polkit {} gets there", evaluator.target().version), verdict.steps.iter().map(step).collect());
+    part(&format!("Steps of polkit {}", evaluator.target().version), verdict.steps.iter().map(step).collect());
     part("Never reached", evaluator.never_reached(verdict).into_iter().map(escape).collect());
-    let over = evaluator.passed_over().iter().map(|over| match over.line {
-        Some(line) => format!("{}:{line}: {}", escape(&over.file), escape(&over.why)),
-        None => format!("{}: {}", escape(&over.file), escape(&over.why)),
+    let skipped = evaluator.skipped().iter().map(|skipped| match skipped.line {
+        Some(line) => format!("{}:{line}: {}", escape(&skipped.file), escape(&skipped.why.to_string())),
+        None => format!("{}: {}", escape(&skipped.file), escape(&skipped.why.to_string())),
     });
-    part("Not read", over.collect());
+    part("Not read", skipped.collect());
     let suggestion = |suggestion: &Suggestion| {
         let because = suggestion.because.as_ref().map_or_else(String::new, |because| format!(" ({because})"));
         let command = suggestion.command.as_ref().map_or_else(String::new, |command| format!("\n    {command}"));
         format!("{}{because}{command}", suggestion.change)
     };
-    let title = if verdict.outcome == Outcome::Unregistered { "Perhaps meant" } else { "What would make it a yes" };
+    let title = if verdict.outcome == Outcome::Unregistered { "Did you mean" } else { "Changes that would allow it" };
     part(title, suggestions.iter().map(suggestion).collect());
     out
 }
 
 fn meaning(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Word(Word::Yes) => "allowed",
-        Outcome::Word(Word::No) => "refused",
-        Outcome::Word(Word::AuthSelf | Word::AuthSelfKeep) => {
-            "the user must authenticate; refused where no agent is registered for it, as for a service"
+        Outcome::Result(ImplicitAuthorization::Yes) => "allowed",
+        Outcome::Result(ImplicitAuthorization::No) => "refused",
+        Outcome::Result(ImplicitAuthorization::AuthSelf | ImplicitAuthorization::AuthSelfKeep) => {
+            "the user must authenticate; refused without a registered agent, for example for a service"
         }
-        Outcome::Word(Word::AuthAdmin | Word::AuthAdminKeep) => {
-            "an administrator must authenticate; refused where no agent is registered for the user, as for a service"
+        Outcome::Result(ImplicitAuthorization::AuthAdmin | ImplicitAuthorization::AuthAdminKeep) => {
+            "an administrator must authenticate; refused without a registered agent, for example for a service"
         }
-        Outcome::Unregistered => "an error: no .policy file that this polkit reads has the action",
-        Outcome::Depends => "it cannot be known here",
+        Outcome::Unregistered => "an error: no .policy file of this polkit defines the action",
+        Outcome::Depends => "cannot be predicted",
     }
 }

@@ -1,19 +1,19 @@
-//! What polkit decides for the subject, and why it is not a yes.
+//! Findings about the verdict: what polkit decides for the subject, and why it is not a yes.
 
 use super::Finding;
 use super::broken::{breaks, not_registered, not_reloaded};
 use super::evidence::with_evidence;
-use crate::doctor::facts::{Answer, Facts, GroupRemedy, Real, Subject};
+use crate::doctor::facts::{Decision, Facts, GroupRemedy, RunningResult, Subject};
 use crate::doctor::fixes::{Fix, access, manual, programs, read_only};
 use crate::emit::quote::shell;
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
-use crate::verdict::{Kind, Outcome};
-use crate::word::{Session, Word};
+use crate::verdict::{DeciderKind, Outcome, RuleError};
 
 const API: &str = "org.libvirt.api.";
 const AGENT_RULES: &str = "46-polkit-policy-gen-agent.rules";
 
-/// The finding about the verdict; none if it is a yes. `explained`: another finding says why already.
+/// Returns the findings about the verdict; none if it is a yes. `explained`: another finding already explains the refusal.
 pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
     let (Some(subject), Some(answer)) = (&facts.subject, &facts.answer) else { return Vec::new() };
     let mut found = Vec::new();
@@ -22,23 +22,26 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
             facts,
             answer,
             "rule-ends-polkitd",
-            "a rule returns something that is no text, and polkitd ends or hangs of it, for everybody",
+            "a rule returns a value that is not a string, which makes polkitd end or hang, for all users",
             why,
         )];
     }
-    let unregistered = answer.real == Some(Real::Unregistered)
+    let unregistered = answer.real == Some(RunningResult::Unregistered)
         || (answer.real.is_none() && answer.verdict.outcome == Outcome::Unregistered);
     if unregistered {
         return vec![not_registered(facts, answer)];
     }
-    if answer.is_yes() || answer.is_unknown() || matches!(answer.real, Some(Real::Silent | Real::NoSuchProcess)) {
+    if answer.is_yes()
+        || answer.is_unknown()
+        || matches!(answer.real, Some(RunningResult::Silent | RunningResult::NoSuchProcess))
+    {
         return found;
     }
-    // Where the daemon asks nobody, the socket is all that decides.
+    // Without authentication by polkit, only the mode of the socket decides.
     if answer.action == MANAGE && facts.daemon().is_some_and(|daemon| daemon.auth.as_deref() == Some("none")) {
         return found;
     }
-    if answer.word() == Some(Word::Yes) {
+    if answer.result() == Some(ImplicitAuthorization::Yes) {
         return vec![not_reloaded(facts, subject, answer)];
     }
     if facts.agent.verdict.as_deref() == Some("allow") && facts.agent.serves {
@@ -46,28 +49,26 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
     }
     if facts.reported.as_ref().is_some_and(|reported| reported.only_reads) && answer.action == MANAGE {
         found.push(
-            Finding::new("read-only-is-enough", "the caller opens libvirt for everything, and then only looks")
-                .evidence(
-                    "the calls that follow in the text list and read; opened read-only they need no policy at all",
-                )
+            Finding::new("read-only-is-enough", "the client opens a read-write connection to libvirt but only reads")
+                .evidence("the later calls in the text only list and read; a read-only connection needs no policy")
                 .fix(read_only()),
         );
     }
     if explained {
         return found;
     }
-    found.push(match answer.word() {
-        Some(Word::No) => refused(facts, subject, answer),
+    found.push(match answer.result() {
+        Some(ImplicitAuthorization::No) => refused(facts, subject, answer),
         _ => asks(facts, subject, answer),
     });
     found
 }
 
-fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
+fn asks(facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {
     let user = &subject.user;
     if answer.action.starts_with(API) {
         return with_evidence(
-            Finding::new("acl-asks", "a rule wants somebody to authenticate for an action of libvirt's access control, which never asks anybody: it is a refusal"),
+            Finding::new("acl-asks", "a rule requires authentication for an action of libvirt's access control, which never authenticates: the request is refused"),
             facts, subject, answer,
         )
         .fixes(access(facts));
@@ -90,16 +91,16 @@ fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
             vec![manual("start-agent", &["polkit-service-agent run".to_owned()], "what the agent's rules allow")]
         };
         return with_evidence(
-            Finding::new("agent-not-running", "polkit hands the question to polkit-service-agent, which does not run"),
+            Finding::new("agent-not-running", "polkit asks polkit-service-agent, which is not running"),
             facts,
             subject,
             answer,
         )
         .fixes(start);
     }
-    let alike = answer.groups.iter().find(|remedy| remedy.exists && remedy.look_alike.is_some());
+    let similar = answer.groups.iter().find(|remedy| remedy.exists && remedy.similar_name.is_some());
     let existing = answer.groups.iter().find(|remedy| remedy.exists);
-    // Of a package's rule alone where it is about libvirt: others may be for groups that nobody needs to have.
+    // A missing group of a package's rule counts only for libvirt: the groups of other packages may be missing on purpose.
     let of_libvirt = |remedy: &&GroupRemedy| existing.is_none() && remedy.group.starts_with("libvirt");
     let missing = answer.groups.iter().filter(|remedy| !remedy.exists);
     let missing =
@@ -107,11 +108,15 @@ fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
     let by_rule = |place: &Option<String>| place.as_ref().is_some_and(|place| !place.contains(".policy"));
     let session = answer.sessions.iter().find(|(_, place)| by_rule(place)).or(answer.sessions.first());
     let at = |place: &Option<String>| place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
-    let finding = if let Some(remedy) = alike {
-        let other = remedy.look_alike.as_deref().unwrap_or_default();
+    let finding = if let Some(remedy) = similar {
+        let other = remedy.similar_name.as_deref().unwrap_or_default();
         Finding::new(
             "wrong-group",
-            format!("{user} is in the group {other}, and the rule is about {}{}", remedy.group, at(&remedy.place)),
+            format!(
+                "{user} is in the group {other}, but the rule allows the group {}{}",
+                remedy.group,
+                at(&remedy.place)
+            ),
         )
     } else if let Some((session, place)) = session {
         let state = match session {
@@ -121,12 +126,12 @@ fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
         };
         Finding::new(
             "rule-wants-session",
-            format!("{user} would be allowed in {state} alone{}, and services and cron are in none", at(place)),
+            format!("{user} would be allowed only in {state}{}; services and cron jobs have no session", at(place)),
         )
     } else if let Some(remedy) = missing {
         Finding::new(
             "group-missing",
-            format!("a rule is about the group {}{}, and there is no such group here", remedy.group, at(&remedy.place)),
+            format!("a rule allows the group {}{}, but there is no such group", remedy.group, at(&remedy.place)),
         )
     } else if let Some(remedy) = existing {
         Finding::new(
@@ -136,42 +141,44 @@ fn asks(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
     } else {
         Finding::new(
             "must-authenticate",
-            format!("no rule allows {user} {}, and somebody would have to authenticate", answer.action),
+            format!("no rule allows {user} {}, so polkit requires authentication", answer.action),
         )
     };
-    let finding = finding.evidence("nobody can authenticate for a service: no agent is registered for it, and installing one for people does not help");
+    let finding = finding.evidence(
+        "a service cannot type a password; installing a desktop agent (polkit-gnome, lxpolkit) does not help",
+    );
     with_evidence(finding, facts, subject, answer).fixes(access(facts))
 }
 
-/// Whether an administrator's own rule names a group that does not exist.
+/// Whether a rule of the administrator names a group that does not exist.
 fn names_it(place: Option<&str>) -> bool {
     place.is_some_and(|place| place.starts_with("/etc/"))
 }
 
-fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
+fn refused(facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {
     let says = answer.verdict.steps.iter().rev().find(|step| step.by == "rules").map_or("", |step| step.says.as_str());
-    if says.starts_with("no: the rule throws") {
+    if matches!(answer.verdict.rule_error, Some(RuleError::Throws(_))) {
         return breaks(
             facts,
             answer,
             "rule-throws",
-            "a rule throws, and that refuses everything to everybody who gets to it",
+            "a rule throws an exception, which refuses every request that reaches it",
             says,
         );
     }
-    if says.contains("is not a result of polkit") {
+    if matches!(answer.verdict.rule_error, Some(RuleError::NotAResult(_))) {
         return breaks(
             facts,
             answer,
             "rule-returns-junk",
-            "a rule returns a text that is no result of polkit's, and that is a refusal",
+            "a rule returns a string that is not a result of polkit, which is a refusal",
             says,
         );
     }
     let by = answer.verdict.decided_by.as_ref();
     let kind = by.map(|by| by.kind);
     let file = by.and_then(|by| by.file.clone()).unwrap_or_default();
-    if kind == Some(Kind::Implicit) {
+    if kind == Some(DeciderKind::Implicit) {
         let (code, cause) = if answer.action.starts_with(API) {
             (
                 "acl-refuses",
@@ -181,7 +188,7 @@ fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
             (
                 "refused-by-default",
                 format!(
-                    "the action's own defaults refuse {} without a session at a seat, and no rule says otherwise",
+                    "the implicit authorization of {} is \"no\" without a session at a seat, and no rule allows it",
                     answer.action
                 ),
             )
@@ -189,7 +196,7 @@ fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
         return with_evidence(Finding::new(code, cause), facts, subject, answer).fixes(access(facts));
     }
     let code = if answer.action.starts_with(API) { "acl-refuses" } else { "rule-refuses" };
-    let what = if kind == Some(Kind::Pkla) { "pkla entry" } else { "rule" };
+    let what = if kind == Some(DeciderKind::Pkla) { "pkla entry" } else { "rule" };
     let finding = with_evidence(
         Finding::new(code, format!("a {what} refuses {} to {}", answer.action, subject.user)),
         facts,
@@ -199,7 +206,7 @@ fn refused(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
     let change = manual(
         "change-rule",
         &[format!("editor {}", shell(&file))],
-        "what the rule then says; somebody meant it to refuse",
+        "what the changed rule allows; the refusal may be intended",
     );
     finding.fix(change).fixes(access(facts))
 }

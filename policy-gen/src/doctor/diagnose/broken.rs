@@ -1,14 +1,14 @@
-//! Files that do harm to everybody, that lack the action, or that polkitd does not go by.
+//! Findings about files that affect all users, that lack the action, or that polkitd has not loaded.
 
 use super::Finding;
 use super::evidence::{decided, with_evidence};
-use crate::doctor::facts::{Answer, Facts, Real, Subject};
+use crate::doctor::facts::{Decision, Facts, RunningResult, Subject};
 use crate::doctor::fixes::{manual, restart_polkitd, set_aside};
 use crate::emit::quote::shell;
 use crate::verdict::Outcome;
 
-/// A rule that does harm to everybody: it is laid aside.
-pub(super) fn breaks(facts: &Facts, answer: &Answer, code: &'static str, cause: &str, says: &str) -> Finding {
+/// A rule that affects all users. The fix sets its file aside.
+pub(super) fn breaks(facts: &Facts, answer: &Decision, code: &'static str, cause: &str, says: &str) -> Finding {
     let file = answer.verdict.decided_by.as_ref().and_then(|by| by.file.clone());
     let file = file.or_else(|| {
         answer.verdict.steps.iter().rev().find_map(|step| step.file.clone().filter(|file| file.ends_with(".rules")))
@@ -29,48 +29,48 @@ pub(super) fn breaks(facts: &Facts, answer: &Answer, code: &'static str, cause: 
     finding.fix(fix)
 }
 
-/// Nobody knows the action.
-pub(super) fn not_registered(facts: &Facts, answer: &Answer) -> Finding {
+/// The action is not registered.
+pub(super) fn not_registered(facts: &Facts, answer: &Decision) -> Finding {
     let action = &answer.action;
-    let finding = Finding::new("action-not-registered", format!("polkit does not know the action {action}"));
+    let finding = Finding::new("action-not-registered", format!("the action {action} is not registered with polkit"));
     if answer.verdict.outcome != Outcome::Unregistered {
-        return finding.evidence("a .policy file has it, and polkitd has not read it").fix(restart_polkitd(facts));
+        return finding
+            .evidence("a .policy file defines the action, but polkitd has not read it")
+            .fix(restart_polkitd(facts));
     }
     let finding = match &facts.container {
-        Some(what) => finding.evidence(format!(
-            "this is a container ({what}): the program that asks may have its .policy file elsewhere"
-        )),
-        None => finding.evidence("no .policy file that this polkit reads has it"),
+        Some(what) => {
+            finding.evidence(format!("this is a container ({what}): the .policy file of the mechanism may be outside"))
+        }
+        None => finding.evidence("no .policy file of this polkit defines the action"),
     };
     let package = if action.starts_with("org.libvirt.") {
         "libvirt-daemon-system libvirt-daemon"
     } else {
-        "THE-PACKAGE-OF-THE-PROGRAM-THAT-ASKS"
+        "PACKAGE-OF-THE-MECHANISM"
     };
     finding.fix(manual(
         "reinstall-package",
         &[format!("apt-get install --reinstall {package}")],
-        "nothing: the action has the defaults of its package then",
+        "nothing: it restores the implicit authorization of the package",
     ))
 }
 
-/// The files say yes, and polkitd does not.
-pub(super) fn not_reloaded(facts: &Facts, subject: &Subject, answer: &Answer) -> Finding {
+/// The files allow the request, but polkitd does not.
+pub(super) fn not_reloaded(facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {
     let real = match answer.real {
-        Some(Real::Challenge) => "somebody must authenticate",
+        Some(RunningResult::Challenge) => "authentication is required",
         _ => "no",
     };
     with_evidence(
         Finding::new(
             "polkitd-not-reloaded",
-            format!("the files allow {} {}, and polkitd does not go by them yet", subject.user, answer.action),
+            format!("the files allow {} {}, but polkitd has not loaded them yet", subject.user, answer.action),
         ),
         facts,
         subject,
         answer,
     )
-    .evidence(format!(
-        "polkitd itself says: {real}; it does not notice a chmod or chown of a file that it could not read"
-    ))
+    .evidence(format!("polkitd decides: {real}; it does not notice a chmod or chown of a file that it could not read"))
     .fix(restart_polkitd(facts))
 }

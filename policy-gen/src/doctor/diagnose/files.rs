@@ -1,13 +1,13 @@
-//! Files that polkitd does not read, or not as meant.
+//! Findings about files that polkitd does not read, or does not read as intended.
 
 use super::Finding;
 use crate::doctor::facts::Facts;
 use crate::doctor::fixes::{Fix, access, convert, make_readable, manual, move_file, open_directory, set_aside};
 use crate::emit::quote::shell;
 use crate::target::Version;
-use crate::verdict::PassedOver;
+use crate::verdict::{SkipReason, SkippedFile};
 
-/// Codes of files that, if they are about the action, explain why it is refused.
+/// The codes of findings that explain a refusal if their file is about the action.
 pub(super) const EXPLAIN: [&str; 9] = [
     "rule-unreadable",
     "rules-directory-closed",
@@ -20,47 +20,48 @@ pub(super) const EXPLAIN: [&str; 9] = [
     "pkla-broken",
 ];
 
-/// Each with whether it is about what was refused.
+/// Returns the findings, each with whether it explains the refusal.
 pub(super) fn all(facts: &Facts) -> Vec<(bool, Finding)> {
     let refused = facts.answer.as_ref().is_some_and(|answer| !answer.is_yes());
     let mut found: Vec<(bool, Finding)> = Vec::new();
-    let mut unread_pkla: Vec<&PassedOver> = Vec::new();
-    let mut unread_rules: Vec<&PassedOver> = Vec::new();
-    for over in &facts.passed_over {
-        let about = refused && facts.passed_about.contains(&over.file);
-        if over.why.contains("reads no pkla files without") {
-            unread_pkla.push(over);
-        } else if over.why.contains("does not read this directory") {
-            // What packages bring for other versions is nobody's mistake.
-            if !over.file.starts_with("/usr/share/") {
-                unread_rules.push(over);
+    let mut unread_pkla: Vec<&SkippedFile> = Vec::new();
+    let mut unread_rules: Vec<&SkippedFile> = Vec::new();
+    for skipped in &facts.skipped {
+        let about = refused && facts.skipped_about.contains(&skipped.file);
+        if matches!(skipped.why, SkipReason::NeedsPklaCompat(_)) {
+            unread_pkla.push(skipped);
+        } else if matches!(skipped.why, SkipReason::DirectoryOfOtherVersion(_)) {
+            // Packages may contain rules for other versions.
+            if !skipped.file.starts_with("/usr/share/") {
+                unread_rules.push(skipped);
             }
-        } else if let Some(finding) = one(facts, over) {
+        } else if let Some(finding) = one(facts, skipped) {
             let found_already =
                 found.iter().any(|(_, known)| known.code == finding.code && known.cause == finding.cause);
             if !found_already {
                 let finding = with_access(finding, about, facts);
-                // What is not run at all is missed by nobody.
+                // A file that does not compile can be set aside without effect.
                 let is_idle = finding.code == "rule-not-compiled";
-                found.push((about, if is_idle { finding.fix(set_aside(&over.file, facts)) } else { finding }));
+                found.push((about, if is_idle { finding.fix(set_aside(&skipped.file, facts)) } else { finding }));
             }
         }
     }
-    let about = |list: &[&PassedOver]| refused && list.iter().any(|over| facts.passed_about.contains(&over.file));
-    let names = |list: &[&PassedOver]| list.iter().map(|over| over.file.clone()).collect::<Vec<_>>();
+    let about =
+        |list: &[&SkippedFile]| refused && list.iter().any(|skipped| facts.skipped_about.contains(&skipped.file));
+    let names = |list: &[&SkippedFile]| list.iter().map(|skipped| skipped.file.clone()).collect::<Vec<_>>();
     if let Some(first) = unread_pkla.first() {
         let finding = Finding {
             evidence: names(&unread_pkla),
-            ..Finding::new("pkla-not-read", format!("pkla files are there that nothing reads: {}", first.why))
+            ..Finding::new("pkla-not-read", format!("there are pkla files that nothing reads: {}", first.why))
         };
         found.push((about(&unread_pkla), finding.fix(convert(&names(&unread_pkla)))));
     }
     if let Some(first) = unread_rules.first() {
         let old = facts.version().is_some_and(|version| version < Version::RULES);
         let (code, cause) = if old {
-            ("rules-not-read", "this polkit reads no rules in JavaScript: it is 0.105, and reads pkla files")
+            ("rules-not-read", "this polkit is 0.105, which reads pkla files but no JavaScript rules")
         } else {
-            ("rule-misplaced", "rules lie in a directory that this polkit does not read")
+            ("rule-misplaced", "there are rules in a directory that this polkit does not read")
         };
         let finding =
             Finding { evidence: names(&unread_rules), ..Finding::new(code, format!("{cause}: {}", first.file)) };
@@ -80,91 +81,85 @@ pub(super) fn all(facts: &Facts) -> Vec<(bool, Finding)> {
     found
 }
 
-/// A file that only a person can mend, and that would grant what was refused: the grant can be had otherwise.
+/// Adds the fixes for access to a finding whose file must be corrected by hand and that explains the refusal.
 fn with_access(finding: Finding, about: bool, facts: &Facts) -> Finding {
     if about && finding.fixes.iter().all(|fix| fix.manual) { finding.fixes(access(facts)) } else { finding }
 }
 
-fn one(facts: &Facts, over: &PassedOver) -> Option<Finding> {
-    let place = over.line.map_or_else(|| over.file.clone(), |line| format!("{}:{line}", over.file));
-    let evidence = format!("{place}: {}", over.why);
-    let is_rules = over.file.ends_with(".rules");
-    let is_pkla = over.file.ends_with(".pkla");
-    if let Some(rest) = over.why.strip_prefix("polkitd's user cannot read ") {
-        let (what, mode) = rest.rsplit_once(" (mode ")?;
-        let mode = mode.trim_end_matches(')');
-        if what == over.file && (is_rules || is_pkla || over.file.ends_with(".policy")) {
+fn one(facts: &Facts, skipped: &SkippedFile) -> Option<Finding> {
+    let place = skipped.line.map_or_else(|| skipped.file.clone(), |line| format!("{}:{line}", skipped.file));
+    let evidence = format!("{place}: {}", skipped.why);
+    let is_rules = skipped.file.ends_with(".rules");
+    let is_pkla = skipped.file.ends_with(".pkla");
+    if let SkipReason::Closed { path: what, mode } = &skipped.why {
+        let mode = format!("{mode:04o}");
+        if *what == skipped.file && (is_rules || is_pkla || skipped.file.ends_with(".policy")) {
             return Some(
                 Finding::new(
                     "rule-unreadable",
-                    format!("polkitd, which is not root, cannot read {what}, and goes on without it"),
+                    format!("polkitd, which is not root, cannot read {what} and ignores it"),
                 )
                 .evidence(evidence)
-                .fix(make_readable(what, facts.passed_about.contains(&over.file))),
+                .fix(make_readable(what, facts.skipped_about.contains(&skipped.file))),
             );
         }
         return Some(
-            Finding::new(
-                "rules-directory-closed",
-                format!("polkitd cannot enter {what}, and goes on without the files in it"),
-            )
-            .evidence(format!("{what}: mode {mode}"))
-            .fix(open_directory(what, mode, facts)),
+            Finding::new("rules-directory-closed", format!("polkitd cannot enter {what} and ignores its files"))
+                .evidence(format!("{what}: mode {mode}"))
+                .fix(open_directory(what, &mode, facts)),
         );
     }
-    if is_rules && over.why.starts_with("polkitd drops the whole file") {
+    if is_rules && matches!(skipped.why, SkipReason::NotCompiled(_)) {
         return Some(
-            Finding::new(
-                "rule-not-compiled",
-                format!("{} does not compile, and polkitd goes on without it", over.file),
-            )
-            .evidence(evidence)
-            .fix(edit(&over.file)),
+            Finding::new("rule-not-compiled", format!("{} does not compile, so polkitd ignores it", skipped.file))
+                .evidence(evidence)
+                .fix(edit(&skipped.file)),
         );
     }
-    if is_rules && over.why.starts_with("polkitd stops running it here") {
+    if is_rules && matches!(skipped.why, SkipReason::Throws(_)) {
         return Some(
             Finding::new(
                 "rule-throws-at-load",
-                format!("{} fails while it is loaded, and its later rules are missing", over.file),
+                format!("{} throws an exception while it is loaded, so its later rules are missing", skipped.file),
             )
             .evidence(evidence)
-            .fix(edit(&over.file)),
+            .fix(edit(&skipped.file)),
         );
     }
-    if over.file.ends_with(".policy") && over.why.starts_with("polkitd stops reading here") {
+    if skipped.file.ends_with(".policy") && matches!(skipped.why, SkipReason::ActionError(_)) {
         return Some(
             Finding::new(
                 "action-file-broken",
-                format!("polkitd stops reading {} at a mistake: the actions after it are not registered", over.file),
+                format!("polkitd stops reading {} at an error: the later actions are not registered", skipped.file),
             )
             .evidence(evidence)
-            .fix(edit(&over.file)),
+            .fix(edit(&skipped.file)),
         );
     }
-    let misnamed =
-        over.why == "its name does not end in .pkla" || over.why.starts_with("files in this directory are not read");
-    // Most of these are told as strays.
-    let told = facts.strays.iter().any(|stray| stray.path == over.file);
-    if misnamed && over.file.starts_with("/etc/") && !is_laid_aside(&over.file) && !told {
-        let name = over.file.rsplit('/').next()?.split('.').next()?;
+    let misnamed = matches!(skipped.why, SkipReason::PklaSuffix | SkipReason::PklaDirectory);
+    // Most of these files are reported as strays.
+    let is_stray = facts.strays.iter().any(|stray| stray.path == skipped.file);
+    if misnamed && skipped.file.starts_with("/etc/") && !is_laid_aside(&skipped.file) && !is_stray {
+        let name = skipped.file.rsplit('/').next()?.split('.').next()?;
         let to = format!("/etc/polkit-1/localauthority/50-local.d/{name}.pkla");
-        return Some(Finding::new("rule-misnamed", format!("{} is not read: {}", over.file, over.why)).fix(move_file(
-            "rename-file",
-            &over.file,
-            &to,
-            true,
-            facts,
-        )));
+        return Some(
+            Finding::new("rule-misnamed", format!("{} is not read: {}", skipped.file, skipped.why)).fix(move_file(
+                "rename-file",
+                &skipped.file,
+                &to,
+                true,
+                facts,
+            )),
+        );
     }
-    if is_pkla && over.line.is_some() {
+    if is_pkla && skipped.line.is_some() {
         return Some(
             Finding::new(
                 "pkla-broken",
-                format!("{} has a mistake, and polkit goes on without what it spoils, and without a word", over.file),
+                format!("{} has an error, and polkit silently ignores the affected entries", skipped.file),
             )
             .evidence(evidence)
-            .fix(edit(&over.file)),
+            .fix(edit(&skipped.file)),
         );
     }
     None
@@ -183,8 +178,8 @@ fn edit(path: &str) -> Fix {
 
 fn strays(facts: &Facts, refused: bool) -> Vec<(bool, Finding)> {
     let finding = |stray: &crate::doctor::facts::Stray| {
-        let code = if stray.why.starts_with("its name") { "rule-misnamed" } else { "rule-misplaced" };
-        let finding = Finding::new(code, format!("{} looks like policy and is not read: {}", stray.path, stray.why));
+        let code = if stray.misnamed { "rule-misnamed" } else { "rule-misplaced" };
+        let finding = Finding::new(code, format!("{} looks like policy but is not read: {}", stray.path, stray.why));
         let about = refused && stray.about_action;
         match &stray.belongs {
             Some(to) => {

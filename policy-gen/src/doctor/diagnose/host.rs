@@ -1,13 +1,13 @@
-//! The bus, polkitd, /proc, SELinux and AppArmor.
+//! Findings about the bus, polkitd, /proc, SELinux and AppArmor.
 
 use super::Finding;
 use crate::doctor::error::Class;
-use crate::doctor::facts::{Facts, Polkitd, Real};
+use crate::doctor::facts::{Facts, Polkitd, RunningResult};
 use crate::doctor::fixes::{manual, programs, restart_polkitd};
 
-const NO_GRANT: &str = "nothing: polkit decides again as it did";
+const NO_GRANT: &str = "nothing: polkit decides as before";
 
-/// What keeps polkitd from being asked.
+/// Returns the findings about an unreachable polkitd.
 pub(super) fn polkitd(facts: &Facts) -> Vec<Finding> {
     if let Some(why) = &facts.no_bus {
         return vec![no_bus(facts, why)];
@@ -19,7 +19,7 @@ pub(super) fn polkitd(facts: &Facts) -> Vec<Finding> {
         Polkitd::Answers { .. } | Polkitd::Unknown => {}
     }
     let real = facts.answer.as_ref().and_then(|answer| answer.real);
-    if real == Some(Real::Silent) {
+    if real == Some(RunningResult::Silent) {
         found.push(silent(facts));
     }
     if let Some(hidepid) = &facts.hidepid {
@@ -28,23 +28,22 @@ pub(super) fn polkitd(facts: &Facts) -> Vec<Finding> {
         let mut fix = programs(
             "let-polkitd-see-processes",
             &[&["mount", "-o", &options, "/proc"]],
-            "polkitd alone the sight of other users' processes in /proc",
+            "polkitd the right to see other users' processes in /proc",
             &[format!("mount -o remount,{},gid=0 /proc", hidepid.option)],
         );
-        fix.commands
-            .push("# and the same options for /proc in /etc/fstab, to have them after the next start".to_owned());
+        fix.commands.push("# to keep this after a reboot, set the same options for /proc in /etc/fstab".to_owned());
         found.push(
             Finding::new(
                 "hidepid",
-                "/proc hides other users' processes from polkitd, which then refuses or fails for each of them",
+                "/proc hides other users' processes from polkitd, so requests of these processes are refused or fail",
             )
             .evidence(format!("/proc is mounted with {}", hidepid.option))
             .fix(fix),
         );
-    } else if real == Some(Real::NoSuchProcess) {
+    } else if real == Some(RunningResult::NoSuchProcess) {
         found.push(
-            Finding::new("process-not-seen", "polkitd cannot find the process that it is asked about")
-                .evidence("its /proc is another one, or the process is in another pid namespace".to_owned()),
+            Finding::new("process-not-seen", "polkitd cannot find the subject process")
+                .evidence("polkitd has another /proc, or the process is in another pid namespace".to_owned()),
         );
     }
     found
@@ -53,16 +52,16 @@ pub(super) fn polkitd(facts: &Facts) -> Vec<Finding> {
 fn no_bus(facts: &Facts, why: &str) -> Finding {
     let finding = match &facts.container {
         Some(what) => {
-            Finding::new("container", "this is a container without a system bus: polkitd, if there is one, is outside")
+            Finding::new("container", "this is a container without a system bus: polkitd can only be outside")
                 .evidence(what.clone())
         }
-        None => Finding::new("no-bus", "the system bus cannot be reached, and polkit is asked over it"),
+        None => Finding::new("no-bus", "the system bus is unreachable, and polkit needs it"),
     };
-    let finding = finding.evidence(format!("connecting to the system bus: {why}"));
+    let finding = finding.evidence(format!("cannot connect to the system bus: {why}"));
     if facts.container.is_some() {
         let commands =
-            ["# run the client on the host, or give the container the sockets of the host's bus and libvirt"];
-        return finding.fix(manual("use-the-host", &commands.map(str::to_owned), "what the sockets give"));
+            ["# run the client on the host, or share the sockets of the host's bus and libvirt with the container"];
+        return finding.fix(manual("use-the-host", &commands.map(str::to_owned), "what the sockets allow"));
     }
     if facts.has_systemd {
         return finding.fix(programs("start-bus", &[&["systemctl", "start", "dbus.socket"]], NO_GRANT, &[]));
@@ -71,51 +70,41 @@ fn no_bus(facts: &Facts, why: &str) -> Finding {
 }
 
 fn absent(facts: &Facts, why: &str, installed: bool, unit: Option<&str>) -> Finding {
-    let evidence = format!("the bus says: {why}");
+    let evidence = format!("error of the bus: {why}");
     if !installed {
         if let Some(what) = &facts.container {
-            return Finding::new(
-                "container",
-                "this is a container without polkitd: what asks polkit here cannot be answered",
-            )
-            .evidence(what.clone())
-            .evidence(evidence)
-            .fix(manual("install-polkitd", &["apt-get install polkitd".to_owned()], NO_GRANT));
+            return Finding::new("container", "this is a container without polkitd, so all polkit requests fail")
+                .evidence(what.clone())
+                .evidence(evidence)
+                .fix(manual("install-polkitd", &["apt-get install polkitd".to_owned()], NO_GRANT));
         }
-        return Finding::new(
-            "polkitd-not-installed",
-            "polkitd is not installed, so everything that asks polkit is refused",
-        )
-        .evidence(evidence)
-        .fix(manual(
-            "install-polkitd",
-            &["apt-get install polkitd    # Debian 11: policykit-1".to_owned()],
-            NO_GRANT,
-        ));
+        return Finding::new("polkitd-not-installed", "polkitd is not installed, so all polkit requests are refused")
+            .evidence(evidence)
+            .fix(manual(
+                "install-polkitd",
+                &["apt-get install polkitd    # Debian 11: policykit-1".to_owned()],
+                NO_GRANT,
+            ));
     }
     match unit {
-        Some("masked") => {
-            Finding::new("polkitd-masked", "polkitd's unit is masked, so nobody answers what asks polkit")
-                .evidence(evidence)
-                .fix(programs(
-                    "unmask-polkitd",
-                    &[&["systemctl", "unmask", "polkit.service"], &["systemctl", "start", "polkit.service"]],
-                    NO_GRANT,
-                    &["systemctl mask --now polkit.service".to_owned()],
-                ))
-        }
+        Some("masked") => Finding::new("polkitd-masked", "polkitd's unit is masked, so all polkit requests fail")
+            .evidence(evidence)
+            .fix(programs(
+                "unmask-polkitd",
+                &[&["systemctl", "unmask", "polkit.service"], &["systemctl", "start", "polkit.service"]],
+                NO_GRANT,
+                &["systemctl mask --now polkit.service".to_owned()],
+            )),
         _ => {
-            let finding = Finding::new("polkitd-not-running", "polkitd does not run and the bus cannot start it")
+            let finding = Finding::new("polkitd-not-running", "polkitd is not running, and the bus cannot start it")
                 .evidence(evidence);
             let finding = match unit {
                 Some(unit) => finding.evidence(format!("polkit.service is {unit}: journalctl -u polkit.service")),
                 None => finding,
             };
             if unit.is_none() {
-                let commands = [
-                    "# reinstall it: the file by which the bus starts it is missing",
-                    "apt-get install --reinstall polkitd",
-                ];
+                let commands =
+                    ["# reinstall polkitd: the D-Bus service file is missing", "apt-get install --reinstall polkitd"];
                 return finding.fix(manual("reinstall-polkitd", &commands.map(str::to_owned), NO_GRANT));
             }
             let start: &[&[&str]] =
@@ -126,21 +115,21 @@ fn absent(facts: &Facts, why: &str, installed: bool, unit: Option<&str>) -> Find
 }
 
 fn silent(facts: &Facts) -> Finding {
-    Finding::new(
-        "polkitd-hangs",
-        "polkitd is there and does not answer: everything that asks polkit waits and then fails",
-    )
-    .evidence("a rule may have returned something that is no text, or does not end: polkit-policy-gen check".to_owned())
-    .fix(restart_polkitd(facts))
+    Finding::new("polkitd-hangs", "polkitd does not answer: all polkit requests wait and then fail")
+        .evidence(
+            "a rule may have returned a value that is not a string, or may not end: run polkit-policy-gen check"
+                .to_owned(),
+        )
+        .fix(restart_polkitd(facts))
 }
 
-/// What lies around polkit.
+/// Returns the findings about the surroundings of polkit.
 pub(super) fn around(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     if !facts.mac.is_empty() {
         let mut finding = Finding::new(
             "mac-denied",
-            "SELinux or AppArmor denied something on the way to libvirt or polkit, whatever these say",
+            "SELinux or AppArmor denied access to libvirt or polkit, independent of polkit's decisions",
         );
         finding.evidence.clone_from(&facts.mac);
         let commands = [
@@ -154,33 +143,33 @@ pub(super) fn around(facts: &Facts) -> Vec<Finding> {
         )));
     }
     if facts.subject.is_none() {
-        for one in &facts.lately {
+        for one in &facts.recent_refusals {
             let commands = [format!("polkit-policy-gen doctor --unit {} --action {}", one.unit, one.action)];
             found.push(
                 Finding::new(
                     "refused-lately",
                     format!(
-                        "{} (user {}) failed lately for want of {}, and still would",
+                        "{} (user {}) was refused {} recently, and would be refused again",
                         one.unit, one.user, one.action
                     ),
                 )
                 .evidence(format!("the journal: {}", one.line))
-                .evidence(format!("polkit's answer now: {}", one.verdict))
-                .fix(manual("examine-the-unit", &commands, "nothing: it says what can be done")),
+                .evidence(format!("polkit's decision now: {}", one.verdict))
+                .fix(manual("examine-the-unit", &commands, "nothing: it shows the possible fixes")),
             );
         }
     }
-    let told = facts.reported.as_ref().map(|reported| reported.class);
-    if told == Some(Class::RemoteClient) {
+    let class = facts.reported.as_ref().map(|reported| reported.class);
+    if class == Some(Class::RemoteClient) {
         found.push(
             Finding::new(
                 "remote-client",
-                "the client came over the network, where nobody has a local identity: access control refuses it",
+                "the client connects over the network and has no local identity, so access control refuses it",
             )
             .fix(manual(
                 "use-ssh",
                 &["virsh -c qemu+ssh://USER@HOST/system list".to_owned()],
-                "what the user has there",
+                "the user's permissions on that host",
             )),
         );
     }

@@ -1,11 +1,11 @@
-//! What was pasted, where the host itself shows nothing wrong.
+//! Findings from the error text alone.
 
 use super::Finding;
 use crate::doctor::error::Class;
 use crate::doctor::facts::Facts;
 use crate::doctor::fixes::manual;
 
-/// What an error says by itself, where nothing else was found and nobody can be told whom it is about.
+/// Returns a finding from the error text if there is no other finding and the subject is unknown.
 pub(super) fn reported(facts: &Facts, found: &[Finding]) -> Vec<Finding> {
     let Some(reported) = &facts.reported else { return Vec::new() };
     if !found.is_empty()
@@ -21,19 +21,19 @@ pub(super) fn reported(facts: &Facts, found: &[Finding]) -> Vec<Finding> {
                 format!("polkit-policy-gen doctor --user USER --action {action}"),
                 "polkit-policy-gen doctor --unit UNIT".to_owned(),
             ],
-            "nothing: it says what can be done",
+            "nothing: it shows the possible fixes",
         )
     };
     match reported.class {
         Class::NoAgent if facts.subject.is_none() => vec![
-            Finding::new("must-authenticate", format!("polkit wanted somebody to authenticate for {action}, and nobody was there: no rule allows it to whoever asked"))
-                .evidence("who asked does not stand in the text")
+            Finding::new("must-authenticate", format!("polkit required authentication for {action}, but there was no agent; no rule allows the action to the subject"))
+                .evidence("the text does not name the subject")
                 .fix(name(action)),
         ],
         Class::Refused if facts.subject.is_none() => vec![
-            Finding::new("rule-refuses", "a rule refused, threw, or returned what is no result").evidence("who asked does not stand in the text").fix(name("ACTION")),
+            Finding::new("rule-refuses", "a rule refused, threw an exception, or returned an invalid result").evidence("the text does not name the subject").fix(name("ACTION")),
         ],
-        Class::Dismissed => vec![Finding::new("dismissed", "an agent was asked, and whoever sat there did not authenticate").fix(name(action))],
+        Class::Dismissed => vec![Finding::new("dismissed", "an agent asked for authentication, and the user dismissed the request").fix(name(action))],
         Class::AclRefused => vec![acl(facts)],
         _ => Vec::new(),
     }
@@ -49,7 +49,7 @@ fn acl(facts: &Facts) -> Finding {
         .collect();
     let mut finding = Finding::new(
         "acl-refuses",
-        "libvirt's own access control refused: the connection is allowed, and this call or object is not",
+        "libvirt's access control refused: the connection is allowed, but not this call or object",
     );
     finding.evidence = drivers;
     let commands = [
@@ -58,5 +58,5 @@ fn acl(facts: &Facts) -> Finding {
         "polkit-policy-gen libvirt --mode acl --group GROUP --role operator --domains 'NAME-*' -o policy.toml"
             .to_owned(),
     ];
-    finding.fix(manual("give-a-role", &commands, "a role over the domains that it names"))
+    finding.fix(manual("give-a-role", &commands, "a role over the named domains"))
 }

@@ -1,10 +1,10 @@
-//! libvirt's settings.
+//! Findings about libvirt's settings.
 
 use super::Finding;
 use crate::doctor::facts::{Daemon, Facts, Socket};
 use crate::doctor::fixes::{manual, set_aside, unset};
 
-/// Settings that open the host, or that do nothing.
+/// Returns the findings about settings that open the host, or that have no effect.
 pub(super) fn settings(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     for daemon in &facts.libvirt.daemons {
@@ -22,8 +22,8 @@ pub(super) fn settings(facts: &Facts) -> Vec<Finding> {
     found.extend(of_the_other(facts));
     for (path, meant) in &facts.libvirt.misnamed {
         found.push(
-            Finding::new("conf-misnamed", format!("{path} holds settings of a daemon, and no daemon reads it"))
-                .evidence(format!("the name that is read is {meant}"))
+            Finding::new("conf-misnamed", format!("{path} contains settings of a daemon, but no daemon reads it"))
+                .evidence(format!("the daemon reads {meant}"))
                 .fix(set_aside(path, &Facts::default())),
         );
     }
@@ -38,10 +38,10 @@ fn auth_none(facts: &Facts, daemon: &Daemon) -> Finding {
         &daemon.conf,
         &["auth_unix_rw"],
         restart,
-        "nothing: whom polkit does not let in loses what everybody had",
+        "nothing: users without authorization lose access",
     );
     if !facts.has_systemd {
-        fix.commands.push(format!("# then restart {} with what starts it here", daemon.name));
+        fix.commands.push(format!("# then restart {} with your service manager", daemon.name));
     }
     let mode = daemon
         .read_write()
@@ -50,7 +50,7 @@ fn auth_none(facts: &Facts, daemon: &Daemon) -> Finding {
     Finding::new(
         "auth-none",
         format!(
-            "{} asks nobody, and its socket is open to everybody: every local user is as good as root",
+            "{} requires no authentication, and every user may open its socket: every local user has root-equivalent access",
             daemon.name
         ),
     )
@@ -72,14 +72,14 @@ fn ignored(daemon: &Daemon) -> Option<Finding> {
     Some(
         Finding::new(
             "conf-ignored",
-            format!("{} in /{} do nothing: systemd makes the socket", keys.join(" and "), daemon.conf),
+            format!("{} in /{} have no effect: systemd creates the socket", keys.join(" and "), daemon.conf),
         )
         .evidence(format!("the socket has the mode {mode:04o} and the group {group}"))
         .fix(unset("remove-ignored", &daemon.conf, &keys, &[], "nothing")),
     )
 }
 
-/// Settings in the configuration of a daemon that does not run, while another one does.
+/// Finds settings in the configuration of a daemon that is not running while another daemon serves clients.
 fn of_the_other(facts: &Facts) -> Vec<Finding> {
     let Some(serving) = facts.daemon().filter(|daemon| daemon.sockets.iter().any(|socket| socket.listened)) else {
         return Vec::new();
@@ -98,11 +98,11 @@ fn of_the_other(facts: &Facts) -> Vec<Finding> {
             "conf-of-other-daemon",
             format!("/{} has settings, but {} serves qemu:///system", daemon.conf, serving.name),
         )
-        .evidence(format!("{} does not run", daemon.name))
+        .evidence(format!("{} is not running", daemon.name))
         .fix(manual(
             "move-settings",
-            &[format!("# set the same in /{}, and then: systemctl restart {}", serving.conf, serving.name)],
-            "what the settings say",
+            &[format!("# make the same settings in /{}, then run: systemctl restart {}", serving.conf, serving.name)],
+            "what the settings allow",
         ))
     };
     facts.libvirt.daemons.iter().filter(has_settings).map(finding).collect()

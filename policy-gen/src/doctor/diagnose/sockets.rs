@@ -1,4 +1,4 @@
-//! libvirt's sockets.
+//! Findings about libvirt's sockets.
 
 use super::{Finding, client};
 use crate::doctor::error::Class;
@@ -9,9 +9,9 @@ use crate::libvirt::MANAGE;
 
 const MONITOR: &str = "org.libvirt.unix.monitor";
 const SOCKET_ERRORS: [Class; 4] = [Class::SocketClosed, Class::SocketMissing, Class::SocketRefused, Class::Socket];
-const AS_BEFORE: &str = "nothing: who may connect is decided as before";
+const AS_BEFORE: &str = "nothing: the decision who may connect does not change";
 
-/// What keeps a client from the socket.
+/// Returns the findings about a closed or missing socket.
 pub(super) fn sockets(facts: &Facts) -> Vec<Finding> {
     let reported = facts.reported.as_ref().filter(|reported| SOCKET_ERRORS.contains(&reported.class));
     let path = reported.and_then(|reported| reported.socket.as_deref()).map(|path| path.trim_start_matches("/var"));
@@ -45,12 +45,9 @@ pub(super) fn sockets(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(why) = &daemon.broken {
         found.push(
-            Finding::new(
-                "conf-broken",
-                format!("{} cannot read its configuration, and does not start with it", daemon.name),
-            )
-            .evidence(format!("/{}: {why}", daemon.conf))
-            .fix(manual("edit-file", &[format!("editor /{}", daemon.conf)], AS_BEFORE)),
+            Finding::new("conf-broken", format!("{} cannot read its configuration and does not start", daemon.name))
+                .evidence(format!("/{}: {why}", daemon.conf))
+                .fix(manual("edit-file", &[format!("editor /{}", daemon.conf)], AS_BEFORE)),
         );
     }
     let wanted = asked || is_wanted(daemon);
@@ -64,7 +61,7 @@ pub(super) fn sockets(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-/// Whether the host means to have it: without anybody who asks, a daemon that is switched off is no fault.
+/// Whether the host is configured to run the daemon. Without a subject, a disabled daemon is not a problem.
 fn is_wanted(daemon: &Daemon) -> bool {
     daemon.socket_unit.active == "failed"
         || (daemon.socket_unit.enabled == "enabled"
@@ -73,18 +70,18 @@ fn is_wanted(daemon: &Daemon) -> bool {
 }
 
 fn no_libvirt(facts: &Facts, path: &str) -> Finding {
-    let evidence = format!("{path}: no daemon of libvirt is installed here");
+    let evidence = format!("{path}: no libvirt daemon is installed");
     match &facts.container {
         Some(what) => Finding::new(
             "container",
-            "this is a container without libvirt's daemon: its socket is the host's, and is not here",
+            "this is a container without libvirt's daemon, and the host's socket is not shared with it",
         )
         .evidence(what.clone())
         .evidence(evidence)
         .fix(manual(
             "use-the-host",
-            &["# give the container the directory /run/libvirt of the host, or use qemu+ssh://".to_owned()],
-            "what the socket gives",
+            &["# share the directory /run/libvirt of the host with the container, or use qemu+ssh://".to_owned()],
+            "what the socket allows",
         )),
         None => Finding::new("libvirt-not-installed", "libvirt's daemon is not installed")
             .evidence(evidence)
@@ -96,22 +93,22 @@ fn of_another_daemon(path: &str, daemon: &Daemon) -> Finding {
     let there = daemon.read_write().map_or("", |socket| socket.path.as_str());
     Finding::new(
         "other-daemon",
-        format!("the client looks for the socket of a daemon that is not here; {} is", daemon.name),
+        format!("the client connects to the socket of a daemon that is not installed; {} is installed", daemon.name),
     )
-    .evidence(format!("it wants {path}, and here is {there}"))
+    .evidence(format!("it opens {path}, but the socket is {there}"))
     .fix(manual(
         "name-the-socket",
         &[format!("virsh -c 'qemu:///system?socket={there}' list")],
-        "what the user may there",
+        "the user's permissions at this socket",
     ))
 }
 
 fn not_there(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Finding {
     let stem = &daemon.name;
     let (code, cause) = if socket.there.is_none() {
-        ("socket-missing", format!("the socket {} is not there: {stem} is switched off", socket.path))
+        ("socket-missing", format!("the socket {} does not exist: {stem} is disabled", socket.path))
     } else {
-        ("socket-refused", format!("the socket {} is there and nobody listens on it", socket.path))
+        ("socket-refused", format!("the socket {} exists, but no process listens on it", socket.path))
     };
     let mut finding = Finding::new(code, cause);
     if let Some(what) = &facts.container {
@@ -119,8 +116,8 @@ fn not_there(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Finding {
     }
     let unit = &daemon.socket_unit;
     if !facts.has_systemd {
-        let runs = if daemon.pid.is_some() { "runs" } else { "does not run" };
-        let finding = finding.evidence(format!("{stem} {runs}, and there is no systemd that would start it"));
+        let runs = if daemon.pid.is_some() { "is running" } else { "is not running" };
+        let finding = finding.evidence(format!("{stem} {runs}, and there is no systemd to start it"));
         return finding.fix(manual("start-daemon", &[format!("{stem} --daemon")], AS_BEFORE));
     }
     let finding = finding
@@ -134,7 +131,7 @@ fn not_there(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Finding {
     if daemon.service.load == "masked" {
         all.push(vec!["systemctl", "unmask", &service]);
     }
-    // A socket unit starts only while its service does not run.
+    // A socket unit can only be started while its service is stopped.
     all.push(vec!["systemctl", "stop", &service]);
     all.push([vec!["systemctl", "enable"], sockets.iter().map(String::as_str).collect()].concat());
     all.push([vec!["systemctl", "restart"], sockets.iter().map(String::as_str).collect()].concat());
@@ -155,7 +152,7 @@ fn closed(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Option<Finding> {
     {
         let undo = [format!("chmod {mode:04o} /run/libvirt")];
         return Some(
-            Finding::new("socket-directory-closed", "the directory of libvirt's sockets is closed to the user")
+            Finding::new("socket-directory-closed", "the user cannot enter the directory of libvirt's sockets")
                 .evidence(format!("/run/libvirt: mode {mode:04o}"))
                 .fix(programs("open-directory", &[&["chmod", "0755", "/run/libvirt"]], AS_BEFORE, &undo)),
         );
@@ -173,7 +170,7 @@ fn closed(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Option<Finding> {
         let mut finding = Finding::new(
             "not-in-socket-group",
             format!(
-                "the socket lets in the group {group} alone, and {} is not in it; polkit is not asked before that",
+                "only the group {group} may open the socket, and {} is not in it; polkit is asked only after the connection",
                 subject.user
             ),
         )
@@ -188,7 +185,7 @@ fn closed(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Option<Finding> {
         });
     }
     Some(
-        Finding::new("socket-closed", "the socket is closed to the user, so that polkit is never asked")
+        Finding::new("socket-closed", "the user may not open the socket, so polkit is never asked")
             .evidence(state)
             .fix(open_socket(facts, daemon)),
     )
@@ -199,13 +196,13 @@ fn stale(facts: &Facts, state: &str, group: &str) -> Finding {
     let finding = Finding::new(
         "stale-groups",
         format!(
-            "{} is in the group {group} now, but its process began before: the kernel goes by the process' groups",
+            "{} is in the group {group} now, but the process started before: the kernel checks the groups of the process",
             subject.user
         ),
     )
     .evidence(state.to_owned())
     .evidence(format!(
-        "process {} has {}",
+        "process {} has the groups {}",
         subject.process.as_ref().map_or(0, |process| process.pid),
         subject.process.as_ref().map_or(String::new(), |process| process.groups.join(", "))
     ));
@@ -214,7 +211,7 @@ fn stale(facts: &Facts, state: &str, group: &str) -> Finding {
             finding.fix(programs("restart-unit", &[&["systemctl", "restart", unit]], AS_BEFORE, &[]))
         }
         Some(unit) => {
-            finding.fix(manual("restart-unit", &[format!("restart {unit} with what starts it here")], AS_BEFORE))
+            finding.fix(manual("restart-unit", &[format!("restart {unit} with your service manager")], AS_BEFORE))
         }
         None => finding.fix(manual("log-in-again", &["# log out and in again".to_owned()], AS_BEFORE)),
     }
@@ -223,7 +220,7 @@ fn stale(facts: &Facts, state: &str, group: &str) -> Finding {
 fn join_socket_group(facts: &Facts, group: &str) -> Fix {
     let subject = facts.subject.clone().unwrap_or_default();
     let mut fix = join_group(&subject.user, group, true);
-    fix.grants = format!("{} the socket, and with it all of libvirt, which is as good as root", subject.user);
+    fix.grants = format!("{} the socket, and so all of libvirt, which is equivalent to root access", subject.user);
     if let Some(unit) = subject.unit.filter(|_| facts.has_systemd && subject.process.is_some()) {
         fix.commands.push(format!("systemctl restart {}", shell(&unit)));
         fix.steps.push(Step::Run(["systemctl", "restart", &unit].map(str::to_owned).to_vec()));
@@ -231,9 +228,9 @@ fn join_socket_group(facts: &Facts, group: &str) -> Fix {
     fix
 }
 
-/// Everybody gets to the socket again, where polkit decides.
+/// Opens the socket to every user again, so that polkit decides.
 fn open_socket(facts: &Facts, daemon: &Daemon) -> Fix {
-    let grants = "everybody the way to polkit, which decides";
+    let grants = "every user a connection; polkit then decides";
     let stem = &daemon.name;
     if daemon.activated == Some(true) {
         let path = format!("/etc/systemd/system/{stem}.socket.d/90-doctor.conf");
@@ -267,7 +264,7 @@ fn open_socket(facts: &Facts, daemon: &Daemon) -> Fix {
     let mut fix = unset("open-socket", &daemon.conf, &["unix_sock_group", "unix_sock_rw_perms"], restart, grants);
     if !facts.has_systemd {
         fix.manual = true;
-        fix.commands.push(format!("# then restart {stem} with what starts it here"));
+        fix.commands.push(format!("# then restart {stem} with your service manager"));
     }
     fix
 }

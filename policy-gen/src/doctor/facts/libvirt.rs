@@ -1,28 +1,28 @@
-//! libvirt's daemons and sockets, as they were found.
+//! Facts about libvirt's daemons and sockets.
 
-/// libvirt on this host.
+/// The libvirt of this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Libvirt {
-    /// Its daemons.
+    /// The installed daemons.
     pub daemons: Vec<Daemon>,
-    /// Configuration files whose names nothing reads: where, and what they are taken for.
+    /// Files with daemon settings that no daemon reads, with the correct path.
     pub misnamed: Vec<(String, String)>,
 }
 
 /// A daemon of libvirt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Daemon {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its configuration, below the root.
+    /// The path of the configuration, relative to the root.
     pub conf: String,
-    /// Whether systemd opens its socket now; `None`: there is no systemd to ask.
+    /// Whether systemd creates its socket; `None` without systemd.
     pub activated: Option<bool>,
-    /// Its pid, if it runs.
+    /// The pid of the running daemon.
     pub pid: Option<u32>,
-    /// Its socket unit, as `loaded/active/enabled`.
+    /// The state of the socket unit.
     pub socket_unit: UnitState,
-    /// Its service.
+    /// The state of the service unit.
     pub service: UnitState,
     /// `auth_unix_rw`
     pub auth: Option<String>,
@@ -32,16 +32,16 @@ pub struct Daemon {
     pub perms: Option<String>,
     /// `access_drivers`
     pub drivers: Vec<String>,
-    /// Why its configuration cannot be understood.
+    /// The reason why the configuration is invalid.
     pub broken: Option<String>,
-    /// The read-write socket and the read-only one.
+    /// The read-write and the read-only socket.
     pub sockets: Vec<Socket>,
 }
 
-/// What systemd says of a unit.
+/// The state of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnitState {
-    /// `loaded`, `masked`, `not-found`; empty where it was not asked.
+    /// `loaded`, `masked`, `not-found`; empty if unknown.
     pub load: String,
     /// `active`, `inactive`, `failed`.
     pub active: String,
@@ -49,22 +49,22 @@ pub struct UnitState {
     pub enabled: String,
 }
 
-/// A socket of libvirt's.
+/// A socket of libvirt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Socket {
-    /// Its path.
+    /// The path.
     pub path: String,
-    /// Whether it is the read-only one.
+    /// Whether this is the read-only socket.
     pub read_only: bool,
-    /// Mode, owner, and group by name; `None` if it is not there.
+    /// Mode, owner and group name; `None` if it does not exist.
     pub there: Option<(u32, u32, String)>,
-    /// Whether somebody listens on it, in our network namespace.
+    /// Whether a process listens on it, in this network namespace.
     pub listened: bool,
-    /// Mode, owner, and group by name, of the directory that it is in.
+    /// Mode, owner and group name of its directory.
     pub above: Option<(u32, u32, String)>,
 }
 
-/// Whether a process has this right of `rwx`, by the one of the three classes that it belongs to.
+/// Whether a process has a right of `rwx`, from its permission class (owner, group or others).
 fn has((mode, owner, group): &(u32, u32, String), right: u32, uid: u32, groups: &[String]) -> bool {
     let class = match () {
         () if uid == 0 => return true,
@@ -76,19 +76,19 @@ fn has((mode, owner, group): &(u32, u32, String), right: u32, uid: u32, groups: 
 }
 
 impl Socket {
-    /// Whether a process with these groups may connect: the kernel wants the right to write.
+    /// Whether a process with these groups may connect. This requires write permission.
     #[must_use]
     pub fn lets_in(&self, uid: u32, groups: &[String]) -> bool {
         self.there.as_ref().is_some_and(|there| has(there, 2, uid, groups))
     }
 
-    /// Whether such a process gets into the directory that it is in.
+    /// Whether a process with these groups may enter the directory of the socket.
     #[must_use]
     pub fn is_reached(&self, uid: u32, groups: &[String]) -> bool {
         self.above.as_ref().is_none_or(|above| has(above, 1, uid, groups))
     }
 
-    /// Whether everybody may connect.
+    /// Whether every user may connect.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.there.as_ref().is_some_and(|(mode, ..)| mode & 2 != 0)
@@ -96,7 +96,7 @@ impl Socket {
 }
 
 impl Daemon {
-    /// Its read-write socket.
+    /// Returns the read-write socket.
     #[must_use]
     pub fn read_write(&self) -> Option<&Socket> {
         self.sockets.iter().find(|socket| !socket.read_only)

@@ -1,14 +1,14 @@
-//! What lets somebody do what he asked for: a lesser question, an agent's rule for one unit, a grant, a group.
+//! Fixes that give the subject access: a read-only connection, an agent rule for one unit, a grant, a group.
 
-use super::super::facts::{Answer, Facts, Subject};
+use super::super::facts::{Decision, Facts, Subject};
 use super::{Fix, Step, line, manual, old_polkitd, owned};
 use crate::emit::quote::shell;
 use crate::libvirt::MANAGE;
 
-/// The longest name that useradd(8) takes.
+/// The length limit of user names in useradd(8).
 const USER_NAME_MAX: usize = 32;
 
-/// All that lets the subject do what it asked for, from the least privilege to the most.
+/// Returns all fixes that give the subject access, from the least privilege to the most.
 #[must_use]
 pub fn access(facts: &Facts) -> Vec<Fix> {
     let (Some(subject), Some(answer)) = (&facts.subject, &facts.answer) else { return Vec::new() };
@@ -38,7 +38,7 @@ fn is_root_equivalent(action: &str) -> bool {
     root.contains(&action)
 }
 
-/// The caller asks for less.
+/// A fix that changes the client to a read-only connection.
 #[must_use]
 pub fn read_only() -> Fix {
     let commands = [
@@ -48,30 +48,32 @@ pub fn read_only() -> Fix {
     manual(
         "open-read-only",
         &commands.map(str::to_owned),
-        "nothing: to list and to look everybody may (org.libvirt.unix.monitor)",
+        "nothing: every user may list and show domains (org.libvirt.unix.monitor)",
     )
 }
 
-/// The member of a group.
+/// A fix that adds the user to a group.
 #[must_use]
 pub fn join_group(user: &str, group: &str, root_equivalent: bool) -> Fix {
     Fix {
         id: "join-group",
         root_equivalent,
         commands: vec![line(&["usermod", "-aG", group, user])],
-        grants: format!("{user} all that the group {group} may, which need not be this alone; polkit sees it at once"),
+        grants: format!(
+            "{user} all permissions of the group {group}, possibly more than this action; polkit uses the membership at once"
+        ),
         undo: vec![line(&["gpasswd", "--delete", user, group])],
         steps: vec![Step::Join { user: user.to_owned(), group: group.to_owned() }],
         ..Fix::default()
     }
 }
 
-/// Names for files and for grants: letters, digits and hyphens.
+/// Makes a name for files and grants from letters, digits and hyphens.
 fn slug(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).take(60).collect()
 }
 
-/// A string of TOML.
+/// Formats a TOML string.
 fn toml(text: &str) -> String {
     let escaped = text.chars().flat_map(|c| match c {
         '"' | '\\' => vec!['\\', c],
@@ -86,7 +88,7 @@ fn written(path: &str, text: &str) -> Vec<String> {
     vec![line(&["mkdir", "-p", directory]), format!("cat > {} <<'END'\n{text}END", shell(path))]
 }
 
-fn grant_user(facts: &Facts, subject: &Subject, answer: &Answer) -> Fix {
+fn grant_user(facts: &Facts, subject: &Subject, answer: &Decision) -> Fix {
     let last = answer.action.rsplit('.').take(3).collect::<Vec<_>>();
     let last = last.into_iter().rev().collect::<Vec<_>>().join("-");
     let path = format!("/etc/polkit-policy-gen/policy.d/50-doctor-{}-{}.toml", slug(&subject.user), slug(&last));
@@ -103,19 +105,19 @@ fn grant_user(facts: &Facts, subject: &Subject, answer: &Answer) -> Fix {
         manual: answer.no_grant.is_some(),
         root_equivalent: is_root_equivalent(&answer.action),
         commands,
-        grants: format!("every process of {} {}, always, and nobody else", subject.user, answer.action),
+        grants: format!("every process of {} {}, and nothing to other users", subject.user, answer.action),
         undo: vec![line(&["rm", &path]), "polkit-policy-gen install || polkit-policy-gen remove".to_owned()],
         steps: vec![Step::Write { path, text }, Step::Install],
     };
     if let Some(why) = &answer.no_grant {
-        fix.grants = format!("{}. Not by --fix: {why}", fix.grants);
+        fix.grants = format!("{}. Not possible with --fix: {why}", fix.grants);
     }
     old_polkitd(&mut fix, facts);
     fix
 }
 
-/// A user of the unit's own, where a drop-in is enough: systemd starts the unit as the subject's user. What a daemon such as
-/// Apache or PHP-FPM changes to by itself is in its own configuration.
+/// A separate user for the unit. This is possible if systemd starts the unit as the subject's user; daemons such as Apache and
+/// PHP-FPM change their user themselves.
 fn own_user(subject: &Subject) -> Option<Fix> {
     let unit = subject.unit.as_deref()?;
     if subject.unit_user.as_deref() != Some(subject.user.as_str()) {
@@ -131,7 +133,7 @@ fn own_user(subject: &Subject) -> Option<Fix> {
     commands.push(line(&["chown", "-R", &format!("{name}:{name}"), "THE-UNIT-S-FILES"]));
     commands.push(format!("systemctl daemon-reload && {}", line(&["systemctl", "restart", unit])));
     let grants = format!(
-        "nothing; it takes {unit} apart from everything else that runs as {}. Then grant to the user {name}",
+        "nothing; it separates {unit} from other services that run as {}. Then grant access to the user {name}",
         subject.user
     );
     Some(Fix {
@@ -143,9 +145,9 @@ fn own_user(subject: &Subject) -> Option<Fix> {
     })
 }
 
-fn agent_rule(facts: &Facts, subject: &Subject, answer: &Answer) -> Option<Fix> {
+fn agent_rule(facts: &Facts, subject: &Subject, answer: &Decision) -> Option<Fix> {
     let unit = subject.unit.as_deref()?;
-    // The agent answers for a user who could not have typed a password.
+    // The agent only answers for users without a usable password.
     if subject.uid == 0 || subject.password == Some(true) || !unit.ends_with(".service") || facts.agent.serves {
         return None;
     }
@@ -181,8 +183,8 @@ fn agent_rule(facts: &Facts, subject: &Subject, answer: &Answer) -> Option<Fix> 
         root_equivalent: is_root_equivalent(&answer.action),
         commands,
         grants: format!(
-            "processes of {} of the user {} {}; each decision is recorded. This separates programs, not attackers: code that \
-             runs as that user can get into the unit. A user of the unit's own (User= or DynamicUser=) keeps others out",
+            "processes of {} with the user {} {}; each decision is recorded. This separates programs, not attackers: code that \
+             runs as this user can enter the unit. Only a separate user (User= or DynamicUser=) protects against it",
             unit, subject.user, answer.action
         ),
         undo: vec![

@@ -1,19 +1,19 @@
-//! Names of users and groups.
+//! Lookups of user and group names.
 
 use polkit_config::names::{Names, User};
 
-/// The names of the user's groups, as the user database has them; a group without a name by its number.
+/// Returns the names of the user's groups in the user database. A group without a name is shown by its gid.
 pub(super) fn groups(names: &Names, user: &User) -> Vec<String> {
     named(names, &names.groups_of(user).unwrap_or_default())
 }
 
-/// The names of these groups.
+/// Returns the names of groups.
 pub(super) fn named(names: &Names, gids: &[u32]) -> Vec<String> {
     let name = |gid: &u32| names.group_by_gid(*gid).ok().flatten().map_or_else(|| gid.to_string(), |group| group.name);
     gids.iter().map(name).collect()
 }
 
-/// The user of this uid; one without a name is called by its number.
+/// Returns the user with this uid. A user without a name is named by the uid.
 pub(super) fn user(names: &Names, uid: u32) -> User {
     let found = names.user_by_uid(uid).ok().flatten();
     found.unwrap_or_else(|| User { name: uid.to_string(), uid, gid: uid })

@@ -1,4 +1,4 @@
-//! polkit-service-agent, by its own word. Agents of others cannot be listed: polkitd tells nobody.
+//! The state of polkit-service-agent, from its own status. Other agents cannot be listed, because polkitd does not list them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(super) fn look(facts: &mut Facts, action: Option<&str>) {
         unit && programs.iter().any(|directory| Path::new(directory).join("polkit-service-agent").exists());
     let subject = facts.subject.clone();
     if subject.is_some() {
-        facts.unseen.push("agents of others: polkitd tells nobody which are registered".to_owned());
+        facts.unseen.push("other agents: polkitd does not tell whether another agent is registered".to_owned());
     }
     if !facts.agent.installed {
         return;

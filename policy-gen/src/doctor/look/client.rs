@@ -1,5 +1,5 @@
-//! Where a client of libvirt connects if it names no connection itself: by the environment of a process, and by the
-//! configuration of clients. As `virConnectOpen` of libvirt 7 to 12 has it.
+//! The preset connection of libvirt clients, from the environment of a process and from the configuration of clients. Follows
+//! `virConnectOpen` of libvirt 7 to 12.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -10,25 +10,25 @@ use polkit_config::bounded::{kernel_text, read_regular};
 use crate::doctor::facts::{Client, Preset};
 use crate::libvirt::conf::{self, Value};
 
-/// The variables, in the order in which virsh(1) looks at them; the first is virsh's alone.
+/// The variables in the order of virsh(1). Only virsh reads the first.
 const VARIABLES: [&str; 2] = ["VIRSH_DEFAULT_CONNECT_URI", "LIBVIRT_DEFAULT_URI"];
 const RUNTIME: &str = "XDG_RUNTIME_DIR";
-/// How long reading may take.
+/// Time limit for reading.
 const LIMIT: Duration = Duration::from_secs(1);
-/// Far more than such a file has.
+/// Size limit of the configuration file. Usual files are much smaller.
 const LENGTH_MAX: u64 = 64 * 1024;
 
-/// What is preset for a process of that user; nothing where it cannot be read in time. Its memory and its home directory are what
-/// it makes of them, and reading them may never end.
+/// Returns the preset connection of a process; `None` after the time limit. The user controls the memory of the process and the
+/// home directory, so reads may block forever.
 pub(super) fn of_process(pid: u32, uid: u32) -> Option<Client> {
     let (sender, receiver) = mpsc::channel();
-    // Nobody may be waiting any more.
+    // The receiver may have given up.
     std::thread::spawn(move || drop(sender.send(read(pid, uid))));
     receiver.recv_timeout(LIMIT).ok()
 }
 
 fn read(pid: u32, uid: u32) -> Client {
-    // Another user's can be read by root alone.
+    // Only root can read the environment of another user's process.
     let environment = kernel_text(format!("/proc/{pid}/environ")).unwrap_or_default();
     let variables: Vec<(String, String)> = environment.split('\0').filter_map(variable).collect();
     let value = |name: &str| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
@@ -51,7 +51,7 @@ fn variable(entry: &str) -> Option<(String, String)> {
     entry.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()))
 }
 
-/// Root's clients read the host's, others their own alone.
+/// Returns the configuration file of clients: root's clients read that of the host, other clients that of their user.
 fn configuration(uid: u32, config_home: Option<String>, home: Option<String>) -> Option<String> {
     if uid == 0 {
         return Some("/etc/libvirt/libvirt.conf".to_owned());
@@ -61,7 +61,7 @@ fn configuration(uid: u32, config_home: Option<String>, home: Option<String>) ->
     path.is_absolute().then(|| path.to_string_lossy().into_owned())
 }
 
-/// The user owns it, and may have put anything there: what is no file is not read, nor a file without an end.
+/// Reads a file that the user controls: only regular files, with a size limit.
 fn content(path: &str) -> Option<String> {
     String::from_utf8(read_regular(Path::new(path), LENGTH_MAX).ok()?).ok()
 }

@@ -1,4 +1,4 @@
-//! Files in wrong places and under wrong names, shipped ones that were edited, /proc, and signs of a container.
+//! Misplaced and misnamed policy files, edited files of packages, /proc, and signs of a container.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::libvirt::MANAGE;
 use crate::target::{Pkla, Target, Version};
 use crate::tree::Tree;
 
-/// Where people put rules, and nothing reads them; the last ones only where they are not pkla.
+/// Directories in which users put rules but nothing reads them. The last ones count only for files that are not pkla.
 const NOWHERE: [&str; 9] = [
     "etc/polkit-1",
     "etc/polkit-1.rules.d",
@@ -24,11 +24,11 @@ const NOWHERE: [&str; 9] = [
     "etc/polkit-1/localauthority/50-local.d",
     "var/lib/polkit-1/rules.d",
 ];
-/// Where they are read; under other names they are not.
+/// Directories that are read. Files with other suffixes are ignored there.
 const READ: [&str; 1] = ["etc/polkit-1/rules.d"];
 const RULES: &str = "etc/polkit-1/rules.d";
 const PKLA: &str = "etc/polkit-1/localauthority/50-local.d";
-/// Endings of what is laid aside on purpose.
+/// Suffixes of files that were set aside on purpose.
 const ASIDE: [&str; 12] = [
     "~",
     ".bak",
@@ -47,12 +47,12 @@ const MD5SUM: Duration = Duration::from_secs(2);
 const PACKAGES: &str = "var/lib/dpkg/info";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum StrayKind {
     Rules,
     Pkla,
 }
 
-/// Files that hold rules or pkla entries where, or as what, nothing reads them.
+/// Finds files with rules or pkla entries that nothing reads.
 pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, facts: &mut Facts) {
     let reads_rules = target.is_some_and(|target| target.version >= Version::RULES);
     for directory in NOWHERE.iter().chain(&READ) {
@@ -67,15 +67,15 @@ pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, 
             let text = tree.read_text(&path).unwrap_or_default();
             let Some(kind) = kind(&text) else { continue };
             let (ending, read_here) = match kind {
-                Kind::Rules => (".rules", READ.contains(directory)),
-                Kind::Pkla => (".pkla", directory.starts_with("etc/polkit-1/localauthority/")),
+                StrayKind::Rules => (".rules", READ.contains(directory)),
+                StrayKind::Pkla => (".pkla", directory.starts_with("etc/polkit-1/localauthority/")),
             };
             let well_named = name.ends_with(ending);
-            if kind == Kind::Pkla && target.is_some_and(|target| target.pkla == Pkla::No) {
+            if kind == StrayKind::Pkla && target.is_some_and(|target| target.pkla == Pkla::No) {
                 continue;
             }
-            // pkla files in place are the evaluator's, read or not; so are rules of a polkit that reads none.
-            if read_here && (well_named || (kind == Kind::Rules && !reads_rules)) {
+            // The evaluator reports pkla files in place, and rules for a polkit that reads no rules.
+            if read_here && (well_named || (kind == StrayKind::Rules && !reads_rules)) {
                 continue;
             }
             let why = match (read_here, well_named) {
@@ -87,34 +87,41 @@ pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, 
             };
             let stem = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("50-local");
             let belongs = match kind {
-                Kind::Rules if reads_rules => Some(format!("/{RULES}/{stem}.rules")),
-                Kind::Rules => None,
-                Kind::Pkla => Some(format!("/{PKLA}/{stem}.pkla")),
+                StrayKind::Rules if reads_rules => Some(format!("/{RULES}/{stem}.rules")),
+                StrayKind::Rules => None,
+                StrayKind::Pkla => Some(format!("/{PKLA}/{stem}.pkla")),
             };
             let about_action = action.is_some_and(|action| names_action(&text, action));
             let root_equivalent =
                 text.contains(MANAGE) || text.contains("org.freedesktop.policykit.exec") || !text.contains("org.");
-            facts.strays.push(Stray { path: format!("/{path}"), belongs, why, about_action, root_equivalent });
+            facts.strays.push(Stray {
+                path: format!("/{path}"),
+                belongs,
+                why,
+                misnamed: read_here,
+                about_action,
+                root_equivalent,
+            });
         }
     }
 }
 
-/// Whether a text names an action, exactly or by a pattern of its beginning.
+/// Whether a text names an action, exactly or by a pattern of its prefix.
 pub(super) fn names_action(text: &str, action: &str) -> bool {
     let starts = action.match_indices('.').filter_map(|(at, _)| action.get(..=at)).skip(1);
     text.contains(action)
         || starts.into_iter().any(|start| text.contains(&format!("{start}*")) || text.contains(&format!("\"{start}\"")))
 }
 
-fn kind(text: &str) -> Option<Kind> {
+fn kind(text: &str) -> Option<StrayKind> {
     if text.contains("polkit.addRule") || text.contains("polkit.addAdminRule") {
-        return Some(Kind::Rules);
+        return Some(StrayKind::Rules);
     }
     let has = |key: &str| text.lines().any(|line| line.trim_start().starts_with(key));
-    (has("Identity=") && has("Action=")).then_some(Kind::Pkla)
+    (has("Identity=") && has("Action=")).then_some(StrayKind::Pkla)
 }
 
-/// What says that this is a container.
+/// Returns the evidence that this is a container.
 pub(super) fn container() -> Option<String> {
     let found = ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
         .into_iter()
@@ -124,7 +131,7 @@ pub(super) fn container() -> Option<String> {
     Some(kind.map_or_else(|| found.to_owned(), |kind| format!("{found}: {kind}")))
 }
 
-/// Whether /proc hides the processes of others from polkitd.
+/// Checks whether /proc hides processes of other users from polkitd.
 pub(super) fn hidepid(names: &Names, facts: &mut Facts) {
     let Polkitd::Answers { pid, uid, .. } = &facts.polkitd else { return };
     if *uid == Some(0) {
@@ -145,7 +152,7 @@ pub(super) fn hidepid(names: &Names, facts: &mut Facts) {
     }
 }
 
-/// Shipped .policy files of polkit's and libvirt's that are not as their package brought them.
+/// Finds .policy files of polkit and libvirt that differ from those of their package.
 pub(super) fn edited(tree: &Tree, facts: &mut Facts) {
     const ACTIONS: &str = "usr/share/polkit-1/actions";
     let lists = tree.names(PACKAGES).unwrap_or_default();

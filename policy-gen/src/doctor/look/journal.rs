@@ -1,4 +1,4 @@
-//! What the journal and the audit log say: services that were refused lately, and denials of SELinux and AppArmor.
+//! Facts from the journal and the audit log: services that were refused recently, and denials of SELinux and AppArmor.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use super::run::run;
 use crate::doctor::error::{self, Class};
-use crate::doctor::facts::{Facts, Lately};
+use crate::doctor::facts::{Facts, RecentRefusal};
 
 const LIMIT: Duration = Duration::from_millis(1500);
 const AUDIT_LOG: &str = "/var/log/audit/audit.log";
-/// As much of the end of the audit log is read, in bytes.
+/// The number of bytes at the end of the audit log that are read.
 const AUDIT_MAX: u64 = 256 << 10;
-/// What is older than this is not looked at.
+/// The age limit of entries.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
-/// As many services and denials are shown.
+/// The number of services and denials that are shown.
 const SHOWN: usize = 5;
 const PATTERN: &str =
     "no polkit agent available|no agent is available|org\\.libvirt\\.|avc: .*denied|apparmor=\"DENIED\"";
@@ -32,7 +32,7 @@ pub(super) fn look(facts: &mut Facts) {
     }
     audit(facts);
     facts.mac.truncate(SHOWN);
-    facts.lately.truncate(SHOWN);
+    facts.recent_refusals.truncate(SHOWN);
 }
 
 fn of_entry(entry: &Value, facts: &mut Facts) {
@@ -44,23 +44,24 @@ fn of_entry(entry: &Value, facts: &mut Facts) {
         }
         return;
     }
-    // The daemon's own lines name nobody, and most refusals are right: only what a service itself complains of counts.
+    // The daemons' own log lines do not name the subject, and most refusals are intended. Only complaints of services count.
     let unit = field("_SYSTEMD_UNIT");
     let of_daemon = ["libvirtd", "virt", "polkit"].iter().any(|start| unit.starts_with(start));
     if !unit.ends_with(".service") || of_daemon || unit.starts_with("user@") {
         return;
     }
-    let Some(reported) = error::first(message, &[]).filter(|reported| reported.class == Class::NoAgent) else { return };
+    let Some(reported) = error::first(message).filter(|reported| reported.class == Class::NoAgent) else { return };
     let Some(action) = reported.action else { return };
     let user = field("_UID").to_owned();
-    let known = facts.lately.iter().any(|known| known.unit == unit && known.action == action && known.user == user);
+    let known =
+        facts.recent_refusals.iter().any(|known| known.unit == unit && known.action == action && known.user == user);
     if !known && user != "0" && !user.is_empty() {
         let (unit, line) = (unit.to_owned(), reported.line);
-        facts.lately.push(Lately { unit, user, action, line, verdict: String::new() });
+        facts.recent_refusals.push(RecentRefusal { unit, user, action, line, verdict: String::new() });
     }
 }
 
-/// Whether it is about the way from a client to libvirt, or from anybody to polkit.
+/// Whether a denial is about access to libvirt or to polkit.
 fn is_denial(line: &str) -> bool {
     let denied = (line.contains("avc:") && line.contains("denied")) || line.contains("apparmor=\"DENIED\"");
     let about = [
@@ -72,7 +73,7 @@ fn is_denial(line: &str) -> bool {
         "PolicyKit1",
         "virt_var_run_t",
     ];
-    // Guests have profiles of their own, whose denials are theirs.
+    // Denials of the profiles of guests are not related.
     denied && about.iter().any(|word| line.contains(word)) && !line.contains("profile=\"libvirt-")
 }
 

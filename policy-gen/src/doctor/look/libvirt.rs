@@ -1,4 +1,4 @@
-//! libvirt's daemons: units, configuration, sockets, and who listens.
+//! Facts about libvirt's daemons: units, configuration, sockets and listeners.
 
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
@@ -15,9 +15,9 @@ use crate::tree::Tree;
 
 const SYSTEMCTL: Duration = Duration::from_secs(3);
 const CONF: &str = "etc/libvirt";
-/// Keys that only daemons' configurations have.
+/// Keys that occur only in configurations of daemons.
 const KEYS: [&str; 5] = ["auth_unix_rw", "auth_unix_ro", "unix_sock_group", "unix_sock_rw_perms", "access_drivers"];
-/// Endings of copies that people and packages keep.
+/// Suffixes of backup copies.
 const COPIES: [&str; 10] =
     ["~", ".bak", ".old", ".orig", ".save", ".rpmsave", ".rpmnew", ".dpkg-old", ".dpkg-new", ".dpkg-dist"];
 
@@ -73,7 +73,7 @@ fn settings(text: &str, daemon: &mut Daemon) {
     }
 }
 
-/// Load, active and enabled state of the sockets and services of these.
+/// Returns the states of the socket and service units of these daemons.
 fn states(names: &[&str]) -> Vec<(String, UnitState)> {
     let units: Vec<String> =
         names.iter().flat_map(|name| [format!("{name}.socket"), format!("{name}.service")]).collect();
@@ -89,7 +89,7 @@ fn states(names: &[&str]) -> Vec<(String, UnitState)> {
     text.split("\n\n").map(state).collect()
 }
 
-/// The process that the pid file names.
+/// Returns the pid from the pid file, if the process exists.
 fn pid(name: &str) -> Option<u32> {
     let pid: u32 = kernel_text(format!("/run/{name}.pid")).ok()?.trim().parse().ok()?;
     let comm = kernel_text(format!("/proc/{pid}/comm")).ok()?;
@@ -109,7 +109,7 @@ fn socket(path: &str, read_only: bool, listening: &str) -> Socket {
     let meta = std::fs::symlink_metadata(path).ok().filter(|meta| meta.file_type().is_socket());
     let group =
         |gid: u32| Names::Host.group_by_gid(gid).ok().flatten().map_or_else(|| gid.to_string(), |group| group.name);
-    // Field 4 has the flag of a socket that accepts connections; the path is the last one, perhaps with /var before it.
+    // Field 4 contains the flag of a listening socket. The last field is the path, possibly with /var as a prefix.
     let accepts = |line: &str| {
         let mut fields = line.split_whitespace();
         fields.nth(3) == Some("00010000")
@@ -125,7 +125,7 @@ fn socket(path: &str, read_only: bool, listening: &str) -> Socket {
     }
 }
 
-/// Files that hold a daemon's keys under a name that no daemon reads.
+/// Finds files with daemon settings that no daemon reads.
 fn misnamed(tree: &Tree, facts: &mut Facts) {
     for name in tree.names(CONF).unwrap_or_default() {
         let path = format!("{CONF}/{name}");

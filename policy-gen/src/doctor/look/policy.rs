@@ -1,4 +1,4 @@
-//! What polkit decides for the subject, by its files and by its own word, and what would change it.
+//! The decision for the subject, from the files and from polkitd, and changes that would allow the request.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -10,32 +10,37 @@ use polkit_dbus::{
 };
 
 use super::files::names_action;
-use crate::ask::stand_in::StandIn;
-use crate::doctor::facts::{Answer, Facts, GroupRemedy, Lately, OpenTo, Polkitd, Real, Subject};
+use crate::doctor::facts::{Decision, Facts, GroupRemedy, OpenAction, Polkitd, RecentRefusal, RunningResult, Subject};
 use crate::emit::GRANTS;
 use crate::failure::Failure;
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::install::record::Record;
 use crate::libvirt::MANAGE;
 use crate::tree::Tree;
-use crate::verdict::{Decider, Evaluator, Kind, Outcome, Question};
-use crate::word::{Session, Word};
+use crate::verdict::{AccessRequest, Decider, DeciderKind, Evaluator, Outcome};
+use crate::verify::probe_process::ProbeProcess;
 
 const LIMIT: Duration = Duration::from_secs(4);
-/// Groups for one purpose, which are taken for each other.
+/// Groups with the same purpose, which users confuse.
 const FAMILIES: [&[&str]; 2] = [&["libvirt", "libvirtd", "kvm", "libvirt-qemu"], &["sudo", "wheel", "admin"]];
-/// Somebody in no group, whom no policy means.
+/// A user in no group, which policies do not name.
 const STRANGER: &str = "nobody";
-/// Starts a program as root.
+/// The action of pkexec.
 const EXEC: &str = "org.freedesktop.policykit.exec";
 const GROUPS_MAX: usize = 5;
 
 pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<String>, facts: &mut Facts) {
     open_to_all(evaluator, facts);
-    let lately = std::mem::take(&mut facts.lately);
-    facts.lately = lately.into_iter().filter_map(|one| still_refused(evaluator, one)).collect();
+    let recent_refusals = std::mem::take(&mut facts.recent_refusals);
+    facts.recent_refusals = recent_refusals.into_iter().filter_map(|one| still_refused(evaluator, one)).collect();
     let Some(action) = action else { return };
-    facts.passed_about =
-        facts.passed_over.iter().map(|over| &over.file).filter(|file| is_about(tree, file, &action)).cloned().collect();
+    facts.skipped_about = facts
+        .skipped
+        .iter()
+        .map(|skipped| &skipped.file)
+        .filter(|file| is_about(tree, file, &action))
+        .cloned()
+        .collect();
     let Some(subject) = facts.subject.clone() else { return };
     match answer(evaluator, tree, &subject, &action) {
         Ok(mut answer) => {
@@ -53,7 +58,7 @@ pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<
     }
 }
 
-/// Whether a file, or one in a directory, names the action.
+/// Whether a file, or a file in a directory, names the action.
 fn is_about(tree: &Tree, path: &str, action: &str) -> bool {
     let below = path.trim_start_matches('/');
     let names = tree.names(below).unwrap_or_default();
@@ -70,30 +75,30 @@ fn place(decider: &Decider) -> Option<String> {
     Some(decider.line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}")))
 }
 
-fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &str) -> Result<Answer, Failure> {
+fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &str) -> Result<Decision, Failure> {
     let session = subject.process.as_ref().map_or(Session::None, |process| process.session);
-    let question = Question {
+    let access_request = AccessRequest {
         user: subject.user.clone(),
         action: action.to_owned(),
         session,
-        // libvirt and pkcheck name a process to polkit, and polkit knows no unit then.
+        // libvirt and pkcheck pass a process subject, and then polkit does not know the unit.
         system_unit: Some(None),
-        ..Question::default()
+        ..AccessRequest::default()
     };
-    let mut verdict = evaluator.verdict(&question)?;
+    let mut verdict = evaluator.verdict(&access_request)?;
     if verdict.ends_polkitd.is_some()
         && let Some(decider) = &mut verdict.decided_by
         && decider.file.is_none()
     {
-        decider.file = evaluator.ending_file(&question)?;
+        decider.file = evaluator.ending_file(&access_request)?;
     }
-    let yes = Outcome::Word(Word::Yes);
+    let yes = Outcome::Result(ImplicitAuthorization::Yes);
     let (mut groups, mut sessions) = (Vec::new(), Vec::new());
-    let open = !matches!(verdict.outcome, Outcome::Word(Word::Yes) | Outcome::Unregistered);
+    let open = !matches!(verdict.outcome, Outcome::Result(ImplicitAuthorization::Yes) | Outcome::Unregistered);
     if open {
-        groups = group_remedies(evaluator, tree, &question, subject)?;
+        groups = group_remedies(evaluator, tree, &access_request, subject)?;
         for other in Session::ALL.into_iter().filter(|other| *other != session) {
-            let found = evaluator.verdict(&Question { session: other, ..question.clone() })?;
+            let found = evaluator.verdict(&AccessRequest { session: other, ..access_request.clone() })?;
             if found.outcome == yes {
                 sessions.push((other, found.decided_by.as_ref().and_then(place)));
             }
@@ -102,14 +107,14 @@ fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &st
     let decided = verdict.decided_by.as_ref();
     let before_ours = decided.is_some_and(|decider| {
         let name = decider.file.as_deref().and_then(|file| file.rsplit('/').next()).unwrap_or_default();
-        decider.kind == Kind::Rule && name < GRANTS
+        decider.kind == DeciderKind::Rule && name < GRANTS
     });
     let naming = evaluator.rules_files().into_iter().map(str::to_owned).filter(|path| {
         let text = tree.read_text(path.trim_start_matches('/')).unwrap_or_default();
         names_action(&text, action)
     });
     let naming = naming.collect();
-    Ok(Answer {
+    Ok(Decision {
         action: action.to_owned(),
         session,
         depends_on: verdict.depends_on.clone(),
@@ -123,11 +128,11 @@ fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &st
     })
 }
 
-/// Groups of the host that would make it a yes, and those that rules name and that do not exist.
+/// Returns groups whose members would be allowed: existing groups, and missing groups that rules name.
 fn group_remedies(
     evaluator: &mut Evaluator,
     tree: &Tree,
-    question: &Question,
+    access_request: &AccessRequest,
     subject: &Subject,
 ) -> Result<Vec<GroupRemedy>, Failure> {
     let text = tree.read_text("etc/group").unwrap_or_default();
@@ -140,30 +145,30 @@ fn group_remedies(
         candidates.extend(quoted.map(str::to_owned));
     }
     candidates.extend(FAMILIES.iter().flat_map(|family| family.iter().map(|group| (*group).to_owned())));
-    let has = evaluator.groups(question)?;
+    let has = evaluator.groups(access_request)?;
     candidates.retain(|group| !group.is_empty() && !has.contains(group));
-    let with = |group: &String| Question {
+    let with = |group: &String| AccessRequest {
         groups: Some([&has[..], std::slice::from_ref(group)].concat()),
-        ..question.clone()
+        ..access_request.clone()
     };
-    let asked: Vec<Question> = candidates.iter().map(with).collect();
+    let asked: Vec<AccessRequest> = candidates.iter().map(with).collect();
     let mut found = Vec::new();
     for (group, verdict) in candidates.iter().zip(evaluator.verdicts(&asked)?) {
-        if verdict.outcome != Outcome::Word(Word::Yes) {
+        if verdict.outcome != Outcome::Result(ImplicitAuthorization::Yes) {
             continue;
         }
         let family = FAMILIES.iter().find(|family| family.contains(&group.as_str()));
-        let look_alike = family.and_then(|family| {
+        let similar_name = family.and_then(|family| {
             family.iter().find(|other| **other != group && subject.groups.iter().any(|has| has == **other))
         });
         found.push(GroupRemedy {
             group: group.clone(),
             place: verdict.decided_by.as_ref().and_then(place),
             exists: existing.contains(group) || Names::Host.group(group).is_ok_and(|group| group.is_some()),
-            look_alike: look_alike.map(|group| (*group).to_owned()),
+            similar_name: similar_name.map(|group| (*group).to_owned()),
         });
     }
-    // Those that exist first; groups that are made for this before those that may do everything.
+    // Existing groups first, and special groups before groups of administrators.
     found.sort_by_key(|remedy| {
         (!remedy.exists, FAMILIES.iter().skip(1).any(|family| family.contains(&remedy.group.as_str())))
     });
@@ -174,14 +179,14 @@ fn group_remedies(
     Ok(found)
 }
 
-/// Why a grant cannot be put into the policy by `install` alone.
+/// Returns the reason why `install` alone cannot add a grant.
 fn no_grant(tree: &Tree) -> Option<String> {
     let record = Record::read(tree).ok()?;
     let has = |path: &str| !matches!(tree.file_mode(path), Ok(None));
     let own = has("etc/polkit-policy-gen/policy.toml")
         || !tree.names("etc/polkit-policy-gen/policy.d").unwrap_or_default().is_empty();
     (!record.is_empty() && !own)
-        .then(|| "what is installed came from a policy file elsewhere: add the grant to that one".to_owned())
+        .then(|| "the installed policy comes from another policy file: add the grant to that file".to_owned())
 }
 
 fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
@@ -190,73 +195,78 @@ fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
             continue;
         }
         let groups = Some(group.into_iter().map(str::to_owned).collect());
-        let question = Question {
+        let access_request = AccessRequest {
             user: STRANGER.to_owned(),
             groups,
             action: action.to_owned(),
             system_unit: Some(None),
-            ..Question::default()
+            ..AccessRequest::default()
         };
-        let Ok(verdict) = evaluator.verdict(&question) else { continue };
-        if verdict.outcome != Outcome::Word(Word::Yes) {
+        let Ok(verdict) = evaluator.verdict(&access_request) else { continue };
+        if verdict.outcome != Outcome::Result(ImplicitAuthorization::Yes) {
             continue;
         }
         let decider = verdict.decided_by.as_ref();
-        let same = |known: &OpenTo| decider.is_some_and(|decider| known.file == decider.file);
+        let same = |known: &OpenAction| decider.is_some_and(|decider| known.file == decider.file);
         if !facts.open_to_all.iter().any(same) {
-            facts.open_to_all.push(OpenTo {
+            facts.open_to_all.push(OpenAction {
                 action: action.to_owned(),
-                who: group.map_or_else(|| "everybody".to_owned(), |group| format!("whoever is in the group {group}")),
+                who: group
+                    .map_or_else(|| "every user".to_owned(), |group| format!("every member of the group {group}")),
                 file: decider.and_then(|decider| decider.file.clone()),
                 line: decider.and_then(|decider| decider.line),
-                implicit: decider.is_some_and(|decider| decider.kind == Kind::Implicit),
+                implicit: decider.is_some_and(|decider| decider.kind == DeciderKind::Implicit),
             });
         }
     }
 }
 
-/// What a service complained of, if polkit would still not say yes.
-fn still_refused(evaluator: &mut Evaluator, one: Lately) -> Option<Lately> {
-    let question =
-        Question { user: one.user.clone(), action: one.action.clone(), system_unit: Some(None), ..Question::default() };
-    let verdict = evaluator.verdict(&question).ok()?;
+/// Returns the recent refusal if polkit would still refuse.
+fn still_refused(evaluator: &mut Evaluator, one: RecentRefusal) -> Option<RecentRefusal> {
+    let access_request = AccessRequest {
+        user: one.user.clone(),
+        action: one.action.clone(),
+        system_unit: Some(None),
+        ..AccessRequest::default()
+    };
+    let verdict = evaluator.verdict(&access_request).ok()?;
     let user = Names::Host.user_by_uid(one.user.parse().ok()?).ok().flatten().map_or(one.user, |user| user.name);
-    // A plain no is somebody's decision.
-    let asks = matches!(verdict.outcome, Outcome::Word(word) if !matches!(word, Word::Yes | Word::No));
-    asks.then(|| Lately { user, verdict: verdict.outcome.text().to_owned(), ..one })
+    // A plain "no" is intended.
+    let asks = matches!(verdict.outcome, Outcome::Result(word) if !matches!(word, ImplicitAuthorization::Yes | ImplicitAuthorization::No));
+    asks.then(|| RecentRefusal { user, verdict: verdict.outcome.text().to_owned(), ..one })
 }
 
-/// polkitd's own answer: about the process, or about one that does nothing and is the user's.
-async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) -> Option<Real> {
+/// Asks polkitd about the process, or about an idle process of the user.
+async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) -> Option<RunningResult> {
     let connection = polkit_dbus::connect().await.ok()?;
     let authority = Authority::new(connection);
     let own = subject.process.as_ref().and_then(|process| wire(process.pid, subject.uid));
-    let stand_in;
+    let probe;
     let asked = match own {
         Some(own) => own,
         None if is_root && session == Session::None && subject.uid != 0 => {
             let user = Names::Host.user(&subject.user).ok().flatten()?;
-            stand_in = StandIn::of(&user).ok()?;
-            stand_in.subject.clone()
+            probe = ProbeProcess::of(&user).ok()?;
+            probe.subject.clone()
         }
         None => return None,
     };
     let details = HashMap::new();
     let check = authority.check(&asked, action, &details, Interaction::Forbidden);
     Some(match tokio::time::timeout(LIMIT, check).await {
-        Ok(Ok(answer)) if answer.authorized => Real::Yes,
-        Ok(Ok(answer)) if answer.challenge => Real::Challenge,
-        Ok(Ok(_)) => Real::No,
-        Ok(Err(AuthorityError::UnknownAction)) => Real::Unregistered,
-        Ok(Err(AuthorityError::NoSuchSubject)) => Real::NoSuchProcess,
+        Ok(Ok(answer)) if answer.authorized => RunningResult::Yes,
+        Ok(Ok(answer)) if answer.challenge => RunningResult::Challenge,
+        Ok(Ok(_)) => RunningResult::No,
+        Ok(Err(AuthorityError::UnknownAction)) => RunningResult::Unregistered,
+        Ok(Err(AuthorityError::NoSuchSubject)) => RunningResult::NoSuchProcess,
         Ok(Err(_)) => return None,
-        Err(_) => Real::Silent,
+        Err(_) => RunningResult::Silent,
     })
 }
 
 fn wire(pid: u32, uid: u32) -> Option<Wire> {
     let stat = kernel_text(format!("/proc/{pid}/stat")).ok()?;
-    // Field 22, counted from the last parenthesis: the name may hold anything.
+    // Field 22. Fields are counted after the last parenthesis, because the process name may contain anything.
     let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
     let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(uid).ok()?);
     Some(Wire::Process(Process { pid, start_time: StartTime(started), uid }))

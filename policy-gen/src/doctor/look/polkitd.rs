@@ -1,4 +1,4 @@
-//! The bus and polkitd.
+//! The state of the bus and of polkitd.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use polkit_dbus::{Authority, AuthorityError};
 use super::run::run;
 use crate::doctor::facts::{Facts, Polkitd};
 
-/// How long polkitd may take to say its version; it may have to be started first.
+/// Time limit for polkitd to report its version. The bus may have to start it.
 const LIMIT: Duration = Duration::from_secs(5);
 const SYSTEMCTL: Duration = Duration::from_secs(2);
-/// Where its program is: since 121, in Debian until 12, in 0.105.
+/// The paths of polkitd: since 121, in Debian up to 12, and for 0.105.
 const PROGRAMS: [&str; 3] = ["/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd", "/usr/lib/policykit-1/polkitd"];
 
 pub(super) async fn look(facts: &mut Facts) {
@@ -22,7 +22,7 @@ pub(super) async fn look(facts: &mut Facts) {
             return;
         }
         Err(_) => {
-            facts.no_bus = Some("it does not answer".to_owned());
+            facts.no_bus = Some("no reply".to_owned());
             return;
         }
     };

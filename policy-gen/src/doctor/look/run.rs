@@ -1,15 +1,15 @@
-//! Running a program that tells something, with a limit in time and output.
+//! Runs programs with limits of time and output.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Where programs are; the caller's PATH is not asked.
+/// The search path for programs, instead of the caller's.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// As much output is read, in bytes.
+/// Output limit in bytes.
 const OUTPUT_MAX: u64 = 4 << 20;
 
-/// The output of a program that ends in time; `None` if it cannot be run or does not. Whether it succeeded is told, too.
+/// Returns whether a program succeeded, and its output; `None` if it cannot be run or does not end in time.
 #[must_use]
 pub fn run(argv: &[&str], limit: Duration) -> Option<(bool, String)> {
     let (program, arguments) = argv.split_first()?;

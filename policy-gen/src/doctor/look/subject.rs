@@ -1,4 +1,4 @@
-//! Who was refused: a user, a process, or the processes of a unit.
+//! The subject: a user, a process, or the processes of a unit.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,48 +9,48 @@ use polkit_config::cgroup;
 use polkit_config::escape::escape;
 use polkit_config::names::{Names, User};
 
-use super::Request;
+use super::Examination;
 use super::accounts::{groups, named, user};
 use super::client;
 use super::run::run;
 use crate::doctor::facts::{Client, Facts, Process, Subject};
 use crate::failure::Failure;
+use crate::implicit_authorization::Session;
 use crate::passwords::{Password, Passwords};
 use crate::tree::Tree;
-use crate::word::Session;
 
 const SYSTEMCTL: Duration = Duration::from_secs(2);
-/// Where the unified hierarchy is.
+/// The mount points of the unified hierarchy.
 const CGROUPS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
-/// Users that web servers run as.
+/// The users of web servers.
 const WEB_SERVERS: [&str; 5] = ["www-data", "apache", "http", "wwwrun", "nginx"];
-/// As many processes of a unit are looked at.
+/// The number of processes of a unit that are read.
 const PROCESSES_MAX: usize = 4096;
 
-/// Finds whom the question is about; `None` where nobody is named and nobody can be told.
+/// Finds the subject; `None` if none was requested and none can be guessed.
 ///
 /// # Errors
-/// [`Failure::Unreachable`]: who is named does not exist.
+/// [`Failure::Unreachable`] if the requested user, unit or process does not exist.
 pub(super) fn find(
-    request: &Request,
+    examination: &Examination,
     names: &Names,
     tree: &Tree,
     facts: &mut Facts,
 ) -> Result<Option<Subject>, Failure> {
-    let mut subject = if let Some(pid) = request.pid {
-        let missing = || Failure::Unreachable(format!("there is no process {pid}, or it cannot be looked at"));
+    let mut subject = if let Some(pid) = examination.pid {
+        let missing = || Failure::Unreachable(format!("there is no process {pid}, or it is unreadable"));
         Some(of_process(pid, names, format!("process {pid}")).ok_or_else(missing)?)
-    } else if let Some(unit) = &request.unit {
+    } else if let Some(unit) = &examination.unit {
         Some(of_unit(unit, names, facts)?)
-    } else if let Some(name) = &request.user {
+    } else if let Some(name) = &examination.user {
         let by_name = names.user(name).map_err(|error| Failure::Unreachable(error.to_string()))?;
         let by_uid = || name.parse().ok().map(|uid| user(names, uid));
         let found = by_name.or_else(by_uid);
         let found = found.ok_or_else(|| Failure::Unreachable(format!("there is no user `{}`", escape(name))))?;
-        Some(of_user(&found, names, "the user that was named"))
+        Some(of_user(&found, names, "as requested"))
     } else if facts.reported.is_some() {
         guess(names, facts)
-    } else if request.action.is_some() && !facts.is_root {
+    } else if examination.action.is_some() && !facts.is_root {
         caller(names)
     } else {
         None
@@ -65,14 +65,14 @@ pub(super) fn find(
         if let Some(process) = &mut subject.process {
             match client::of_process(process.pid, subject.uid) {
                 Some(client) => process.client = client,
-                None => {
-                    facts.unseen.push(format!("the environment of process {}: reading it does not end", process.pid))
-                }
+                None => facts
+                    .unseen
+                    .push(format!("the environment of process {}: the read did not end in time", process.pid)),
             }
             if !process.namespaces.is_empty() {
                 let which = process.namespaces.join(", ");
                 facts.unseen.push(format!(
-                    "what process {} sees: it is in other namespaces than this program ({which})",
+                    "the view of process {}: it is in other namespaces than this program ({which})",
                     process.pid
                 ));
             }
@@ -91,17 +91,17 @@ fn of_user(found: &User, names: &Names, by: &str) -> Subject {
     }
 }
 
-/// Whom an error without a name is most likely about.
+/// Guesses the subject of an error text.
 fn guess(names: &Names, facts: &Facts) -> Option<Subject> {
     if facts.reported.as_ref().is_some_and(|reported| reported.web) {
         let found = WEB_SERVERS.iter().find_map(|name| names.user(name).ok().flatten())?;
-        return Some(of_user(&found, names, "the web server's user here, since the text is of one"));
+        return Some(of_user(&found, names, "the user of the web server, because the text is from a web server"));
     }
     if facts.is_root { None } else { caller(names) }
 }
 
 fn caller(names: &Names) -> Option<Subject> {
-    of_process(std::process::id(), names, "whoever runs this".to_owned())
+    of_process(std::process::id(), names, "the caller".to_owned())
 }
 
 fn of_process(pid: u32, names: &Names, by: String) -> Option<Subject> {
@@ -111,7 +111,7 @@ fn of_process(pid: u32, names: &Names, by: String) -> Option<Subject> {
         line.unwrap_or_default().split_whitespace().filter_map(|word| word.parse().ok()).collect()
     };
     let uid = numbers("Uid:").first().copied()?;
-    // The effective group, then the others.
+    // The effective group first.
     let mut gids: Vec<u32> = numbers("Gid:").get(1).copied().into_iter().collect();
     gids.extend(numbers("Groups:"));
     let text = kernel_text(format!("/proc/{pid}/cgroup")).unwrap_or_default();
@@ -129,30 +129,30 @@ fn of_process(pid: u32, names: &Names, by: String) -> Option<Subject> {
     Some(Subject { process: Some(process), unit, ..of_user(&found, names, &by) })
 }
 
-/// The namespaces of a process that are not ours and that change what it sees.
+/// Returns the namespaces of a process that differ from those of this process and change its view.
 fn namespaces(pid: u32) -> Vec<String> {
     let of = |pid: &str, kind: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
     let differ = |kind: &&str| {
         let (theirs, ours) = (of(&pid.to_string(), kind), of("self", kind));
         theirs.is_some() && ours.is_some() && theirs != ours
     };
-    // Services have mount namespaces of their own as a rule; these are others' hosts.
+    // Mount namespaces are usual for services; these namespaces indicate a container.
     ["pid", "net", "user"].into_iter().filter(|kind| differ(kind)).map(str::to_owned).collect()
 }
 
-/// The path of a process as the system manager sees it, from the text of its `cgroup`; nothing where it is in no unit of that.
+/// Returns the cgroup path relative to the system manager's root, from the text of `cgroup`; empty outside this root.
 fn managed(text: &str) -> &str {
     let first = kernel_text("/proc/1/cgroup").unwrap_or_default();
     let root = cgroup::unified(&first).map_or("", cgroup::root_of);
     cgroup::unified(text).and_then(|path| cgroup::below(path, root)).unwrap_or_default()
 }
 
-/// The service of the system manager that a path is in. What a user's own manager runs is that user's to name: it is no service.
+/// Returns the system service of a path. Units of user managers do not count, because users choose their names.
 fn service(managed: &str) -> Option<&str> {
     cgroup::unit(managed).filter(|unit| unit.ends_with(".service") && !unit.starts_with("user@"))
 }
 
-/// The session of a process in this cgroup, by what logind wrote of it.
+/// Returns the session state of a cgroup, from logind's files.
 fn session(managed: &str) -> Session {
     let Some(id) = cgroup::session(managed) else { return Session::None };
     let text = kernel_text(format!("/run/systemd/sessions/{id}")).unwrap_or_default();
@@ -168,7 +168,7 @@ fn session(managed: &str) -> Session {
 fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Failure> {
     let unit = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
     if unit.contains('/') || unit.starts_with('-') {
-        return Err(Failure::Usage(format!("`{}` is no name of a unit", escape(&unit))));
+        return Err(Failure::Usage(format!("`{}` is not a unit name", escape(&unit))));
     }
     let shown = run(&["systemctl", "show", "--property=LoadState,ControlGroup,User", "--", &unit], SYSTEMCTL);
     let text = shown.filter(|(done, _)| *done).map(|(_, text)| text).unwrap_or_default();
@@ -181,23 +181,23 @@ fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Fail
         }
     }
     let users: Vec<String> = by_uid.values().filter_map(|found| Some(found.first()?.user.clone())).collect();
-    // Root is refused nothing: those of the service's user are meant, of several the most numerous.
+    // Requests of root are never refused, so other users come first, then the user with most processes.
     let most = by_uid.into_iter().max_by_key(|(uid, found)| (*uid != 0, found.len()));
     if let Some(subject) = most.and_then(|(_, found)| found.into_iter().next()) {
         let others = users.into_iter().filter(|user| *user != subject.user).collect();
         return Ok(Subject { unit: Some(unit), others, ..subject });
     }
     if value("LoadState=") == Some("not-found") || text.is_empty() {
-        return Err(Failure::Unreachable(format!("there is no unit `{}` here that has processes", escape(&unit))));
+        return Err(Failure::Unreachable(format!("there is no unit `{}` with processes", escape(&unit))));
     }
     let name = value("User=").unwrap_or("root");
     let found = names.user(name).map_err(|error| Failure::Unreachable(error.to_string()))?;
     let found = found.ok_or_else(|| Failure::Unreachable(format!("there is no user `{}`", escape(name))))?;
-    facts.unseen.push(format!("the processes of {}: it has none now", escape(&unit)));
+    facts.unseen.push(format!("the processes of {}: there are none now", escape(&unit)));
     Ok(Subject { unit: Some(unit.clone()), ..of_user(&found, names, &format!("the user of {}", escape(&unit))) })
 }
 
-/// `User=` of a unit.
+/// Returns `User=` of a unit.
 fn unit_user(unit: &str) -> Option<String> {
     let shown = run(&["systemctl", "show", "--property=User", "--value", "--", unit], SYSTEMCTL);
     let text = shown.filter(|(done, _)| *done).map(|(_, text)| text.trim().to_owned());
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_that_a_user_names_as_one_of_the_system_is_none() {
+    fn a_unit_of_a_user_manager_is_not_a_system_service() {
         assert_eq!(service("/system.slice/apache2.service"), Some("apache2.service"));
         assert_eq!(service("/system.slice/apache2.service/system.slice/ssh.service"), Some("apache2.service"));
         let users = "/user.slice/user-1001.slice/user@1001.service";

@@ -1,4 +1,4 @@
-//! Names are data, whatever they are.
+//! Names are data in the generated files.
 
 use polkit_config::names::check_name;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn a_letter_that_duktape_never_matches_is_refused_in_rules() {
+fn a_character_that_duktape_never_matches_is_refused_in_rules() {
     let text = "[[grant]]\nactions = ['a.b']\nusers = ['\u{1f600}']\nresult = 'yes'\n";
     let (_, problems) = emitted(text, Format::Rules, Owner::Admin);
     assert!(problems.len() == 1 && problems[0].contains("p.toml:3:10: a rule can never match"), "{problems:?}");
@@ -14,7 +14,7 @@ fn a_letter_that_duktape_never_matches_is_refused_in_rules() {
 }
 
 #[test]
-fn many_names_are_spread_over_functions() {
+fn many_names_are_split_over_functions() {
     let names: Vec<String> = (0..25_000).map(|number| format!("'u{number}'")).collect();
     let text = format!("[[grant]]\nactions = ['a.b']\nusers = [{}]\nresult = 'yes'\n", names.join(","));
     let (files, _) = emitted(&text, Format::Rules, Owner::Admin);
@@ -22,7 +22,7 @@ fn many_names_are_spread_over_functions() {
     assert_eq!(files[0].text.matches("\"$u").count(), 25_000);
 }
 
-/// Names with what is special to JavaScript, to key files and to terminals.
+/// Names with special characters of JavaScript, key files and terminals.
 fn name() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         "\\PC{1,4}",
@@ -49,7 +49,7 @@ fn name() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn accepted_names_come_out_as_ascii_data_and_nothing_else(users in proptest::collection::vec(name(), 1..5), label in name()) {
+    fn accepted_names_appear_only_as_ascii_data(users in proptest::collection::vec(name(), 1..5), label in name()) {
         let users: Vec<String> = users.into_iter().filter(|name| check_name(name).is_ok() && name.chars().all(|c| u32::from(c) <= 0xffff)).collect();
         prop_assume!(!users.is_empty());
         let quoted: Vec<String> = users.iter().map(|name| quote::toml(name)).collect();
@@ -60,7 +60,7 @@ proptest! {
         prop_assert_eq!(&files, &again);
         let text = &files[0].text;
         prop_assert!(text.is_ascii());
-        // All lines but that of the label and that of the table are those of any other policy.
+        // All lines except those with the label and the table are the same as for any other policy.
         let (plain, _) = emitted("[[grant]]\nactions = ['a.b']\nusers = ['x']\nresult = 'yes'\n", Format::Rules, Owner::Admin);
         let other = |text: &str| -> Vec<String> {
             text.lines().filter(|line| !line.contains("users: {") && !line.contains("{any:")).map(str::to_owned).collect()

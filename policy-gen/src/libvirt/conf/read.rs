@@ -1,37 +1,37 @@
-//! Reading libvirtd.conf and its like, as src/util/virconf.c does.
+//! Parses libvirtd.conf and similar files as src/util/virconf.c does.
 
 use std::ops::Range;
 
 use super::Value;
 
 /// An assignment.
-pub(super) struct Entry<'a> {
+pub(super) struct Setting<'a> {
     pub name: &'a str,
     pub value: Value,
-    /// Its whole lines, with the line break.
+    /// The lines of the assignment, with the line break.
     pub span: Range<usize>,
     pub line: usize,
 }
 
-/// The assignment of a key.
+/// Returns the assignment of a key.
 ///
 /// # Errors
-/// There are two: libvirt would take one of them, and we might edit the other.
-pub(super) fn only<'a, 'b>(entries: &'a [Entry<'b>], key: &str) -> Result<Option<&'a Entry<'b>>, String> {
+/// The key is set twice: libvirt could use the assignment that is not edited.
+pub(super) fn only<'a, 'b>(entries: &'a [Setting<'b>], key: &str) -> Result<Option<&'a Setting<'b>>, String> {
     let mut of_key = entries.iter().filter(|entry| entry.name == key);
     match (of_key.next(), of_key.next()) {
         (Some(first), Some(second)) => {
-            Err(format!("`{key}` is set twice, in the lines {} and {}: leave one out", first.line, second.line))
+            Err(format!("`{key}` is set twice, in the lines {} and {}: remove one of them", first.line, second.line))
         }
         (first, _) => Ok(first),
     }
 }
 
-/// All assignments, in their order.
+/// Returns all assignments in order.
 ///
 /// # Errors
-/// The line that libvirt could not read.
-pub(super) fn entries(text: &str) -> Result<Vec<Entry<'_>>, String> {
+/// The line that libvirt could not parse.
+pub(super) fn entries(text: &str) -> Result<Vec<Setting<'_>>, String> {
     let mut reader = Reader { text, at: 0 };
     let mut entries = Vec::new();
     loop {
@@ -44,9 +44,8 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry<'_>>, String> {
             continue;
         }
         let begin = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-        let (name, value) =
-            reader.assignment().ok_or_else(|| format!("line {number} is not one that libvirt could read"))?;
-        entries.push(Entry { name, value, span: begin..reader.at, line: number });
+        let (name, value) = reader.assignment().ok_or_else(|| format!("libvirt could not parse line {number}"))?;
+        entries.push(Setting { name, value, span: begin..reader.at, line: number });
     }
 }
 
@@ -79,7 +78,7 @@ impl<'a> Reader<'a> {
         self.skip(|c| matches!(c, ' ' | '\t' | '\r' | '\n'));
     }
 
-    /// Past the end of the line.
+    /// Moves to the start of the next line.
     fn skip_line(&mut self) {
         self.skip(|c| c != '\n');
         self.at += usize::from(self.peek().is_some());

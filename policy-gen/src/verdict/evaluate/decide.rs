@@ -1,53 +1,53 @@
-//! One action's verdict, of what files, pkla and rules say, without the actions that imply it. Nothing here has an effect.
+//! The verdict about one action from files, pkla and rules, without implying actions. Pure.
 
-use super::read::Read;
-use super::task::{Task, compat, is_compat};
+use super::action_request::{ActionRequest, compat, is_compat};
+use super::policy_data::PolicyData;
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::target::{JavaScript, Version};
-use crate::verdict::files::Registered;
+use crate::verdict::files::RegisteredAction;
 use crate::verdict::pkla::{self, Reader};
-use crate::verdict::wire::{Ask, End, Told};
-use crate::verdict::{Decider, Kind, Outcome, Question, Verdict};
-use crate::word::{Session, Word};
+use crate::verdict::wire::{End, EngineReply, EngineRequest};
+use crate::verdict::{AccessRequest, Decider, DeciderKind, Outcome, RuleError, Verdict};
 
-/// The first polkit that tells rules of the caller's unit.
+/// The first version that provides rules with the unit of the caller.
 const UNITS: Version = Version(124);
-/// The first polkit that tells rules the user's number.
+/// The first version that provides rules with the uid.
 const UIDS: Version = Version(127);
 
-impl Read {
-    /// The verdict, where no rule is asked.
-    pub(super) fn before_rules(&self, task: &Task<'_>) -> Option<Verdict> {
-        let Some(registered) = self.files.actions.get(task.action) else {
+impl PolicyData {
+    /// Returns the verdict if it needs no rules.
+    pub(super) fn before_rules(&self, request: &ActionRequest<'_>) -> Option<Verdict> {
+        let Some(registered) = self.files.actions.get(request.action) else {
             let mut verdict = Verdict::of(Outcome::Unregistered, None);
             verdict.depend_on(
                 self.files
                     .closed_to_us
                     .iter()
                     .filter(|path| path.contains("/actions"))
-                    .map(|path| format!("what is in {path}: only root may read it")),
+                    .map(|path| format!("the content of {path}, which only root may read")),
             );
             return Some(verdict);
         };
-        if task.user.uid == Some(0) {
-            let decider = Decider { kind: Kind::Root, file: None, line: None, by_action: None };
-            let mut verdict = Verdict::of(Outcome::Word(Word::Yes), Some(decider));
-            verdict.step("root", "yes: polkit refuses root nothing", None, None);
+        if request.user.uid == Some(0) {
+            let decider = Decider { kind: DeciderKind::Root, file: None, line: None, by_action: None };
+            let mut verdict = Verdict::of(Outcome::Result(ImplicitAuthorization::Yes), Some(decider));
+            verdict.step("root", "yes: polkit allows root everything", None, None);
             return Some(verdict);
         }
         if self.target.version >= Version::RULES {
             return None;
         }
-        let mut verdict = Self::implicit(registered, task);
+        let mut verdict = Self::implicit(registered, request);
         if let Some(pkla) = &self.files.pkla {
-            let outcome = pkla.outcome(task.subject(), task.action);
-            let mut words: Vec<Option<Word>> =
-                outcome.possible.iter().map(|said| said.as_ref().map(|said| said.word)).collect();
+            let outcome = pkla.outcome(request.subject(), request.action);
+            let mut words: Vec<Option<ImplicitAuthorization>> =
+                outcome.possible.iter().map(|result| result.as_ref().map(|result| result.result)).collect();
             words.dedup();
             if let [Some(word)] = words.as_slice()
-                && let Some(Some(said)) = outcome.possible.first()
+                && let Some(Some(result)) = outcome.possible.first()
             {
-                verdict.decide(*word, Kind::Pkla, Some(said.file.clone()), Some(said.line));
-                verdict.step("pkla", word.text(), Some(said.file.clone()), Some(said.line));
+                verdict.decide(*word, DeciderKind::Pkla, Some(result.file.clone()), Some(result.line));
+                verdict.step("pkla", word.text(), Some(result.file.clone()), Some(result.line));
             } else if words.len() > 1 {
                 verdict.depend_on([order_unknown(&outcome)]);
             } else {
@@ -59,34 +59,34 @@ impl Read {
         Some(verdict)
     }
 
-    fn implicit(registered: &Registered, task: &Task<'_>) -> Verdict {
-        let word = registered.action.results.of(task.question.session);
+    fn implicit(registered: &RegisteredAction, request: &ActionRequest<'_>) -> Verdict {
+        let word = registered.action.results.of(request.access_request.session);
         let (file, line) = (Some(registered.file.clone()), Some(registered.action.line));
-        let decider = Decider { kind: Kind::Implicit, file: file.clone(), line, by_action: None };
-        let mut verdict = Verdict::of(Outcome::Word(word), Some(decider));
+        let decider = Decider { kind: DeciderKind::Implicit, file: file.clone(), line, by_action: None };
+        let mut verdict = Verdict::of(Outcome::Result(word), Some(decider));
         verdict.step("implicit", word.text(), file, line);
         if let Some(rival) = &registered.rival {
-            verdict.depend_on([format!("which of {rival} and {} polkitd reads last", registered.file)]);
+            verdict.depend_on([format!("whether polkitd reads {rival} or {} last", registered.file)]);
         }
         verdict
     }
 
-    pub(super) fn ask(&self, task: &Task<'_>) -> Ask {
-        let Question { details, session, system_unit, netgroups, programs, .. } = task.question;
+    pub(super) fn ask(&self, request: &ActionRequest<'_>) -> EngineRequest {
+        let AccessRequest { details, session, system_unit, netgroups, programs, .. } = request.access_request;
         let mut programs = programs.clone();
         if let Some(pkla) = self.files.pkla.as_ref().filter(|pkla| pkla.reader == Reader::Compat) {
-            programs.extend(compat(pkla, task));
+            programs.extend(compat(pkla, request));
         }
-        Ask {
-            action: task.action.to_owned(),
+        EngineRequest {
+            action: request.action.to_owned(),
             details: details.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            user: task.user.name.clone(),
-            groups: task.user.groups.clone(),
+            user: request.user.name.clone(),
+            groups: request.user.groups.clone(),
             in_session: *session != Session::None,
             local: session.is_local(),
             active: session.is_active(),
             has_uid: self.target.version >= UIDS,
-            uid: task.user.uid,
+            uid: request.user.uid,
             has_unit: self.target.version >= UNITS,
             unit: system_unit.clone(),
             netgroups: netgroups.clone(),
@@ -94,86 +94,89 @@ impl Read {
         }
     }
 
-    pub(super) fn after_rules(&self, task: &Task<'_>, told: Option<Result<Told, String>>) -> Verdict {
-        let Some(registered) = self.files.actions.get(task.action) else {
+    pub(super) fn after_rules(
+        &self,
+        request: &ActionRequest<'_>,
+        reply: Option<Result<EngineReply, String>>,
+    ) -> Verdict {
+        let Some(registered) = self.files.actions.get(request.action) else {
             return Verdict::of(Outcome::Unregistered, None);
         };
-        let mut verdict = Self::implicit(registered, task);
-        match told {
+        let mut verdict = Self::implicit(registered, request);
+        match reply {
             None => {}
-            Some(Err(why)) => verdict.depend_on([format!("what polkitd makes of a rule: run here, {why}")]),
-            Some(Ok(told)) => self.rules_said(&mut verdict, task, told),
+            Some(Err(why)) => {
+                verdict.depend_on([format!("the effect of a rule in polkitd: when run by this program, {why}")])
+            }
+            Some(Ok(reply)) => self.apply_reply(&mut verdict, request, reply),
         }
         verdict.depend_on(self.always.iter().cloned());
         verdict
     }
 
-    fn rules_said(&self, verdict: &mut Verdict, task: &Task<'_>, told: Told) {
-        let place = told.rule.and_then(|rule| self.rules.get(rule));
+    fn apply_reply(&self, verdict: &mut Verdict, request: &ActionRequest<'_>, reply: EngineReply) {
+        let place = reply.rule.and_then(|rule| self.rules.get(rule));
         let file = place.and_then(|(file, _)| self.files.rules.get(*file)).map(|rules| rules.path.clone());
         let line = place.map(|(_, line)| *line).filter(|line| *line > 0);
         let other_engine = self.target.javascript != JavaScript::Duktape;
-        match told.end {
+        match reply.end {
             End::Nothing => verdict.step("rules", "nothing", None, None),
-            End::Text(text) => match Word::parse(&text) {
+            End::Text(text) => match ImplicitAuthorization::parse(&text) {
                 Some(word) if file.as_ref().is_some_and(|file| is_compat(file)) => {
-                    let said = self.files.pkla.as_ref().map(|pkla| pkla.outcome(task.subject(), task.action).possible);
-                    let said = said.and_then(|mut possible| possible.pop_first().flatten());
-                    let (file, line) = said.map_or((file, line), |said| (Some(said.file), Some(said.line)));
-                    verdict.decide(word, Kind::Pkla, file.clone(), line);
+                    let result =
+                        self.files.pkla.as_ref().map(|pkla| pkla.outcome(request.subject(), request.action).possible);
+                    let result = result.and_then(|mut possible| possible.pop_first().flatten());
+                    let (file, line) = result.map_or((file, line), |result| (Some(result.file), Some(result.line)));
+                    verdict.decide(word, DeciderKind::Pkla, file.clone(), line);
                     verdict.step("pkla", word.text(), file, line);
                 }
                 Some(word) => {
-                    verdict.decide(word, Kind::Rule, file.clone(), line);
+                    verdict.decide(word, DeciderKind::Rule, file.clone(), line);
                     verdict.step("rules", word.text(), file, line);
                 }
                 None => {
-                    verdict.decide(Word::No, Kind::Rule, file.clone(), line);
-                    verdict.step(
-                        "rules",
-                        &format!("no: `{text}` is not a result of polkit, which refuses"),
-                        file,
-                        line,
-                    );
+                    verdict.refuse(RuleError::NotAResult(text), file, line);
                 }
             },
             End::Threw(message, thrown_at) => {
                 let line = thrown_at.and_then(|line| usize::try_from(line).ok()).or(line);
-                verdict.decide(Word::No, Kind::Rule, file.clone(), line);
-                let says = format!("no: the rule throws, which refuses to everybody who gets here: {message}");
-                verdict.step("rules", &says, file, line);
+                verdict.refuse(RuleError::Throws(message.clone()), file, line);
                 if other_engine {
-                    verdict.depend_on([format!("the engine of that polkit: with Duktape a rule throws ({message})")]);
+                    verdict.depend_on([format!(
+                        "the engine of that polkit: in Duktape a rule throws an exception ({message})"
+                    )]);
                 }
             }
             End::Kills(message) => {
-                verdict.decide(Word::No, Kind::Rule, file.clone(), line);
-                let says = format!("no answer: polkitd ends here, for everybody: {message}");
+                verdict.decide(ImplicitAuthorization::No, DeciderKind::Rule, file.clone(), line);
+                let says = format!("no result: the rule ends polkitd: {message}");
                 verdict.step("rules", &says, file, line);
                 verdict.ends_polkitd = Some(message.clone());
                 if other_engine {
-                    verdict.depend_on([format!("the engine of that polkit: Duktape ends polkitd here ({message})")]);
+                    verdict.depend_on([format!(
+                        "the engine of that polkit: with Duktape the rule ends polkitd ({message})"
+                    )]);
                 }
             }
         }
-        verdict.depend_on(told.unknown.into_iter().map(|what| unknown(&what)));
+        verdict.depend_on(reply.unknown.into_iter().map(|what| unknown(&what)));
     }
 }
 
-fn order_unknown(outcome: &pkla::Outcome) -> String {
+fn order_unknown(outcome: &pkla::PklaOutcome) -> String {
     let files: std::collections::BTreeSet<&str> =
-        outcome.possible.iter().flatten().map(|said| said.file.as_str()).collect();
+        outcome.possible.iter().flatten().map(|result| result.file.as_str()).collect();
     format!("the order in which polkit 0.105 reads {}", Vec::from_iter(files).join(" and "))
 }
 
-/// The engine's word for what it was not told, for a person.
+/// Describes an unknown fact that the engine reported.
 fn unknown(what: &str) -> String {
     match what.split_once(' ') {
-        Some(("program", line)) => format!("what the program says that a rule runs: {line}"),
+        Some(("program", line)) => format!("the output of a program that a rule runs: {line}"),
         Some(("netgroup", name)) => format!("whether the user is in the netgroup {name}"),
-        _ if what == "memory" => "whether polkitd has more memory than a rule may take here".to_owned(),
+        _ if what == "memory" => "whether polkitd has more memory than this program allows a rule".to_owned(),
         _ if what == "subject.system_unit" => {
-            "subject.system_unit, which polkit knows of a caller over D-Bus only: null for a bare process, as libvirtd's"
+            "subject.system_unit, which polkit knows only for callers over D-Bus; it is null for a process subject, as libvirtd passes"
                 .to_owned()
         }
         _ => format!("{what}, which a rule reads"),

@@ -1,4 +1,4 @@
-//! Looking through polkit's directories with the eyes of polkitd's user: what it cannot read is passed over, with the reason.
+//! Searches polkit's directories with the permissions of polkitd's user. Files that this user cannot read are skipped.
 
 use std::fs::File;
 use std::io;
@@ -12,24 +12,61 @@ use crate::failure::Failure;
 use crate::target::{Target, Version};
 use crate::tree::Tree;
 
-/// A file that lies where polkit's files lie, and is not read, or not to its end.
+/// A file in polkit's directories that is skipped completely or in part.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PassedOver {
-    /// The file, or the directory.
+pub struct SkippedFile {
+    /// The file or directory.
     pub file: String,
-    /// The line that is to blame, from 1.
+    /// The line of the error, from 1.
     pub line: Option<usize>,
-    /// Why.
-    pub why: String,
+    /// The reason.
+    pub why: SkipReason,
 }
 
-/// The user that polkitd reads files as: root up to 0.105, then one of its own.
-enum Daemon {
+/// The reason why polkit skips a file completely or in part.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum SkipReason {
+    /// The mode of the file, or of a directory above it, excludes polkitd's user.
+    #[error("polkitd's user cannot read {path} (mode {mode:04o})")]
+    Closed {
+        /// The file or directory.
+        path: String,
+        /// Its mode.
+        mode: u32,
+    },
+    /// This version does not read the directory.
+    #[error("polkit {0} does not read this directory")]
+    DirectoryOfOtherVersion(Version),
+    /// This version reads pkla files only with polkit-pkla-compat.
+    #[error("polkit {0} reads no pkla files without polkit-pkla-compat (Debian: polkitd-pkla)")]
+    NeedsPklaCompat(Version),
+    /// The name of a pkla file has another suffix.
+    #[error("its name does not end in .pkla")]
+    PklaSuffix,
+    /// A pkla file is not in a subdirectory.
+    #[error("files in this directory are not read, only those of its sub-directories")]
+    PklaDirectory,
+    /// A rules file does not compile.
+    #[error("polkitd drops the whole file: {0}")]
+    NotCompiled(String),
+    /// A rules file throws an exception when it is loaded.
+    #[error("polkitd stops running it here, and keeps the rules before: {0}")]
+    Throws(String),
+    /// An action file has an error.
+    #[error("polkitd stops reading here: {0}")]
+    ActionError(String),
+    /// Another reason, for the user only.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// The user of polkitd: root up to 0.105, then its own user.
+enum DaemonUser {
     Root,
     User { uid: u32, gids: Vec<u32> },
 }
 
-impl Daemon {
+impl DaemonUser {
     fn of(names: &Names, target: Target) -> Result<Self, Failure> {
         let unreachable = |error: polkit_config::names::LookupError| Failure::Unreachable(error.to_string());
         if target.version < Version::RULES {
@@ -41,11 +78,11 @@ impl Daemon {
                 return Ok(Self::User { uid: user.uid, gids });
             }
         }
-        // No account, as in a tree that holds nothing but polkit's files: there is nobody whom a mode could keep out.
+        // Without an account, as in a tree with only polkit's files, no mode can exclude polkitd.
         Ok(Self::Root)
     }
 
-    /// Whether it has these rights (of `rwx`, 4, 2 and 1), by the one of the three classes that it belongs to.
+    /// Whether the user has a right (of `rwx`: 4, 2, 1), from its permission class (owner, group or others).
     fn may(&self, right: u32, stat: &rustix::fs::Stat) -> bool {
         let Self::User { uid, gids } = self else { return true };
         let class = match () {
@@ -60,25 +97,25 @@ impl Daemon {
 const READ: u32 = 4;
 const ENTER: u32 = 1;
 
-/// What was looked at so far, as polkitd's user sees it.
+/// A search with the permissions of polkitd's user.
 pub(super) struct Search<'a> {
     pub(super) tree: &'a Tree,
-    daemon: Daemon,
-    pub(super) passed_over: Vec<PassedOver>,
-    /// What we may not look at, and polkitd may.
+    daemon: DaemonUser,
+    pub(super) skipped: Vec<SkippedFile>,
+    /// Files and directories that polkitd may read but this process may not.
     pub(super) closed: Vec<String>,
 }
 
 impl<'a> Search<'a> {
-    /// A search that has seen nothing.
+    /// Starts a search.
     ///
     /// # Errors
-    /// The accounts cannot be looked up.
+    /// The user database does not answer.
     pub(super) fn of(tree: &'a Tree, names: &Names, target: Target) -> Result<Self, Failure> {
-        Ok(Self { tree, daemon: Daemon::of(names, target)?, passed_over: Vec::new(), closed: Vec::new() })
+        Ok(Self { tree, daemon: DaemonUser::of(names, target)?, skipped: Vec::new(), closed: Vec::new() })
     }
 
-    /// The files of a directory that have this suffix, with path and name, by name.
+    /// Returns path and name of the files with this suffix in a directory, sorted by name.
     pub(super) fn list(
         &mut self,
         directory: &str,
@@ -99,11 +136,8 @@ impl<'a> Search<'a> {
         let wanted: Vec<String> = names.into_iter().filter(|name| name.ends_with(suffix)).collect();
         if !reads {
             for name in &wanted {
-                self.pass_over(
-                    &format!("{directory}/{name}"),
-                    None,
-                    &format!("polkit {version} does not read this directory"),
-                );
+                let path = format!("{directory}/{name}");
+                self.skip(&path, None, SkipReason::DirectoryOfOtherVersion(version));
             }
             return Vec::new();
         }
@@ -113,7 +147,7 @@ impl<'a> Search<'a> {
         wanted.into_iter().map(|name| (format!("{directory}/{name}"), name)).collect()
     }
 
-    /// Whether polkitd can list a directory; else it is passed over.
+    /// Whether polkitd can list a directory. Records a directory that it cannot list as skipped.
     pub(super) fn enter(&mut self, directory: &str) -> bool {
         if !self.tree.has_directory(directory).unwrap_or(true) {
             return false;
@@ -127,8 +161,7 @@ impl<'a> Search<'a> {
             self.closed.push(self.tree.shown(directory));
         }
         let Some((above, mode)) = blocked else { return true };
-        let why = format!("polkitd's user cannot read {} (mode {mode:04o})", self.tree.shown(&above));
-        self.pass_over(directory, None, &why);
+        self.skip(directory, None, SkipReason::Closed { path: self.tree.shown(&above), mode });
         false
     }
 
@@ -137,18 +170,18 @@ impl<'a> Search<'a> {
         rustix::fs::fstat(&opened).ok()
     }
 
-    /// The bytes of a file, where polkitd and we can read it.
+    /// Reads a file if polkitd and this process can read it. Records it as skipped otherwise.
     pub(super) fn read(&mut self, path: &str) -> Option<Vec<u8>> {
         if let Err(error) = self.tree.vet(path) {
-            self.pass_over(path, None, &error.to_string());
+            self.skip_other(path, &error.to_string());
             return None;
         }
         let Some(stat) = self.stat(path) else {
-            self.pass_over(path, None, "there is nothing at the end of this link");
+            self.skip_other(path, "there is nothing at the end of this link");
             return None;
         };
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            self.pass_over(path, None, "it is not a regular file");
+            self.skip_other(path, "it is not a regular file");
             return None;
         }
         let closed = prefixes(path).find(|above| {
@@ -157,8 +190,7 @@ impl<'a> Search<'a> {
         });
         if let Some(closed) = closed {
             let mode = self.stat(closed).map_or(0, |stat| stat.st_mode & 0o7777);
-            let why = format!("polkitd's user cannot read {} (mode {mode:04o})", self.tree.shown(closed));
-            self.pass_over(path, None, &why);
+            self.skip(path, None, SkipReason::Closed { path: self.tree.shown(closed), mode });
             return None;
         }
         let opened = self.tree.open_in(path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(|errno| {
@@ -169,16 +201,19 @@ impl<'a> Search<'a> {
         });
         let read =
             opened.and_then(|opened| read_to_end(File::from(opened), TREE_MAX).map_err(|error| error.to_string()));
-        read.map_err(|error| self.pass_over(path, None, &format!("it cannot be read: {error}"))).ok()
+        read.map_err(|error| self.skip_other(path, &format!("it cannot be read: {error}"))).ok()
     }
 
-    pub(super) fn pass_over(&mut self, path: &str, line: Option<usize>, why: &str) {
-        let file = self.tree.shown(path);
-        self.passed_over.push(PassedOver { file, line, why: why.to_owned() });
+    pub(super) fn skip(&mut self, path: &str, line: Option<usize>, why: SkipReason) {
+        self.skipped.push(SkippedFile { file: self.tree.shown(path), line, why });
+    }
+
+    pub(super) fn skip_other(&mut self, path: &str, why: &str) {
+        self.skip(path, None, SkipReason::Other(why.to_owned()));
     }
 }
 
-/// `a`, `a/b`, `a/b/c` of `a/b/c`.
+/// Returns `a`, `a/b`, `a/b/c` for `a/b/c`.
 fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     ends.filter_map(|end| path.get(..end))

@@ -1,22 +1,22 @@
-//! Names that are called otherwise on another distribution: what is meant here.
+//! Suggestions for users and groups with different names on other distributions.
 
 use polkit_config::names::{LookupError, Names};
 
 use crate::tree::Tree;
 
-/// Groups for the same purpose.
+/// Groups with the same purpose.
 const GROUPS: [&[&str]; 2] = [&["libvirt", "libvirtd", "kvm", "libvirt-qemu"], &["sudo", "wheel"]];
-/// Users that web servers run as.
+/// The users of web servers.
 const WEB_SERVERS: &[&str] = &["www-data", "apache", "http", "wwwrun", "nginx"];
-/// Where packages have their rules; from 126 on in the first as well.
+/// The directories of package rules. polkit 126 and later also read the first.
 const RULES: [&str; 2] = ["usr/local/share/polkit-1/rules.d", "usr/share/polkit-1/rules.d"];
 
-/// What the rules that packages brought to a tree say of groups.
+/// The texts of the policy rules of packages.
 #[derive(Debug, Default)]
 pub struct Shipped(Vec<(String, String)>);
 
 impl Shipped {
-    /// Reads the rules of a tree. What cannot be read has nothing to say: it is only for hints.
+    /// Reads the rules of a tree. Ignores unreadable files: the result is only used for suggestions.
     #[must_use]
     pub fn of(tree: &Tree) -> Self {
         let mut texts = Vec::new();
@@ -30,17 +30,17 @@ impl Shipped {
         Self(texts)
     }
 
-    /// The file whose text has `isInGroup("group")`.
+    /// Returns the file that contains `isInGroup("group")`.
     fn naming(&self, group: &str) -> Option<&str> {
         let forms = [format!("isInGroup(\"{group}\")"), format!("isInGroup('{group}')")];
         let found = self.0.iter().find(|(_, text)| forms.iter().any(|form| text.contains(form)));
         found.map(|(file, _)| file.as_str())
     }
 
-    /// What a group that does not exist may be called here.
+    /// Suggests the local name of a group that does not exist.
     ///
     /// # Errors
-    /// The database could not be asked.
+    /// The database does not answer.
     pub fn group(&self, missing: &str, names: &Names) -> Result<Option<String>, LookupError> {
         let family = GROUPS.into_iter().find(|family| family.contains(&missing)).unwrap_or_default();
         let named =
@@ -57,10 +57,10 @@ impl Shipped {
     }
 }
 
-/// What a user who does not exist may be called here.
+/// Suggests the local name of a user who does not exist.
 ///
 /// # Errors
-/// The database could not be asked.
+/// The database does not answer.
 pub fn user(missing: &str, names: &Names) -> Result<Option<String>, LookupError> {
     if WEB_SERVERS.contains(&missing) {
         for name in WEB_SERVERS {

@@ -1,45 +1,45 @@
-//! polkit's words for an answer, and the session that it is an answer for.
+//! The results of polkit, and the sessions that they are for.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One of polkit's six results.
+/// One of polkit's six results (`PolkitImplicitAuthorization`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
-    /// Refused.
+pub enum ImplicitAuthorization {
+    /// Denied.
     No,
     /// Allowed.
     Yes,
-    /// The user authenticates as itself.
+    /// The user must authenticate.
     AuthSelf,
-    /// The same, kept for some minutes.
+    /// The user must authenticate, and polkit keeps the authorization for some minutes.
     AuthSelfKeep,
-    /// An administrator authenticates.
+    /// An administrator must authenticate.
     AuthAdmin,
-    /// The same, kept for some minutes.
+    /// An administrator must authenticate, and polkit keeps the authorization for some minutes.
     AuthAdminKeep,
 }
 
-impl Word {
-    /// All of them.
+impl ImplicitAuthorization {
+    /// All results.
     pub const ALL: [Self; 6] =
         [Self::Yes, Self::No, Self::AuthSelf, Self::AuthSelfKeep, Self::AuthAdmin, Self::AuthAdminKeep];
 
-    /// Whether polkit remembers an authentication for some minutes, for the action whatever its details.
+    /// Whether polkit keeps the authorization for some minutes, for the action with any details.
     #[must_use]
     pub fn is_kept(self) -> bool {
         matches!(self, Self::AuthSelfKeep | Self::AuthAdminKeep)
     }
 
-    /// The word of this spelling, which must be exact: polkit takes no other (`polkit_implicit_authorization_from_string`).
+    /// Parses the exact text, as polkit does (`polkit_implicit_authorization_from_string`).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|word| word.text() == text)
     }
 
-    /// Its spelling in rules, pkla, .policy and our own policy files.
+    /// Returns the text in rules, pkla, .policy and policy files.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Word {
     }
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for ImplicitAuthorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text())
     }
@@ -63,28 +63,28 @@ impl fmt::Display for Word {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Session {
-    /// In no session: services and cron.
+    /// No session: services and cron.
     #[default]
     None,
-    /// In a session without a seat, as of ssh: polkit answers as without one, and rules see an active subject that is not local.
+    /// A session without a seat, such as ssh: polkit decides as without a session, and rules see an active but not local subject.
     Remote,
-    /// In a session at a seat that is in the background.
+    /// A background session at a seat.
     Inactive,
-    /// In the session at the seat.
+    /// The foreground session at a seat.
     Active,
 }
 
 impl Session {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 4] = [Self::None, Self::Remote, Self::Inactive, Self::Active];
 
-    /// Whether polkit calls it local.
+    /// Whether the session is local for polkit.
     #[must_use]
     pub fn is_local(self) -> bool {
         matches!(self, Self::Inactive | Self::Active)
     }
 
-    /// Whether polkit calls it active.
+    /// Whether the session is active for polkit.
     #[must_use]
     pub fn is_active(self) -> bool {
         matches!(self, Self::Remote | Self::Active)
@@ -102,32 +102,32 @@ impl fmt::Display for Session {
     }
 }
 
-/// A value for each state of a session: `ResultAny`, `ResultInactive` and `ResultActive` of a pkla file, `allow_any`,
+/// A value for each session state: `ResultAny`, `ResultInactive` and `ResultActive` of a pkla file, or `allow_any`,
 /// `allow_inactive` and `allow_active` of a .policy file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PerSession<T> {
-    /// Without a session at a seat.
+pub struct BySession<T> {
+    /// The value without a session at a seat.
     pub any: T,
-    /// In one in the background.
+    /// The value in a background session at a seat.
     pub inactive: T,
-    /// In the one at the seat.
+    /// The value in the foreground session at a seat.
     pub active: T,
 }
 
-impl<T: Copy> PerSession<T> {
-    /// The same whatever the session.
+impl<T: Copy> BySession<T> {
+    /// The same value for all sessions.
     #[must_use]
     pub fn always(value: T) -> Self {
         Self { any: value, inactive: value, active: value }
     }
 
-    /// Without a session at a seat, in one in the background, and in the one there.
+    /// Returns the values for any, inactive and active.
     #[must_use]
     pub fn all(self) -> [T; 3] {
         [self.any, self.inactive, self.active]
     }
 
-    /// The value for this session.
+    /// Returns the value for this session.
     #[must_use]
     pub fn of(&self, session: Session) -> T {
         match session {

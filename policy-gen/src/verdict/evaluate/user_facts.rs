@@ -1,4 +1,4 @@
-//! The user of a question, by the accounts.
+//! The user of a request, from the user database.
 
 use std::rc::Rc;
 
@@ -6,27 +6,27 @@ use polkit_config::names::LookupError;
 
 use super::Evaluator;
 use crate::failure::Failure;
-use crate::verdict::Question;
+use crate::verdict::AccessRequest;
 
-/// A subject's user, as polkit knows it.
+/// The user of a subject, as polkit sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct UserFacts {
     pub(super) name: String,
     pub(super) groups: Vec<String>,
     pub(super) uid: Option<u32>,
-    /// Whether it is a name of the accounts, and not a mere number.
+    /// Whether the name is from the user database, and not a uid.
     pub(super) has_name: bool,
 }
 
 impl Evaluator {
-    pub(super) fn known(&mut self, question: &Question) -> Result<Rc<Known>, Failure> {
-        if let (Some(known), None) = (self.users.get(&question.user), &question.groups) {
+    pub(super) fn user_facts(&mut self, access_request: &AccessRequest) -> Result<Rc<UserFacts>, Failure> {
+        if let (Some(known), None) = (self.users.get(&access_request.user), &access_request.groups) {
             return Ok(Rc::clone(known));
         }
         let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
-        let name = question.user.as_str();
+        let name = access_request.user.as_str();
         let found = match self.names.user(name).map_err(unreachable)? {
-            // Of two users with one uid polkit knows the first alone.
+            // polkit uses the first of two users with the same uid.
             Some(user) => self.names.user_by_uid(user.uid).map_err(unreachable)?.or(Some(user)),
             None => match name.parse() {
                 Ok(uid) => self.names.user_by_uid(uid).map_err(unreachable)?,
@@ -41,24 +41,24 @@ impl Evaluator {
                     let group = self.names.group_by_gid(gid).map_err(unreachable)?;
                     groups.push(group.map_or_else(|| gid.to_string(), |group| group.name));
                 }
-                Known { name: user.name.clone(), groups, uid: Some(user.uid), has_name: true }
+                UserFacts { name: user.name.clone(), groups, uid: Some(user.uid), has_name: true }
             }
-            None if is_number || question.groups.is_some() => {
-                Known { name: name.to_owned(), groups: Vec::new(), uid: name.parse().ok(), has_name: !is_number }
+            None if is_number || access_request.groups.is_some() => {
+                UserFacts { name: name.to_owned(), groups: Vec::new(), uid: name.parse().ok(), has_name: !is_number }
             }
             None => {
                 return Err(Failure::Refused(format!(
-                    "there is no user `{}`: say which groups it will have, with --group",
+                    "there is no user `{}`: give the groups of the user with --group",
                     polkit_config::escape::escape(name)
                 )));
             }
         };
-        if let Some(groups) = &question.groups {
+        if let Some(groups) = &access_request.groups {
             groups.clone_into(&mut known.groups);
             return Ok(Rc::new(known));
         }
         let known = Rc::new(known);
-        self.users.insert(question.user.clone(), Rc::clone(&known));
+        self.users.insert(access_request.user.clone(), Rc::clone(&known));
         Ok(known)
     }
 }

@@ -1,8 +1,8 @@
-//! Asking the running polkitd, so that what was installed is seen to decide.
+//! Queries the running polkitd, to confirm that an installed policy is in force.
 
 mod netgroups;
+pub mod probe_process;
 mod roles;
-pub mod stand_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,59 +13,59 @@ use polkit_config::names::{Names, User};
 use polkit_config::pattern::ActionPattern;
 use polkit_config::table::Spanned;
 use polkit_dbus::{Authority, AuthorityError, Interaction};
-use stand_in::StandIn;
+use probe_process::ProbeProcess;
 
-use crate::policy::{Detail, Grant, OnFailure, Policy, Question};
-use crate::word::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
+use crate::policy::{Detail, Grant, OnFailure, Policy, PolicyRequest};
 
-/// How long polkitd may take to notice the new files.
+/// Time limit for polkitd to notice new files.
 const RELOAD: Duration = Duration::from_secs(3);
-/// How many questions are asked; a policy of thousands of grants is not asked about as a whole.
-const QUESTIONS_MAX: usize = 40;
-/// Users that hardly any policy names.
-const STRANGERS: [&str; 4] = ["nobody", "daemon", "bin", "games"];
+/// Limit of the number of queries. A policy may have thousands of grants.
+const QUERIES_MAX: usize = 40;
+/// Users that policies rarely name.
+const UNNAMED_USERS: [&str; 4] = ["nobody", "daemon", "bin", "games"];
 
-/// A question to polkitd and what came of it.
+/// A query to polkitd and its result.
 #[derive(Debug)]
-pub struct Row {
+pub struct Query {
     grant: String,
     action: String,
     details: BTreeMap<String, String>,
     user: Option<User>,
-    /// What the policy says; none of a user that it does not name.
-    expected: Option<PerSession<Word>>,
-    /// Whether the agent has a say, by a `[[hook]]`, so that whatever is seen is not held against the policy.
-    asked_first: Option<OnFailure>,
+    /// The result that the policy gives; `None` for a user that it does not name.
+    expected: Option<BySession<ImplicitAuthorization>>,
+    /// The `on_failure` of a `[[hook]]` for the action. The agent then decides, so the result is not compared with the policy.
+    hook: Option<OnFailure>,
     seen: String,
     as_expected: bool,
 }
 
-/// All answers, and what was not asked.
+/// All results, and the number of queries that were not made.
 #[derive(Debug, Default)]
-pub struct Answers {
-    rows: Vec<Row>,
+pub struct Comparison {
+    rows: Vec<Query>,
     left_out: usize,
 }
 
-impl Answers {
-    /// Whether every user that the policy names got what it says.
+impl Comparison {
+    /// Whether every user that the policy names gets the result of the policy.
     #[must_use]
     pub fn as_expected(&self) -> bool {
-        self.rows.iter().all(|row| row.as_expected || row.asked_first.is_some())
+        self.rows.iter().all(|row| row.as_expected || row.hook.is_some())
     }
 
-    fn settled(&self) -> bool {
+    fn all_as_expected(&self) -> bool {
         self.rows.iter().all(|row| row.as_expected)
     }
 
-    /// A table for a person.
+    /// Formats the results as a table.
     #[must_use]
     pub fn table(&self) -> String {
         let mut lines = vec![["GRANT", "ACTION", "USER", "POLICY", "POLKITD"].map(str::to_owned)];
         lines.extend(self.rows.iter().map(|row| {
             let user = row.user.as_ref().map_or("-", |user| user.name.as_str());
-            let wrong = if row.as_expected || row.asked_first.is_some() { "" } else { "  <- not as expected" };
-            let policy = match row.asked_first {
+            let wrong = if row.as_expected || row.hook.is_some() { "" } else { "  <- not as expected" };
+            let policy = match row.hook {
                 None => row.expected.map_or_else(|| "-".to_owned(), words),
                 Some(OnFailure::No) => "the agent, else no".to_owned(),
                 Some(OnFailure::Nothing) => row
@@ -89,49 +89,49 @@ impl Answers {
             out.push('\n');
         }
         if self.left_out > 0 {
-            out.push_str(&format!("({} more questions were not asked)\n", self.left_out));
+            out.push_str(&format!("({} more queries were not made)\n", self.left_out));
         }
         out
     }
 }
 
-fn words(results: PerSession<Word>) -> String {
-    let words = results.all().map(Word::text);
-    if results == PerSession::always(results.any) { results.any.text().to_owned() } else { words.join("/") }
+fn words(results: BySession<ImplicitAuthorization>) -> String {
+    let words = results.all().map(ImplicitAuthorization::text);
+    if results == BySession::always(results.any) { results.any.text().to_owned() } else { words.join("/") }
 }
 
-/// Asks about each hook, for a user whom hardly any policy names, and about each grant: for a user that it names, and for one
-/// that no grant of the action names. What the agent has a say in is shown, and not compared: its rules are not ours.
-/// Waits for polkitd to have read the new files.
+/// Queries each hook, for a user that policies rarely name, and each grant: for a user that it names, and for a user that no
+/// grant of the action names. Results that the agent decides are shown and not compared, because its rules are not known here.
+/// Waits until polkitd has read the new files.
 ///
 /// # Errors
-/// polkitd or the user database cannot be asked.
-pub async fn ask(policy: &Policy, names: &Names) -> Result<Answers, String> {
+/// polkitd or the user database does not answer.
+pub async fn compare(policy: &Policy, names: &Names) -> Result<Comparison, String> {
     let connection = polkit_dbus::connect().await.map_err(|error| error.to_string())?;
     let authority = Authority::new(connection);
     let has_patterns = policy.grants.iter().flat_map(|grant| &grant.actions).any(|action| !action.value.is_exact());
     let actions = if has_patterns {
-        authority.actions().await.map_err(|error| format!("asking polkitd for its actions: {error}"))?
+        authority.actions().await.map_err(|error| format!("cannot list the actions of polkitd: {error}"))?
     } else {
         Vec::new()
     };
     let named = policy.grants.iter().flat_map(|grant| &grant.netgroups);
     let netgroups = Netgroups::of(named.map(|name| name.value.as_str()))?;
-    let mut answers = Asked { policy, names, netgroups, actions: actions.into_iter().collect() }.questions()?;
+    let mut comparison = Planner { policy, names, netgroups, actions: actions.into_iter().collect() }.queries()?;
     let deadline = Instant::now() + RELOAD;
     loop {
-        for row in answers.rows.iter_mut().filter(|row| row.user.is_some()) {
+        for row in comparison.rows.iter_mut().filter(|row| row.user.is_some()) {
             row.ask(&authority).await?;
         }
-        if answers.settled() || Instant::now() > deadline {
-            return Ok(answers);
+        if comparison.all_as_expected() || Instant::now() > deadline {
+            return Ok(comparison);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// What is known for the questions.
-struct Asked<'a> {
+/// The data for the queries.
+struct Planner<'a> {
     policy: &'a Policy,
     names: &'a Names,
     netgroups: Netgroups,
@@ -139,47 +139,47 @@ struct Asked<'a> {
     actions: BTreeSet<String>,
 }
 
-impl Asked<'_> {
-    fn questions(&self) -> Result<Answers, String> {
-        let mut answers = Answers::default();
+impl Planner<'_> {
+    fn queries(&self) -> Result<Comparison, String> {
+        let mut comparison = Comparison::default();
         let hooks = &self.policy.hooks;
         let mut hooked = hooks.iter().flat_map(|hook| hook.actions.iter().map(move |action| (hook, action)));
-        for (hook, action) in hooked.by_ref().take(QUESTIONS_MAX) {
-            let user = first_user(self.names, STRANGERS.map(str::to_owned).to_vec(), |_| Ok(true))?;
-            answers.rows.push(Row::new(&hook.label, &action.value, user, None, Some(hook.on_failure)));
+        for (hook, action) in hooked.by_ref().take(QUERIES_MAX) {
+            let user = first_user(self.names, UNNAMED_USERS.map(str::to_owned).to_vec(), |_| Ok(true))?;
+            comparison.rows.push(Query::new(&hook.label, &action.value, user, None, Some(hook.on_failure)));
         }
-        answers.left_out = hooked.count();
+        comparison.left_out = hooked.count();
         for grant in &self.policy.grants {
             for pattern in &grant.actions {
-                if answers.rows.iter().filter(|row| row.user.is_some()).count() >= QUESTIONS_MAX {
-                    answers.left_out += 2;
+                if comparison.rows.iter().filter(|row| row.user.is_some()).count() >= QUERIES_MAX {
+                    comparison.left_out += 2;
                     continue;
                 }
-                self.about(grant, &pattern.value, &mut answers)?;
+                self.add_queries(grant, &pattern.value, &mut comparison)?;
             }
         }
         if let Some(libvirt) = &self.policy.libvirt {
-            roles::questions(self, libvirt, &mut answers)?;
+            roles::queries(self, libvirt, &mut comparison)?;
         }
-        Ok(answers)
+        Ok(comparison)
     }
 
-    /// Asks for one whom the grant names, and for one whom no grant of the action names; with details that fit the grant.
-    fn about(&self, grant: &Grant, pattern: &ActionPattern, answers: &mut Answers) -> Result<(), String> {
+    /// Adds a query for a user that the grant names, and for a user that no grant of the action names, with matching details.
+    fn add_queries(&self, grant: &Grant, pattern: &ActionPattern, comparison: &mut Comparison) -> Result<(), String> {
         let covered = self.actions.iter().find(|action| !pattern.is_exact() && pattern.covers(action));
         let action = covered.map_or(pattern.as_str(), String::as_str);
         let details: BTreeMap<String, String> = grant.details.iter().filter_map(example).collect();
-        let asked_first = self.policy.hook(action).map(|hook| hook.on_failure);
-        let mut row = |user: Option<User>, expected: Option<PerSession<Word>>| {
-            let row = Row::new(&grant.label, action, user, expected, asked_first);
-            answers.rows.push(Row { details: details.clone(), ..row });
+        let hook = self.policy.hook(action).map(|hook| hook.on_failure);
+        let mut row = |user: Option<User>, expected: Option<BySession<ImplicitAuthorization>>| {
+            let row = Query::new(&grant.label, action, user, expected, hook);
+            comparison.rows.push(Query { details: details.clone(), ..row });
         };
         if covered.is_none() && !pattern.is_exact() {
             row(None, None);
             return Ok(());
         }
-        let expected = |user: &User| -> Result<Option<PerSession<Word>>, String> {
-            Ok(self.policy.results(&Question {
+        let expected = |user: &User| -> Result<Option<BySession<ImplicitAuthorization>>, String> {
+            Ok(self.policy.results(&PolicyRequest {
                 action,
                 user: &user.name,
                 groups: &group_names(self.names, user)?,
@@ -190,21 +190,21 @@ impl Asked<'_> {
         let member = first_user(self.names, self.named(grant)?, |_| Ok(true))?;
         let of_member = member.as_ref().map(expected).transpose()?.flatten();
         row(member, of_member);
-        let strangers = STRANGERS.map(str::to_owned).to_vec();
+        let strangers = UNNAMED_USERS.map(str::to_owned).to_vec();
         if let Some(stranger) = first_user(self.names, strangers, |user| Ok(expected(user)?.is_none()))? {
             row(Some(stranger), None);
         }
         Ok(())
     }
 
-    /// The names of all whom a grant names or its groups and netgroups list.
+    /// Returns the names of all users that a grant names or that are in its groups and netgroups.
     fn named(&self, grant: &Grant) -> Result<Vec<String>, String> {
         let mut named = self.listed(&grant.users, &grant.groups)?;
         named.extend(grant.netgroups.iter().flat_map(|name| self.netgroups.named(&name.value)).map(str::to_owned));
         Ok(named)
     }
 
-    /// These users, and whom these groups list.
+    /// Returns these users and the listed members of these groups.
     fn listed(&self, users: &[Spanned<String>], groups: &[Spanned<String>]) -> Result<Vec<String>, String> {
         let mut named: Vec<String> = users.iter().map(|user| user.value.clone()).collect();
         for group in groups {
@@ -216,13 +216,13 @@ impl Asked<'_> {
     }
 }
 
-/// A value that a detail may have.
+/// Returns a value that matches a detail.
 fn example(detail: &Detail) -> Option<(String, String)> {
     let value = detail.values.first()?;
     Some((detail.key.value.clone(), value.value.as_str().replace('*', "x")))
 }
 
-/// The first who exists and fits. polkit lets uid 0 do everything, whatever the rules say.
+/// Returns the first user that exists and satisfies `fits`. Skips uid 0, which polkit allows everything without policy.
 fn first_user(
     names: &Names,
     among: Vec<String>,
@@ -246,23 +246,24 @@ fn group_names(names: &Names, user: &User) -> Result<BTreeSet<String>, String> {
     Ok(groups.into_iter().flatten().map(|group| group.name).collect())
 }
 
-impl Row {
+impl Query {
     fn new(
         label: &str,
         action: &str,
         user: Option<User>,
-        by_grants: Option<PerSession<Word>>,
-        asked_first: Option<OnFailure>,
+        by_grants: Option<BySession<ImplicitAuthorization>>,
+        hook: Option<OnFailure>,
     ) -> Self {
-        let expected = if asked_first == Some(OnFailure::No) { Some(PerSession::always(Word::No)) } else { by_grants };
-        let seen = "not asked: no registered action, or nobody who is there".to_owned();
+        let expected =
+            if hook == Some(OnFailure::No) { Some(BySession::always(ImplicitAuthorization::No)) } else { by_grants };
+        let seen = "not tested: no registered action, or no such user".to_owned();
         Self {
             grant: label.to_owned(),
             action: action.to_owned(),
             details: BTreeMap::new(),
             user,
             expected,
-            asked_first,
+            hook,
             seen,
             as_expected: true,
         }
@@ -270,46 +271,46 @@ impl Row {
 
     async fn ask(&mut self, authority: &Authority) -> Result<(), String> {
         let Some(user) = &self.user else { return Ok(()) };
-        let stand_in = StandIn::of(user)?;
+        let probe = ProbeProcess::of(user)?;
         let details = self.details.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let answer = authority.check(&stand_in.subject, &self.action, &details, Interaction::Forbidden).await;
+        let answer = authority.check(&probe.subject, &self.action, &details, Interaction::Forbidden).await;
         let outcome = match answer {
-            Ok(answer) if answer.authorized => Some(Outcome::Yes),
-            Ok(answer) if answer.challenge => Some(Outcome::Challenge),
-            Ok(_) => Some(Outcome::No),
+            Ok(answer) if answer.authorized => Some(QueryOutcome::Yes),
+            Ok(answer) if answer.challenge => Some(QueryOutcome::Challenge),
+            Ok(_) => Some(QueryOutcome::No),
             Err(AuthorityError::UnknownAction) => None,
-            Err(error) => return Err(format!("asking polkitd about {}: {error}", self.action)),
+            Err(error) => return Err(format!("cannot ask polkitd about {}: {error}", self.action)),
         };
         self.seen = match outcome {
-            Some(Outcome::Yes) => "yes".to_owned(),
-            Some(Outcome::Challenge) => "must authenticate".to_owned(),
-            Some(Outcome::No) => "no".to_owned(),
+            Some(QueryOutcome::Yes) => "yes".to_owned(),
+            Some(QueryOutcome::Challenge) => "must authenticate".to_owned(),
+            Some(QueryOutcome::No) => "no".to_owned(),
             None => "the action is not registered (yet)".to_owned(),
         };
-        // The process may belong to the session that we were started from, so any of the three will do.
+        // The process may belong to the session of the caller, so each of the three results is valid.
         self.as_expected = self.expected.is_none_or(|results| {
-            let possible = [results.any, results.inactive, results.active].map(Outcome::of);
+            let possible = [results.any, results.inactive, results.active].map(QueryOutcome::of);
             outcome.is_none_or(|outcome| possible.contains(&outcome))
         });
-        if self.expected.is_none() && outcome == Some(Outcome::Yes) {
-            self.seen.push_str(" (by something else)");
+        if self.expected.is_none() && outcome == Some(QueryOutcome::Yes) {
+            self.seen.push_str(" (by other policy)");
         }
         Ok(())
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum QueryOutcome {
     Yes,
     No,
     Challenge,
 }
 
-impl Outcome {
-    fn of(answer: Word) -> Self {
+impl QueryOutcome {
+    fn of(answer: ImplicitAuthorization) -> Self {
         match answer {
-            Word::Yes => Self::Yes,
-            Word::No => Self::No,
+            ImplicitAuthorization::Yes => Self::Yes,
+            ImplicitAuthorization::No => Self::No,
             _ => Self::Challenge,
         }
     }

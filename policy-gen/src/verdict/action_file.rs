@@ -1,39 +1,39 @@
-//! Implicit authorizations: what `.policy` files say, as polkitd reads them.
+//! Parses `.policy` files, with the implicit authorizations, as polkitd does.
 //!
-//! polkitd reads them piece by piece, with expat: a mistake ends the file there, and what stood before it stays. The text of
-//! `allow_any` and its like must come in one piece, which a line break or an entity prevents.
+//! polkitd parses a file with expat and acts on each part at once: an error ends the file, and the earlier actions remain. The text
+//! of `allow_any` and similar elements must arrive in one part, so it cannot contain a line break or an entity.
 
 use std::collections::BTreeMap;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::word::{PerSession, Word};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
-/// As deep as polkitd lets elements be nested.
+/// polkitd's limit of the nesting depth of elements.
 const DEPTH_MAX: usize = 32;
 
 /// A registered action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// The line of its element, from 1.
+    /// The line of the element, from 1.
     pub line: usize,
-    /// What it is, in English.
+    /// The English description.
     pub description: String,
-    /// Its answers.
-    pub results: PerSession<Word>,
-    /// Its annotations by key.
+    /// The implicit authorizations.
+    pub results: BySession<ImplicitAuthorization>,
+    /// The annotations by key.
     pub annotations: BTreeMap<String, String>,
-    /// The actions that it implies: who may do this one may do those.
+    /// The implied actions: who is authorized for this action is authorized for them.
     pub implies: Vec<String>,
 }
 
-/// The actions of a file, and why it ends early, with the line.
+/// Returns the actions of a file, and the error that ends it, with the line.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> (Vec<Action>, Option<(usize, String)>) {
-    // To polkitd a file ends at a NUL.
+    // polkitd reads a file only up to a NUL.
     let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut state = State::default();
     let mut reader = Reader::from_reader(bytes);
@@ -93,10 +93,10 @@ impl State {
                     return if text.trim_ascii().is_empty() || text == "\u{feff}" {
                         Ok(())
                     } else {
-                        Err("there is text outside of the element".to_owned())
+                        Err("there is text outside the root element".to_owned())
                     };
                 }
-                // expat hands out each line break by itself.
+                // expat passes each line break separately.
                 text.split_inclusive('\n').try_for_each(|part| {
                     let (rest, end) = part.strip_suffix('\n').map_or((part, ""), |rest| (rest, "\n"));
                     [rest.strip_suffix('\r').unwrap_or(rest), end].into_iter().try_for_each(|piece| self.text(piece))
@@ -112,7 +112,7 @@ impl State {
                         "amp" => "&",
                         "quot" => "\"",
                         "apos" => "'",
-                        _ => return Err("there is no such entity".to_owned()),
+                        _ => return Err("unknown entity".to_owned()),
                     };
                     self.text(character)
                 }
@@ -124,7 +124,7 @@ impl State {
 
     fn start(&mut self, start: &BytesStart<'_>, line: usize) -> Result<(), String> {
         if self.stack.is_empty() && std::mem::replace(&mut self.had_root, true) {
-            return Err("there is a second element beside the first".to_owned());
+            return Err("there is more than one root element".to_owned());
         }
         if self.stack.len() >= DEPTH_MAX {
             return Err("elements are nested too deeply".to_owned());
@@ -135,12 +135,16 @@ impl State {
             (None, "policyconfig") => Place::Config,
             (Some(Place::Config), "action") => {
                 let [(key, id)] = attributes.as_slice() else {
-                    return Err("<action> must have the attribute id and no other".to_owned());
+                    return Err("<action> must have exactly the attribute id".to_owned());
                 };
                 if key != "id" {
-                    return Err("<action> must have the attribute id and no other".to_owned());
+                    return Err("<action> must have exactly the attribute id".to_owned());
                 }
-                let results = PerSession { any: Word::No, inactive: Word::No, active: Word::No };
+                let results = BySession {
+                    any: ImplicitAuthorization::No,
+                    inactive: ImplicitAuthorization::No,
+                    active: ImplicitAuthorization::No,
+                };
                 let (description, annotations) = Default::default();
                 self.action =
                     Some(Action { id: id.clone(), line, description, results, annotations, implies: Vec::new() });
@@ -149,15 +153,15 @@ impl State {
             (Some(Place::Action), "defaults") => Place::Defaults,
             (Some(Place::Action), "annotate") => {
                 let [(key, value)] = attributes.as_slice() else {
-                    return Err("<annotate> must have the attribute key and no other".to_owned());
+                    return Err("<annotate> must have exactly the attribute key".to_owned());
                 };
                 if key != "key" {
-                    return Err("<annotate> must have the attribute key and no other".to_owned());
+                    return Err("<annotate> must have exactly the attribute key".to_owned());
                 }
                 value.clone_into(&mut self.annotation);
                 Place::Annotate
             }
-            // With an attribute it is in another language.
+            // A description with an attribute is a translation.
             (Some(Place::Action), "description") if attributes.is_empty() => Place::Description,
             (Some(Place::Defaults), "allow_any") => Place::Any,
             (Some(Place::Defaults), "allow_inactive") => Place::Inactive,
@@ -173,7 +177,7 @@ impl State {
         let Some(action) = &mut self.action else { return Ok(()) };
         let result = match place {
             Place::Annotate => {
-                // The last piece is what stays.
+                // The last part counts.
                 action.annotations.insert(self.annotation.clone(), piece.to_owned());
                 return Ok(());
             }
@@ -186,7 +190,7 @@ impl State {
             Place::Active => &mut action.results.active,
             _ => return Ok(()),
         };
-        *result = Word::parse(piece).ok_or_else(|| format!("`{piece}` is not a result"))?;
+        *result = ImplicitAuthorization::parse(piece).ok_or_else(|| format!("`{piece}` is not a result"))?;
         Ok(())
     }
 
@@ -212,5 +216,5 @@ fn attributes(start: &BytesStart<'_>) -> Result<Vec<(String, String)>, String> {
 }
 
 #[cfg(test)]
-#[path = "implicit_tests.rs"]
+#[path = "action_file_tests.rs"]
 mod tests;

@@ -1,23 +1,24 @@
-//! How a verdict comes together, step by step.
+//! Builds verdicts step by step.
 
-use crate::verdict::{Decider, Kind, Outcome, Step, Verdict};
-use crate::word::Word;
+use crate::implicit_authorization::ImplicitAuthorization;
+use crate::verdict::{Decider, DeciderKind, Outcome, RuleError, Step, Verdict};
 
-/// An answer through another action that implies this one: it only ever turns a refusal or a question into a yes.
+/// Adds the verdict of an implying action. It can only turn a refusal or a required authentication into a yes.
 pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
-    if verdict.outcome == Outcome::Word(Word::Yes) && verdict.depends_on.is_empty() {
+    if verdict.outcome == Outcome::Result(ImplicitAuthorization::Yes) && verdict.depends_on.is_empty() {
         return;
     }
     match answer.outcome {
-        Outcome::Word(Word::Yes) => {
+        Outcome::Result(ImplicitAuthorization::Yes) => {
             let mut decider = answer.decided_by;
             if let Some(decider) = &mut decider {
                 decider.by_action = Some(action.to_owned());
             }
             let (file, line) = decider.as_ref().map_or((None, None), |decider| (decider.file.clone(), decider.line));
-            verdict.outcome = Outcome::Word(Word::Yes);
+            verdict.outcome = Outcome::Result(ImplicitAuthorization::Yes);
             verdict.decided_by = decider;
             verdict.depends_on.clear();
+            verdict.rule_error = None;
             verdict.ends_polkitd = None;
             verdict.step(&format!("implied by {action}"), "yes", file, line);
         }
@@ -34,12 +35,25 @@ pub(super) fn imply(verdict: &mut Verdict, action: &str, answer: Verdict) {
 
 impl Verdict {
     pub(super) fn of(outcome: Outcome, decided_by: Option<Decider>) -> Self {
-        Self { outcome, decided_by, depends_on: Vec::new(), steps: Vec::new(), ends_polkitd: None }
+        Self { outcome, decided_by, depends_on: Vec::new(), steps: Vec::new(), rule_error: None, ends_polkitd: None }
     }
 
-    pub(super) fn decide(&mut self, word: Word, kind: Kind, file: Option<String>, line: Option<usize>) {
-        self.outcome = Outcome::Word(word);
+    pub(super) fn decide(
+        &mut self,
+        word: ImplicitAuthorization,
+        kind: DeciderKind,
+        file: Option<String>,
+        line: Option<usize>,
+    ) {
+        self.outcome = Outcome::Result(word);
         self.decided_by = Some(Decider { kind, file, line, by_action: None });
+    }
+
+    /// Records that an error of a rule decides.
+    pub(super) fn refuse(&mut self, error: RuleError, file: Option<String>, line: Option<usize>) {
+        self.decide(ImplicitAuthorization::No, DeciderKind::Rule, file.clone(), line);
+        self.step("rules", &format!("no: {error}"), file, line);
+        self.rule_error = Some(error);
     }
 
     pub(super) fn step(&mut self, by: &str, says: &str, file: Option<String>, line: Option<usize>) {

@@ -1,38 +1,38 @@
-//! What a polkit reads, and what became of its rules files.
+//! The files of a polkit, and the result of loading its rules.
 
 use std::collections::BTreeMap;
 
 use crate::target::{JavaScript, Target};
 use crate::verdict::engine::Engine;
-use crate::verdict::files::{Files, PassedOver, Rules};
-use crate::verdict::wire::Loaded;
+use crate::verdict::files::{Files, Rules, SkipReason, SkippedFile};
+use crate::verdict::wire::LoadReply;
 
-/// All that verdicts are made of, but for the questions and what the rules say.
+/// The data of an evaluation besides the request and the replies of the rules.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(super) struct PolicyData {
     pub(super) target: Target,
     pub(super) files: Files,
-    /// Number of the file, and line, of each rule, in the order in which they are run.
+    /// The file number and the line of each rule, in the order of execution.
     pub(super) rules: Vec<(usize, usize)>,
-    /// What every answer of the rules depends on.
+    /// The unknown facts on which every verdict depends.
     pub(super) always: Vec<String>,
-    /// The actions that imply one.
+    /// For each action, the actions that imply it.
     implying: BTreeMap<String, Vec<String>>,
 }
 
-impl Read {
-    /// Takes what the engine, if there are rules, made of the rules files.
+impl PolicyData {
+    /// Takes the results of the engine, if there are rules.
     pub(super) fn new(target: Target, files: Files, engine: Option<&Result<Engine, String>>) -> Self {
         let (rules, implying) = (Vec::new(), implying(&files));
         let mut read = Self { target, files, rules, always: Vec::new(), implying };
         for closed in &read.files.closed_to_us {
-            read.always.push(format!("what is in {closed}: only root may read it"));
+            read.always.push(format!("the content of {closed}, which only root may read"));
         }
         match engine {
-            Some(Err(why)) => read.always.push(format!("the rules, which cannot be run here: {why}")),
+            Some(Err(why)) => read.always.push(format!("the rules, which this program cannot run: {why}")),
             Some(Ok(engine)) => {
                 for (path, why) in engine.cut() {
-                    read.always.push(format!("what polkitd makes of {path}: run here, {why}"));
+                    read.always.push(format!("the effect of {path} in polkitd: when run by this program, {why}"));
                 }
                 for (number, loaded) in engine.loaded().iter().enumerate() {
                     read.loaded(number, loaded);
@@ -43,24 +43,24 @@ impl Read {
         read
     }
 
-    fn loaded(&mut self, number: usize, loaded: &Loaded) {
+    fn loaded(&mut self, number: usize, loaded: &LoadReply) {
         let Some(Rules { path, bytes }) = self.files.rules.get(number) else { return };
         let line = |line: &u32| beginning(bytes, usize::try_from(*line).unwrap_or(0));
         self.rules.extend(loaded.lines.iter().map(|reported| (number, line(reported))));
-        self.always.extend(loaded.unknown.iter().map(|what| format!("{what}, which {path} wants")));
+        self.always.extend(loaded.unknown.iter().map(|what| format!("{what}, which {path} uses")));
         let Some(error) = &loaded.error else { return };
         let why = if loaded.lines.is_empty() {
-            format!("polkitd drops the whole file: {error}")
+            SkipReason::NotCompiled(error.clone())
         } else {
-            format!("polkitd stops running it here, and keeps the rules before: {error}")
+            SkipReason::Throws(error.clone())
         };
-        self.files.passed_over.push(PassedOver { file: path.clone(), line: loaded.line, why });
+        self.files.skipped.push(SkippedFile { file: path.clone(), line: loaded.line, why });
         if self.target.javascript != JavaScript::Duktape {
-            self.always.push(format!("the engine of that polkit: Duktape does not take {path} ({error})"));
+            self.always.push(format!("the engine of that polkit: Duktape does not load {path} ({error})"));
         }
     }
 
-    /// The actions that imply this one.
+    /// Returns the actions that imply this one.
     pub(super) fn implying(&self, action: &str) -> &[String] {
         self.implying.get(action).map_or(&[], Vec::as_slice)
     }
@@ -80,7 +80,7 @@ fn implying(files: &Files) -> BTreeMap<String, Vec<String>> {
     implying
 }
 
-/// The line where the call of addRule begins that the engine reports at its last line.
+/// Returns the first line of the addRule call for which the engine reports the last line.
 fn beginning(source: &[u8], reported: usize) -> usize {
     let lines: Vec<&[u8]> = source.split(|byte| *byte == b'\n').take(reported).collect();
     let named = |line: &&[u8]| line.windows(7).any(|word| word == b"addRule");
