@@ -193,7 +193,7 @@ fn an_open_socket_and_an_unreadable_configuration_stop_the_installation() {
         refused(root.path(), &["install"], SOCKET)
             .contains("libvirtd.socket.d/override.conf overrides mode or group of the socket after our drop-in")
     );
-    assert!(refused(root.path(), &["install"], &SOCKET.replace("vm", "nobody-here")).contains("there is no group"));
+    assert!(refused(root.path(), &["install"], &SOCKET.replace("vm", "no-such-name")).contains("there is no group"));
     write(root.path(), "etc/libvirt/libvirtd.conf", "what is this\n");
     let shown = refused(root.path(), &["install", "--force"], ACL);
     assert!(shown.contains("cannot edit /etc/libvirt/libvirtd.conf: libvirt could not parse line 1"), "{shown}");

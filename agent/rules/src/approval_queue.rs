@@ -89,7 +89,7 @@ impl PendingRequest {
         self.scope.uid
     }
 
-    /// The user as whom the subject's user logged in.
+    /// The login uid of the subject.
     #[must_use]
     pub fn login(&self) -> Option<LoginUid> {
         self.scope.login
@@ -101,7 +101,7 @@ impl PendingRequest {
         self.scope.session.as_deref()
     }
 
-    /// Refuses an approver who would decide about a request of his own.
+    /// Refuses an approver who made the request.
     fn check_approver(&self, approver: Approver) -> Result<(), Refusal> {
         if approver.uid.get() == self.uid().get() {
             return Err(Refusal::Own);
@@ -125,7 +125,7 @@ pub enum Refusal {
     /// The approver has another uid, but logged in as the same user.
     #[error("the subject's user and you logged in as the same user: another member of polkit-approvers must answer")]
     SameLogin,
-    /// An approval for a time, of a program that others than root can replace in that time.
+    /// An approval for a time, of a program that users other than root can replace in that time.
     #[error(
         "root alone does not control this program, so it can be replaced while the approval is valid: approve it once, without \
          `--for`"
@@ -151,8 +151,7 @@ pub struct Approval {
     pub once: bool,
 }
 
-/// The requests that wait, and the approvals. `W` is dropped when a request is answered: whoever holds a challenge open learns it by
-/// that.
+/// The requests that wait, and the approvals. `W` is dropped when a request is answered, which ends the wait of an open challenge.
 #[derive(Debug)]
 pub struct ApprovalQueue<W> {
     waiting: BTreeMap<String, Waiting<W>>,

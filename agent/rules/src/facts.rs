@@ -137,7 +137,7 @@ impl ApproverUid {
 pub struct Approver {
     /// The uid, on which the bus and the kernel agree.
     pub uid: ApproverUid,
-    /// The user as whom the approver logged in.
+    /// The login uid of the approver.
     pub login: Option<LoginUid>,
 }
 
@@ -184,7 +184,7 @@ pub struct Facts {
     pub exe: Fact<FileId>,
     /// The version of the program's file.
     pub content: Fact<Content>,
-    /// The user as whom the subject's user logged in. `None` for a service, and where the kernel does not tell.
+    /// The login uid of the subject. `None` for a service, and where the kernel does not tell.
     pub login: Option<LoginUid>,
     /// The files that rules name in `exe`, as they are on disk now.
     pub named_files: BTreeMap<PathBuf, Fact<FileId>>,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::kernel::audit::journal_writer::MESSAGE_ID;
 
-/// A program instead of a library: it exists wherever a journal does, and it parses files that other users wrote.
+/// A program instead of a library: it exists on every host with a journal, and it parses files that other users wrote.
 const JOURNALCTL: &str = "/usr/bin/journalctl";
 /// The fields about the sender, which journald sets itself. Any user can write entries with our fields and our MESSAGE_ID.
 const TRUSTED: [(&str, &str); 2] = [("_UID", "0"), ("_SYSTEMD_UNIT", "polkit-service-agent.service")];

@@ -123,7 +123,7 @@ mod tests {
     fn each_block_of_systemctl_is_a_unit() {
         let text = "Id=pool.service\nUser=www-data\nUID=33\nDelegate=no\nPAMName=\n\n\
                     Id=ci.service\nUser=ci\nUID=4294967295\nDelegate=yes\nPAMName=login\n\n\
-                    Id=root.service\nUser=\nUID=[not set]\nDelegate=no\n\nUser=nobody\n";
+                    Id=root.service\nUser=\nUID=[not set]\nDelegate=no\n\nUser=other\n";
         let units = parse(text);
         let names: Vec<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
         assert_eq!(names, ["pool.service", "ci.service", "root.service"]);

@@ -190,10 +190,10 @@ fn to_json(id: &str, request: &PendingRequest, with_command_line: bool, now: Ins
     })
 }
 
-/// Takes the name, and tells what is heard of. The bus policy lets root own it.
+/// Takes the bus name, and publishes events. The bus policy lets root own the name.
 ///
 /// # Errors
-/// Where the bus policy is not installed, or somebody else has the name. The agent's work does not need it.
+/// The bus policy is not installed, or another connection owns the name. The agent works without the name.
 pub async fn publish(
     connection: &Connection,
     status: watch::Receiver<Arc<Status>>,

@@ -20,7 +20,7 @@ impl LogControl {
         Self { connection: connection.clone() }
     }
 
-    /// Refuses every caller but root, whatever the bus policy says.
+    /// Refuses every caller but root, independently of the bus policy.
     async fn require_root(&self, header: Option<Header<'_>>) -> zbus::Result<()> {
         const BUS: &str = "org.freedesktop.DBus";
         let sender = header.as_ref().and_then(Header::sender).ok_or(zbus::Error::MissingField)?;

@@ -111,8 +111,8 @@ fn a_wrong_type_says_what_to_write() {
 #[test]
 fn users_groups_units_and_answers_that_do_not_exist_are_refused() {
     refused!(
-        RULE.replace("daemon", "nobody-here"),
-        "agent.toml:4:8: there is no user `nobody-here` on this host (`getent passwd` lists the names)",
+        RULE.replace("daemon", "no-such-name"),
+        "agent.toml:4:8: there is no user `no-such-name` on this host (`getent passwd` lists the names)",
     );
     refused!(
         RULE.replace("user", "group").replace("daemon", "no-group"),
@@ -179,7 +179,7 @@ fn all_errors_of_a_file_are_told_at_once() {
 }
 
 #[test]
-fn a_grant_to_everybody_is_refused() {
+fn a_grant_to_every_served_process_is_refused() {
     refused!(
         RULE.replace("user = \"daemon\"\n", ""),
         "agent.toml:1:1: this grants to every served process (add `unit`, `user`, `group`, `session` or `seat`; `exe` alone does not protect)",
@@ -226,7 +226,7 @@ fn units_of_a_pattern_that_may_be_started_are_any_unit() {
 }
 
 #[test]
-fn a_unit_that_runs_for_anybody_gets_no_grant_and_a_unit_alone_a_warning() {
+fn a_unit_that_runs_for_users_gets_no_grant_and_a_unit_alone_a_warning() {
     let with = |unit: &str| RULE.replace("user = \"daemon\"", &format!("unit = \"{unit}\""));
     for unit in ["cron.service", "sshd.service", "exim4.service", "user@1000.service", "cron-*.service", "*.service"] {
         let Some((_folder, loaded)) = loaded(with(unit)) else { return };

@@ -31,8 +31,8 @@ pub struct Program {
 
 /// Reads the program of the process with this folder in `/proc`. May never return.
 ///
-/// `/proc/PID/exe` shows a path in the mount namespace of the process, and a user can mount any file at any path in a namespace of
-/// his own. So the path is verified only if the agent finds the same file there, and root alone controls the file and its directories.
+/// `/proc/PID/exe` shows a path in the mount namespace of the process, and a user can mount any file at any path in a private
+/// namespace. So the path is verified only if the agent finds the same file there, and root alone controls the file and its directories.
 #[must_use]
 pub fn of(folder: &OwnedFd) -> Program {
     let (exe, content) =

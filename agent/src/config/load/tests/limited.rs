@@ -33,7 +33,7 @@ fn limits_that_mean_nothing_are_refused() {
 }
 
 #[test]
-fn a_rule_that_is_over_is_warned_of() {
+fn an_expired_rule_has_a_warning() {
     let Some(lines) = said(limited("until = 2020-01-31")) else { return };
     assert_eq!(
         lines,
@@ -42,7 +42,7 @@ fn a_rule_that_is_over_is_warned_of() {
 }
 
 #[test]
-fn a_kept_yes_that_outlives_its_limits_is_warned_of() {
+fn a_kept_authorization_that_outlives_its_limits_has_a_warning() {
     let Some(lines) = said(limited("between = \"08:00-18:00\"\nunbound = true")) else { return };
     assert_eq!(
         lines,
