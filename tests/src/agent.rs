@@ -1,7 +1,5 @@
 //! What the agent's tests share.
 
-#![allow(dead_code, reason = "each test program uses a part of this")]
-
 pub mod asking;
 pub mod by_hand;
 pub mod double;
@@ -12,7 +10,7 @@ pub mod record;
 
 use std::time::{Duration, Instant};
 
-use polkit_tests::{FullBed, product};
+use crate::{FullBed, product};
 
 /// The agent's configuration in these tests.
 pub const CONFIG: &str = r#"
@@ -40,7 +38,7 @@ user = "www-data"
 answer = "allow"
 "#;
 
-pub use polkit_tests::product::AGENT_RULE;
+pub use crate::product::AGENT_RULE;
 
 /// The error that this project exists for.
 pub const NO_AGENT: &str =

@@ -1,13 +1,13 @@
 //! What the tests of the doctor share: healthy beds, scenarios that break them in one way, and what following the doctor comes to.
 
-#![allow(dead_code, reason = "each test program uses a part of this")]
+pub mod scenarios;
 
 use std::path::Path;
 use std::process::Command;
 
-use polkit_tests::full::FullBuilder;
-use polkit_tests::light::LightBuilder;
-use polkit_tests::{Bed, FullBed, LightBed, Output, Root, Suite, program};
+use crate::full::FullBuilder;
+use crate::light::LightBuilder;
+use crate::{Bed, FullBed, LightBed, Output, Root, Suite, program};
 use serde_json::Value;
 
 /// The action of most scenarios.
@@ -170,10 +170,15 @@ pub const WITH_RULES: &[Suite] = &[Suite::Bookworm, Suite::Trixie, Suite::Forky]
 /// What came of a scenario.
 #[derive(Debug)]
 pub struct Came {
+    /// The scenario's name.
     pub name: &'static str,
+    /// The suite of the bed.
     pub suite: Suite,
+    /// The codes of the findings: `Ok` if the expected code is the first.
     pub found: Result<String, String>,
+    /// The fixes that were carried out.
     pub fixed: String,
+    /// What failed.
     pub wrong: Vec<String>,
 }
 
@@ -287,14 +292,17 @@ pub fn follow(bed: &Bed, asked: &[&str]) -> Result<Vec<String>, String> {
     }
 }
 
-/// Scenarios that can occur on this suite: half of them, so that each is run on half of its suites, or with
-/// `POLKIT_TESTS_SCENARIO` all that have that in their name (`POLKIT_TESTS_SCENARIO=` for all). Prints a table, and fails with
-/// all that went wrong.
-pub fn run_all(root: &Root, scenarios: &[Scenario]) {
+/// Runs the scenarios whose names begin so and that can occur on this suite: half of them, so that each is run on half of its
+/// suites, or with `POLKIT_TESTS_SCENARIO` all whose names contain that text (`POLKIT_TESTS_SCENARIO=` for all). Prints a table,
+/// and fails with every failure.
+pub fn run_all(root: &Root, scenarios: &[Scenario], beginnings: &[&str]) {
     let mut wrong = Vec::new();
     let wanted = std::env::var("POLKIT_TESTS_SCENARIO").ok();
     let turn = |number: usize, place: usize| scenarios[number].suites.len() == 1 || (number + place).is_multiple_of(2);
     let here = |(number, scenario): &(usize, &Scenario)| {
+        if !beginnings.iter().any(|beginning| scenario.name.starts_with(beginning)) {
+            return false;
+        }
         let place = scenario.suites.iter().position(|suite| *suite == root.suite());
         place.is_some_and(|place| match &wanted {
             Some(wanted) => scenario.name.contains(wanted),

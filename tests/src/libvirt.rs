@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use polkit_tests::{Bed, FullBed, Output, Root, Suite, program};
+use crate::{Bed, FullBed, Output, Root, Suite, program};
 
 /// Where the policy of a test is.
 pub const POLICY: &str = "/root/policy.toml";

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use polkit_tests::polkit::{Verdict, subject};
-use polkit_tests::{LightBed, Output, Polkit, Process, Root, Suite, program};
+use crate::polkit::{Verdict, subject};
+use crate::{LightBed, Output, Polkit, Process, Root, Suite, program};
 
 /// A grant for the group `vm`.
 pub const GRANT: &str = r#"

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use crate::{Bed, LightBed, Root, program};
 use polkit_dbus::AuthorityError;
-use polkit_tests::{Bed, LightBed, Root, program};
 use serde_json::{Value, json};
 
 /// Users of the bed, and their groups.
@@ -25,19 +25,26 @@ pub const SESSIONS: &[&str] = &["none", "remote", "inactive", "active"];
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Asked {
+    /// The user of the process.
     pub user: &'static str,
+    /// The kind of session, one of [`SESSIONS`].
     pub session: &'static str,
+    /// The action.
     pub action: String,
+    /// The details of the check.
     pub details: BTreeMap<String, String>,
 }
 
 /// What a real polkitd says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Real {
+    /// Authorized.
     Yes,
+    /// Refused.
     No,
-    /// Somebody must authenticate; who, where polkitd tells.
+    /// Authentication is needed, with polkitd's result where polkitd tells it.
     Challenge(Option<String>),
+    /// No action of that id is registered.
     Unregistered,
     /// polkitd gave no answer.
     Gone,
@@ -46,13 +53,16 @@ pub enum Real {
 /// What came of comparisons.
 #[derive(Debug, Default)]
 pub struct Tally {
+    /// How many verdicts were the same.
     pub same: usize,
     /// Ours said that it depends on this, so many times.
     pub depends: BTreeMap<String, usize>,
+    /// The verdicts that differ, one line each.
     pub different: Vec<String>,
 }
 
 impl Tally {
+    /// Adds another tally.
     pub fn add(&mut self, other: Self) {
         self.same += other.same;
         for (what, times) in other.depends {
@@ -216,10 +226,12 @@ fn append(bed: &LightBed, path: &str, text: &str) {
 pub struct Random(u64);
 
 impl Random {
+    /// Starts with that seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
+    /// A number below the limit.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -228,10 +240,12 @@ impl Random {
         usize::try_from((z ^ (z >> 31)) >> 33).unwrap() % limit
     }
 
+    /// One of these.
     pub fn pick<'a, T: ?Sized>(&mut self, among: &[&'a T]) -> &'a T {
         among[self.below(among.len())]
     }
 
+    /// True once in so many times.
     pub fn once_in(&mut self, many: usize) -> bool {
         self.below(many) == 0
     }

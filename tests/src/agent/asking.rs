@@ -1,6 +1,6 @@
 //! What the tests of rules that ask a person share.
 
-use polkit_tests::{Bed, LightBed, Output, Process, Root};
+use crate::{Bed, LightBed, Output, Process, Root};
 use serde_json::Value;
 
 use super::by_hand::{Agent, POOL, POOL_CGROUP, light, process_in, until_served};

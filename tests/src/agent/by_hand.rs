@@ -1,9 +1,9 @@
 //! The agent in a light bed, started by hand, with its records on standard error.
 
-use polkit_tests::full::FullBuilder;
-use polkit_tests::light::LightBuilder;
-use polkit_tests::polkit::{Verdict, subject};
-use polkit_tests::{Bed, LightBed, Polkit, Process, Root, product};
+use crate::full::FullBuilder;
+use crate::light::LightBuilder;
+use crate::polkit::{Verdict, subject};
+use crate::{Bed, LightBed, Polkit, Process, Root, product};
 
 use super::record::{self, Record};
 use super::until;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use crate::{LightBed, Process, Root};
 use futures_util::StreamExt;
-use polkit_tests::{LightBed, Process, Root};
 use tokio::task::JoinHandle;
 use zbus::{Connection, Message, MessageStream, Variant, message::Type};
 
@@ -34,8 +34,11 @@ pub enum Response {
 /// An agent as it registered: its unique name, the object's path, the pid, or 0 for a session.
 #[derive(Debug, Clone)]
 pub struct Registered {
+    /// The unique name of its connection.
     pub name: String,
+    /// The path of its object.
     pub path: String,
+    /// The pid of the process that it is for, or 0 for a session.
     pub pid: u32,
 }
 

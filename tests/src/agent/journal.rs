@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use polkit_tests::polkit::Verdict;
-use polkit_tests::{Bed, LightBed, Process, Root};
+use crate::polkit::Verdict;
+use crate::{Bed, LightBed, Process, Root};
 
 use super::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, light, process_in};
 

@@ -1,7 +1,7 @@
 //! Users who log in, in a full bed with the agent's unit.
 
-use polkit_tests::polkit::{Verdict, subject};
-use polkit_tests::{Bed, FullBed, Polkit, Root};
+use crate::polkit::{Verdict, subject};
+use crate::{Bed, FullBed, Polkit, Root};
 
 use super::by_hand::{CONFIG_FILE, MANAGE, PROBE, full};
 use super::until;

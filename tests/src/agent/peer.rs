@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::LazyLock;
 
-use polkit_tests::{Bed, Process};
+use crate::{Bed, Process};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use tokio::runtime::Runtime;
 use zbus::{Connection, Message, connection::Builder};

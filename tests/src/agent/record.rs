@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use polkit_tests::FullBed;
+use crate::FullBed;
 
 /// One entry: the fields by the names that they have in the journal, without `POLKIT_AGENT_`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The scenarios in light beds, after the causes that people ask about: C1 to C12.
 
-use polkit_tests::Suite::{Bookworm, Bullseye};
-use polkit_tests::light::LightBuilder;
-use polkit_tests::{Bed, Suite};
+use crate::Suite::{Bookworm, Bullseye};
+use crate::light::LightBuilder;
+use crate::{Bed, Suite};
 
-use crate::doctor::{ALL, MANAGE, PKLA, RULES, Scenario, WITH_RULES, pkcheck, sh, virsh};
+use super::{ALL, MANAGE, PKLA, RULES, Scenario, WITH_RULES, pkcheck, sh, virsh};
 
 /// Those that read pkla files, with the package for it.
 const WITH_PKLA: &[Suite] = &[Bullseye, Bookworm];

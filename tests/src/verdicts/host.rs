@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::polkit::subject;
+use crate::{LightBed, Process, Root, Suite};
 use futures_util::future::join_all;
 use polkit_dbus::{Authority, Interaction};
-use polkit_tests::polkit::subject;
-use polkit_tests::{LightBed, Process, Root, Suite};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -18,6 +18,7 @@ const AT_ONCE: usize = 100;
 
 /// A bed and its users' processes, one without and one with a session each.
 pub struct Host {
+    /// The bed.
     pub bed: LightBed,
     processes: Vec<(&'static str, u32, bool, Process)>,
     runtime: Runtime,
@@ -28,6 +29,7 @@ pub struct Host {
 }
 
 impl Host {
+    /// Starts a bed with the users, groups and sessions.
     pub fn on(root: &Root) -> Self {
         let builder = LightBed::on(root).without_libvirtd();
         let bed = if root.suite() == Suite::Bookworm { builder.with_pkla().start() } else { builder.start() };

@@ -1,12 +1,10 @@
 //! Who approves, and what for: people who are other users than they seem, and programs that are others than they seem.
 
-mod agent;
-
-use agent::asking::{asking, bed, pending, run, served, the_one};
-use agent::by_hand::{
+use polkit_tests::agent::asking::{asking, bed, pending, run, served, the_one};
+use polkit_tests::agent::by_hand::{
     Agent, CONFIG_FILE, MANAGE, POOL_CGROUP, WWW_DATA, ask, full, has_agent, process_in, until_served,
 };
-use agent::{AGENT_RULE, start_agent, until};
+use polkit_tests::agent::{AGENT_RULE, start_agent, until};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, LightBed, Process, Root, broker, on_each_suite_with_rules};
 use serde_json::Value;

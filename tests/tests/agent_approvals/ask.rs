@@ -1,10 +1,9 @@
 //! Rules that ask a person: what waits, and what an approval is for.
 
-mod agent;
-
-use agent::asking::{asking, bed, pending, run, served, the_one};
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL_CGROUP, ask, builder, light, until_served};
-use agent::{AGENT_RULE, until};
+use polkit_tests::agent;
+use polkit_tests::agent::asking::{asking, bed, pending, run, served, the_one};
+use polkit_tests::agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL_CGROUP, ask, builder, light, until_served};
+use polkit_tests::agent::{AGENT_RULE, until};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Process, Root, libvirt_probe, on_each_suite_with_rules};
 use serde_json::Value;

@@ -1,11 +1,9 @@
 //! The bus interface by which a person answers: who may call it, who hears it, and what it shows.
 
-mod agent;
-
 use std::time::Duration;
 
-use agent::asking::{asking, bed, run, served, the_one};
-use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, light, until_served};
+use polkit_tests::agent::asking::{asking, bed, run, served, the_one};
+use polkit_tests::agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, light, until_served};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Root, on_each_suite_with_rules};
 

@@ -1,10 +1,9 @@
 //! Challenges that are held open while a person is asked.
 
-mod agent;
-
-use agent::asking::{asking, bed, pending, run, served, the_one};
-use agent::by_hand::{MANAGE, ask};
-use agent::until;
+use polkit_tests::agent;
+use polkit_tests::agent::asking::{asking, bed, pending, run, served, the_one};
+use polkit_tests::agent::by_hand::{MANAGE, ask};
+use polkit_tests::agent::until;
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Root, on_each_suite_with_rules};
 

@@ -1,11 +1,10 @@
 //! A clock that jumps, forwards and back, under a running agent.
 
-mod agent;
-
 use std::process::Command;
 
-use agent::asking::{asking, bed as bed_with_approvers, run, the_one};
-use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, light, process_in, until_served};
+use polkit_tests::agent;
+use polkit_tests::agent::asking::{asking, bed as bed_with_approvers, run, the_one};
+use polkit_tests::agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, light, process_in, until_served};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, Root, on_each_suite_with_rules};
 

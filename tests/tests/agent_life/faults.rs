@@ -1,7 +1,5 @@
 //! Faults under load: what the clients were told, and what is on record. `make soak` does the same a thousand times.
 
-mod agent;
-
 use std::time::Duration;
 
 use polkit_tests::faults::{Fault, Faults};

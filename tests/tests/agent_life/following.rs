@@ -4,10 +4,8 @@ use std::time::{Duration, Instant};
 
 use polkit_tests::{Root, on_each_suite_with_rules};
 
-mod agent;
-
-use agent::by_hand::{Agent, POOL, POOL_CGROUP, WWW_DATA, builder, has_agent, until_served};
-use agent::{AGENT_RULE, until};
+use polkit_tests::agent::by_hand::{Agent, POOL, POOL_CGROUP, WWW_DATA, builder, has_agent, until_served};
+use polkit_tests::agent::{AGENT_RULE, until};
 
 on_each_suite_with_rules! {
     children_of_a_served_process_are_registered_without_looking_at_the_unit_again

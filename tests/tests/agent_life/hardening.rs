@@ -1,9 +1,10 @@
 //! What the agent's unit may do, by the measure of systemd-analyze(1), and that it can do with no less.
 
-mod agent;
-
-use agent::by_hand::{CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, builder, full, process_in, until_served};
-use agent::until;
+use polkit_tests::agent;
+use polkit_tests::agent::by_hand::{
+    CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, builder, full, process_in, until_served,
+};
+use polkit_tests::agent::until;
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{FullBed, Process, Root, on_each_suite_with_rules};
 
@@ -20,7 +21,7 @@ on_each_suite_with_rules! {
 const UNIT: &str = "polkit-service-agent.service";
 const DROP_INS: &str = "/etc/systemd/system/polkit-service-agent.service.d";
 /// Where each mark stands with its reason and its test.
-const PAPER: &str = include_str!("../../SECURITY.md");
+const PAPER: &str = include_str!("../../../SECURITY.md");
 
 fn bed(root: &Root) -> FullBed {
     full(root).without_libvirtd().file(CONFIG_FILE, 0o644, POOL).start()

@@ -1,9 +1,7 @@
 //! What the watchdog is fed for, and what the agent says of a polkitd that does not answer.
 
-mod agent;
-
-use agent::by_hand::{CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, full, process_in, until_served};
-use agent::{AGENT_RULE, start_agent, until};
+use polkit_tests::agent::by_hand::{CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, full, process_in, until_served};
+use polkit_tests::agent::{AGENT_RULE, start_agent, until};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{FullBed, Root, on_each_suite_with_rules};
 use serde_json::Value;

@@ -1,16 +1,15 @@
 //! Whom the agent serves, as processes, units, configurations, polkitd and the agent itself come and go; and the records of
 //! many questions.
 
-mod agent;
-
 use std::collections::{HashMap, HashSet};
 
-use agent::by_hand::{
+use polkit_tests::agent;
+use polkit_tests::agent::by_hand::{
     Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, full, has_agent, light, process_in,
     until_served,
 };
-use agent::peer::{OWN_NAMES, Peer};
-use agent::{record, start_agent, until};
+use polkit_tests::agent::peer::{OWN_NAMES, Peer};
+use polkit_tests::agent::{record, start_agent, until};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, FullBed, Process, Root, on_each_suite_with_rules};
 

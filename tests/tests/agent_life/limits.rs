@@ -1,9 +1,10 @@
 //! Rules that apply at some times only, and so many times.
 
-mod agent;
-
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, light, process_in, until_served};
-use agent::until;
+use polkit_tests::agent;
+use polkit_tests::agent::by_hand::{
+    Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, light, process_in, until_served,
+};
+use polkit_tests::agent::until;
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, Root, on_each_suite_with_rules};
 

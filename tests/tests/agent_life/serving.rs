@@ -1,10 +1,9 @@
 //! Whom the agent serves: patterns, users, and what `status` says of them.
 
+use polkit_tests::agent;
 use polkit_tests::{FullBed, Root, on_each_suite_with_rules, product};
 
-mod agent;
-
-use agent::{NO_AGENT, in_unit, start_agent, until};
+use polkit_tests::agent::{NO_AGENT, in_unit, start_agent, until};
 
 on_each_suite_with_rules! {
     a_pattern_serves_units_that_come_and_go

@@ -1,10 +1,10 @@
 //! When something is not to be had: descriptors, memory, or the place of an agent that another one has.
 
-mod agent;
-
-use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, light, process_in, until_served};
-use agent::peer::Peer;
-use agent::until;
+use polkit_tests::agent::by_hand::{
+    Agent, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, light, process_in, until_served,
+};
+use polkit_tests::agent::peer::Peer;
+use polkit_tests::agent::until;
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, Root, on_each_suite_with_rules};
 use std::collections::HashMap;

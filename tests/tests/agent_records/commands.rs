@@ -1,11 +1,11 @@
 //! The agent's commands: their exit codes, and what they say to whom.
 
-mod agent;
-
 use std::os::unix::process::ExitStatusExt;
 
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, builder, full, light, process_in, until_served};
-use agent::until;
+use polkit_tests::agent::by_hand::{
+    Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, builder, full, light, process_in, until_served,
+};
+use polkit_tests::agent::until;
 use polkit_tests::{Bed, LightBed, Output, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {

@@ -1,9 +1,7 @@
 //! `decisions`: what was decided, by the journal's own word for who says so.
 
-mod agent;
-
-use agent::by_hand::{CONFIG_FILE, full};
-use agent::{AGENT_RULE, NO_AGENT, in_unit, start_agent, until};
+use polkit_tests::agent::by_hand::{CONFIG_FILE, full};
+use polkit_tests::agent::{AGENT_RULE, NO_AGENT, in_unit, start_agent, until};
 use polkit_tests::{Bed, FullBed, Root, on_each_suite_with_rules, product};
 use serde_json::Value;
 

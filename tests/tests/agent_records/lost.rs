@@ -1,10 +1,9 @@
 //! No record, no answer; and records in a flood of questions.
 
-mod agent;
-
-use agent::by_hand::{CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, full, process_in};
-use agent::journal::{JOURNAL, fill, journal, with_journal};
-use agent::{NO_AGENT, in_unit, record, until};
+use polkit_tests::agent;
+use polkit_tests::agent::by_hand::{CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, full, process_in};
+use polkit_tests::agent::journal::{JOURNAL, fill, journal, with_journal};
+use polkit_tests::agent::{NO_AGENT, in_unit, record, until};
 use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{FullBed, Polkit, Process, Root, on_each_suite_with_rules, product, program};
 

@@ -1,10 +1,9 @@
 //! The agent on a real polkitd, libvirtd, systemd and Apache.
 
+use polkit_tests::agent;
 use polkit_tests::{FullBed, Root, Suite, on_each_suite_with_rules, product};
 
-mod agent;
-
-use agent::{AGENT_RULE, CONFIG, NO_AGENT, journal, page, start_agent};
+use polkit_tests::agent::{AGENT_RULE, CONFIG, NO_AGENT, journal, page, start_agent};
 
 /// The suites with a libvirt module for PHP.
 fn has_php(root: &Root) -> bool {

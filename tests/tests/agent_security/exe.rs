@@ -1,9 +1,7 @@
 //! `exe`: a rule trusts a program, so root alone must control the file and the way to it.
 
-mod agent;
-
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, light, until_served};
-use agent::until;
+use polkit_tests::agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, light, until_served};
+use polkit_tests::agent::until;
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{LightBed, Process, Root, on_each_suite_with_rules};
 

@@ -1,10 +1,10 @@
 //! What a grant to a unit separates, and what it does not.
 
-mod agent;
-
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, full, light, process_in, until_served};
-use agent::record::{decisions, from_journal};
-use agent::{journal, start_agent, until};
+use polkit_tests::agent::by_hand::{
+    Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, ask, full, light, process_in, until_served,
+};
+use polkit_tests::agent::record::{decisions, from_journal};
+use polkit_tests::agent::{journal, start_agent, until};
 use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{FullBed, Polkit, Root, on_each_suite_with_rules};
 

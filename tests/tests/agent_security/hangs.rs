@@ -1,14 +1,13 @@
 //! A user database that hangs, and a configuration that is swapped while it is read.
 
-mod agent;
-
 use std::process::Command;
 use std::time::Duration;
 
-use agent::by_hand::{
+use polkit_tests::agent;
+use polkit_tests::agent::by_hand::{
     Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, ask, full, light, process_in, until_served,
 };
-use agent::{in_unit, until};
+use polkit_tests::agent::{in_unit, until};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, FullBed, Root, on_each_suite_with_rules};
 

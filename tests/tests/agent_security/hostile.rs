@@ -1,17 +1,16 @@
 //! Processes and file systems that never end to be read, and processes by the hundred: what they cost everybody else.
 
-mod agent;
-
 use std::collections::HashMap;
 
-use agent::by_hand::{
+use futures_util::StreamExt;
+use polkit_tests::agent;
+use polkit_tests::agent::by_hand::{
     Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, full, light, process_in, until_served,
 };
-use agent::double::{FAILED, Response, question, with_double};
-use agent::peer::{Peer, RUNTIME};
-use agent::record::Record;
-use agent::{in_unit, until};
-use futures_util::StreamExt;
+use polkit_tests::agent::double::{FAILED, Response, question, with_double};
+use polkit_tests::agent::peer::{Peer, RUNTIME};
+use polkit_tests::agent::record::Record;
+use polkit_tests::agent::{in_unit, until};
 use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{Bed, FullBed, Polkit, Process, Root, on_each_suite_with_rules, paths};
 use zbus::{MessageStream, Variant, message::Type};

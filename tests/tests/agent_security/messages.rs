@@ -1,13 +1,11 @@
 //! A polkitd that asks what a real one never would. Each ends in a refusal, with a record.
 
-mod agent;
-
 use std::collections::HashMap;
 
-use agent::by_hand::{MANAGE, POOL, POOL_CGROUP, WWW_DATA, process_in};
-use agent::double::{FAILED, Response, question, user, with_double};
-use agent::record::Record;
-use agent::until;
+use polkit_tests::agent::by_hand::{MANAGE, POOL, POOL_CGROUP, WWW_DATA, process_in};
+use polkit_tests::agent::double::{FAILED, Response, question, user, with_double};
+use polkit_tests::agent::record::Record;
+use polkit_tests::agent::until;
 use polkit_tests::{Root, on_each_suite_with_rules};
 use zbus::Variant;
 

@@ -1,10 +1,9 @@
 //! Pids that pass from one process to another, and processes that become others, around a question.
 
-mod agent;
-
-use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, builder, light, until_served};
-use agent::journal::{before_the_answer, until_outcome, with_journal, with_journal_by};
-use agent::until;
+use polkit_tests::agent;
+use polkit_tests::agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, builder, light, until_served};
+use polkit_tests::agent::journal::{before_the_answer, until_outcome, with_journal, with_journal_by};
+use polkit_tests::agent::until;
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{LightBed, Process, Root, libvirt_probe, on_each_suite_with_rules};
 

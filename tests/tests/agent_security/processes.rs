@@ -1,10 +1,10 @@
 //! Hostile processes. Each ends in a refusal, with a record, except where the name says otherwise.
 
-mod agent;
-
-use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, PROBE, ask, has_agent, light, process_in, until_served};
-use agent::peer::{OWN_NAMES, Peer};
-use agent::until;
+use polkit_tests::agent::by_hand::{
+    Agent, MANAGE, POOL, POOL_CGROUP, PROBE, ask, has_agent, light, process_in, until_served,
+};
+use polkit_tests::agent::peer::{OWN_NAMES, Peer};
+use polkit_tests::agent::until;
 use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{Bed, Polkit, Process, Root, on_each_suite_with_rules};
 

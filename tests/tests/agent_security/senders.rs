@@ -1,17 +1,15 @@
 //! Questions, cancellations and cookies from others than polkitd. Each ends in a refusal.
 
-mod agent;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, light, process_in, until_served};
-use agent::double::{AGENT, CANCELLED, FAILED, Response, cancel, ended, question, user, with_double};
-use agent::peer::{Peer, RUNTIME};
-use agent::until;
 use futures_util::StreamExt;
 use futures_util::future::select_all;
+use polkit_tests::agent::by_hand::{Agent, MANAGE, POOL, POOL_CGROUP, ask, light, process_in, until_served};
+use polkit_tests::agent::double::{AGENT, CANCELLED, FAILED, Response, cancel, ended, question, user, with_double};
+use polkit_tests::agent::peer::{Peer, RUNTIME};
+use polkit_tests::agent::until;
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{LightBed, Process, Root, on_each_suite_with_rules};
 use zbus::{Message, MessageStream, Variant, message::Type};

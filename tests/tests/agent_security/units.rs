@@ -1,9 +1,10 @@
 //! Processes that would pass for those of a unit. Each ends in a refusal, with a record.
 
-mod agent;
-
-use agent::by_hand::{Agent, CONFIG_FILE, MANAGE, POOL, ask, full, has_agent, light, process_in, until_served};
-use agent::{record, until};
+use polkit_tests::agent;
+use polkit_tests::agent::by_hand::{
+    Agent, CONFIG_FILE, MANAGE, POOL, ask, full, has_agent, light, process_in, until_served,
+};
+use polkit_tests::agent::{record, until};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, Root, on_each_suite_with_rules};
 

@@ -1,11 +1,9 @@
 //! `answer = "authenticate"`: an agent inside a session has PAM authenticate its own user, through polkit's own helper.
 
-mod agent;
-
-use agent::by_hand::{self, MANAGE, PROBE, process_in};
-use agent::kiosk::{GUEST, KIOSK, Session, ask, bed};
-use agent::record::{decisions, from_journal, outcome_of};
-use agent::until;
+use polkit_tests::agent::by_hand::{self, MANAGE, PROBE, process_in};
+use polkit_tests::agent::kiosk::{GUEST, KIOSK, Session, ask, bed};
+use polkit_tests::agent::record::{decisions, from_journal, outcome_of};
+use polkit_tests::agent::until;
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, FullBed, Process, Root, Suite, on_each_suite_with_rules};
 

@@ -1,10 +1,8 @@
 //! What `session` and `seat` mean, beside what polkit's own `allow_any`, `allow_inactive` and `allow_active` answer.
 
-mod agent;
-
-use agent::by_hand::CONFIG_FILE;
-use agent::kiosk::{GUEST, KIOSK, Session, ask, bed, is_refused, log, until_served};
-use agent::{start_agent, until};
+use polkit_tests::agent::by_hand::CONFIG_FILE;
+use polkit_tests::agent::kiosk::{GUEST, KIOSK, Session, ask, bed, is_refused, log, until_served};
+use polkit_tests::agent::{start_agent, until};
 use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{FullBed, Polkit, Root, on_each_suite_with_rules};
 

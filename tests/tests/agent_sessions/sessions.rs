@@ -1,14 +1,13 @@
 //! Sessions of logind: those of a user, served from outside as on a kiosk, and agents inside of a session.
 
-mod agent;
-
 use std::time::Instant;
 
-use agent::by_hand::{Agent, MANAGE, process_in};
-use agent::double::{Double, Response, question};
-use agent::kiosk::{GUEST, KIOSK, Session, ask, bed, is_refused, log, status, until_served};
-use agent::record::{decisions, from_journal};
-use agent::{by_hand, start_agent, until};
+use polkit_tests::agent;
+use polkit_tests::agent::by_hand::{Agent, MANAGE, process_in};
+use polkit_tests::agent::double::{Double, Response, question};
+use polkit_tests::agent::kiosk::{GUEST, KIOSK, Session, ask, bed, is_refused, log, status, until_served};
+use polkit_tests::agent::record::{decisions, from_journal};
+use polkit_tests::agent::{by_hand, start_agent, until};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Bed, FullBed, LightBed, Process, Root, on_each_suite_with_rules};
 

@@ -1,8 +1,6 @@
 //! The example of the crate `dbus`, as its README shows it.
 
-mod agent;
-
-use agent::by_hand::{POOL_CGROUP, PROBE, WWW_DATA, ask, light, process_in};
+use polkit_tests::agent::by_hand::{POOL_CGROUP, PROBE, WWW_DATA, ask, light, process_in};
 use polkit_tests::polkit::Verdict;
 use polkit_tests::{Root, on_each_suite_with_rules, program};
 

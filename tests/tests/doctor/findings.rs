@@ -3,12 +3,9 @@
 //!
 //! `POLKIT_TESTS_TEXTS=DIR` prints what it says of each file of a directory that is pasted.
 
-#[path = "doctor/mod.rs"]
-mod doctor;
-
 use std::time::Instant;
 
-use doctor::{MANAGE, RULES, doctor as ask, healthy, healthy_full, look, look_as, sh};
+use polkit_tests::doctor::{MANAGE, RULES, doctor as ask, healthy, healthy_full, look, look_as, sh};
 use polkit_tests::light::LightBuilder;
 use polkit_tests::{LightBed, Root, Suite, on_each_suite, require};
 

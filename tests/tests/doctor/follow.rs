@@ -1,26 +1,81 @@
 //! Each way to break a healthy bed: the doctor names the cause first, its first fix that is not a person's to do is carried out, what
 //! failed then works, and somebody who should have nothing still has nothing.
 
-#[path = "doctor/mod.rs"]
-mod doctor;
-#[path = "doctor/scenarios.rs"]
-mod scenarios;
-
-use doctor::{ALL, RULES, WITH_RULES, follow, healthy, healthy_full, look, run_all, virsh};
+use polkit_tests::doctor::scenarios::{self, all, with_systemd};
+use polkit_tests::doctor::{ALL, RULES, WITH_RULES, doctor, follow, healthy, healthy_full, look, run_all, virsh};
 use polkit_tests::{Bed, Root, Suite, on_each_suite, product, require};
 
 on_each_suite! {
-    the_cause_is_named_and_the_first_fix_mends_it
-    the_cause_is_named_and_the_first_fix_mends_it_with_systemd
+    sockets_of_systemd_are_mended
+    units_of_systemd_are_mended
     several_faults_are_mended_by_following
+    several_faults_with_systemd_are_mended_by_following
+    memberships_are_mended
+    misplaced_rules_are_mended
+    unreadable_and_broken_rules_are_mended
+    sessions_sockets_and_actions_are_mended
+    access_control_and_rules_that_fail_are_mended
+    wrong_connections_and_unsafe_rules_are_mended
 }
 
-fn the_cause_is_named_and_the_first_fix_mends_it_with_systemd(root: &Root) {
-    run_all(root, &scenarios::with_systemd());
+/// The scenarios by the beginning of their names: each list is one test for each suite, so that they run side by side.
+const MEMBERSHIPS: &[&str] = &["C1 ", "C2 ", "C3 "];
+const MISPLACED: &[&str] = &["C4 "];
+const UNREADABLE: &[&str] = &["C5 "];
+const SOCKETS: &[&str] = &["C6 ", "C7 ", "C8 ", "C9 "];
+const ACCESS_CONTROL: &[&str] = &["C10 ", "C11 ", "rule: "];
+const CONNECTIONS: &[&str] = &["C12 ", "unsafe: ", "seed: "];
+const SYSTEMD_SOCKETS: &[&str] = &["C7 the socket "];
+const SYSTEMD_UNITS: &[&str] =
+    &["C7 a socket ", "C7 SocketMode", "C7 groups ", "C7 unix_sock_group ", "C8 ", "unsafe: "];
+
+fn memberships_are_mended(root: &Root) {
+    run_all(root, &all(), MEMBERSHIPS);
 }
 
-fn the_cause_is_named_and_the_first_fix_mends_it(root: &Root) {
-    run_all(root, &scenarios::all());
+fn misplaced_rules_are_mended(root: &Root) {
+    run_all(root, &all(), MISPLACED);
+}
+
+fn unreadable_and_broken_rules_are_mended(root: &Root) {
+    run_all(root, &all(), UNREADABLE);
+}
+
+fn sessions_sockets_and_actions_are_mended(root: &Root) {
+    run_all(root, &all(), SOCKETS);
+}
+
+fn access_control_and_rules_that_fail_are_mended(root: &Root) {
+    run_all(root, &all(), ACCESS_CONTROL);
+}
+
+fn wrong_connections_and_unsafe_rules_are_mended(root: &Root) {
+    run_all(root, &all(), CONNECTIONS);
+}
+
+fn sockets_of_systemd_are_mended(root: &Root) {
+    run_all(root, &with_systemd(), SYSTEMD_SOCKETS);
+}
+
+fn units_of_systemd_are_mended(root: &Root) {
+    run_all(root, &with_systemd(), SYSTEMD_UNITS);
+}
+
+#[test]
+fn each_scenario_is_in_one_test() {
+    let light = [MEMBERSHIPS, MISPLACED, UNREADABLE, SOCKETS, ACCESS_CONTROL, CONNECTIONS].concat();
+    for (scenarios, beginnings) in [(all(), light), (with_systemd(), [SYSTEMD_SOCKETS, SYSTEMD_UNITS].concat())] {
+        for scenario in &scenarios {
+            let tests = beginnings.iter().filter(|beginning| scenario.name.starts_with(**beginning)).count();
+            assert_eq!(tests, 1, "{}", scenario.name);
+        }
+        for beginning in beginnings {
+            assert!(
+                scenarios.iter().any(|scenario| scenario.name.starts_with(beginning)),
+                "no scenario of {beginning:?}"
+            );
+        }
+    }
 }
 
 /// Several things that are wrong at once.
@@ -93,9 +148,18 @@ const SEVERAL: &[Faults] = &[
 ];
 
 fn several_faults_are_mended_by_following(root: &Root) {
+    follow_several(root, false);
+}
+
+fn several_faults_with_systemd_are_mended_by_following(root: &Root) {
+    follow_several(root, true);
+}
+
+/// Follows the doctor through the lists of faults that occur on this suite: those with systemd, or the others.
+fn follow_several(root: &Root, with_systemd: bool) {
     let mut wrong = Vec::new();
-    for (name, suites, full, faults) in SEVERAL.iter().filter(|(_, suites, ..)| suites.contains(&root.suite())) {
-        let _ = suites;
+    let here = |(_, suites, full, _): &&Faults| suites.contains(&root.suite()) && *full == with_systemd;
+    for (name, _, full, faults) in SEVERAL.iter().filter(here) {
         let (light_bed, full_bed);
         let bed: &Bed = if *full {
             full_bed = healthy_full(root, |builder| builder);
@@ -127,7 +191,7 @@ fn the_rule_for_one_unit_is_for_that_unit_alone(root: &Root) {
     let asked = ["--unit", "web"];
     let found = look(&bed, &asked);
     assert_eq!((found.codes(), found.first_fix()), (vec!["not-in-group"], Some("agent-rule")), "{:#}", found.json);
-    let _ = doctor::doctor(&bed, &[&asked[..], &["--fix", "agent-rule", "--yes"]].concat()).success();
+    let _ = doctor(&bed, &[&asked[..], &["--fix", "agent-rule", "--yes"]].concat()).success();
     let script = "echo $$ > /sys/fs/cgroup/system.slice/web.service/cgroup.procs
         exec setpriv --reuid=www-data --regid=www-data --init-groups \
             sh -c 'sleep 1; exec virsh -q -c qemu:///system list'";

@@ -1,10 +1,9 @@
 //! The rule that policy-gen writes for the hook: what it asks, what it makes of what the program prints, and that nothing
 //! in it disturbs anybody else. The program is a script here.
 
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod policy_gen;
-
-use policy_gen::{RUN, STOP, bed, difference, install, policy_gen as run, sleeper, state, uid_of, verdict, verdicts};
+use polkit_tests::policy_gen::{
+    RUN, STOP, bed, difference, install, policy_gen as run, sleeper, state, uid_of, verdict, verdicts,
+};
 use polkit_tests::polkit::Verdict::{No, NobodyToAsk, Yes};
 use polkit_tests::{LightBed, Output, Root, on_each_suite_with_rules};
 

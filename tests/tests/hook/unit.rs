@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use polkit_tests::agent;
 use polkit_tests::{FullBed, Output, Polkit, Root, Suite, on_each_suite_with_rules, product};
 
-mod agent;
-
-use agent::{NO_AGENT, in_unit, journal, page, start_agent};
+use polkit_tests::agent::{NO_AGENT, in_unit, journal, page, start_agent};
 use polkit_tests::polkit::{Verdict, subject};
 
 on_each_suite_with_rules! {

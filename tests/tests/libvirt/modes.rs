@@ -1,11 +1,10 @@
 //! The four ways to libvirt, each installed in a bed with systemd, libvirtd and Apache: who gets what, seen by virsh and a page, and
 //! nothing left behind. In bullseye the program works on the bed's tree from outside.
 
-#[path = "libvirt/mod.rs"]
-mod libvirt;
-
-use libvirt::Seen::{Closed, Denied, NoAgent, Yes};
-use libvirt::{POLICY, Seen, TRIES, bed, by_page, by_virsh, difference, etc, install, policy_gen, remove};
+use polkit_tests::libvirt::Seen::{Closed, Denied, NoAgent, Yes};
+use polkit_tests::libvirt::{
+    POLICY, Seen, TRIES, bed, by_page, by_virsh, difference, etc, install, policy_gen, remove,
+};
 use polkit_tests::{FullBed, Suite, require};
 
 /// With `members` the page's user is put into the group.

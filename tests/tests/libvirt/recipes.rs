@@ -1,10 +1,7 @@
 //! Recipes that are in circulation, typed as their authors wrote them, with what came of it; then one command of ours.
 
-#[path = "libvirt/mod.rs"]
-mod libvirt;
-
-use libvirt::Seen::{Denied, NoAgent, Yes};
-use libvirt::{POLICY, bed, by_page, by_virsh, difference, etc, install, policy_gen, remove};
+use polkit_tests::libvirt::Seen::{Denied, NoAgent, Yes};
+use polkit_tests::libvirt::{POLICY, bed, by_page, by_virsh, difference, etc, install, policy_gen, remove};
 use polkit_tests::{Bed, Suite, require};
 
 fn type_in(bed: &Bed, lines: &str) -> polkit_tests::Output {

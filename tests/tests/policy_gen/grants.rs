@@ -1,10 +1,8 @@
 //! What `[[grant]]` and `[[systemd]]` say beyond users and groups, on real polkits and a real systemd; and that the mistakes of
 //! other generators are not made.
 
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod policy_gen;
-
-use policy_gen::{POLICY, RUN, STOP, append, bed, install, policy_gen as run, verdict, verdicts};
+use polkit_tests::policy_gen;
+use polkit_tests::policy_gen::{POLICY, RUN, STOP, append, bed, install, policy_gen as run, verdict, verdicts};
 use polkit_tests::polkit::Verdict::{NobodyToAsk, Yes};
 use polkit_tests::polkit::subject;
 use polkit_tests::{

@@ -1,12 +1,10 @@
 //! What policy-gen writes decides in a real polkitd, what it installs it can take away, and what it cannot do it leaves.
 
-mod policy_gen;
-
-use policy_gen::{
+use polkit_dbus::Identity;
+use polkit_tests::policy_gen::{
     ALL, GRANT, POLICY, RUN, STOP, add_user, append, bed, bed_with_pkla, difference, install, policy_gen as run,
     sleeper, state, uid_of, verdict, verdicts,
 };
-use polkit_dbus::Identity;
 use polkit_tests::polkit::Verdict::{No, NobodyToAsk, Yes};
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Polkit, Root, Script, StandIn, Suite, on_each_suite_with_rules, require};

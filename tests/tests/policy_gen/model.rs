@@ -1,7 +1,7 @@
 //! Random policies, random questions: what policy-gen writes decides in real polkits as the policy itself says.
 //!
 //! `POLKIT_TESTS_CASES` is how many questions each way is asked (600 by default), `POLKIT_TESTS_SEED` what the random
-//! choices begin with: `POLKIT_TESTS_CASES=20000 cargo test -p polkit-tests --test 420_model`.
+//! choices begin with: `POLKIT_TESTS_CASES=20000 cargo test -p polkit-tests --test policy_gen model::`.
 
 mod bed;
 mod random;

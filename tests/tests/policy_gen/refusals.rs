@@ -1,9 +1,6 @@
 //! What policy-gen refuses to install, and that nothing has changed then.
 
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod policy_gen;
-
-use policy_gen::{ALL, GRANT, RUN, bed, difference, install, policy_gen as run, state, verdict};
+use polkit_tests::policy_gen::{ALL, GRANT, RUN, bed, difference, install, policy_gen as run, state, verdict};
 use polkit_tests::polkit::Verdict::Yes;
 use polkit_tests::{Suite, require};
 

@@ -1,9 +1,6 @@
 //! Root works on no tree that a user wrote, and the user works on it himself.
 
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod policy_gen;
-
-use policy_gen::{GRANT, POLICY, bed, policy_gen as run};
+use polkit_tests::policy_gen::{GRANT, POLICY, bed, policy_gen as run};
 use polkit_tests::{Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {

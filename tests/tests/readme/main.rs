@@ -2,7 +2,7 @@
 
 use polkit_tests::{Root, Suite, product, require};
 
-const README: &str = include_str!("../../README.md");
+const README: &str = include_str!("../../../README.md");
 
 /// The commands of "Install on a host" after `make install`.
 const INSTALLATION: [&str; 4] = [

@@ -1,5 +1,5 @@
 //! The shells' completions are made by clap_complete, and committed: what is installed needs no step of its own to be made.
-//! `UPDATE_COMPLETIONS=1 cargo test -p polkit-tests --test 060_completions` writes them anew.
+//! `UPDATE_COMPLETIONS=1 cargo test -p polkit-tests --test repository completions::` writes them again.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

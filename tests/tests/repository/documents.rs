@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-const PAPER: &str = include_str!("../../SECURITY.md");
-const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
+const PAPER: &str = include_str!("../../../SECURITY.md");
+const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above this package")

@@ -139,7 +139,7 @@ fn files(folder: &Path, found: &mut Vec<(String, PathBuf)>) {
 
 #[test]
 fn no_banned_word_is_used() {
-    let list = read_list(include_str!("../words.toml"));
+    let list = read_list(include_str!("../../words.toml"));
     let mut found = Vec::new();
     files(top(), &mut found);
     found.retain(|(name, _)| is_checked(name));
@@ -185,7 +185,7 @@ fn a_banned_word_is_found_with_its_line_and_its_replacement() {
 /// Every phrase of the list is found, so no entry is spelled in a way that cannot match.
 #[test]
 fn every_listed_word_can_be_found() {
-    let list = read_list(include_str!("../words.toml"));
+    let list = read_list(include_str!("../../words.toml"));
     assert!(list.banned.len() > 30 && list.banned.iter().all(|banned| !banned.instead.is_empty()));
     for banned in &list.banned {
         let text = banned.words.join("_");

@@ -1,16 +1,11 @@
 //! What `explain` says would make a no a yes, followed: polkitd then says yes.
 
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod policy_gen;
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod verdicts;
-
 use std::process::Command;
 
-use policy_gen::verdict;
+use polkit_tests::policy_gen::verdict;
 use polkit_tests::polkit::Verdict::{NobodyToAsk, Yes};
+use polkit_tests::verdicts::explain_one;
 use polkit_tests::{LightBed, Root, Suite, on_each_suite, program};
-use verdicts::explain_one;
 
 const MANAGE: &str = "org.libvirt.unix.manage";
 

@@ -3,17 +3,14 @@
 //!
 //! `POLKIT_TESTS_CORPUS=DIR` has it look at the rules-*.rules and pkla-*.pkla of a directory, too.
 
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod verdicts;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 
+use polkit_tests::verdicts::host::Host;
+use polkit_tests::verdicts::{Real, details, ids, policy};
 use polkit_tests::{Root, Suite, program, require};
 use serde_json::Value;
-use verdicts::host::Host;
-use verdicts::{Real, details, ids, policy};
 
 /// Rules files that polkitd takes as they are meant.
 const RIGHT: &[&str] = &[

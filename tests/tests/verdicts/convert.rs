@@ -4,17 +4,14 @@
 //! trees. `POLKIT_TESTS_ASKED=N` has pkla-check-authorization asked no more than N questions a tree, which are chosen by chance:
 //! each is a process.
 
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod verdicts;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use polkit_tests::verdicts::host::Host;
+use polkit_tests::verdicts::rules::{self, ACTIONS};
+use polkit_tests::verdicts::{Asked, Random, Real, is_same, number, policy};
 use polkit_tests::{Root, Suite, program, require};
-use verdicts::host::Host;
-use verdicts::rules::{self, ACTIONS};
-use verdicts::{Asked, Random, Real, is_same, number, policy};
 
 const CONVERTED: &str = "/etc/polkit-1/rules.d/49-polkit-policy-gen-pkla.rules";
 const TREES: u64 = 20;

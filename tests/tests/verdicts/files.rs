@@ -3,16 +3,14 @@
 //! `POLKIT_TESTS_ROUNDS=N` makes the random tests so many times longer, `POLKIT_TESTS_SEED=N` gives them other numbers, and
 //! `POLKIT_TESTS_CORPUS=DIR` has them compare the rules-*.rules and pkla-*.pkla of a directory, alone and in combinations.
 
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod verdicts;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use polkit_tests::verdicts;
+use polkit_tests::verdicts::host::Host;
+use polkit_tests::verdicts::rules::{self, ACTIONS};
+use polkit_tests::verdicts::{Random, Real, Tally, details, ids, number, policy};
 use polkit_tests::{Root, Suite, on_each_suite, require};
-use verdicts::host::Host;
-use verdicts::rules::{self, ACTIONS};
-use verdicts::{Random, Real, Tally, details, ids, number, policy};
 
 on_each_suite! {
     random_policies_are_decided_alike

@@ -3,17 +3,14 @@
 //!
 //! `POLKIT_TESTS_ROUNDS=N` and `POLKIT_TESTS_SEED=N` as for the tests of verdicts.
 
-#[allow(dead_code, reason = "each test program uses a part of this")]
-mod verdicts;
-
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use polkit_dbus::{Authority, Interaction};
 use polkit_tests::polkit::subject;
+use polkit_tests::verdicts::rules::{self, ACTIONS};
+use polkit_tests::verdicts::{Asked, Random, Real, Tally, explain, lines, number, policy, real};
 use polkit_tests::{FullBed, Process, Root, on_each_suite};
-use verdicts::rules::{self, ACTIONS};
-use verdicts::{Asked, Random, Real, Tally, explain, lines, number, policy, real};
 
 on_each_suite! {
     sessions_of_logind_are_decided_alike

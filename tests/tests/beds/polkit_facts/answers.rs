@@ -4,7 +4,7 @@ use polkit_dbus::AuthorityError;
 use polkit_tests::polkit::Verdict::{self, Dismissed, No, Yes};
 use polkit_tests::{Polkit, Root, Script, StandIn, on_each_suite};
 
-use crate::common::{ADMIN, bed, right_uid, saw, served, wrong_uid};
+use super::common::{ADMIN, bed, right_uid, saw, served, wrong_uid};
 
 on_each_suite! {
     response2_wants_the_registering_uid_up_to_124_and_the_subject_s_from_125

@@ -4,7 +4,7 @@ use polkit_tests::polkit::Verdict::{No, Yes};
 use polkit_tests::polkit::subject;
 use polkit_tests::{Polkit, Root, Script, Seen, StandIn, on_each_suite};
 
-use crate::common::{ADMIN, ADMIN_KEEP, RULED, SERVED, STRANGER, bed, right_uid, saw, served};
+use super::common::{ADMIN, ADMIN_KEEP, RULED, SERVED, STRANGER, bed, right_uid, saw, served};
 
 on_each_suite! {
     a_challenge_names_the_two_pids_and_nothing_else

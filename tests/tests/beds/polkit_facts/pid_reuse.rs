@@ -7,7 +7,7 @@
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Polkit, Root, Script, Seen, StandIn, libvirt_probe, on_each_suite};
 
-use crate::common::{SERVED, STRANGER, answers_self, right_uid, saw};
+use super::common::{SERVED, STRANGER, answers_self, right_uid, saw};
 
 const MANAGE: &str = "org.libvirt.unix.manage";
 const PROBE: &str = "/usr/local/bin/libvirt-probe";

@@ -5,7 +5,7 @@ use polkit_tests::polkit::Verdict::{No, NobodyToAsk};
 use polkit_tests::polkit::subject_started_at;
 use polkit_tests::{Polkit, Root, Script, StandIn, on_each_suite};
 
-use crate::common::{ADMIN, SERVED, bed, saw, served};
+use super::common::{ADMIN, SERVED, bed, saw, served};
 
 on_each_suite! {
     a_process_without_an_agent_is_refused_at_once_and_told_so

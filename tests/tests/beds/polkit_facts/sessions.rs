@@ -2,7 +2,7 @@
 
 use polkit_tests::{FullBed, Output, Root, on_each_suite};
 
-use crate::common::saw;
+use super::common::saw;
 
 on_each_suite! {
     the_registration_for_a_session_is_refused_from_outside_to_root_too_and_taken_from_inside

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::bed::{ACTIONS, Asked, GROUPS, Host, MARKER, MEMBERS, NETGROUPS, Session, USERS, WATCHER};
+use super::bed::{ACTIONS, Asked, GROUPS, Host, MARKER, MEMBERS, NETGROUPS, Session, USERS, WATCHER};
 
 /// What a policy may say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

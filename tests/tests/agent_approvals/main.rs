@@ -1,0 +1,6 @@
+//! Rules that ask an operator.
+
+mod approvers;
+mod ask;
+mod bus;
+mod hold;

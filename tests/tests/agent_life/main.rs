@@ -1,0 +1,11 @@
+//! Start, restart, reload, following, limits and hardening of the agent.
+
+mod clock;
+mod faults;
+mod following;
+mod hardening;
+mod health;
+mod life;
+mod limits;
+mod serving;
+mod shortages;

@@ -1,0 +1,5 @@
+//! Commands of the agent, and its records.
+
+mod commands;
+mod decisions;
+mod lost;

@@ -1,0 +1,4 @@
+//! Hook requests: policy rules that ask the agent.
+
+mod rule;
+mod unit;

@@ -1,0 +1,9 @@
+//! policy-gen: installation, grants, interruptions, and the model that its policies are compared with.
+
+mod grants;
+mod install;
+mod interrupted;
+mod model;
+mod page_by_pkla;
+mod refusals;
+mod trees;

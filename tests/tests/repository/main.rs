@@ -1,0 +1,6 @@
+//! Checks of the repository itself: its modules, words, completions, and the tests that its documents name. Needs no root.
+
+mod completions;
+mod documents;
+mod modules;
+mod words;
