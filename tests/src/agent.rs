@@ -10,7 +10,8 @@ pub mod record;
 
 use std::time::{Duration, Instant};
 
-use crate::{FullBed, product};
+use crate::polkit::{Verdict, subject};
+use crate::{FullBed, Polkit, product};
 
 /// The agent's configuration in these tests.
 pub const CONFIG: &str = r#"
@@ -55,16 +56,43 @@ pub fn page(bed: &FullBed) -> String {
     bed.exec(["curl", "-sS", product::PAGE_URL]).success().text().to_owned()
 }
 
-/// What `virsh list` says as www-data in a unit of that name. It waits a little first: for now new processes are found by
-/// looking at the unit again and again.
+/// Runs `virsh list` as www-data in a unit of that name, at once. Returns its output.
 pub fn in_unit(bed: &FullBed, unit: &str) -> String {
-    bed.write(
-        "/usr/local/bin/list-domains",
-        0o755,
-        format!("#!/bin/sh\nsleep 0.5\nexec virsh -c '{}' list 2>&1\n", product::TEST_URI),
-    );
     let unit = format!("--unit={unit}");
-    bed.systemd_run([unit.as_str(), "--property=User=www-data", "/usr/local/bin/list-domains"]).all()
+    bed.systemd_run([unit.as_str(), "--property=User=www-data", "virsh", "-c", product::TEST_URI, "list"]).all()
+}
+
+/// Does the same once the agent has registered the process.
+pub fn in_served_unit(bed: &FullBed, unit: &str) -> String {
+    list_once(bed, "root", &as_unit(unit), |pid| until(|| is_registered(bed, pid)))
+}
+
+/// The command that runs a program as www-data in a unit of that name.
+pub fn as_unit(unit: &str) -> Vec<String> {
+    let unit = format!("--unit={unit}");
+    let command = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe", &unit, "--property=User=www-data"];
+    command.map(str::to_owned).to_vec()
+}
+
+/// Starts, as that user and by that command, a process that runs `virsh list` as soon as `ready` returns, which gets the
+/// process's pid. Returns the output.
+pub fn list_once(bed: &FullBed, user: &str, command: &[String], ready: impl FnOnce(u32)) -> String {
+    const PROGRAM: &str = "/usr/local/bin/list-when-told";
+    let script = format!("#!/bin/sh\necho $$\nread go\nexec virsh -c '{}' list 2>&1\n", product::TEST_URI);
+    if !bed.exists(PROGRAM) {
+        bed.write(PROGRAM, 0o755, script);
+    }
+    let mut process = bed.spawn_as(user, command.iter().map(String::as_str).chain([PROGRAM]));
+    let line = process.line();
+    ready(line.parse().unwrap_or_else(|_| panic!("{line:?} is no pid: {}", process.stderr())));
+    process.say("go");
+    process.wait().all()
+}
+
+/// Whether a process of www-data has an agent: with an agent the check is refused, without one it cannot be answered.
+pub fn is_registered(bed: &FullBed, pid: u32) -> bool {
+    let subject = subject(bed, pid, by_hand::WWW_DATA);
+    Polkit::of(bed).check(&subject, "org.freedesktop.policykit.exec") != Verdict::NobodyToAsk
 }
 
 /// The agent's records, a JSON object a line.
@@ -73,12 +101,18 @@ pub fn journal(bed: &FullBed) -> String {
     bed.journal(["--output=json", "MESSAGE_ID=062650a6bb21482cb26e15a767235462"])
 }
 
+/// How long [`until`] waits: long enough for a machine under load.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits for something to become true.
+///
+/// # Panics
+/// If it does not within a minute.
 #[track_caller]
 pub fn until(mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(20), "it did not become true in 20 s");
-        std::thread::sleep(Duration::from_millis(100));
+        assert!(began.elapsed() < PATIENCE, "it did not become true in {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -99,6 +99,22 @@ impl Agent {
         self.0.stderr()
     }
 
+    /// Waits until the agent had time for that many scans: it wakes up for each of them, ten times a second, and has been woken
+    /// up three times as often.
+    pub fn until_scans(&self, bed: &Bed, scans: u64) {
+        let wakes = || {
+            let script =
+                "cat /proc/$1/task/*/status | awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }'";
+            bed.exec(["sh", "-c", script, "sh", &self.pid().to_string()])
+                .success()
+                .text()
+                .parse::<u64>()
+                .expect("a sum")
+        };
+        let before = wakes();
+        until(|| wakes() >= before + 3 * scans);
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.0.has_ended()

@@ -76,6 +76,45 @@ const TOP: &[&str] = &[
     "Object.freeze(Object.prototype);",
 ];
 
+/// Rules files that polkitd takes as they are meant.
+pub const RIGHT: &[&str] = &[
+    "",
+    "// Nothing but words.\n",
+    "polkit.addRule(function (action, subject) {\n    if (action.id == \"org.example.one\" && subject.isInGroup(\"vm\")) {\n        \
+     return polkit.Result.YES;\n    }\n});\n",
+    "polkit.addRule(function (action, subject) {\n    if (action.id.indexOf(\"org.example.\") == 0 && subject.local && \
+     subject.active) {\n        return polkit.Result.AUTH_SELF_KEEP;\n    }\n    return polkit.Result.NOT_HANDLED;\n});\n",
+    "var allowed = {\"org.example.one\": \"yes\", \"org.example.two\": \"auth_admin\"};\npolkit.addRule(function (action) {\n    \
+     return allowed.hasOwnProperty(action.id) ? allowed[action.id] : null;\n});\n",
+    "polkit.addRule(function (action, subject) {\n    var unit = action.lookup(\"unit\");\n    if (action.id == \
+     \"org.freedesktop.systemd1.manage-units\" && unit && unit.match(/^web-.*\\.service$/)) {\n        return \"yes\";\n    }\n});\n",
+    "polkit.addRule(function (a, s) {\n    polkit.log(\"asked \" + a + \" by \" + s);\n    if (a.id == \"org.example.one\") {\n        \
+     return s.groups.some(function (group) { return group == \"vm\"; }) ? \"yes\" : \"no\";\n    }\n});\n",
+    "polkit.addAdminRule(function () { return [\"unix-group:wheel\"]; });\n",
+    "polkit.addRule(function (action) {\n    if (action.id != \"org.example.one\") { return; }\n    try {\n        \
+     polkit.spawn([\"/bin/false\"]);\n    } catch (error) {\n        return null;\n    }\n    return \"yes\";\n});\n",
+    "(function () {\n    function is(action) { return action.id === \"org.example.two\"; }\n    polkit.addRule(function (action) {\n        \
+     if (is(action)) { return [\"no\", \"yes\"][1]; }\n    });\n}());\n",
+    "polkit.addRule(function (action, subject) {\n    with (subject) { return user == \"alice\" ? \"yes\" : null; }\n});\n",
+    "\u{feff}polkit.addRule(function (action) { return action.id == \"org.example.one\" ? \"auth_admin_keep\" : undefined; });\r\n",
+    "polkit.addRule(function () { return \"\"; });\npolkit.addRule(function () { return 0; });\npolkit.addRule(function () { return false; });\n",
+];
+
+/// A pkla entry that is read as it is meant.
+pub const ENTRY: &str =
+    "[a]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=yes\nResultInactive=yes\nResultActive=yes\n";
+
+/// pkla files that are read as they are meant.
+pub fn own_pkla() -> Vec<String> {
+    vec![
+        ENTRY.to_owned(),
+        format!("# a comment\n\n{ENTRY}"),
+        ENTRY.replace("unix-user:bob", "unix-group:vm;unix-netgroup:n;default"),
+        ENTRY.replace("=", " = "),
+        String::new(),
+    ]
+}
+
 fn condition(random: &mut Random) -> String {
     let action = random.pick(ACTIONS);
     let (group, name) = (random.pick(GROUP_NAMES), random.pick(NAMES));

@@ -71,8 +71,11 @@ fn a_polkitd_that_does_not_start_is_waited_for(root: &Root) {
 fn the_watchdog_is_fed_only_while_a_record_would_be_taken(root: &Root) {
     let bed = bed(root);
     let agent = show(&bed, "polkit-service-agent", "MainPID");
-    // Longer than the watchdog waits.
-    std::thread::sleep(std::time::Duration::from_secs(5));
+    // Fed for twice as long as the watchdog waits.
+    let fed =
+        || -> u64 { show(&bed, "polkit-service-agent", "WatchdogTimestampMonotonic").parse().expect("microseconds") };
+    let before = fed();
+    until(|| fed() >= before + 4_000_000);
     assert_eq!(show(&bed, "polkit-service-agent", "MainPID"), agent);
     let socket = "/run/systemd/journal/socket";
     let _ = bed.exec(["mv", socket, "/run/elsewhere"]).success();

@@ -81,8 +81,10 @@ fn a_pid_file_that_others_may_write_serves_nobody(root: &Root) {
     assert!(!has_agent(&bed, victim.pid(), WWW_DATA));
     let _ = bed.exec(["chown", "games", "/run/open.pid"]).success();
     let _ = bed.exec(["chmod", "0644", "/run/open.pid"]).success();
-    // Two looks at the files later.
-    std::thread::sleep(std::time::Duration::from_millis(250));
+    // A scan since then has read another of the files.
+    let later = bed.spawn_as("www-data", ["sleep", "1000"]);
+    bed.write("/run/panel.pid", 0o644, later.pid().to_string());
+    until_served(&bed, later.pid());
     assert!(!has_agent(&bed, victim.pid(), WWW_DATA), "a stranger's file");
     for file in ["/run/open.pid", "/run/pids/in-open-folder.pid"] {
         assert_eq!(agent.said().matches(&format!("{file}: not served")).count(), 1, "{}", agent.said());
@@ -204,10 +206,14 @@ fn a_process_moved_out_of_the_unit_is_not_served_any_more(root: &Root) {
 fn processes_beyond_max_have_no_agent_and_that_is_said_once(root: &Root) {
     let bed = light(root);
     let processes: Vec<_> = (0..4).map(|_| process_in(&bed, "www-data", POOL_CGROUP)).collect();
-    let agent = Agent::start(&bed, &POOL.replace("\n[[rule]]", "max = 2\n\n[[rule]]"));
+    let config = POOL.replace("\n[[rule]]", "max = 2\n\n[[serve]]\nunit = \"other.service\"\n\n[[rule]]");
+    let agent = Agent::start(&bed, &config);
     assert_eq!(served(&bed, &processes).len(), 2, "ready means that those who fit are served: {}", agent.said());
-    // Some more looks at the unit.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    // Three more scans, each of which finds a new process.
+    for _ in 0..3 {
+        let other = process_in(&bed, "www-data", "system.slice/other.service");
+        until_served(&bed, other.pid());
+    }
     assert_eq!(agent.said().matches("more than 2 processes").count(), 1, "{}", agent.said());
     // A place that becomes free is taken.
     let first = served(&bed, &processes)[0];

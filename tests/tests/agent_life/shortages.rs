@@ -81,14 +81,14 @@ fn an_agent_without_descriptors_refuses_and_goes_on_when_it_has_some(root: &Root
         let _ = bed.exec(["prlimit", "--pid", &own, &format!("--nofile={least}:1024")]).success();
     };
     limit(3);
-    // Some looks at everything find nobody.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    // Scans find no process.
+    agent.until_scans(&bed, 10);
     assert_eq!(ask(&bed, asker.pid(), MANAGE), Verdict::No, "{}", agent.said());
     let refused = agent.decision(MANAGE);
     assert_eq!(refused.get("VERDICT"), "deny", "{refused:?}");
     let late = process_in(&bed, "www-data", POOL_CGROUP);
-    // Ten looks at everything do not see it.
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    // Scans do not find the new process.
+    agent.until_scans(&bed, 10);
     assert_eq!(ask(&bed, late.pid(), MANAGE), Verdict::NobodyToAsk, "{}", agent.said());
     limit(1024);
     until(|| ask(&bed, asker.pid(), MANAGE) == Verdict::Yes);
@@ -96,12 +96,14 @@ fn an_agent_without_descriptors_refuses_and_goes_on_when_it_has_some(root: &Root
     assert!(!agent.has_ended());
 }
 
-/// It may end of it: the service manager starts it again.
+/// The agent may end: the service manager starts it again. In each round the shortage ends the agent, or leaves requests without a
+/// yes, or has no effect; over all rounds it has an effect.
 fn an_agent_without_memory_allows_nothing_that_no_rule_allows(root: &Root) {
     let bed = light(root);
     let process = process_in(&bed, "www-data", POOL_CGROUP);
     let mut agent = Agent::start(&bed, POOL);
     until_served(&bed, process.pid());
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
     let (mut yes, mut decided, mut ended, mut others) = (0, 0, 0, 0);
     for _ in 0..5 {
         // Less than it has: not one page more is to be had.
@@ -135,4 +137,5 @@ fn an_agent_without_memory_allows_nothing_that_no_rule_allows(root: &Root) {
     );
     assert_eq!(others, 0, "what no rule allows");
     assert!(yes <= decided, "each yes is on record: {yes} of {decided}");
+    assert!(yes < 50 || ended > 0, "the limit has no effect: {yes} of 50 were allowed");
 }

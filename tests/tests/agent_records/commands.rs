@@ -341,9 +341,18 @@ fn a_second_agent_ends_and_the_first_lives(root: &Root) {
 
 fn every_command_has_help_with_an_example(root: &Root) {
     let bed = light(root);
-    for command in [&["--help"][..], &["run", "--help"], &["exec", "--help"], &["check", "--help"], &["test", "--help"]]
-    {
-        let help = run(&bed, command).success();
+    let overview = run(&bed, &["--help"]).success();
+    let (_, listed) = overview.stdout.split_once("Commands:\n").expect("a list of the commands");
+    let lines = listed.lines().take_while(|line| !line.is_empty());
+    // A name is indented by two; the text of a long line goes on below, indented by more.
+    let named = lines.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
+    let mut commands: Vec<&str> = named.filter_map(|line| line.split_whitespace().next()).collect();
+    commands.retain(|command| *command != "help");
+    for known in ["run", "exec", "status", "pending", "approve", "deny", "decisions", "check", "test"] {
+        assert!(commands.contains(&known), "{known} is not among {commands:?}");
+    }
+    for command in commands.iter().map(|command| vec![*command, "--help"]).chain([vec!["--help"]]) {
+        let help = run(&bed, &command).success();
         assert!(help.stdout.contains("Example") && help.stdout.contains("Exit codes:"), "{help}");
         assert!(!help.stdout.contains('\u{1b}'), "colour is for a terminal alone");
     }

@@ -125,7 +125,9 @@ fn huge_lists_are_refused_and_huge_texts_are_not_recorded(root: &Root) {
     wordy.3.extend((0..50_000).map(|number| (&*Box::leak(format!("key{number}").into_boxed_str()), "x".repeat(20))));
     assert_eq!(double.begin(&registered, &wordy), Ok(()), "{}", agent.said());
     until(|| agent.decisions(MANAGE).len() == 2);
-    assert!(agent.said().lines().all(|line| line.len() < 4096));
+    let verdicts: Vec<_> = agent.decisions(MANAGE).iter().map(|record| record.verdict().2.to_owned()).collect();
+    assert_eq!(verdicts, ["unbound", "rule"], "{}", agent.said());
+    assert!(agent.said().lines().all(|line| line.len() < 4096), "{}", agent.said());
     assert!(!agent.said().contains("words") && !agent.said().contains("key7"));
 }
 
@@ -135,7 +137,9 @@ fn a_huge_action_is_refused_with_a_short_record(root: &Root) {
     let huge: &'static str = Box::leak("org.example.".repeat(100_000).into_boxed_str());
     assert_eq!(double.begin(&registered, &question(huge, process.pid(), "a-cookie")), Err(FAILED.to_owned()));
     until(|| agent.records().len() == 2);
-    assert_eq!(agent.records()[0].verdict(), ("deny", "", "no-rule"));
+    let records = agent.records();
+    assert_eq!(records[0].verdict(), ("deny", "", "no-rule"));
+    assert!(records[0].get("ACTION").starts_with("org.example.org.example."), "{}", agent.said());
     assert!(agent.said().lines().all(|line| line.len() < 4096), "{}", agent.said());
     assert_eq!(double.begin(&registered, &question(MANAGE, process.pid(), "a-cookie")), Ok(()));
 }

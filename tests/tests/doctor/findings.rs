@@ -1,9 +1,5 @@
 //! The doctor names the cause, in beds that are broken in one way, and nothing in those that are not; what it says without rights,
-//! without polkitd, of an error alone; and what it refuses to do. Beds that it puts right are in 725.
-//!
-//! `POLKIT_TESTS_TEXTS=DIR` prints what it says of each file of a directory that is pasted.
-
-use std::time::Instant;
+//! without polkitd, of an error alone; and what it refuses to do. Beds that it puts right are in `follow`.
 
 use polkit_tests::doctor::{MANAGE, RULES, doctor as ask, healthy, healthy_full, look, look_as, sh};
 use polkit_tests::light::LightBuilder;
@@ -228,13 +224,12 @@ fn a_service_of_a_users_own_manager_is_not_the_systems() {
 
 #[test]
 fn without_rights_it_says_what_it_could_not_see() {
-    for suite in [Suite::Bookworm, Suite::Forky] {
+    for (suite, code) in [(Suite::Bookworm, "not-in-group"), (Suite::Forky, "not-in-group")] {
         let Some(root) = require(suite) else { continue };
         let bed = healthy(&root, plain);
         let found = look_as(&bed, "alice", &["--action", MANAGE]);
         // What only polkitd may read may hold a rule; polkitd itself says that there is none.
-        assert_eq!(found.exit, 1, "{:#}", found.json);
-        assert!(["not-in-group", "must-authenticate"].contains(&found.codes()[0]), "{:#}", found.json);
+        assert_eq!((found.exit, found.codes()[0]), (1, code), "{suite}: {:#}", found.json);
         assert!(!found.json["unseen"].as_array().unwrap().is_empty());
     }
 }
@@ -303,36 +298,18 @@ fn a_service_that_complained_in_the_journal_is_named() {
 }
 
 #[test]
-fn fifty_files_of_rules_are_looked_through_at_once() {
+fn fifty_more_files_of_rules_change_no_finding() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = healthy(&root, plain);
+    let questions = [&[][..], &["--user", "www-data"]];
+    let found = || questions.map(|arguments| look(&bed, arguments)).map(|found| (found.exit, found.codes().join(" ")));
+    let before = found();
     for number in 0..50 {
         let rule = format!(
             "polkit.addRule(function (action, subject) {{ if (action.id == 'org.x.y{number}') {{ return 'no'; }} }});\n"
         );
         bed.write(format!("{RULES}/7{number}-x.rules"), 0o644, rule);
     }
-    for arguments in [&[][..], &["--user", "www-data"]] {
-        let started = Instant::now();
-        let output = ask(&bed, arguments);
-        eprintln!("50 files of rules, {arguments:?}: {:.2} s", started.elapsed().as_secs_f32());
-        assert!(output.code().is_some_and(|code| code < 2), "{output}");
-        assert!(started.elapsed().as_secs() < 20, "{output}");
-    }
-}
-
-#[test]
-fn the_texts_of_a_directory_are_shown_with_what_is_said_of_them() {
-    let Ok(directory) = std::env::var("POLKIT_TESTS_TEXTS") else { return };
-    for suite in [Suite::Bullseye, Suite::Trixie] {
-        let Some(root) = require(suite) else { continue };
-        let bed = healthy(&root, plain);
-        let mut paths: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        for path in paths {
-            bed.copy_in(&path, "/root/text", 0o644);
-            let output = bed.exec(["sh", "-c", "polkit-policy-gen doctor --error - < /root/text"]);
-            eprintln!("== {suite} {}: exit {:?}\n{}{}", path.display(), output.code(), output.stdout, output.stderr);
-        }
-    }
+    assert_eq!(found(), before);
+    assert_eq!(before, [(0, String::new()), (1, "not-in-group".to_owned())]);
 }

@@ -1,6 +1,7 @@
 //! What `[[grant]]` and `[[systemd]]` say beyond users and groups, on real polkits and a real systemd; and that the mistakes of
 //! other generators are not made.
 
+use polkit_tests::agent::until;
 use polkit_tests::policy_gen;
 use polkit_tests::policy_gen::{POLICY, RUN, STOP, append, bed, install, policy_gen as run, verdict, verdicts};
 use polkit_tests::polkit::Verdict::{NobodyToAsk, Yes};
@@ -88,11 +89,7 @@ fn a_user_restarts_the_units_that_he_is_granted_and_no_others(root: &Root) {
     let transient = |line: &str| line.starts_with("SAW org.freedesktop.systemd1.manage-units run-");
     assert_eq!(log.lines().any(transient), root.suite().polkit() >= 126, "{log}");
     let _ = bed.exec(["polkit-policy-gen", "remove"]).success();
-    let gone = || !systemctl("www-data", "restart", "web.service");
-    assert!((0..100).any(|_| gone() || {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        false
-    }));
+    until(|| !systemctl("www-data", "restart", "web.service"));
 }
 
 /// A unit that does not exist can be made, by who may start it, with any program as root. One with a file cannot, nor an instance

@@ -37,9 +37,29 @@ fn first_names(paths: &str) -> Vec<String> {
     outer.split(',').map(first).filter(|name| !name.is_empty()).collect()
 }
 
+/// A text without the items for tests alone. The sources are formatted: an item ends at a line that is indented as its beginning.
+fn without_tests(text: &str) -> String {
+    let mut program = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() != "#[cfg(test)]" {
+            program += line;
+            program.push('\n');
+            continue;
+        }
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let ends = |line: &str| {
+            let rest = line.strip_prefix(indent).filter(|rest| !rest.starts_with([' ', '#']));
+            rest.is_some_and(|rest| rest.starts_with('}') || rest.ends_with([';', '}']))
+        };
+        lines.by_ref().find(|line| ends(line));
+    }
+    program
+}
+
 /// What a text names behind one of these prefixes (`crate::`, `super::`), its tests aside.
 fn named(text: &str, prefixes: &[&str]) -> BTreeSet<String> {
-    let program = text.split("#[cfg(test)]").next().unwrap();
+    let program = without_tests(text);
     let mut found = BTreeSet::new();
     for prefix in prefixes {
         for (at, _) in program.match_indices(prefix) {
@@ -129,7 +149,8 @@ fn modules_that_use_each_other_are_found() {
     let circle =
         without_order(uses("a \nb use crate::{d::e, c::x};\nc use super::a; use crate::b::y;\nd use crate::c;"));
     assert_eq!(circle.keys().collect::<Vec<_>>(), ["b", "c", "d"]);
-    assert!(named("use a;\n#[cfg(test)]\nmod tests { use crate::b; }", &["crate::"]).is_empty());
+    let mixed = "use a;\n#[cfg(test)]\nmod tests {\n    use crate::b;\n}\n#[cfg(test)]\nuse crate::c;\nuse crate::d;\n";
+    assert_eq!(Vec::from_iter(named(mixed, &["crate::"])), ["d"]);
     assert_eq!(
         Vec::from_iter(named("use crate::{a, b::{c, d}, e::f}; crate::g::h();", &["crate::"])),
         ["a", "b", "e", "g"]

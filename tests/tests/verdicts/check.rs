@@ -8,35 +8,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use polkit_tests::verdicts::host::Host;
+use polkit_tests::verdicts::rules::{ENTRY, RIGHT, own_pkla};
 use polkit_tests::verdicts::{Real, details, ids, policy};
 use polkit_tests::{Root, Suite, program, require};
 use serde_json::Value;
 
-/// Rules files that polkitd takes as they are meant.
-const RIGHT: &[&str] = &[
-    "",
-    "// Nothing but words.\n",
-    "polkit.addRule(function (action, subject) {\n    if (action.id == \"org.example.one\" && subject.isInGroup(\"vm\")) {\n        \
-     return polkit.Result.YES;\n    }\n});\n",
-    "polkit.addRule(function (action, subject) {\n    if (action.id.indexOf(\"org.example.\") == 0 && subject.local && \
-     subject.active) {\n        return polkit.Result.AUTH_SELF_KEEP;\n    }\n    return polkit.Result.NOT_HANDLED;\n});\n",
-    "var allowed = {\"org.example.one\": \"yes\", \"org.example.two\": \"auth_admin\"};\npolkit.addRule(function (action) {\n    \
-     return allowed.hasOwnProperty(action.id) ? allowed[action.id] : null;\n});\n",
-    "polkit.addRule(function (action, subject) {\n    var unit = action.lookup(\"unit\");\n    if (action.id == \
-     \"org.freedesktop.systemd1.manage-units\" && unit && unit.match(/^web-.*\\.service$/)) {\n        return \"yes\";\n    }\n});\n",
-    "polkit.addRule(function (a, s) {\n    polkit.log(\"asked \" + a + \" by \" + s);\n    if (a.id == \"org.example.one\") {\n        \
-     return s.groups.some(function (group) { return group == \"vm\"; }) ? \"yes\" : \"no\";\n    }\n});\n",
-    "polkit.addAdminRule(function () { return [\"unix-group:wheel\"]; });\n",
-    "polkit.addRule(function (action) {\n    if (action.id != \"org.example.one\") { return; }\n    try {\n        \
-     polkit.spawn([\"/bin/false\"]);\n    } catch (error) {\n        return null;\n    }\n    return \"yes\";\n});\n",
-    "(function () {\n    function is(action) { return action.id === \"org.example.two\"; }\n    polkit.addRule(function (action) {\n        \
-     if (is(action)) { return [\"no\", \"yes\"][1]; }\n    });\n}());\n",
-    "polkit.addRule(function (action, subject) {\n    with (subject) { return user == \"alice\" ? \"yes\" : null; }\n});\n",
-    "\u{feff}polkit.addRule(function (action) { return action.id == \"org.example.one\" ? \"auth_admin_keep\" : undefined; });\r\n",
-    "polkit.addRule(function () { return \"\"; });\npolkit.addRule(function () { return 0; });\npolkit.addRule(function () { return false; });\n",
-];
-
-/// Those that it drops, and those that have it throw, refuse a result or end.
+/// Rules files that polkitd drops, and those that have it throw, refuse a result or end.
 const WRONG: &[&str] = &[
     "let late = 1;\n",
     "polkit.addRule((action) => null);\n",
@@ -177,20 +154,13 @@ fn rules_files_are_found_wrong_where_polkitd_128_has_trouble() {
     }
 }
 
-const ENTRY: &str =
-    "[a]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=yes\nResultInactive=yes\nResultActive=yes\n";
-
 #[test]
 fn pkla_files_are_found_wrong_where_the_helper_has_trouble() {
     let Some(root) = require(Suite::Bookworm) else { return };
     let host = Host::on(&root);
     let mut files = corpus("pkla");
-    let own = [
-        ("right", ENTRY.to_owned()),
-        ("right", format!("# a comment\n\n{ENTRY}")),
-        ("right", ENTRY.replace("unix-user:bob", "unix-group:vm;unix-netgroup:n;default")),
-        ("right", ENTRY.replace("=", " = ")),
-        ("right", String::new()),
+    let right = own_pkla().into_iter().map(|text| ("right", text));
+    let wrong = [
         ("wrong", format!("; a comment\n{ENTRY}")),
         ("wrong", ENTRY.replace("Action=org.example.*", "Action=org.example.one;\n  org.example.two")),
         ("wrong", ENTRY.replace("ResultAny=yes", "ResultAny=yes ")),
@@ -201,8 +171,8 @@ fn pkla_files_are_found_wrong_where_the_helper_has_trouble() {
         ("wrong", format!("Identity=unix-user:bob\n{ENTRY}")),
         ("wrong", ENTRY.replace("[a]", "[a")),
     ];
-    for (number, (prefix, text)) in own.iter().enumerate() {
-        files.push((format!("50-{prefix}{number}.pkla"), text.clone().into_bytes()));
+    for (number, (prefix, text)) in right.chain(wrong).enumerate() {
+        files.push((format!("50-{prefix}{number}.pkla"), text.into_bytes()));
     }
     let (mut wrong, mut mistakes) = (0, Vec::new());
     for (name, bytes) in &files {

@@ -14,7 +14,7 @@ use polkit_tests::{Root, Suite, on_each_suite, require};
 
 on_each_suite! {
     random_policies_are_decided_alike
-    the_files_of_a_corpus_are_decided_alike
+    files_alone_and_in_combinations_are_decided_alike
 }
 
 fn random(root: &Root) -> Random {
@@ -74,7 +74,7 @@ fn random_policies_are_decided_alike(root: &Root) {
     tally.settle(root, "random policies");
 }
 
-fn the_files_of_a_corpus_are_decided_alike(root: &Root) {
+fn files_alone_and_in_combinations_are_decided_alike(root: &Root) {
     let has_rules = root.suite().has_rules();
     let (host, mut random, mut tally) = (Host::on(root), random(root), Tally::default());
     let mut files: Vec<(String, Vec<u8>)> = match std::env::var_os("POLKIT_TESTS_CORPUS").map(PathBuf::from) {
@@ -84,12 +84,17 @@ fn the_files_of_a_corpus_are_decided_alike(root: &Root) {
             .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
             .filter(|(name, _)| name.ends_with(if has_rules { ".rules" } else { ".pkla" }))
             .collect(),
-        // Without one, a few files of our own.
-        None if has_rules => (0..3)
-            .map(|number| (format!("rules-00{number}__{number}0-own.rules"), rules::rules(&mut random).into_bytes()))
-            .collect(),
+        // Without one, files of our own, and a few random ones.
+        None if has_rules => {
+            let own = rules::RIGHT.iter().map(|text| (*text).to_owned());
+            let random: Vec<String> = (0..3).map(|_| rules::rules(&mut random)).collect();
+            let files = own.chain(random).enumerate();
+            files.map(|(number, text)| (format!("rules-{number:03}__{number}-own.rules"), text.into_bytes())).collect()
+        }
         None => {
-            (0..3).map(|number| (format!("pkla-00{number}__own.pkla"), rules::pkla(&mut random).into_bytes())).collect()
+            let random: Vec<String> = (0..3).map(|_| rules::pkla(&mut random)).collect();
+            let files = rules::own_pkla().into_iter().chain(random).enumerate();
+            files.map(|(number, text)| (format!("pkla-{number:03}__own.pkla"), text.into_bytes())).collect()
         }
     };
     files.sort();
@@ -119,7 +124,7 @@ fn the_files_of_a_corpus_are_decided_alike(root: &Root) {
         let names: Vec<&str> = chosen.iter().map(|(name, _)| name.as_str()).collect();
         tally.add(host.compare(&names.join(" + "), &host.questions(&named, &details())));
     }
-    tally.settle(root, "the corpus");
+    tally.settle(root, "files alone and in combinations");
 }
 
 #[test]
