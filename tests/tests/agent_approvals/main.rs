@@ -4,3 +4,4 @@ mod approvers;
 mod ask;
 mod bus;
 mod hold;
+mod records;

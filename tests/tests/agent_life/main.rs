@@ -7,5 +7,6 @@ mod hardening;
 mod health;
 mod life;
 mod limits;
+mod room;
 mod serving;
 mod shortages;

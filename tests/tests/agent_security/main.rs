@@ -2,6 +2,7 @@
 
 mod basics;
 mod exe;
+mod exec;
 mod fences;
 mod hangs;
 mod hostile;

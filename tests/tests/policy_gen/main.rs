@@ -5,5 +5,6 @@ mod install;
 mod interrupted;
 mod model;
 mod page_by_pkla;
+mod records;
 mod refusals;
 mod trees;
