@@ -92,7 +92,7 @@ pub fn list_once(bed: &FullBed, user: &str, command: &[String], ready: impl FnOn
 /// Whether a process of www-data has an agent: with an agent the check is refused, without one it cannot be answered.
 pub fn is_registered(bed: &FullBed, pid: u32) -> bool {
     let subject = subject(bed, pid, by_hand::WWW_DATA);
-    Polkit::of(bed).check(&subject, "org.freedesktop.policykit.exec") != Verdict::NobodyToAsk
+    Polkit::of(bed).check(&subject, "org.freedesktop.policykit.exec") != Verdict::NoAgent
 }
 
 /// The agent's records, a JSON object a line.

@@ -32,7 +32,7 @@ fn domain(name: &str) -> String {
 pub enum Seen {
     /// It was done.
     Yes,
-    /// polkit wanted somebody to authenticate.
+    /// polkit wanted an authentication, and found no agent.
     NoAgent,
     /// The socket could not be opened.
     Closed,
@@ -106,7 +106,7 @@ fn restart_by_hand(bed: &Bed) {
     let _ = bed.exec(["sh", "-ec", script]).success();
 }
 
-/// What somebody tries: to look, to list with all rights, to start a domain.
+/// What a user tries: to look, to list with all rights, to start a domain.
 pub const TRIES: [&[&str]; 4] = [&["-r", "list"], &["list"], &["start", "web-1"], &["start", "db-1"]];
 
 /// What a user of the bed gets of each of [`TRIES`]; each is a process of its own, so that nothing kept counts.

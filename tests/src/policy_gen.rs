@@ -31,7 +31,7 @@ user = "bob"
 group = "vm"
 "#;
 
-/// Wants an administrator, whoever asks, and keeps nothing.
+/// Wants an administrator's authentication from every user, and keeps nothing.
 pub const RUN: &str = "org.example.psa.run";
 /// The same.
 pub const STOP: &str = "org.example.psa.stop";
@@ -39,7 +39,7 @@ pub const STOP: &str = "org.example.psa.stop";
 /// Where the policy of a test is in its bed.
 pub const POLICY: &str = "/root/policy.toml";
 
-/// Users of the bed besides those of Debian. Nobody of them has a password, save `carol`.
+/// Users of the bed besides those of Debian. Only `carol` has a password.
 pub const USERS: &[(&str, u32)] = &[("alice", 3001), ("bob", 3002), ("carol", 3003), ("dave", 3004)];
 
 /// A light bed with policy-gen (where it starts), its actions and users, and the group `vm` (3100), whose member is alice.
@@ -85,12 +85,12 @@ pub fn install(bed: &LightBed, policy: &str, options: &[&str]) -> Output {
     policy_gen(bed, &[&["install", POLICY], options].concat())
 }
 
-/// Runs policy-gen in the bed, with a umask that leaves nobody else anything.
+/// Runs policy-gen in the bed, with a umask that gives other users no rights.
 pub fn policy_gen(bed: &LightBed, arguments: &[&str]) -> Output {
     bed.exec([&["sh", "-c", "umask 077; exec polkit-policy-gen \"$@\"", "sh"], arguments].concat())
 }
 
-/// A process of that user, and what polkitd says of it. Whatever polkitd keeps, this process is new.
+/// Starts a process of that user, and returns polkitd's verdict on it. No kept authorization applies: the process is new.
 pub fn verdict(bed: &LightBed, user: &str, action: &str) -> Verdict {
     let (process, uid) = (sleeper(bed, user), uid_of(bed, user));
     Polkit::of(bed).check(&subject(bed, process.pid(), uid), action)

@@ -1,4 +1,4 @@
-//! What the tests of rules that ask a person share.
+//! What the tests of rules that ask an operator share.
 
 use crate::{Bed, LightBed, Output, Process, Root};
 use serde_json::Value;
@@ -10,7 +10,7 @@ pub fn asking(keys: &str) -> String {
     format!("{}{keys}\n", POOL.replace("\"allow\"", "\"ask\""))
 }
 
-/// A bed with the group of approvers, in which are `games` and `www-data`, whom the questions are about.
+/// A bed with the group of approvers. Its members are `games`, and `www-data`, the user of the requests.
 pub fn bed(root: &Root) -> LightBed {
     let bed = light(root);
     let _ = bed.exec(["groupadd", "--system", "polkit-approvers"]).success();
@@ -29,13 +29,13 @@ pub fn run(bed: &Bed, user: &str, arguments: &[&str]) -> Output {
     bed.exec_as(user, ["polkit-service-agent"].iter().chain(arguments))
 }
 
-/// What waits.
+/// The pending requests.
 pub fn pending(bed: &Bed) -> Vec<Value> {
     let output = run(bed, "root", &["pending", "--json"]).success();
     serde_json::from_str(output.text()).expect("a list")
 }
 
-/// The id of the one question that waits.
+/// The id of the one pending request.
 pub fn the_one(bed: &Bed) -> String {
     let pending = pending(bed);
     assert_eq!(pending.len(), 1, "{pending:?}");

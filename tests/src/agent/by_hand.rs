@@ -10,7 +10,7 @@ use super::until;
 
 /// libvirt's own action.
 pub const MANAGE: &str = "org.libvirt.unix.manage";
-/// An action that no rule of these tests grants: whoever is refused for it has an agent.
+/// An action that no rule of these tests grants: a process that is refused for it has an agent.
 pub const PROBE: &str = "org.example.psa.probe";
 /// The uid of www-data.
 pub const WWW_DATA: u32 = 33;
@@ -168,7 +168,7 @@ pub fn ask(bed: &Bed, pid: u32, action: &str) -> Verdict {
 
 /// Whether a process of that uid has an agent.
 pub fn has_agent(bed: &Bed, pid: u32, uid: u32) -> bool {
-    Polkit::of(bed).check(&subject(bed, pid, uid), PROBE) != Verdict::NobodyToAsk
+    Polkit::of(bed).check(&subject(bed, pid, uid), PROBE) != Verdict::NoAgent
 }
 
 /// Waits until a process of www-data has an agent.

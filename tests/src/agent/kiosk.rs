@@ -11,7 +11,7 @@ pub const KIOSK: u32 = 2000;
 /// The uid of the user `guest`.
 pub const GUEST: u32 = 2001;
 
-/// The users of these tests, whom polkit lets stand for themselves in libvirt's action.
+/// The users of these tests authenticate as themselves for libvirt's action.
 const RULE: &str = r#"
 polkit.addRule(function (action, subject) {
     if (action.id === "org.libvirt.unix.manage") {
@@ -40,7 +40,7 @@ pub fn bed(root: &Root, config: &str, drop_in: bool) -> FullBed {
     bed
 }
 
-/// Somebody who is logged in at the seat, by a unit of that name.
+/// A user who is logged in at the seat, by a unit of that name.
 pub struct Session {
     /// logind's id.
     pub id: String,
@@ -76,7 +76,7 @@ impl Session {
         Self::of_running(bed, unit)
     }
 
-    /// Starts a unit that logs somebody in.
+    /// Starts a unit that logs a user in.
     pub fn of_unit(bed: &Bed, unit: &str) -> Self {
         let _ = bed.exec(["systemctl", "start", unit]).success();
         Self::of_running(bed, unit)

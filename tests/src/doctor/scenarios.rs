@@ -337,7 +337,7 @@ pub fn with_systemd() -> Vec<Scenario> {
             join(bed, "libvirt");
             sh(bed, &format!("{STOP}; rm -f /run/libvirt/libvirt-sock*; systemctl mask libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"));
         }),
-        in_full("C7 a socket that nobody listens on", ALL, "socket-refused", |bed| {
+        in_full("C7 a socket without a listener", ALL, "socket-refused", |bed| {
             join(bed, "libvirt");
             sh(bed, &format!("{STOP}; [ -e /run/libvirt/libvirt-sock ] || perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => \"/run/libvirt/libvirt-sock\", Listen => 1) or die'"));
         }),

@@ -70,7 +70,7 @@ impl Host {
         Self { bed, processes, runtime, pkla_rule, registered }
     }
 
-    /// As [`Host::set`] for those who read files by themselves: polkitd is left alone.
+    /// As [`Host::set`] for programs that read the files themselves: polkitd is not restarted.
     pub fn lay(&self, files: &[(String, Vec<u8>)]) {
         self.clear();
         for (path, bytes) in files {
@@ -179,7 +179,7 @@ impl Host {
         real(authority.check(&subject, &asked.action, &details, Interaction::Forbidden).await)
     }
 
-    /// Whether polkitd answers within a second, whatever it says. One that ended does not, nor one that hangs in its end.
+    /// Whether polkitd replies within a second, with any verdict. A polkitd that ended does not reply, nor one that hangs in its end.
     pub fn answers_at_once(&self, asked: &Asked) -> bool {
         let process = self.processes.iter().find(|(user, ..)| *user == asked.user).expect("a process of that user");
         let pid = process.3.pid().to_string();

@@ -12,7 +12,7 @@ pub const ACTIONS: &[&str] = &[
     "org.example.Case_four",
 ];
 const WORDS: &[&str] = &["yes", "no", "auth_self", "auth_self_keep", "auth_admin", "auth_admin_keep"];
-const NAMES: &[&str] = &["alice", "bob", "carol", "dave", "www-data", "nobody-of-that-name"];
+const NAMES: &[&str] = &["alice", "bob", "carol", "dave", "www-data", "no-such-user"];
 const GROUP_NAMES: &[&str] = &["vm", "wheel", "sudo", "libvirt", "kvm", "netdev", "www-data", "3001", "absent"];
 
 /// What a rule can say: mostly results, and now and then something odd that does not end polkitd.

@@ -1,4 +1,4 @@
-//! Rules that ask a person: what waits, and what an approval is for.
+//! Rules that ask an operator: pending requests, and what an approval is for.
 
 use polkit_tests::agent;
 use polkit_tests::agent::asking::{asking, bed, pending, run, served, the_one};
@@ -13,12 +13,12 @@ on_each_suite_with_rules! {
     test_says_that_a_person_is_asked
     an_approval_is_for_one_answer
     an_approval_for_a_time_ends_with_it_and_with_a_reload
-    nobody_approves_his_own_question
+    no_user_approves_a_request_of_that_user
     another_program_of_the_unit_is_another_question
     an_approval_can_be_taken_back
     a_full_queue_still_knows_what_waits_in_it
     one_user_does_not_push_out_the_questions_of_another
-    two_hundred_questions_keep_libvirtd_from_nobody
+    two_hundred_requests_do_not_block_libvirtd
 }
 
 fn a_question_is_refused_at_once_and_waits(root: &Root) {
@@ -26,7 +26,7 @@ fn a_question_is_refused_at_once_and_waits(root: &Root) {
     let (agent, process) = served(&bed, &asking(""));
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
     assert_eq!(agent.decision(MANAGE).verdict(), ("ask", "pool", "rule"));
-    assert_eq!(agent.decision(MANAGE).get("IDENTITY"), "", "nobody is answered as");
+    assert_eq!(agent.decision(MANAGE).get("IDENTITY"), "", "no identity");
     assert_eq!(agent.outcome(MANAGE).get("OUTCOME"), "refused");
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
     let waiting = pending(&bed);
@@ -94,12 +94,12 @@ fn an_approval_for_a_time_ends_with_it_and_with_a_reload(root: &Root) {
     assert!(pending(&bed).is_empty(), "a restart forgets");
 }
 
-fn nobody_approves_his_own_question(root: &Root) {
+fn no_user_approves_a_request_of_that_user(root: &Root) {
     let bed = bed(root);
     let (_agent, process) = served(&bed, &asking(""));
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
     let own = run(&bed, "www-data", &["approve", &the_one(&bed)]);
-    assert!(own.code() == Some(1) && own.stderr.contains("nobody approves a question of his own"), "{own}");
+    assert!(own.code() == Some(1) && own.stderr.contains("approves a question of"), "{own}");
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Dismissed);
 }
 
@@ -195,7 +195,7 @@ user = "www-data"
 answer = "allow"
 "#;
 
-fn two_hundred_questions_keep_libvirtd_from_nobody(root: &Root) {
+fn two_hundred_requests_do_not_block_libvirtd(root: &Root) {
     let bed = builder(root)
         .file("/etc/polkit-1/rules.d/46-agent.rules", 0o644, AGENT_RULE)
         .file(PROBE, 0o755, std::fs::read(libvirt_probe()).unwrap())
@@ -213,7 +213,7 @@ fn two_hundred_questions_keep_libvirtd_from_nobody(root: &Root) {
     let (mut web, mut later) = (ready("web-test.service", 20), ready("pool.service", 1));
     pool.iter_mut().for_each(|process| process.say("go"));
     web.say("go");
-    assert_eq!(web.wait().success().text(), "20 0", "somebody else is served meanwhile: {}", agent.said());
+    assert_eq!(web.wait().success().text(), "20 0", "another process is served meanwhile: {}", agent.said());
     for process in pool {
         assert_eq!(process.wait().text(), "0 20", "{}", agent.said());
     }

@@ -11,7 +11,7 @@ on_each_suite_with_rules! {
     a_held_challenge_is_allowed_when_it_is_approved
     four_challenges_are_held_and_the_fifth_is_refused_at_once
     a_held_challenge_that_is_taken_back_ends
-    a_hold_that_nobody_answers_ends_with_its_rule_before_the_deadline
+    a_hold_without_a_reply_ends_with_its_rule_before_the_deadline
 }
 
 fn a_held_challenge_is_allowed_when_it_is_approved(root: &Root) {
@@ -65,7 +65,7 @@ fn a_held_challenge_that_is_taken_back_ends(root: &Root) {
 }
 
 /// What is held longer than an answer may take would else end by the deadline, and its record would name no rule.
-fn a_hold_that_nobody_answers_ends_with_its_rule_before_the_deadline(root: &Root) {
+fn a_hold_without_a_reply_ends_with_its_rule_before_the_deadline(root: &Root) {
     let bed = bed(root);
     let config = format!("[agent]\nanswer_within = \"2s\"\n{}", asking("hold = \"15s\""));
     let (agent, process) = served(&bed, &config);

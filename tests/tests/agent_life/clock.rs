@@ -91,7 +91,7 @@ fn a_clock_that_jumps_moves_the_hours_of_a_rule(root: &Root) {
     install_clock(&bed);
     let process = process_in(&bed, "www-data", POOL_CGROUP);
     let now = bed.exec(["date", "+%s"]).success().text().parse::<i64>().expect("a number");
-    // Until the end of tomorrow, whatever today's hour is.
+    // Until the end of tomorrow, so that the hour of the day does not matter.
     let tomorrow = bed.exec(["date", "-d", "tomorrow", "+%F"]).success().text().to_owned();
     let config = POOL.replace("answer =", &format!("until = {tomorrow}\nanswer ="));
     let agent = start(&bed, &config);

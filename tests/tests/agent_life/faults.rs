@@ -6,9 +6,9 @@ use polkit_tests::faults::{Fault, Faults};
 use polkit_tests::{Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
-    kills_of_the_agent_leave_nobody_unserved_and_every_yes_on_record
-    restarts_of_polkitd_leave_nobody_unserved_and_every_yes_on_record
-    restarts_of_the_bus_leave_nobody_unserved_and_every_yes_on_record
+    kills_of_the_agent_leave_every_process_served_and_every_yes_on_record
+    restarts_of_polkitd_leave_every_process_served_and_every_yes_on_record
+    restarts_of_the_bus_leave_every_process_served_and_every_yes_on_record
 }
 
 fn a_few(root: &Root, fault: Fault, times: usize) {
@@ -19,14 +19,14 @@ fn a_few(root: &Root, fault: Fault, times: usize) {
     assert!(seen.faults == times && seen.is_right(), "{seen:?}");
 }
 
-fn kills_of_the_agent_leave_nobody_unserved_and_every_yes_on_record(root: &Root) {
+fn kills_of_the_agent_leave_every_process_served_and_every_yes_on_record(root: &Root) {
     a_few(root, Fault::Kill, 8);
 }
 
-fn restarts_of_polkitd_leave_nobody_unserved_and_every_yes_on_record(root: &Root) {
+fn restarts_of_polkitd_leave_every_process_served_and_every_yes_on_record(root: &Root) {
     a_few(root, Fault::Polkitd, 6);
 }
 
-fn restarts_of_the_bus_leave_nobody_unserved_and_every_yes_on_record(root: &Root) {
+fn restarts_of_the_bus_leave_every_process_served_and_every_yes_on_record(root: &Root) {
     a_few(root, Fault::Bus, 3);
 }

@@ -129,7 +129,7 @@ fn what_is_left_to_the_unit_is_needed(root: &Root) {
     assert!(!said.contains("Address family not supported"), "{said}");
     let (_, said) = start(&bed, &follow.replace(netlink, "RestrictAddressFamilies=AF_UNIX"));
     assert!(said.contains("no process events (Address family not supported"), "{said}");
-    // Only one of these two can be had.
+    // The unit has one of these two marks in every case.
     let marks = |content: &str| {
         let _ = start(&bed, content);
         bed.exec(["systemd-analyze", "--no-pager", "security", UNIT]).stdout
@@ -139,7 +139,7 @@ fn what_is_left_to_the_unit_is_needed(root: &Root) {
     assert!(!without.contains("✗ DeviceAllow=") && without.contains("✗ ProtectClock="), "{without}");
 }
 
-/// /proc/PID/exe and /proc/PID/ns of another user are shown to nobody else.
+/// /proc/PID/exe and /proc/PID/ns of another user need this capability.
 fn a_program_is_seen_by_cap_sys_ptrace_alone(root: &Root) {
     let bed = builder(root).without_libvirtd().start();
     bed.write(CONFIG_FILE, 0o644, format!("{POOL}exe = \"/usr/bin/sleep\"\n"));

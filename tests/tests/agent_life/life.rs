@@ -1,5 +1,5 @@
-//! Whom the agent serves, as processes, units, configurations, polkitd and the agent itself come and go; and the records of
-//! many questions.
+//! The processes that the agent serves, as processes, units, configurations, polkitd and the agent itself come and go; and the
+//! records of many requests.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,8 +15,8 @@ use polkit_tests::{Bed, FullBed, Process, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
     the_process_of_a_pid_file_is_served_and_the_next_one_in_it
-    a_pid_file_that_others_may_write_serves_nobody
-    a_user_s_pipe_in_place_of_his_pid_file_keeps_nobody_waiting
+    a_pid_file_that_others_may_write_serves_no_process
+    a_pipe_in_place_of_a_user_s_pid_file_delays_no_other_process
     after_polkitd_s_restart_the_same_agent_serves_again
     a_killed_agent_is_started_again_and_leaves_no_stale_registration
     a_reload_adds_and_removes_units
@@ -60,7 +60,7 @@ fn the_process_of_a_pid_file_is_served_and_the_next_one_in_it(root: &Root) {
     let second = bed.spawn_as("www-data", ["sleep", "1000"]);
     bed.write("/run/panel.pid", 0o644, second.pid().to_string());
     until_served(&bed, second.pid());
-    // Its own user may write it: that user could only name what is his.
+    // Its own user may write it: that user could only name processes of that user.
     let _ = bed.exec(["chown", "www-data", "/run/panel.pid"]).success();
     second.kill();
     let third = bed.spawn_as("www-data", ["sleep", "1000"]);
@@ -68,7 +68,7 @@ fn the_process_of_a_pid_file_is_served_and_the_next_one_in_it(root: &Root) {
     until_served(&bed, third.pid());
 }
 
-fn a_pid_file_that_others_may_write_serves_nobody(root: &Root) {
+fn a_pid_file_that_others_may_write_serves_no_process(root: &Root) {
     let bed = light(root);
     let victim = bed.spawn_as("www-data", ["sleep", "1000"]);
     let honest = bed.spawn_as("www-data", ["sleep", "1000"]);
@@ -94,7 +94,7 @@ fn a_pid_file_that_others_may_write_serves_nobody(root: &Root) {
 }
 
 /// A service may keep its pid file in a folder of its own, and so put there what it likes.
-fn a_user_s_pipe_in_place_of_his_pid_file_keeps_nobody_waiting(root: &Root) {
+fn a_pipe_in_place_of_a_user_s_pid_file_delays_no_other_process(root: &Root) {
     let bed = light(root);
     let _ = bed.exec(["install", "-d", "-o", "www-data", "/run/panel"]).success();
     let _ = bed.exec_as("www-data", ["mkfifo", "/run/panel/panel.pid"]).success();
@@ -140,12 +140,12 @@ fn a_killed_agent_is_started_again_and_leaves_no_stale_registration(root: &Root)
     until(|| !["0", &first].contains(&main_pid().as_str()));
     let _ = bed.exec(["systemctl", "start", "polkit-service-agent"]).success();
     for process in &processes {
-        // Asked about an action that is granted: a stale registration would refuse it for ever.
+        // Asked about an action that is granted: a stale registration would refuse it every time.
         until(|| ask(&bed, process.pid(), MANAGE) == Verdict::Yes);
     }
     let _ = bed.exec(["systemctl", "stop", "polkit-service-agent"]).success();
     for process in &processes {
-        until(|| ask(&bed, process.pid(), MANAGE) == Verdict::NobodyToAsk);
+        until(|| ask(&bed, process.pid(), MANAGE) == Verdict::NoAgent);
     }
 }
 
@@ -195,7 +195,7 @@ fn a_process_moved_out_of_the_unit_is_not_served_any_more(root: &Root) {
     let process = process_in(&bed, "www-data", POOL_CGROUP);
     until(|| ask(&bed, process.pid(), MANAGE) == Verdict::Yes);
     bed.move_to_cgroup(process.pid(), "system.slice/elsewhere.service");
-    // Until the next look at the unit it is asked about and refused; then nobody is asked.
+    // Until the next scan the agent is asked and refuses; then the process has no agent.
     assert_ne!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
     until(|| !has_agent(&bed, process.pid(), WWW_DATA));
     bed.move_to_cgroup(process.pid(), "system.slice/pool.service/workers");

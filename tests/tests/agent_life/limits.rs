@@ -11,7 +11,7 @@ use polkit_tests::{Bed, Root, on_each_suite_with_rules};
 on_each_suite_with_rules! {
     test_tells_what_a_rule_says_at_another_time
     the_time_zone_is_the_hosts
-    a_rule_that_is_over_answers_nobody
+    a_rule_that_is_over_grants_nothing
     a_spent_limit_refuses_and_the_length_of_time_gives_it_back
     a_reload_keeps_the_counts_and_a_restart_forgets_them
     a_reload_says_which_answers_polkit_may_have_kept
@@ -50,12 +50,12 @@ fn the_time_zone_is_the_hosts(root: &Root) {
     let _ = bed.exec(["rm", "/etc/localtime"]).success();
     assert_eq!([at(&bed, "2030-07-01T06:30:00Z"), at(&bed, "2030-07-01T08:30:00Z")], [Some(1), Some(0)]);
     bed.write("/etc/localtime", 0o644, "no zone");
-    let nobody_knows =
+    let unknown_time =
         bed.exec(["polkit-service-agent", "test", "--action", MANAGE, "--user", "www-data", "--unit", "pool.service"]);
-    assert_eq!(nobody_knows.code(), Some(1), "a grant needs a known time: {nobody_knows}");
+    assert_eq!(unknown_time.code(), Some(1), "a grant needs a known time: {unknown_time}");
 }
 
-fn a_rule_that_is_over_answers_nobody(root: &Root) {
+fn a_rule_that_is_over_grants_nothing(root: &Root) {
     let bed = light(root);
     let process = process_in(&bed, "www-data", POOL_CGROUP);
     let agent = Agent::start(&bed, &pool("until = 2020-01-31"));

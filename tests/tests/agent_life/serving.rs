@@ -1,4 +1,4 @@
-//! Whom the agent serves: patterns, users, and what `status` says of them.
+//! The processes that the agent serves: patterns, users, and what `status` says of them.
 
 use polkit_tests::agent;
 use polkit_tests::{FullBed, Root, on_each_suite_with_rules, product};
@@ -7,7 +7,7 @@ use polkit_tests::agent::{NO_AGENT, as_unit, in_served_unit, is_registered, list
 
 on_each_suite_with_rules! {
     a_pattern_serves_units_that_come_and_go
-    a_user_is_served_in_whatever_unit_and_not_in_a_session
+    a_user_is_served_in_every_unit_and_not_in_a_session
     status_says_what_is_served_and_by_which_way
 }
 
@@ -54,9 +54,9 @@ fn a_pattern_serves_units_that_come_and_go(root: &Root) {
     assert!(other.contains(NO_AGENT), "{other}");
 }
 
-fn a_user_is_served_in_whatever_unit_and_not_in_a_session(root: &Root) {
+fn a_user_is_served_in_every_unit_and_not_in_a_session(root: &Root) {
     let bed = bed(root, "[[serve]]\nuser = \"www-data\"\n");
-    let listed = in_served_unit(&bed, "whatever.service");
+    let listed = in_served_unit(&bed, "any.service");
     assert!(listed.contains("running"), "{listed}");
     let outside = list_once(&bed, "www-data", &[], |pid| until(|| is_registered(&bed, pid)));
     assert!(outside.contains("running"), "{outside}");
@@ -64,7 +64,7 @@ fn a_user_is_served_in_whatever_unit_and_not_in_a_session(root: &Root) {
     session.push("--property=PAMName=login".to_owned());
     // The agent has found a process that is younger than the session's.
     let in_session = list_once(&bed, "root", &session, |_| {
-        let listed = in_served_unit(&bed, "whatever.service");
+        let listed = in_served_unit(&bed, "any.service");
         assert!(listed.contains("running"), "{listed}");
     });
     assert!(in_session.contains(NO_AGENT), "{in_session}");

@@ -1,4 +1,4 @@
-//! When something is not to be had: descriptors, memory, or the place of an agent that another one has.
+//! Shortages: no descriptors, no memory, or a process that has another agent already.
 
 use polkit_tests::agent::by_hand::{
     Agent, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, light, process_in, until_served,
@@ -49,7 +49,7 @@ fn a_process_with_another_agent_is_said_and_served_once_that_one_is_gone(root: &
 }
 
 /// polkit lets any process register for another of its own user. Who does so keeps that process from its service; a yes, polkitd takes
-/// from root alone, and for anybody else PAM must authenticate the user.
+/// from root alone; for every other user PAM must authenticate that user.
 fn another_agent_of_the_same_user_keeps_ours_away_and_can_grant_nothing(root: &Root) {
     let bed = light(root);
     let (first, second) = (process_in(&bed, "www-data", POOL_CGROUP), process_in(&bed, "www-data", POOL_CGROUP));
@@ -73,9 +73,9 @@ fn another_agent_of_the_same_user_keeps_ours_away_and_can_grant_nothing(root: &R
 
 fn an_agent_without_descriptors_refuses_and_goes_on_when_it_has_some(root: &Root) {
     let bed = light(root);
-    let asker = process_in(&bed, "www-data", POOL_CGROUP);
+    let client = process_in(&bed, "www-data", POOL_CGROUP);
     let mut agent = Agent::start(&bed, POOL);
-    until_served(&bed, asker.pid());
+    until_served(&bed, client.pid());
     let limit = |least: u32| {
         let own = agent.pid().to_string();
         let _ = bed.exec(["prlimit", "--pid", &own, &format!("--nofile={least}:1024")]).success();
@@ -83,15 +83,15 @@ fn an_agent_without_descriptors_refuses_and_goes_on_when_it_has_some(root: &Root
     limit(3);
     // Scans find no process.
     agent.until_scans(&bed, 10);
-    assert_eq!(ask(&bed, asker.pid(), MANAGE), Verdict::No, "{}", agent.said());
+    assert_eq!(ask(&bed, client.pid(), MANAGE), Verdict::No, "{}", agent.said());
     let refused = agent.decision(MANAGE);
     assert_eq!(refused.get("VERDICT"), "deny", "{refused:?}");
     let late = process_in(&bed, "www-data", POOL_CGROUP);
     // Scans do not find the new process.
     agent.until_scans(&bed, 10);
-    assert_eq!(ask(&bed, late.pid(), MANAGE), Verdict::NobodyToAsk, "{}", agent.said());
+    assert_eq!(ask(&bed, late.pid(), MANAGE), Verdict::NoAgent, "{}", agent.said());
     limit(1024);
-    until(|| ask(&bed, asker.pid(), MANAGE) == Verdict::Yes);
+    until(|| ask(&bed, client.pid(), MANAGE) == Verdict::Yes);
     until(|| ask(&bed, late.pid(), MANAGE) == Verdict::Yes);
     assert!(!agent.has_ended());
 }
@@ -106,7 +106,7 @@ fn an_agent_without_memory_allows_nothing_that_no_rule_allows(root: &Root) {
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
     let (mut yes, mut decided, mut ended, mut others) = (0, 0, 0, 0);
     for _ in 0..5 {
-        // Less than it has: not one page more is to be had.
+        // Less than it has: it gets not one page more.
         let own = agent.pid().to_string();
         let _ = bed.exec(["prlimit", "--pid", &own, "--as=1048576", "--data=1048576"]).success();
         std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! The agent's commands: their exit codes, and what they say to whom.
+//! The agent's commands: their exit codes and messages.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -13,7 +13,7 @@ on_each_suite_with_rules! {
     all_errors_of_a_file_are_shown_at_once
     an_empty_configuration_is_right_and_starts
     a_file_that_cannot_be_trusted_or_read_is_refused
-    check_tells_the_order_and_what_is_as_good_as_root
+    check_tells_the_order_and_what_is_root_equivalent
     test_answers_in_exit_codes_and_json
     test_reads_a_real_process
     exec_without_a_registration_runs_nothing
@@ -67,7 +67,7 @@ fn a_broken_configuration_is_shown_in_its_place_with_a_way_out(root: &Root) {
         ("[agent]\nanswer_within = 20\n".to_owned(), "2:17", "expected a length of time", "answer_within = \"20s\""),
         ("[[serve]]\nunit = \"apache2\"\n".to_owned(), "2:8", "cannot be a unit", "`apache2.service`"),
         ("[[serve]]\nexec = [\"root\"]\n".to_owned(), "2:9", "root needs no agent", ""),
-        (denied.replace("daemon", "nobody-here"), "4:8", "there is no user `nobody-here`", "`getent passwd`"),
+        (denied.replace("daemon", "no-such-user"), "4:8", "there is no user `no-such-user`", "`getent passwd`"),
         (
             denied.replace("user = \"daemon\"", "group = \"no-such\""),
             "4:9",
@@ -113,7 +113,7 @@ fn all_errors_of_a_file_are_shown_at_once(root: &Root) {
     let bed = light(root);
     let said = refused(
         &bed,
-        "[agent]\ncolour = 1\n[[serve]]\nunit = \"x\"\n[[rule]]\nid = \"a\"\nuser = \"nobody-here\"\nanswer = \"no\"\n",
+        "[agent]\ncolour = 1\n[[serve]]\nunit = \"x\"\n[[rule]]\nid = \"a\"\nuser = \"no-such-user\"\nanswer = \"no\"\n",
     );
     for place in ["2:1", "4:8", "5:1", "7:8", "8:10"] {
         assert!(said.contains(&format!("{CONFIG_FILE}:{place}\n")), "{place} is missing in\n{said}");
@@ -162,7 +162,7 @@ fn a_file_that_cannot_be_trusted_or_read_is_refused(root: &Root) {
     assert!(absent.code() == Some(1) && absent.stderr.contains("/etc/no-such.toml"), "{absent}");
 }
 
-fn check_tells_the_order_and_what_is_as_good_as_root(root: &Root) {
+fn check_tells_the_order_and_what_is_root_equivalent(root: &Root) {
     let bed = light(root);
     bed.write(CONFIG_FILE, 0o644, POOL);
     let rule = |id: &str| format!("[[rule]]\nid = \"{id}\"\naction = \"org.example.x\"\nanswer = \"deny\"\n");
@@ -208,8 +208,8 @@ fn test_answers_in_exit_codes_and_json(root: &Root) {
         let output = run(&bed, usage);
         assert!(output.code() == Some(2) && output.stderr.contains("sage:"), "{output}");
     }
-    for nobody in [&["--user", "nobody-here"][..], &["--pid", "4194304"], &["--pid", "0"]] {
-        let output = run(&bed, &[&["test", "--action", MANAGE], nobody].concat());
+    for absent in [&["--user", "no-such-user"][..], &["--pid", "4194304"], &["--pid", "0"]] {
+        let output = run(&bed, &[&["test", "--action", MANAGE], absent].concat());
         assert!(output.code() == Some(3) && output.stdout.is_empty() && !output.stderr.is_empty(), "{output}");
     }
     bed.write(CONFIG_FILE, 0o644, "x = ");

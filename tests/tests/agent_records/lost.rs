@@ -9,9 +9,9 @@ use polkit_tests::{FullBed, Polkit, Process, Root, on_each_suite_with_rules, pro
 
 on_each_suite_with_rules! {
     a_journal_that_is_gone_means_no_answer
-    a_journal_that_nobody_reads_means_no_answer
-    a_hook_whose_question_cannot_be_recorded_says_nothing
-    a_flood_of_one_user_s_questions_loses_nobody_s_records
+    a_journal_without_a_reader_means_no_answer
+    a_hook_request_that_cannot_be_recorded_gets_nothing
+    a_flood_of_one_user_s_requests_loses_no_other_record
 }
 
 fn a_journal_that_is_gone_means_no_answer(root: &Root) {
@@ -26,7 +26,7 @@ fn a_journal_that_is_gone_means_no_answer(root: &Root) {
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes);
 }
 
-fn a_journal_that_nobody_reads_means_no_answer(root: &Root) {
+fn a_journal_without_a_reader_means_no_answer(root: &Root) {
     let (bed, _read, agent, process) = with_journal(root);
     let _deaf = journal(&bed, "never");
     fill(&bed);
@@ -35,7 +35,7 @@ fn a_journal_that_nobody_reads_means_no_answer(root: &Root) {
 }
 
 /// No record, no word: polkit then goes on with its other rules.
-fn a_hook_whose_question_cannot_be_recorded_says_nothing(root: &Root) {
+fn a_hook_request_that_cannot_be_recorded_gets_nothing(root: &Root) {
     let bed = hook_bed(root);
     assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", agent::journal(&bed));
     let units = ["systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket"];
@@ -48,7 +48,7 @@ fn a_hook_whose_question_cannot_be_recorded_says_nothing(root: &Root) {
 
 /// So many refusals that journald could not take them one by one, and meanwhile another user who is allowed and a third who is
 /// refused.
-fn a_flood_of_one_user_s_questions_loses_nobody_s_records(root: &Root) {
+fn a_flood_of_one_user_s_requests_loses_no_other_record(root: &Root) {
     let bed = full(root)
         .without_libvirtd()
         .file("/usr/bin/bench-client", 0o755, std::fs::read(program("bench-client")).unwrap())

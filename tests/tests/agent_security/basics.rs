@@ -11,7 +11,7 @@ fn has_php(root: &Root) -> bool {
 }
 
 on_each_suite_with_rules! {
-    a_unit_is_served_and_nobody_else_is
+    a_unit_is_served_and_no_other_process_is
     a_broken_configuration_makes_the_reload_fail_and_changes_nothing
 }
 
@@ -23,7 +23,7 @@ fn bed(root: &Root) -> FullBed {
         .start()
 }
 
-fn a_unit_is_served_and_nobody_else_is(root: &Root) {
+fn a_unit_is_served_and_no_other_process_is(root: &Root) {
     let bed = bed(root);
     if has_php(root) {
         assert_eq!(page(&bed), NO_AGENT);

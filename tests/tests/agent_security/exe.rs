@@ -60,7 +60,7 @@ fn a_directory_that_becomes_a_user_s_takes_the_grant_away(root: &Root) {
     bed.move_to_cgroup(other.pid(), POOL_CGROUP);
     until_served(&bed, other.pid());
     assert_eq!(ask(&bed, other.pid(), MANAGE), Verdict::No, "{}", agent.said());
-    // A rule that refuses applies: nobody can tell that it is another program.
+    // A rule that refuses applies: it is unknown whether this is another program.
     let _ = bed.exec(["chown", "root", "/opt/app"]).success();
     agent.reload(&bed, &format!("{}{REST}", with_exe().replace("\"allow\"", "\"dismiss\"")));
     until(|| agent.said().contains("the new configuration is in force"));

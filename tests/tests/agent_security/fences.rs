@@ -114,7 +114,7 @@ fn a_process_that_joins_a_delegated_unit_is_refused_without_consent(root: &Root)
                   org.freedesktop.systemd1.Manager AttachProcessesToUnit ssau ci.service '' 1 \"$1\"";
     let _ = bed.exec(["systemctl", "start", "evil"]).success();
     let evil = main_pid(&bed, "evil");
-    assert_eq!(verdict(&bed, evil), Verdict::NobodyToAsk, "outside of the unit");
+    assert_eq!(verdict(&bed, evil), Verdict::NoAgent, "outside of the unit");
     let attached = bed.exec_as("ci", ["sh", "-c", attach, "sh", &evil.to_string()]);
     assert_eq!(attached.code(), Some(0), "{attached}");
     until(|| bed.read(format!("/proc/{evil}/cgroup")).contains("ci.service"));

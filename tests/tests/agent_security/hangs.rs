@@ -13,7 +13,7 @@ use polkit_tests::{Bed, FullBed, Root, on_each_suite_with_rules};
 on_each_suite_with_rules! {
     a_user_database_that_hangs_does_not_keep_the_hook_waiting
     challenges_that_hang_leave_the_hook_its_threads
-    a_reload_that_hangs_keeps_nobody_waiting
+    a_reload_that_hangs_delays_no_request
     a_user_database_that_hangs_ends_in_a_refusal_for_the_deadline
     a_configuration_swapped_for_a_link_to_a_user_s_file_is_never_in_force
 }
@@ -39,7 +39,7 @@ enum nss_status _nss_slow_getgrgid_r(void) { return hang(); }
 enum nss_status _nss_slow_initgroups_dyn(void) { return hang(); }
 "#;
 
-/// The module comes first, so that it is asked about everybody.
+/// The module comes first, so that it is asked about every user.
 const SWITCH: &str = "passwd: slow files\ngroup: slow files\n";
 
 fn install_module(bed: &Bed) {
@@ -70,7 +70,7 @@ fn hook_bed(root: &Root, more: &str) -> FullBed {
 fn a_user_database_that_hangs_does_not_keep_the_hook_waiting(root: &Root) {
     let bed = hook_bed(root, "");
     bed.write("/run/nss-hangs", 0o644, "");
-    // With the hook's two seconds spent, polkit would find nobody to ask.
+    // With the hook's two seconds spent, polkit would find no agent.
     for _ in 0..3 {
         assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", agent::journal(&bed));
     }
@@ -104,10 +104,10 @@ fn challenges_that_hang_leave_the_hook_its_threads(root: &Root) {
 }
 
 /// The names in a configuration are looked up when it is read.
-fn a_reload_that_hangs_keeps_nobody_waiting(root: &Root) {
+fn a_reload_that_hangs_delays_no_request(root: &Root) {
     let bed = hook_bed(root, "");
     bed.write("/run/nss-hangs", 0o644, "");
-    let reload = ["systemctl", "kill", "--kill-whom=main", "--signal=HUP", "polkit-service-agent"];
+    let reload = ["sh", "-c", "kill -HUP $(systemctl show -P MainPID polkit-service-agent)"];
     let _ = bed.exec(reload).success();
     let own = || bed.journal(["--unit=polkit-service-agent", "--output=cat"]);
     // A signal that comes while one is still waiting counts once: another one is sent until the agent has seen two.
@@ -139,7 +139,7 @@ fn a_user_database_that_hangs_ends_in_a_refusal_for_the_deadline(root: &Root) {
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
 }
 
-/// Somebody who could swap the name has root's rights over the folder already; what he points it at is a user's.
+/// Only root can swap the name, in a folder of root's; the file that the link names is a user's.
 fn a_configuration_swapped_for_a_link_to_a_user_s_file_is_never_in_force(root: &Root) {
     let bed = light(root);
     let process = process_in(&bed, "www-data", POOL_CGROUP);

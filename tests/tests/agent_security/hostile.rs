@@ -16,16 +16,16 @@ use polkit_tests::{Bed, FullBed, Polkit, Process, Root, on_each_suite_with_rules
 use zbus::{MessageStream, Variant, message::Type};
 
 on_each_suite_with_rules! {
-    a_user_whom_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line
+    a_user_that_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line
     a_served_process_cannot_get_round_a_refusal_by_an_endless_command_line
     a_served_process_that_is_never_read_keeps_no_other_challenge_waiting
-    a_program_on_a_file_system_that_stands_still_keeps_nobody_waiting
-    a_pid_file_on_a_file_system_that_stands_still_keeps_nobody_waiting
+    a_program_on_a_file_system_that_stands_still_delays_no_other_process
+    a_pid_file_on_a_file_system_that_stands_still_delays_no_other_process
     a_look_at_everything_opens_no_more_processes_than_may_be_registered
     polkitd_by_itself_waits_for_an_endless_command_line
 }
 
-/// Longer than any of these tests takes. Whatever reads such a process on this machine waits for so long at most.
+/// Longer than any of these tests takes. A program that reads such a process on this machine waits for so long at most.
 const SECONDS: &str = "60";
 
 fn install(bed: &Bed) {
@@ -73,7 +73,7 @@ fn hook_bed(root: &Root, more: &str) -> FullBed {
     bed
 }
 
-fn a_user_whom_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line(root: &Root) {
+fn a_user_that_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line(root: &Root) {
     const TIMES: usize = 18;
     let bed = hook_bed(root, "");
     let _ = bed.exec(["useradd", "--uid=3001", "mallory"]).success();
@@ -81,7 +81,7 @@ fn a_user_whom_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line(r
     let about = subject(&bed, pid, 3001);
     let began = bed.exec(["systemctl", "show", "--property=MainPID", "polkit-service-agent"]).success();
     for _ in 0..TIMES {
-        assert_eq!(Polkit::of(&bed).check(&about, MANAGE), Verdict::NobodyToAsk);
+        assert_eq!(Polkit::of(&bed).check(&about, MANAGE), Verdict::NoAgent);
     }
     assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", own(&bed));
     let now = bed.exec(["systemctl", "show", "--property=MainPID", "polkit-service-agent"]).success();
@@ -93,7 +93,7 @@ fn a_user_whom_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line(r
     // A new agent has no memory of the attack, and fares as the old one.
     let _ = bed.exec(["systemctl", "restart", "polkit-service-agent"]).success();
     for _ in 0..TIMES {
-        assert_eq!(Polkit::of(&bed).check(&about, MANAGE), Verdict::NobodyToAsk);
+        assert_eq!(Polkit::of(&bed).check(&about, MANAGE), Verdict::NoAgent);
     }
     assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", own(&bed));
     let restarts = bed.exec(["systemctl", "show", "--property=NRestarts", "--value", "polkit-service-agent"]).success();
@@ -183,7 +183,7 @@ fn a_served_process_that_is_never_read_keeps_no_other_challenge_waiting(root: &R
     process.kill();
 }
 
-fn a_program_on_a_file_system_that_stands_still_keeps_nobody_waiting(root: &Root) {
+fn a_program_on_a_file_system_that_stands_still_delays_no_other_process(root: &Root) {
     let bed = light(root);
     install(&bed);
     let _ = bed.exec(["useradd", "--uid=3001", "mallory"]).success();
@@ -208,7 +208,7 @@ fn a_program_on_a_file_system_that_stands_still_keeps_nobody_waiting(root: &Root
     stuck.kill();
 }
 
-fn a_pid_file_on_a_file_system_that_stands_still_keeps_nobody_waiting(root: &Root) {
+fn a_pid_file_on_a_file_system_that_stands_still_delays_no_other_process(root: &Root) {
     let bed = light(root);
     install(&bed);
     let _ = bed.exec(["useradd", "--uid=3001", "mallory"]).success();

@@ -1,4 +1,4 @@
-//! A polkitd that asks what a real one never would. Each ends in a refusal, with a record.
+//! A polkitd that sends what a real one never would. Each ends in a refusal, with a record.
 
 use std::collections::HashMap;
 
@@ -80,12 +80,12 @@ fn malformed_challenges_are_refused_and_the_agent_lives(root: &Root) {
     assert_eq!(refused(), malformed.len() + 2, "{}", agent.said());
     assert_eq!(double.answers(), [], "nothing was answered");
     assert_eq!(double.begin(&registered, &good()), Ok(()), "{}", agent.said());
-    let mut nobody = good();
-    nobody.5.clear();
-    assert_eq!(double.begin(&registered, &nobody), Err(FAILED.to_owned()), "nobody is offered");
+    let mut empty_list = good();
+    empty_list.5.clear();
+    assert_eq!(double.begin(&registered, &empty_list), Err(FAILED.to_owned()), "no identity is offered");
     let mut two = good();
     two.5.push(user(0));
-    assert_eq!(double.begin(&registered, &two), Err(FAILED.to_owned()), "two are offered: unbound");
+    assert_eq!(double.begin(&registered, &two), Err(FAILED.to_owned()), "two identities are offered: unbound");
     until(|| agent.decisions(MANAGE).pop().unwrap().verdict() == ("deny", "pool", "unbound"));
 }
 

@@ -93,7 +93,7 @@ fn steal_pid(bed: &LightBed, user: &str) -> String {
 // Between the decision and the answer: a record that waits for the journal gives time.
 
 fn a_process_that_changes_its_unit_before_its_answer_is_refused(root: &Root) {
-    // It goes on being served: whoever is not is given up with all that is asked about him.
+    // The process stays served: the agent gives up the requests of a process that is not.
     let (served, all) = ("[[serve]]\nunit = \"pool.service\"", "[[serve]]\nunit = \"pool*.service\"");
     assert!(POOL.contains(served));
     let (bed, _read, agent, process) = with_journal_by(root, &POOL.replace(served, all));

@@ -11,7 +11,7 @@ use polkit_tests::{Bed, Polkit, Process, Root, on_each_suite_with_rules};
 on_each_suite_with_rules! {
     hostile_names_and_command_lines_of_4_mb_stay_on_one_line_escaped
     a_user_without_an_entry_is_refused_and_recorded_by_uid
-    a_uid_beyond_polkit_s_range_is_not_served_and_harms_nobody
+    a_uid_beyond_polkit_s_range_is_not_served_and_harms_no_other_process
     a_program_mounted_over_the_named_one_is_refused
 }
 
@@ -52,7 +52,7 @@ fn a_user_without_an_entry_is_refused_and_recorded_by_uid(root: &Root) {
     assert_eq!((decision.get("SUBJECT_UID"), decision.get("USER")), ("4242", ""));
 }
 
-fn a_uid_beyond_polkit_s_range_is_not_served_and_harms_nobody(root: &Root) {
+fn a_uid_beyond_polkit_s_range_is_not_served_and_harms_no_other_process(root: &Root) {
     let bed = light(root);
     let agent = Agent::start(&bed, POOL);
     let beyond = as_uid(&bed, 3_000_000_000);

@@ -18,7 +18,7 @@ on_each_suite_with_rules! {
     a_cookie_handed_over_by_a_stranger_is_stopped_by_the_bus
     a_cookie_handed_over_by_polkitd_s_user_is_refused_for_its_sender
     a_cookie_that_was_used_is_worth_nothing
-    a_cancellation_by_anybody_else_does_nothing
+    a_cancellation_by_another_sender_does_nothing
     polkitd_s_cancellation_ends_the_question_as_often_as_it_comes
 }
 
@@ -144,7 +144,7 @@ impl Relay {
         let pid = self.allowed.pid().to_string();
         details.insert("polkit.subject-pid", &pid);
         let arguments = (action, message, icon, details, cookie, identities);
-        // Connections that wait for a process have no object, and answer nobody; the first is the agent's own.
+        // Connections that wait for a process have no object, and reply to no call; the first is the agent's own.
         let calls = names.iter().skip(1).map(|name| {
             let name = Some(name.as_str());
             Box::pin(by.connection.call_method(name, OBJECT, Some(AGENT), "BeginAuthentication", &arguments))
@@ -152,7 +152,7 @@ impl Relay {
         ended(RUNTIME.block_on(select_all(calls)).0)
     }
 
-    /// The thief returns from its own challenge; what polkitd says to whoever asked about it.
+    /// The thief returns from its own challenge; returns polkitd's verdict on it.
     fn end(&mut self) -> Verdict {
         let header = self.challenge.header();
         RUNTIME.block_on(self.thief.connection.reply(&header, &())).expect("the bus takes a reply");
@@ -165,7 +165,7 @@ const OBJECT: &str = "/io/github/polkit_service_agent/AuthenticationAgent";
 
 // A cancellation is believed from polkitd alone.
 
-fn a_cancellation_by_anybody_else_does_nothing(root: &Root) {
+fn a_cancellation_by_another_sender_does_nothing(root: &Root) {
     let (bed, double, agent, process) = with_double(root, Response::Hold, POOL);
     let registered = double.registered(process.pid());
     let asked = double.begin_aside(&registered, question(MANAGE, process.pid(), "a-cookie"));
@@ -193,7 +193,7 @@ fn polkitd_s_cancellation_ends_the_question_as_often_as_it_comes(root: &Root) {
     assert_eq!(RUNTIME.block_on(asked).unwrap(), Err(CANCELLED.to_owned()));
     assert_eq!(double.cancel(&registered, "a-cookie"), Ok(()), "after the end");
     assert_eq!(agent.outcome(MANAGE).get("OUTCOME"), "cancelled", "{}", agent.said());
-    // A later question is another one, whatever its cookie.
+    // A later challenge is another one, even with the same cookie.
     let asked = double.begin_aside(&registered, question(MANAGE, process.pid(), "a-cookie"));
     until(|| double.answers().len() == 2);
     double.release();

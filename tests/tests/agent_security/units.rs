@@ -142,7 +142,7 @@ fn a_unit_whose_name_contains_another_s_is_not_that_unit(root: &Root) {
     assert_eq!((recorded(("allow", "pool", "rule")), recorded(("allow", "apps", "rule"))), (1, 1), "{}", agent.said());
 }
 
-/// In a namespace of his own a user sees his cgroup as the root, and may mount the hierarchy as he likes.
+/// In a cgroup namespace of its own a process sees its cgroup as the root, and may mount the hierarchy anywhere.
 fn a_cgroup_namespace_hides_nothing(root: &Root) {
     let bed = light(root);
     let agent = Agent::start(&bed, USER);

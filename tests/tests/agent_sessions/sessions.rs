@@ -13,11 +13,11 @@ use polkit_tests::{Bed, FullBed, LightBed, Process, Root, on_each_suite_with_rul
 
 on_each_suite_with_rules! {
     a_session_is_served_from_its_login_to_its_end_and_so_is_the_next_one
-    nobody_of_the_agent_stays_in_a_session_and_none_of_it_dies_with_one
+    no_process_of_the_agent_stays_in_a_session_or_dies_with_one
     sessions_of_others_and_processes_outside_of_sessions_have_no_agent
     a_session_beyond_max_has_no_agent
     after_polkitd_s_restart_sessions_are_served_again
-    a_session_with_an_agent_of_its_own_is_left_alone_until_that_one_is_gone
+    a_session_with_an_agent_of_its_own_is_served_once_that_one_is_gone
     another_user_s_process_in_a_session_needs_a_rule_that_names_the_user
     a_challenge_without_a_pid_or_about_a_process_elsewhere_is_refused
     a_service_of_the_user_s_own_manager_counts_to_his_display_session
@@ -91,7 +91,7 @@ fn a_session_is_served_from_its_login_to_its_end_and_so_is_the_next_one(root: &R
     assert_eq!(records[3].get("SESSION"), last);
 }
 
-fn nobody_of_the_agent_stays_in_a_session_and_none_of_it_dies_with_one(root: &Root) {
+fn no_process_of_the_agent_stays_in_a_session_or_dies_with_one(root: &Root) {
     let bed = served(root, KIOSK_CONFIG);
     let unit = |key: &str| {
         let property = format!("--property={key}");
@@ -125,9 +125,9 @@ fn sessions_of_others_and_processes_outside_of_sessions_have_no_agent(root: &Roo
     let guest = Session::of(&bed, "guest", "guest-login");
     let outside = bed.spawn_as("kiosk", ["sleep", "1000"]);
     let service = process_in(&bed, "kiosk", "system.slice/panel.service");
-    assert_eq!(ask(&bed, guest.pid, GUEST), Verdict::NobodyToAsk);
+    assert_eq!(ask(&bed, guest.pid, GUEST), Verdict::NoAgent);
     for pid in [outside.pid(), service.pid()] {
-        assert_eq!(ask(&bed, pid, KIOSK), Verdict::NobodyToAsk);
+        assert_eq!(ask(&bed, pid, KIOSK), Verdict::NoAgent);
     }
     // The guest has the seat now. (polkit's own `active` is the user's best session; the rule's is this session's.)
     assert_eq!(ask(&bed, kiosk.pid, KIOSK), Verdict::No);
@@ -141,7 +141,7 @@ fn a_session_beyond_max_has_no_agent(root: &Root) {
     until_served(&bed, first.pid, KIOSK);
     let second = Session::of(&bed, "kiosk", "second-login");
     until(|| status(&bed).contains("\"over_limit\":1"));
-    assert_eq!(ask(&bed, second.pid, KIOSK), Verdict::NobodyToAsk);
+    assert_eq!(ask(&bed, second.pid, KIOSK), Verdict::NoAgent);
     assert_eq!(log(&bed).matches("session_user kiosk: more than 1 sessions").count(), 1, "{}", log(&bed));
     first.log_out(&bed);
     until_served(&bed, second.pid, KIOSK);
@@ -156,7 +156,7 @@ fn after_polkitd_s_restart_sessions_are_served_again(root: &Root) {
     assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::Yes, "{}", log(&bed));
 }
 
-fn a_session_with_an_agent_of_its_own_is_left_alone_until_that_one_is_gone(root: &Root) {
+fn a_session_with_an_agent_of_its_own_is_served_once_that_one_is_gone(root: &Root) {
     let bed = bed(root, KIOSK_CONFIG, true);
     let session = Session::of(&bed, "kiosk", "kiosk-login");
     let own = OwnAgent::start(&bed, "kiosk", &session, OWN_DISMISSES);
@@ -185,7 +185,7 @@ fn another_user_s_process_in_a_session_needs_a_rule_that_names_the_user(root: &R
     let admin = inside(&bed, "root", &session);
     assert_eq!(ask(&bed, guest.pid(), GUEST), Verdict::No);
     assert_eq!(last_reason(&bed), "other-user");
-    // polkit asks nobody about root; a mechanism that takes root's process for the user's has the agent asked.
+    // polkit asks no agent about root; a mechanism that takes root's process for the user's makes polkit ask the agent.
     assert_eq!(ask(&bed, admin.pid(), KIOSK), Verdict::No);
     assert_eq!(last_reason(&bed), "other-user");
     let named = r#"
@@ -255,7 +255,7 @@ fn a_service_of_the_user_s_own_manager_counts_to_his_display_session(root: &Root
     assert_eq!(ask(&bed, service.pid(), KIOSK), Verdict::Yes, "{}", log(&bed));
     // That of another user's manager counts to none of the kiosk's sessions.
     let other = process_in(&bed, "kiosk", &format!("user.slice/user-{GUEST}.slice/user@{GUEST}.service/x.service"));
-    assert_eq!(ask(&bed, other.pid(), KIOSK), Verdict::NobodyToAsk);
+    assert_eq!(ask(&bed, other.pid(), KIOSK), Verdict::NoAgent);
 }
 
 fn a_unit_that_runs_in_a_session_of_its_own_is_served_by_one_registration(root: &Root) {
@@ -277,7 +277,7 @@ fn without_the_drop_in_no_session_is_served_and_the_log_names_it(root: &Root) {
     let session = Session::of(&bed, "kiosk", "kiosk-login");
     until(|| log(&bed).contains("cgroup.procs cannot be written: Read-only file system"));
     assert!(log(&bed).contains("the drop-in sessions.conf"), "{}", log(&bed));
-    assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::NobodyToAsk);
+    assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::NoAgent);
     assert!(status(&bed).contains("sessions.conf"), "{}", status(&bed));
 }
 
@@ -321,7 +321,7 @@ impl OwnAgent {
 fn an_agent_without_root_refuses_on_behalf_of_its_own_session(root: &Root) {
     let bed = bed(root, "", false);
     let session = Session::of(&bed, "kiosk", "kiosk-login");
-    assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::NobodyToAsk);
+    assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::NoAgent);
     let agent = OwnAgent::start(&bed, "kiosk", &session, OWN_DISMISSES);
     until(|| agent.process.stderr().contains("ready"));
     assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::Dismissed, "{}", agent.process.stderr());
@@ -329,9 +329,9 @@ fn an_agent_without_root_refuses_on_behalf_of_its_own_session(root: &Root) {
     let record = decisions(from_journal(&bed), MANAGE).pop().expect("a record");
     assert_eq!(record.verdict(), ("dismiss", "not-now", "rule"));
     let outside = bed.spawn_as("kiosk", ["sleep", "1000"]);
-    assert_eq!(ask(&bed, outside.pid(), KIOSK), Verdict::NobodyToAsk);
+    assert_eq!(ask(&bed, outside.pid(), KIOSK), Verdict::NoAgent);
     agent.process.kill();
-    until(|| ask(&bed, session.pid, KIOSK) == Verdict::NobodyToAsk);
+    until(|| ask(&bed, session.pid, KIOSK) == Verdict::NoAgent);
 }
 
 fn an_agent_without_root_is_not_started_with_what_needs_root(root: &Root) {

@@ -208,7 +208,7 @@ fn a_dropped_bed_leaves_nothing() {
 #[test]
 fn a_bed_ends_with_the_process_that_made_it_however_that_ends() {
     let Some(_root) = require(Suite::Bookworm) else { return };
-    // A process that makes a full bed (a light one also ends when nobody talks to it any more), says its name and its PID 1, and waits to be killed.
+    // A process that makes a full bed (a light one also ends when its pipe is closed), says its name and its PID 1, and waits to be killed.
     let mut maker = std::process::Command::new(program("bed-hold"));
     let mut maker = maker.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

@@ -133,7 +133,7 @@ fn a_call_without_authentication_is_told_so(root: &Root) {
 }
 
 #[test]
-fn an_error_leads_to_its_class_whoever_it_is_about() {
+fn an_error_leads_to_its_class_for_every_user() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = healthy(&root, plain);
     let socket = |path: &str, errno: &str| format!("error: Failed to connect socket to '{path}': {errno}");
@@ -252,7 +252,7 @@ fn nothing_is_changed_without_a_yes_or_a_right_to_it() {
         let output = ask(&bed, &[&["--user", "www-data"], arguments].concat());
         assert!(output.code() == Some(code) && output.all().contains(said), "{output}");
     }
-    for arguments in [&["--user", "nobody-here"][..], &["--pid", "999999"], &["--unit", "no-such.service"]] {
+    for arguments in [&["--user", "no-such-user"][..], &["--pid", "999999"], &["--unit", "no-such.service"]] {
         assert_eq!(ask(&bed, arguments).code(), Some(3), "{arguments:?}");
     }
     let words = ["polkit-policy-gen", "doctor", "--action", MANAGE, "--fix", "grant-user", "--yes"];

@@ -1,5 +1,5 @@
-//! Each way to break a healthy bed: the doctor names the cause first, its first fix that is not a person's to do is carried out, what
-//! failed then works, and somebody who should have nothing still has nothing.
+//! Each way to break a healthy bed: the doctor names the cause first, the first fix that the doctor can carry out is carried out, what
+//! failed then works, and a user who should have nothing still has nothing.
 
 use polkit_tests::doctor::scenarios::{self, all, with_systemd};
 use polkit_tests::doctor::{ALL, RULES, WITH_RULES, doctor, follow, healthy, healthy_full, look, run_all, virsh};

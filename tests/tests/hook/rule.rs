@@ -1,10 +1,10 @@
 //! The rule that policy-gen writes for the hook: what it asks, what it makes of what the program prints, and that nothing
-//! in it disturbs anybody else. The program is a script here.
+//! in it disturbs another user. The program is a script here.
 
 use polkit_tests::policy_gen::{
     RUN, STOP, bed, difference, install, policy_gen as run, sleeper, state, uid_of, verdict, verdicts,
 };
-use polkit_tests::polkit::Verdict::{No, NobodyToAsk, Yes};
+use polkit_tests::polkit::Verdict::{No, NoAgent, Yes};
 use polkit_tests::{LightBed, Output, Root, on_each_suite_with_rules};
 
 on_each_suite_with_rules! {
@@ -28,10 +28,10 @@ fn only_the_two_words_are_an_answer(root: &Root) {
     let absent = install(&bed, POLICY, &[]).success();
     assert!(absent.stderr.contains("`hook 1` asks nobody: there is no program"), "{absent}");
     let of_all = || [RUN, STOP, OTHER].map(|action| verdict(&bed, "alice", action));
-    assert_eq!(of_all(), [NobodyToAsk, No, NobodyToAsk], "without the program");
+    assert_eq!(of_all(), [NoAgent, No, NoAgent], "without the program");
     for (script, expected) in [("echo yes", Yes), ("echo no", No)] {
         program(&bed, script);
-        assert_eq!(of_all(), [expected, expected, NobodyToAsk], "{script}");
+        assert_eq!(of_all(), [expected, expected, NoAgent], "{script}");
     }
     for script in [
         "true",
@@ -52,19 +52,19 @@ fn only_the_two_words_are_an_answer(root: &Root) {
         "yes | head -c 300000",
     ] {
         program(&bed, script);
-        assert_eq!(of_all(), [NobodyToAsk, No, NobodyToAsk], "{script}");
+        assert_eq!(of_all(), [NoAgent, No, NoAgent], "{script}");
     }
     bed.write(PROGRAM, 0o644, "#!/bin/sh\necho yes\n");
-    assert_eq!(of_all(), [NobodyToAsk, No, NobodyToAsk], "not executable");
+    assert_eq!(of_all(), [NoAgent, No, NoAgent], "not executable");
     bed.write(PROGRAM, 0o755, "\u{7f}ELF");
-    assert_eq!(of_all(), [NobodyToAsk, No, NobodyToAsk], "no program");
+    assert_eq!(of_all(), [NoAgent, No, NoAgent], "no program");
     // polkit itself ends a program after 10 s.
     program(&bed, "sleep 60; echo yes");
-    assert_eq!(verdict(&bed, "alice", RUN), NobodyToAsk);
-    assert_eq!(verdict(&bed, "alice", OTHER), NobodyToAsk);
+    assert_eq!(verdict(&bed, "alice", RUN), NoAgent);
+    assert_eq!(verdict(&bed, "alice", OTHER), NoAgent);
     bed.remove(PROGRAM);
     let _ = bed.exec(["mkdir", PROGRAM]).success();
-    assert_eq!(of_all(), [NobodyToAsk, No, NobodyToAsk], "a directory");
+    assert_eq!(of_all(), [NoAgent, No, NoAgent], "a directory");
 }
 
 /// The words that the program was called with for a check by root with these details.
@@ -143,7 +143,7 @@ fn the_hook_is_asked_before_what_is_granted(root: &Root) {
         assert!(asked.contains(&expected), "{expected}: {installed}");
     }
     let users = ["alice", "bob", "carol", "dave"];
-    let expected = [("alice", Yes), ("bob", No), ("carol", NobodyToAsk), ("dave", Yes)];
+    let expected = [("alice", Yes), ("bob", No), ("carol", NoAgent), ("dave", Yes)];
     assert_eq!(verdicts(&bed, RUN, &users), expected.into());
     let expected = [("alice", No), ("bob", No), ("carol", No), ("dave", Yes)];
     assert_eq!(verdicts(&bed, STOP, &users), expected.into());

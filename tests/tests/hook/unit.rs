@@ -9,7 +9,7 @@ use polkit_tests::polkit::{Verdict, subject};
 on_each_suite_with_rules! {
     the_hook_works_inside_the_sandbox_of_polkit
     a_unit_that_the_hook_does_not_serve_is_as_before
-    whatever_the_daemon_does_polkit_goes_on
+    polkit_goes_on_in_every_state_of_the_daemon
     a_daemon_that_answers_garbage_or_nothing_is_not_handled
     the_agent_is_told_the_unit_and_the_verb
     letters_beyond_ffff_reach_the_agent_as_they_are
@@ -157,26 +157,26 @@ fn a_unit_that_the_hook_does_not_serve_is_as_before(root: &Root) {
     assert!(records.contains("web-other.service"), "a served unit has none: {records}");
 }
 
-fn whatever_the_daemon_does_polkit_goes_on(root: &Root) {
+fn polkit_goes_on_in_every_state_of_the_daemon(root: &Root) {
     let bed = bed(root);
     let stopped = in_unit(&bed, "web-test.service");
     assert!(stopped.contains(NO_AGENT), "{stopped}");
     start_agent(&bed);
     let _ = bed.exec(["systemctl", "kill", "--signal=STOP", "polkit-service-agent"]).success();
-    assert_eq!(verdict(&bed, "www-data", WWW_DATA, MANAGE), Verdict::NobodyToAsk);
+    assert_eq!(verdict(&bed, "www-data", WWW_DATA, MANAGE), Verdict::NoAgent);
     until_the_hook_is_in_time(&bed, "a stopped daemon");
     let hanging = in_unit(&bed, "web-test.service");
     assert!(hanging.contains(NO_AGENT), "{hanging}");
     let _ = bed.exec(["systemctl", "kill", "--signal=CONT", "polkit-service-agent"]).success();
     agent::until(|| in_unit(&bed, "web-test.service").contains("running"));
-    // A program that is missing or cannot be run is an exception in the rule, and nobody's refusal.
+    // A program that is missing or cannot be run is an exception in the rule, and refuses no user.
     let _ = bed.exec(["chmod", "0600", "/usr/libexec/polkit-service-agent-hook"]).success();
     assert!(in_unit(&bed, "web-test.service").contains(NO_AGENT));
     bed.remove("/usr/libexec/polkit-service-agent-hook");
     assert!(in_unit(&bed, "web-test.service").contains(NO_AGENT));
 }
 
-/// A daemon that does as the first argument says: what it sends, for ever if it begins with a star; or that sends a letter
+/// A daemon that does as the first argument says: what it sends, without an end if it begins with a star; or that sends a letter
 /// now and then; or that accepts and says nothing; or whose backlog is full. It says `ready`.
 const FAKE_DAEMON: &str = r#"
 use IO::Socket::UNIX;
@@ -207,7 +207,7 @@ fn a_daemon_that_answers_garbage_or_nothing_is_not_handled(root: &Root) {
     let bed = bed(root);
     bed.write("/root/daemon.pl", 0o644, FAKE_DAEMON);
     let _ = bed.exec(["mkdir", "-p", "/run/polkit-service-agent"]).success();
-    // The stand-in for the daemon is heard at all.
+    // The replies of this daemon are heard at all.
     for (word, expected) in [("yes\n", Verdict::Yes), ("no\n", Verdict::No)] {
         let mut daemon = bed.spawn_as("root", ["perl", "/root/daemon.pl", word]);
         assert_eq!(daemon.line(), "ready", "{}", daemon.stderr());
@@ -229,9 +229,9 @@ fn a_daemon_that_answers_garbage_or_nothing_is_not_handled(root: &Root) {
     for does in garbage {
         let mut daemon = bed.spawn_as("root", ["perl", "/root/daemon.pl", does]);
         assert_eq!(daemon.line(), "ready", "{}", daemon.stderr());
-        assert_eq!(verdict(&bed, "www-data", WWW_DATA, MANAGE), Verdict::NobodyToAsk, "{does:?}");
+        assert_eq!(verdict(&bed, "www-data", WWW_DATA, MANAGE), Verdict::NoAgent, "{does:?}");
         until_the_hook_is_in_time(&bed, does);
-        // Nobody else is disturbed.
+        // No other check is disturbed.
         assert_eq!(verdict(&bed, "www-data", WWW_DATA, "org.libvirt.unix.monitor"), Verdict::Yes, "{does:?}");
     }
 }
@@ -316,7 +316,7 @@ fn who_is_entitled_by_others_keeps_his_verdict(root: &Root) {
     agent::until(|| in_unit(&bed, "web-closed.service").contains(NO_AGENT));
     let before = all();
     assert_eq!(before.0[..2], [Verdict::Yes, Verdict::Yes]);
-    assert_eq!((before.0[7], before.1), (Verdict::NobodyToAsk, Some(0)));
+    assert_eq!((before.0[7], before.1), (Verdict::NoAgent, Some(0)));
     let _ = install(&bed, &format!("{POLICY}[[hook]]\nactions = ['org.libvirt.unix.monitor', '{REBOOT}']\n"));
     assert_eq!(all(), before, "without the daemon");
     start_agent(&bed);
@@ -339,7 +339,7 @@ fn a_refusing_hook_is_a_fence_with_and_without_the_daemon(root: &Root) {
         assert!(denied("strange.service") && denied("web-closed.service") && denied("web-other.service"), "{when}");
         assert_eq!(verdict(&bed, "anna", 3001, MANAGE), Verdict::No, "{when}");
         assert_eq!(verdict(&bed, "anna", 3001, "org.libvirt.unix.monitor"), Verdict::Yes, "{when}");
-        assert_eq!(verdict(&bed, "anna", 3001, MANAGE_UNITS), Verdict::NobodyToAsk, "{when}");
+        assert_eq!(verdict(&bed, "anna", 3001, MANAGE_UNITS), Verdict::NoAgent, "{when}");
         let root = bed.exec(["virsh", "-c", product::TEST_URI, "list"]);
         assert!(root.stdout.contains("running"), "{when}: {root}");
     };

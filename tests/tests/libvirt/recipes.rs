@@ -10,7 +10,7 @@ fn type_in(bed: &Bed, lines: &str) -> polkit_tests::Output {
 
 /// For CentOS 7, of 2019: a group `libvirt` gets a pkla, and the web server joins `libvirtd`; on a Debian that reads no pkla.
 #[test]
-fn the_recipe_that_mixes_libvirt_with_libvirtd_lets_nobody_in_and_one_command_does() {
+fn the_recipe_that_mixes_libvirt_with_libvirtd_lets_no_user_in_and_one_command_does() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = bed(&root, false);
     let typed = "groupadd libvirt
@@ -68,8 +68,8 @@ fn the_four_lines_of_debian_7_make_everybody_root_and_one_command_closes_that() 
     assert_eq!(by_virsh(&bed, "alice"), [Yes; 4]);
 }
 
-/// Of a release note: access control is "enabled in libvirtd.conf", and no more is said. Whoever could connect still sees all, and
-/// nobody but root can do anything.
+/// Of a release note: access control is "enabled in libvirtd.conf", and no more is said. Every user who could connect still sees all, and
+/// only root can do anything.
 #[test]
 fn access_drivers_without_rules_lets_the_group_see_everything_and_start_nothing() {
     let Some(root) = require(Suite::Forky) else { return };

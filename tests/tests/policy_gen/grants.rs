@@ -4,7 +4,7 @@
 use polkit_tests::agent::until;
 use polkit_tests::policy_gen;
 use polkit_tests::policy_gen::{POLICY, RUN, STOP, append, bed, install, policy_gen as run, verdict, verdicts};
-use polkit_tests::polkit::Verdict::{NobodyToAsk, Yes};
+use polkit_tests::polkit::Verdict::{NoAgent, Yes};
 use polkit_tests::polkit::subject;
 use polkit_tests::{
     FullBed, LightBed, Polkit, Root, Script, StandIn, Suite, on_each_suite_with_rules, program, require,
@@ -12,10 +12,10 @@ use polkit_tests::{
 
 on_each_suite_with_rules! {
     a_user_restarts_the_units_that_he_is_granted_and_no_others
-    who_may_start_a_pattern_of_units_makes_one_of_his_own_where_systemd_tells_the_name
+    the_right_to_start_a_pattern_of_units_makes_a_new_unit_where_systemd_tells_the_name
     after_installing_polkitd_is_asked_with_details_netgroups_and_patterns
     the_mistakes_of_other_generators_are_not_made
-    a_refusal_with_details_does_not_hold_against_whom_an_answer_was_kept_for
+    a_refusal_with_details_does_not_end_a_kept_authorization
 }
 
 /// Tells the details of what systemd asks about, and leaves the answer to others.
@@ -53,7 +53,7 @@ fn a_user_restarts_the_units_that_he_is_granted_and_no_others(root: &Root) {
         assert!(systemctl("www-data", verb, unit), "{verb} {unit}");
         assert!(!systemctl("nobody", verb, unit), "{verb} {unit} by nobody");
     }
-    // Of a unit with two names the detail is the first one, whichever was asked for.
+    // Of a unit with two names the detail is the first one, also if the other was named.
     assert!(systemctl("www-data", "restart", "site.service"));
     for (verb, unit) in [
         ("stop", "web.service"),
@@ -94,7 +94,7 @@ fn a_user_restarts_the_units_that_he_is_granted_and_no_others(root: &Root) {
 
 /// A unit that does not exist can be made, by who may start it, with any program as root. One with a file cannot, nor an instance
 /// of a template with a file.
-fn who_may_start_a_pattern_of_units_makes_one_of_his_own_where_systemd_tells_the_name(root: &Root) {
+fn the_right_to_start_a_pattern_of_units_makes_a_new_unit_where_systemd_tells_the_name(root: &Root) {
     let bed = FullBed::on(root)
         .without_libvirtd()
         .file("/etc/systemd/system/web.service", 0o644, UNIT)
@@ -166,10 +166,10 @@ result = "no"
     assert!(rows.iter().any(|row| row.starts_with("grant 4 ") && row.ends_with(" carol no no")), "{installed}");
     assert!(installed.stderr.contains("`org.freedesktop.policykit.exec` is root-equivalent"), "{installed}");
     let users = ["alice", "bob", "dave"];
-    assert_eq!(verdicts(&bed, STOP, &users), [("alice", NobodyToAsk), ("bob", Yes), ("dave", Yes)].into());
-    // Whoever leaves the netgroup has nothing any more, at once.
+    assert_eq!(verdicts(&bed, STOP, &users), [("alice", NoAgent), ("bob", Yes), ("dave", Yes)].into());
+    // A user who leaves the netgroup loses the grant at once.
     bed.write("/etc/netgroup", 0o644, "ops (,dave,)\n");
-    assert_eq!(verdict(&bed, "bob", RUN), NobodyToAsk);
+    assert_eq!(verdict(&bed, "bob", RUN), NoAgent);
 }
 
 /// Names of the global object, as a file of rules sees them when it is loaded.
@@ -193,11 +193,11 @@ fn the_mistakes_of_other_generators_are_not_made(root: &Root) {
     let _ = install(&bed, &policy, &[]).success();
     // Each of several names is enough.
     let users = ["alice", "bob", "carol", "dave", "www-data"];
-    let expected = [("alice", Yes), ("bob", Yes), ("carol", Yes), ("dave", Yes), ("www-data", NobodyToAsk)];
+    let expected = [("alice", Yes), ("bob", Yes), ("carol", Yes), ("dave", Yes), ("www-data", NoAgent)];
     assert_eq!(verdicts(&bed, RUN, &users), expected.into());
     // Nothing throws where there are no details, nor for actions that the policy does not name.
-    assert_eq!(verdict(&bed, "alice", STOP), NobodyToAsk);
-    assert_eq!(verdict(&bed, "alice", "org.freedesktop.login1.reboot"), NobodyToAsk);
+    assert_eq!(verdict(&bed, "alice", STOP), NoAgent);
+    assert_eq!(verdict(&bed, "alice", "org.freedesktop.login1.reboot"), NoAgent);
     let log = bed.polkitd_log();
     assert!(!log.contains("Error compiling") && !log.contains("Error evaluating"), "{log}");
     let of = |name: &str| {
@@ -210,8 +210,8 @@ fn the_mistakes_of_other_generators_are_not_made(root: &Root) {
     let _ = run(&bed, &["remove"]).success();
 }
 
-/// Why the generator warns of the one and refuses the other: polkit keeps an answer for the action, whatever its details.
-fn a_refusal_with_details_does_not_hold_against_whom_an_answer_was_kept_for(root: &Root) {
+/// Why the generator warns of the one and refuses the other: polkit keeps an authorization for the action, and does not compare details.
+fn a_refusal_with_details_does_not_end_a_kept_authorization(root: &Root) {
     let bed = bed(root);
     let policy = format!(
         "[[grant]]\nname = 'fence'\nactions = ['{RUN}']\nusers = ['alice']\ndetails = {{ unit = 'db.*' }}\nresult = 'no'\n\
@@ -233,7 +233,7 @@ fn a_refusal_with_details_does_not_hold_against_whom_an_answer_was_kept_for(root
     assert_eq!(about_db(), Some(1));
     let _agent = StandIn::of(&polkit, &subject, Script::Answer(vec![0, uid]));
     assert_eq!(polkit.check(&subject, RUN), Yes);
-    assert_eq!(about_db(), Some(0), "the kept answer counts");
+    assert_eq!(about_db(), Some(0), "the kept authorization counts");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn pkla_says_netgroups_and_patterns_and_refuses_details_by_name() {
     bed.write("/etc/netgroup", 0o644, "ops (,bob,)\n");
     let policy = "[[grant]]\nactions = ['org.example.psa.*']\nnetgroups = ['ops']\nresult = 'yes'\n";
     let _ = install(&bed, policy, &["--format", "pkla"]).success();
-    assert_eq!(verdicts(&bed, RUN, &["alice", "bob"]), [("alice", NobodyToAsk), ("bob", Yes)].into());
+    assert_eq!(verdicts(&bed, RUN, &["alice", "bob"]), [("alice", NoAgent), ("bob", Yes)].into());
     let before = policy_gen::state(&bed);
     let narrowed = "[[systemd]]\nname = 'deployment'\nunits = ['web.service']\nusers = ['bob']\n";
     let refused = install(&bed, narrowed, &["--format", "pkla"]);

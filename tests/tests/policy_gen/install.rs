@@ -5,13 +5,13 @@ use polkit_tests::policy_gen::{
     ALL, GRANT, POLICY, RUN, STOP, add_user, append, bed, bed_with_pkla, difference, install, policy_gen as run,
     sleeper, state, uid_of, verdict, verdicts,
 };
-use polkit_tests::polkit::Verdict::{No, NobodyToAsk, Yes};
+use polkit_tests::polkit::Verdict::{No, NoAgent, Yes};
 use polkit_tests::polkit::subject;
 use polkit_tests::{LightBed, Polkit, Root, Script, StandIn, Suite, on_each_suite_with_rules, require};
 
 on_each_suite_with_rules! {
     an_installed_policy_decides_and_its_removal_leaves_nothing
-    the_agent_s_rule_offers_the_served_user_and_nobody_else
+    the_agent_s_rule_offers_the_served_user_and_no_other_user
     the_first_grant_that_names_the_subject_counts
     names_of_any_letters_are_only_names
     a_hundred_thousand_names_are_loaded_and_decide
@@ -21,7 +21,7 @@ fn an_installed_policy_decides_and_its_removal_leaves_nothing(root: &Root) {
     let bed = bed(root);
     let before = state(&bed);
     let users = ["alice", "bob", "dave", "www-data"];
-    assert!(verdicts(&bed, RUN, &users).values().all(|verdict| *verdict == NobodyToAsk));
+    assert!(verdicts(&bed, RUN, &users).values().all(|verdict| *verdict == NoAgent));
 
     let shown = install(&bed, ALL, &["--dry-run"]);
     assert_eq!(shown.code(), Some(4), "{shown}");
@@ -39,7 +39,7 @@ fn an_installed_policy_decides_and_its_removal_leaves_nothing(root: &Root) {
         files.stdout.lines().count() == 3 && files.stdout.lines().all(|line| line.starts_with("644 root:root ")),
         "{files}"
     );
-    let expected = [("alice", Yes), ("bob", Yes), ("dave", NobodyToAsk), ("www-data", NobodyToAsk)];
+    let expected = [("alice", Yes), ("bob", Yes), ("dave", NoAgent), ("www-data", NoAgent)];
     assert_eq!(verdicts(&bed, RUN, &users), expected.into());
 
     let installed = state(&bed);
@@ -52,11 +52,11 @@ fn an_installed_policy_decides_and_its_removal_leaves_nothing(root: &Root) {
     assert!(removed.stdout.contains("removed bob from vm"), "{removed}");
     assert_eq!(difference(&before, &state(&bed)), [""; 0]);
     assert!(!bed.exists("/var/lib/polkit-policy-gen"));
-    wait_for(&bed, "alice", RUN, NobodyToAsk);
+    wait_for(&bed, "alice", RUN, NoAgent);
     assert_eq!(run(&bed, &["remove"]).success().text(), "nothing is installed");
 }
 
-fn the_agent_s_rule_offers_the_served_user_and_nobody_else(root: &Root) {
+fn the_agent_s_rule_offers_the_served_user_and_no_other_user(root: &Root) {
     let bed = bed(root);
     let _ = install(&bed, ALL, &[]).success();
     let polkit = Polkit::of(&bed);
@@ -99,10 +99,10 @@ result = { any = "no", inactive = "yes", active = "yes" }
 "#;
     let _ = install(&bed, policy, &[]).success();
     let users = ["alice", "bob", "carol", "dave"];
-    assert_eq!(verdicts(&bed, RUN, &users), [("alice", No), ("bob", Yes), ("carol", NobodyToAsk), ("dave", No)].into());
+    assert_eq!(verdicts(&bed, RUN, &users), [("alice", No), ("bob", Yes), ("carol", NoAgent), ("dave", No)].into());
     assert_eq!(
         verdicts(&bed, STOP, &users),
-        [("alice", Yes), ("bob", Yes), ("carol", NobodyToAsk), ("dave", NobodyToAsk)].into()
+        [("alice", Yes), ("bob", Yes), ("carol", NoAgent), ("dave", NoAgent)].into()
     );
 }
 
@@ -135,15 +135,15 @@ fn names_of_any_letters_are_only_names(root: &Root) {
     let policy = format!("[[grant]]\nactions = ['{RUN}']\nusers = [{}]\nresult = 'yes'\n", toml(&named));
     let _ = install(&bed, &policy, &[]).success();
     for name in &odd {
-        let expected = if named.contains(name) { Yes } else { NobodyToAsk };
+        let expected = if named.contains(name) { Yes } else { NoAgent };
         assert_eq!(verdict(&bed, name, RUN), expected, "the user {name}");
     }
-    assert_eq!(verdict(&bed, "dave", RUN), NobodyToAsk);
+    assert_eq!(verdict(&bed, "dave", RUN), NoAgent);
     // And each as a group, of which dave alone is a member.
     for name in &odd {
         let policy = format!("[[grant]]\nactions = ['{STOP}']\ngroups = ['''{name}-x''']\nresult = 'yes'\n");
         let _ = install(&bed, &policy, &[]).success();
-        assert_eq!((verdict(&bed, "dave", STOP), verdict(&bed, "bob", STOP)), (Yes, NobodyToAsk), "the group {name}-x");
+        assert_eq!((verdict(&bed, "dave", STOP), verdict(&bed, "bob", STOP)), (Yes, NoAgent), "the group {name}-x");
     }
     assert!(bed.read("/etc/polkit-1/rules.d/45-polkit-policy-gen.rules").is_ascii());
 }
@@ -165,7 +165,7 @@ fn a_hundred_thousand_names_are_loaded_and_decide(root: &Root) {
         bed.write(format!("/etc/polkit-policy-gen/policy.d/{number}.toml"), 0o644, part.concat());
     }
     let _ = run(&bed, &["install"]).success();
-    assert_eq!((verdict(&bed, "alice", RUN), verdict(&bed, "dave", RUN)), (Yes, NobodyToAsk), "{}", bed.polkitd_log());
+    assert_eq!((verdict(&bed, "alice", RUN), verdict(&bed, "dave", RUN)), (Yes, NoAgent), "{}", bed.polkitd_log());
 }
 
 /// polkitd notices within a moment that a file is gone.
@@ -180,7 +180,7 @@ fn wait_for(bed: &LightBed, user: &str, action: &str, expected: polkit_tests::po
 }
 
 #[test]
-fn a_file_that_was_changed_by_hand_is_shown_and_left_alone() {
+fn a_file_that_was_changed_by_hand_is_shown_and_not_changed() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = bed(&root);
     let before = state(&bed);
@@ -205,7 +205,7 @@ fn a_file_that_was_changed_by_hand_is_shown_and_left_alone() {
 }
 
 #[test]
-fn a_file_of_somebody_else_comes_back_when_ours_goes() {
+fn a_file_of_another_author_comes_back_when_ours_is_removed() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = bed(&root);
     bed.write("/etc/polkit-1/rules.d/45-polkit-policy-gen.rules", 0o640, "// theirs\n");
@@ -247,7 +247,7 @@ fn pkla_decides_on_polkit_0_105() {
     assert!(bed.exists("/etc/polkit-1/localauthority/45-polkit-policy-gen.d/polkit-policy-gen.pkla"));
     wait_for(&bed, "alice", RUN, Yes);
     let users = ["alice", "bob", "dave", "www-data"];
-    let expected = [("alice", Yes), ("bob", Yes), ("dave", NobodyToAsk), ("www-data", NobodyToAsk)];
+    let expected = [("alice", Yes), ("bob", Yes), ("dave", NoAgent), ("www-data", NoAgent)];
     assert_eq!(verdicts(&bed, RUN, &users), expected.into());
     let polkit = Polkit::of(&bed);
     let process = sleeper(&bed, "www-data");
@@ -257,7 +257,7 @@ fn pkla_decides_on_polkit_0_105() {
     assert_eq!(agent.seen()[0].challenge.identities.len(), 1);
     let removed = host(&["remove"]);
     assert!(removed.status.success(), "{removed:?}");
-    wait_for(&bed, "alice", RUN, NobodyToAsk);
+    wait_for(&bed, "alice", RUN, NoAgent);
     assert_eq!(difference(&before, &state(&bed)), [""; 0]);
 }
 
@@ -281,7 +281,7 @@ fn pkla_decides_through_polkit_pkla_compat_and_names_are_only_names() {
         assert_eq!(verdict(&bed, name, RUN), Yes, "{name}");
     }
     let users = ["alice", "bob", "dave"];
-    assert_eq!(verdicts(&bed, RUN, &users), [("alice", Yes), ("bob", Yes), ("dave", NobodyToAsk)].into());
+    assert_eq!(verdicts(&bed, RUN, &users), [("alice", Yes), ("bob", Yes), ("dave", NoAgent)].into());
     let _ = run(&bed, &["remove"]).success();
     assert_eq!(difference(&seeded, &state(&bed)), [""; 0]);
     assert_ne!(before, seeded);

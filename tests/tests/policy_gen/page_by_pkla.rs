@@ -7,7 +7,7 @@ use polkit_tests::{FullBed, Suite, product, program, require};
 const NO_AGENT: &str =
     "authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix.manage'";
 
-/// libvirt 7.0 has no domain to list for a user without a home of his own: the connection is what is shown.
+/// libvirt 7.0 has no domain to list for a user without a home: the connection is what is shown.
 const PAGE: &str = r#"<?php
 $connection = @libvirt_connect('qemu:///system', false);
 echo $connection ? 'connected' : libvirt_get_last_error(), "\n";

@@ -5,7 +5,7 @@ use polkit_tests::polkit::Verdict::Yes;
 use polkit_tests::{Suite, require};
 
 #[test]
-fn a_mistyped_member_creates_nobody() {
+fn a_mistyped_member_creates_no_user() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = bed(&root);
     let before = state(&bed);
@@ -26,11 +26,11 @@ fn an_agent_s_user_must_have_no_password() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = bed(&root);
     let before = state(&bed);
-    let policy = format!("[[agent]]\nactions = ['{RUN}']\nusers = ['www-data', 'carol', 'nobody-there']\n");
+    let policy = format!("[[agent]]\nactions = ['{RUN}']\nusers = ['www-data', 'carol', 'no-such-user']\n");
     let refused = install(&bed, &policy, &[]);
     assert_eq!(refused.code(), Some(1), "{refused}");
     assert!(refused.stderr.contains("error: `carol` has a usable password\n --> /root/policy.toml:3:22"), "{refused}");
-    assert!(refused.stderr.contains("error: there is no user `nobody-there`"), "{refused}");
+    assert!(refused.stderr.contains("error: there is no user `no-such-user`"), "{refused}");
     assert_eq!(difference(&before, &state(&bed)), [""; 0]);
 }
 
@@ -111,7 +111,7 @@ fn without_a_polkitd_it_says_how_to_get_one_and_a_tree_needs_none() {
     assert_eq!(refused.code(), Some(3), "{refused}");
     assert!(refused.stderr.contains("apt install polkitd"), "{refused}");
     assert_eq!(difference(&before, &state(&bed)), [""; 0]);
-    // The same tree, as somebody who builds an image sees it.
+    // The same tree, as a user who builds an image sees it.
     let _ = bed.exec(["sh", "-c", "mkdir /mnt/image && mount --rbind / /mnt/image"]).success();
     let _ = install(&bed, GRANT, &["--root", "/mnt/image"]).success();
     assert!(bed.exists("/etc/polkit-1/rules.d/45-polkit-policy-gen.rules"));

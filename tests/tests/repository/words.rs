@@ -6,7 +6,7 @@ use polkit_config::report::{Report, Source};
 use polkit_config::table;
 
 /// The folders whose code (`.rs`, `.c` and `.js` files) is checked. Documents are checked everywhere.
-const RUST_FOLDERS: &[&str] = &[];
+const RUST_FOLDERS: &[&str] = &["tests"];
 
 /// The list of words, which contains every banned word itself.
 const LIST: &str = "tests/words.toml";

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use polkit_tests::policy_gen::verdict;
-use polkit_tests::polkit::Verdict::{NobodyToAsk, Yes};
+use polkit_tests::polkit::Verdict::{NoAgent, Yes};
 use polkit_tests::verdicts::explain_one;
 use polkit_tests::{LightBed, Root, Suite, on_each_suite, program};
 
@@ -26,7 +26,7 @@ fn each_advice_of_explain_makes_it_a_yes(root: &Root) {
     assert!(offered.len() == 2, "{offered:?}");
     for number in 0..offered.len() {
         let bed = started();
-        assert_eq!(verdict(&bed, "www-data", MANAGE), NobodyToAsk);
+        assert_eq!(verdict(&bed, "www-data", MANAGE), NoAgent);
         let (before, mut offered) = changes(&bed);
         assert_eq!(before, "auth_admin_keep");
         let [change, command] = offered.remove(number);
@@ -37,7 +37,7 @@ fn each_advice_of_explain_makes_it_a_yes(root: &Root) {
     }
 }
 
-/// Does as `explain` says, from outside of the bed, as whoever looks through a tree.
+/// Does as `explain` says, from outside of the bed, as a user who looks through a tree.
 fn follow(bed: &LightBed, change: &str, command: &str) {
     let tree = format!("/proc/{}/root", bed.pid1());
     let mut words = command.split(' ');

@@ -1,4 +1,4 @@
-//! What polkitd asks of an agent, and when it asks nobody.
+//! What polkitd sends to an agent, and when it sends nothing.
 
 use polkit_tests::polkit::Verdict::{No, Yes};
 use polkit_tests::polkit::subject;
@@ -11,7 +11,7 @@ on_each_suite! {
     without_an_admin_rule_root_is_the_administrator
     auth_self_offers_the_claimed_user_alone
     auth_self_keeps_nothing
-    a_keep_result_is_kept_and_nobody_is_asked_again
+    a_keep_result_is_kept_and_no_agent_is_asked_again
 }
 
 fn a_challenge_names_the_two_pids_and_nothing_else(root: &Root) {
@@ -54,7 +54,7 @@ fn auth_self_keeps_nothing(root: &Root) {
     saw(root.suite(), "asked for two checks with auth_self", "2 times");
 }
 
-fn a_keep_result_is_kept_and_nobody_is_asked_again(root: &Root) {
+fn a_keep_result_is_kept_and_no_agent_is_asked_again(root: &Root) {
     assert_eq!(times_asked(root, ADMIN_KEEP), 1);
     saw(root.suite(), "asked for two checks with auth_admin_keep", "1 time");
 }

@@ -1,7 +1,7 @@
-//! Whom an agent can stand in for, and how a registration ends.
+//! The subjects that an agent can register for, and how a registration ends.
 
 use polkit_dbus::{AuthorityError, Registration};
-use polkit_tests::polkit::Verdict::{No, NobodyToAsk};
+use polkit_tests::polkit::Verdict::{No, NoAgent};
 use polkit_tests::polkit::subject_started_at;
 use polkit_tests::{Polkit, Root, Script, StandIn, on_each_suite};
 
@@ -19,8 +19,8 @@ fn a_process_without_an_agent_is_refused_at_once_and_told_so(root: &Root) {
     let bed = bed(root);
     let polkit = Polkit::of(&bed);
     let (_process, subject) = served(&bed);
-    assert_eq!(polkit.check(&subject, ADMIN), NobodyToAsk);
-    saw(bed.suite(), "no agent", "nobody to ask");
+    assert_eq!(polkit.check(&subject, ADMIN), NoAgent);
+    saw(bed.suite(), "no agent", "no agent to ask");
 }
 
 fn a_vanished_connection_drops_one_registration_only(root: &Root) {
@@ -34,8 +34,8 @@ fn a_vanished_connection_drops_one_registration_only(root: &Root) {
     agent.vanish();
     let mut left: Vec<_> = processes.iter().map(|(_, subject)| polkit.check(subject, ADMIN)).collect();
     left.sort_unstable();
-    // No without anybody being there is polkitd asking the name that is gone.
-    assert_eq!(left, [No, No, NobodyToAsk]);
+    // A refusal without any agent: polkitd has called the name that is gone.
+    assert_eq!(left, [No, No, NoAgent]);
     let stale = processes.iter().find(|(_, subject)| polkit.check(subject, ADMIN) == No).unwrap();
     let again = StandIn::new(&polkit, Script::Nothing).register(&stale.1, Registration::Sole);
     assert!(matches!(again, Err(AuthorityError::AlreadyRegistered)), "{again:?}");
@@ -48,7 +48,7 @@ fn a_fallback_registration_never_serves_a_session_less_process(root: &Root) {
     let (_process, subject) = served(&bed);
     let fallback = StandIn::new(&polkit, Script::Nothing);
     fallback.register(&subject, Registration::Fallback).unwrap();
-    assert_eq!(polkit.check(&subject, ADMIN), NobodyToAsk);
+    assert_eq!(polkit.check(&subject, ADMIN), NoAgent);
     assert_eq!(fallback.seen().len(), 0);
     fallback.unregister(&subject).unwrap();
     let sole = StandIn::of(&polkit, &subject, Script::Nothing);
@@ -68,7 +68,7 @@ fn a_wrong_start_time_is_refused(root: &Root) {
         let registered = agent.register(&subject_started_at(process.pid(), wrong, SERVED), Registration::Sole);
         assert!(matches!(registered, Err(AuthorityError::NoSuchSubject)), "{registered:?}");
     }
-    assert_eq!(polkit.check(&subject, ADMIN), NobodyToAsk);
+    assert_eq!(polkit.check(&subject, ADMIN), NoAgent);
     saw(bed.suite(), "registering with a wrong start time", "refused");
 }
 

@@ -32,7 +32,7 @@ fn scope(bed: &FullBed) -> String {
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    panic!("nobody is logged in");
+    panic!("no user is logged in");
 }
 
 fn register(bed: &FullBed, scope: &str, before: &str) -> Output {

@@ -254,11 +254,11 @@ impl Host {
     }
 }
 
-fn seen(answer: &Authorization) -> Seen {
-    let kept = answer.details.contains_key("polkit.retains_authorization_after_challenge");
-    match answer.details.get("polkit.result") {
-        _ if answer.authorized => Seen::Yes,
-        _ if !answer.challenge => Seen::No,
+fn seen(reply: &Authorization) -> Seen {
+    let kept = reply.details.contains_key("polkit.retains_authorization_after_challenge");
+    match reply.details.get("polkit.result") {
+        _ if reply.authorized => Seen::Yes,
+        _ if !reply.challenge => Seen::No,
         Some(result) => Seen::Exactly(result.clone()),
         None => Seen::Challenge { kept },
     }

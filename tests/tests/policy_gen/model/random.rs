@@ -79,8 +79,8 @@ impl Random {
         }
         let mut text = format!("\n[[grant]]\nactions = [{}]\n", actions.join(", "));
         let (users, groups, netgroups) = (self.some(&USERS, 2), self.some(&GROUPS, 2), self.some(&NETGROUPS, 1));
-        let nobody = users.is_empty() && groups.is_empty() && netgroups.is_empty();
-        let users = if nobody { vec![format!("{:?}", self.one(&USERS))] } else { users };
+        let empty = users.is_empty() && groups.is_empty() && netgroups.is_empty();
+        let users = if empty { vec![format!("{:?}", self.one(&USERS))] } else { users };
         for (key, names) in [("users", users), ("groups", groups), ("netgroups", netgroups)] {
             if !names.is_empty() {
                 text.push_str(&format!("{key} = [{}]\n", names.join(", ")));
