@@ -10,6 +10,8 @@ pub mod record;
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::polkit::{Verdict, subject};
 use crate::{FullBed, Polkit, product};
 
@@ -62,9 +64,17 @@ pub fn in_unit(bed: &FullBed, unit: &str) -> String {
     bed.systemd_run([unit.as_str(), "--property=User=www-data", "virsh", "-c", product::TEST_URI, "list"]).all()
 }
 
-/// Does the same once the agent has registered the process.
+/// Does the same once the agent has registered the process. Only apache2.service may have other processes that are registered.
 pub fn in_served_unit(bed: &FullBed, unit: &str) -> String {
-    list_once(bed, "root", &as_unit(unit), |pid| until(|| is_registered(bed, pid)))
+    // By its status: a check would leave a record.
+    let registered = || -> u64 {
+        let status = bed.exec(["polkit-service-agent", "status", "--json"]).success();
+        let status: Value = serde_json::from_str(status.text()).expect("an object");
+        let entries = status["served"].as_array().expect("a list").iter();
+        entries.filter(|entry| entry["what"] != "apache2.service").filter_map(|entry| entry["processes"].as_u64()).sum()
+    };
+    until(|| registered() == 0);
+    list_once(bed, "root", &as_unit(unit), |_| until(|| registered() == 1))
 }
 
 /// The command that runs a program as www-data in a unit of that name.

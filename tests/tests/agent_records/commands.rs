@@ -149,6 +149,13 @@ fn a_file_that_cannot_be_trusted_or_read_is_refused(root: &Root) {
     let _ = bed.exec(["chmod", "0755", folder]).success();
     let _ = run(&bed, &["check"]).success();
 
+    // In a sticky directory only the owner of an entry can replace it: root's is trusted, another user's is not.
+    let link = "/tmp/agent.toml";
+    let _ = bed.exec(["ln", "-s", CONFIG_FILE, link]).success();
+    let _ = run(&bed, &["check", "--config", link]).success();
+    let _ = bed.exec(["chown", "-h", "www-data", link]).success();
+    assert_eq!(run(&bed, &["check", "--config", link]).code(), Some(1));
+
     let said = refused(&bed, b"# right\nid = \"\xff\"\n");
     assert!(said.contains("is not UTF-8") && said.contains("agent.toml:2:7\n"), "{said}");
     let said = refused(&bed, "#".repeat(10 << 20));

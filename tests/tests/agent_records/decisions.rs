@@ -1,7 +1,7 @@
 //! `decisions`: what was decided, by the journal's own word for who says so.
 
 use polkit_tests::agent::by_hand::{CONFIG_FILE, full};
-use polkit_tests::agent::{AGENT_RULE, NO_AGENT, in_unit, start_agent, until};
+use polkit_tests::agent::{AGENT_RULE, NO_AGENT, in_served_unit, start_agent, until};
 use polkit_tests::{Bed, FullBed, Root, on_each_suite_with_rules, product};
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn objects(bed: &Bed) -> Vec<Value> {
 
 fn decisions_are_shown_with_their_outcomes(root: &Root) {
     let bed = bed(root, &format!("{SERVED}{ALLOWED}"));
-    let said = in_unit(&bed, "web-test.service");
+    let said = in_served_unit(&bed, "web-test.service");
     assert!(said.contains("running"), "{said}");
     let all = objects(&bed);
     let allowed = all.iter().find(|one| one["verdict"] == "allow").unwrap_or_else(|| panic!("{all:?}"));
@@ -67,7 +67,7 @@ fn decisions_are_shown_with_their_outcomes(root: &Root) {
 fn a_suggestion_pasted_allows_what_was_refused_and_nothing_else(root: &Root) {
     let bed = bed(root, SERVED);
     for _ in 0..2 {
-        let said = in_unit(&bed, "web-test.service");
+        let said = in_served_unit(&bed, "web-test.service");
         assert!(said.contains("access denied by policy"), "{said}");
     }
     let suggested = decisions(&bed, &["--suggest"]);
@@ -79,7 +79,7 @@ fn a_suggestion_pasted_allows_what_was_refused_and_nothing_else(root: &Root) {
     assert!(suggested.contains(warning) && suggested.contains(rule), "{suggested}");
     bed.write(CONFIG_FILE, 0o644, format!("{SERVED}{suggested}"));
     let _ = bed.exec(["systemctl", "reload", "polkit-service-agent"]).success();
-    until(|| in_unit(&bed, "web-test.service").contains("running"));
+    until(|| in_served_unit(&bed, "web-test.service").contains("running"));
     let outside = bed.exec_as("www-data", ["virsh", "-c", product::TEST_URI, "list"]).failure();
     assert!(outside.stderr.contains(NO_AGENT), "{outside}");
 }
@@ -109,17 +109,17 @@ fn forged_entries_are_neither_shown_nor_suggested(root: &Root) {
 fn followed_decisions_come_as_they_are_made(root: &Root) {
     let bed = bed(root, &format!("{SERVED}{ALLOWED}"));
     let mut following = bed.spawn_as("root", ["polkit-service-agent", "decisions", "--follow", "--json"]);
-    let _ = in_unit(&bed, "web-test.service");
+    let _ = in_served_unit(&bed, "web-test.service");
     let line = following.line();
     assert!(line.contains("\"verdict\":\"allow\"") && line.contains("\"outcome\":\"sent\""), "{line}");
-    let _ = in_unit(&bed, "web-test.service");
+    let _ = in_served_unit(&bed, "web-test.service");
     let next = following.line();
     assert!(next.contains("\"outcome\":\"sent\"") && next != line, "{next}");
 }
 
 fn the_catalogue_explains_a_decision(root: &Root) {
     let bed = bed(root, SERVED);
-    let _ = in_unit(&bed, "web-test.service");
+    let _ = in_served_unit(&bed, "web-test.service");
     let _ = bed.exec(["journalctl", "--update-catalog"]).success();
     let _ = bed.exec(["journalctl", "--sync"]).success();
     let said = bed.journal(["--catalog", "--output=short", "POLKIT_AGENT_VERDICT=deny"]);

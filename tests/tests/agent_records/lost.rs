@@ -1,7 +1,9 @@
 //! No record, no answer; and records in a flood of questions.
 
 use polkit_tests::agent;
-use polkit_tests::agent::by_hand::{CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, full, process_in};
+use polkit_tests::agent::by_hand::{
+    CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, full, light, process_in,
+};
 use polkit_tests::agent::journal::{JOURNAL, fill, journal, with_journal};
 use polkit_tests::agent::{NO_AGENT, in_unit, record, until};
 use polkit_tests::polkit::{Verdict, subject};
@@ -10,6 +12,7 @@ use polkit_tests::{FullBed, Polkit, Process, Root, on_each_suite_with_rules, pro
 on_each_suite_with_rules! {
     a_journal_that_is_gone_means_no_answer
     a_journal_without_a_reader_means_no_answer
+    a_standard_error_that_is_full_means_no_answer_and_no_wait
     a_hook_request_that_cannot_be_recorded_gets_nothing
     a_flood_of_one_user_s_requests_loses_no_other_record
 }
@@ -32,6 +35,22 @@ fn a_journal_without_a_reader_means_no_answer(root: &Root) {
     fill(&bed);
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::No);
     assert!(agent.said().contains("no record, no answer"), "{}", agent.said());
+}
+
+/// Without a journal the records go to standard error: here to a pipe that is open, full and not read.
+fn a_standard_error_that_is_full_means_no_answer_and_no_wait(root: &Root) {
+    let bed = light(root);
+    bed.write(CONFIG_FILE, 0o644, POOL);
+    let script = "mkfifo /run/said; exec 3<>/run/said; exec polkit-service-agent run 2>/run/said";
+    let mut agent = bed.spawn_as("root", ["sh", "-c", script]);
+    let process = process_in(&bed, "www-data", POOL_CGROUP);
+    until(|| ask(&bed, process.pid(), MANAGE) == Verdict::Yes);
+    let _ = bed.exec(["dd", "if=/dev/zero", "of=/run/said", "bs=1", "oflag=nonblock", "status=none"]).failure();
+    assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::No);
+    assert!(!agent.has_ended());
+    // The agent goes on serving once the pipe is read.
+    let _reading = bed.spawn_as("root", ["sh", "-c", "exec cat /run/said >/dev/null"]);
+    until(|| ask(&bed, process.pid(), MANAGE) == Verdict::Yes);
 }
 
 /// No record, no word: polkit then goes on with its other rules.

@@ -8,6 +8,7 @@ use polkit_tests::{LightBed, Process, Root, on_each_suite_with_rules};
 on_each_suite_with_rules! {
     a_program_in_a_directory_of_a_user_is_refused_at_load
     a_directory_that_becomes_a_user_s_takes_the_grant_away
+    a_program_that_another_user_or_a_group_may_write_grants_nothing
 }
 
 const TOOL: &str = "/opt/app/tool";
@@ -67,6 +68,25 @@ fn a_directory_that_becomes_a_user_s_takes_the_grant_away(root: &Root) {
     assert_eq!(ask(&bed, tool.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
     let _ = bed.exec(["chown", "www-data", "/opt/app"]).success();
     assert_eq!(ask(&bed, tool.pid(), MANAGE), Verdict::Dismissed, "{}", agent.said());
+}
+
+fn a_program_that_another_user_or_a_group_may_write_grants_nothing(root: &Root) {
+    let bed = light(root);
+    installed(&bed);
+    let agent = Agent::start(&bed, &with_exe());
+    let tool = running(&bed, TOOL);
+    let change = |mode: &str, owner: &str| {
+        let _ = bed.exec(["chown", owner, TOOL]).success();
+        let _ = bed.exec(["chmod", mode, TOOL]).success();
+    };
+    for (mode, owner) in [("0775", "root:www-data"), ("0757", "root:root"), ("0755", "www-data:root")] {
+        change(mode, owner);
+        assert_eq!(ask(&bed, tool.pid(), MANAGE), Verdict::No, "{mode} {owner}: {}", agent.said());
+        let checked = bed.exec(["polkit-service-agent", "check"]);
+        assert_eq!(checked.code(), Some(1), "{mode} {owner}: {checked}");
+        change("0755", "root:root");
+        assert_eq!(ask(&bed, tool.pid(), MANAGE), Verdict::Yes, "{mode} {owner}: {}", agent.said());
+    }
 }
 
 /// Allows what the rule before it leaves.

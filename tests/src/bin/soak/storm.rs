@@ -68,7 +68,7 @@ pub fn run(root: &Root) -> bool {
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    let forks = forking.line();
+    let forks = forking.line_within(Duration::from_secs(20 * 60));
     let status = bed.exec(["polkit-service-agent", "status"]);
     println!("| figure | |\n|---|--:|");
     let row = |figure: &str, value: String| println!("| {figure} | {value} |");
