@@ -5,7 +5,7 @@ use polkit_tests::libvirt::Seen::{Closed, Denied, NoAgent, Yes};
 use polkit_tests::libvirt::{
     POLICY, Seen, TRIES, bed, by_page, by_virsh, difference, etc, install, policy_gen, remove,
 };
-use polkit_tests::{FullBed, Suite, require};
+use polkit_tests::{FullBed, Root, Suite, on_each_suite, on_each_suite_with_rules, require};
 
 /// With `members` the page's user is put into the group.
 const MEMBER: &str = "\n[[member]]\nuser = 'www-data'\ngroup = 'ops'\n";
@@ -60,49 +60,68 @@ fn mode(bed: &FullBed, name: &str, policy: &str, expected: &[(&str, [Seen; 4])])
 const STRANGER: [Seen; 4] = [Yes, NoAgent, NoAgent, NoAgent];
 const ROOT: (&str, [Seen; 4]) = ("root", [Yes; 4]);
 
-fn all_modes(bed: &FullBed) {
+fn read_only(bed: &FullBed) {
     mode(bed, "read-only", "[libvirt]\nmode = 'read-only'\n", &[("alice", STRANGER), ("page", STRANGER)]);
+}
+
+fn by_polkit(bed: &FullBed) {
     let manage = [("alice", [Yes; 4]), ("bob", STRANGER), ROOT, ("page", [Yes; 4])];
     mode(bed, "polkit", &format!("{POLKIT}{MEMBER}"), &manage);
+}
+
+fn by_socket(bed: &FullBed) {
     let shut = [Yes, Closed, Closed, Closed];
     let socket = [("alice", [Yes; 4]), ("bob", shut), ("carol", shut), ("page", [Yes; 4])];
     mode(bed, "socket", &format!("{SOCKET}{MEMBER}"), &socket);
-    if bed.suite().has_rules() {
-        let own = [Yes, Yes, Yes, Denied];
-        let acl = [("alice", own), ("bob", STRANGER), ("carol", [Yes, Yes, Denied, Denied]), ROOT, ("page", own)];
-        mode(bed, "acl", &format!("{ROLE}{MEMBER}"), &acl);
-    }
 }
 
-fn on(suite: Suite, pkla: bool) {
-    if let Some(root) = require(suite) {
-        all_modes(&bed(&root, pkla));
-    }
+fn by_role(bed: &FullBed) {
+    let own = [Yes, Yes, Yes, Denied];
+    let acl = [("alice", own), ("bob", STRANGER), ("carol", [Yes, Yes, Denied, Denied]), ROOT, ("page", own)];
+    mode(bed, "acl", &format!("{ROLE}{MEMBER}"), &acl);
+}
+
+on_each_suite! {
+    the_mode_read_only_gives_what_it_says
+    the_mode_polkit_gives_what_it_says
+    the_mode_socket_gives_what_it_says
+}
+
+on_each_suite_with_rules! {
+    the_mode_acl_gives_what_it_says
+}
+
+fn the_mode_read_only_gives_what_it_says(root: &Root) {
+    read_only(&bed(root, false));
+}
+
+fn the_mode_polkit_gives_what_it_says(root: &Root) {
+    by_polkit(&bed(root, false));
+}
+
+fn the_mode_socket_gives_what_it_says(root: &Root) {
+    by_socket(&bed(root, false));
+}
+
+fn the_mode_acl_gives_what_it_says(root: &Root) {
+    by_role(&bed(root, false));
+}
+
+/// One mode after another in one bed, with the package that reads pkla files.
+#[test]
+fn the_modes_read_only_and_polkit_give_what_they_say_in_bookworm_with_pkla() {
+    let Some(root) = require(Suite::Bookworm) else { return };
+    let bed = bed(&root, true);
+    read_only(&bed);
+    by_polkit(&bed);
 }
 
 #[test]
-fn each_mode_gives_what_it_says_in_bullseye() {
-    on(Suite::Bullseye, false);
-}
-
-#[test]
-fn each_mode_gives_what_it_says_in_bookworm() {
-    on(Suite::Bookworm, false);
-}
-
-#[test]
-fn each_mode_gives_what_it_says_in_bookworm_with_pkla() {
-    on(Suite::Bookworm, true);
-}
-
-#[test]
-fn each_mode_gives_what_it_says_in_trixie() {
-    on(Suite::Trixie, false);
-}
-
-#[test]
-fn each_mode_gives_what_it_says_in_forky() {
-    on(Suite::Forky, false);
+fn the_modes_socket_and_acl_give_what_they_say_in_bookworm_with_pkla() {
+    let Some(root) = require(Suite::Bookworm) else { return };
+    let bed = bed(&root, true);
+    by_socket(&bed);
+    by_role(&bed);
 }
 
 #[test]
