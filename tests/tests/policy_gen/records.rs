@@ -27,10 +27,10 @@ fn while_one_is_at_work_another_one_changes_nothing() {
     let _ = run(&bed, &["install", POLICY]).success();
 }
 
-/// One byte of the record is another one. Whether it then cannot be parsed, or names what the program never writes, nothing is
-/// installed or removed by it.
+/// A record that cannot be parsed, or that names what the program never writes, is refused as a whole: nothing is installed or
+/// removed by it.
 #[test]
-fn a_record_with_another_byte_is_refused_or_says_the_same() {
+fn a_damaged_record_is_refused() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = bed(&root);
     let _ = install(&bed, ALL, &[]).success();
