@@ -88,7 +88,7 @@ packages:
 		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y --no-install-recommends $$missing >/dev/null; fi
 
 test: packages
-	@MAKE='$(MAKE)' ./tests/all.sh '$(SUDO)' '$(CARGO)'
+	@./tests/all.sh '$(SUDO)' '$(CARGO)'
 
 SECONDS = 10
 fuzz: packages

@@ -40,7 +40,7 @@ $cargo clippy --workspace --all-targets --locked -- -D warnings
 step "documentation"
 RUSTDOCFLAGS='-D warnings' $cargo doc --workspace --no-deps --document-private-items --locked
 step "dependencies"
-"${MAKE:-make}" --no-print-directory deny
+make --no-print-directory deny
 step "waiting for the root file systems"
 finish "$roots" "$target/roots.log" "making a root file system" || [ "${ALLOW_SKIPS:-}" = 1 ] || exit 1
 roots=''
@@ -54,6 +54,6 @@ step "waiting for the fuzz targets"
 finish "$fuzz" "$target/fuzz.log" "compiling the fuzz targets"
 fuzz=''
 step "fuzz targets"
-"${MAKE:-make}" --no-print-directory fuzz
+make --no-print-directory fuzz
 step "done"
 $sudo "$target/debug/skips"

@@ -52,7 +52,7 @@ fn only_root_and_approvers_call_and_hear(root: &Root) {
     hears_more(&by_stranger, 0);
     assert_eq!(ask(bed, process.pid(), MANAGE), Verdict::Dismissed);
     until(|| ["member=PendingAdded", "member=Decision"].iter().all(|signal| by_member().contains(signal)));
-    for arguments in [&["pending"][..], &["approve", &the_one(&bed)], &["deny", &the_one(&bed)], &["status"]] {
+    for arguments in [&["pending"][..], &["approve", &the_one(bed)], &["deny", &the_one(bed)], &["status"]] {
         let refused = run(bed, "daemon", arguments);
         assert_eq!(refused.code(), Some(3), "{refused}");
     }
