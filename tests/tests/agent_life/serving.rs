@@ -56,15 +56,16 @@ fn a_pattern_serves_units_that_come_and_go(root: &Root) {
 
 fn a_user_is_served_in_every_unit_and_not_in_a_session(root: &Root) {
     let bed = bed(root, "[[serve]]\nuser = \"www-data\"\n");
-    let listed = in_served_unit(&bed, "any.service");
+    let once_registered = |pid| until(|| is_registered(&bed, pid));
+    let listed = list_once(&bed, "root", &as_unit("any.service"), once_registered);
     assert!(listed.contains("running"), "{listed}");
-    let outside = list_once(&bed, "www-data", &[], |pid| until(|| is_registered(&bed, pid)));
+    let outside = list_once(&bed, "www-data", &[], once_registered);
     assert!(outside.contains("running"), "{outside}");
     let mut session = as_unit("session-test.service");
     session.push("--property=PAMName=login".to_owned());
     // The agent has found a process that is younger than the session's.
     let in_session = list_once(&bed, "root", &session, |_| {
-        let listed = in_served_unit(&bed, "any.service");
+        let listed = list_once(&bed, "root", &as_unit("any.service"), once_registered);
         assert!(listed.contains("running"), "{listed}");
     });
     assert!(in_session.contains(NO_AGENT), "{in_session}");
