@@ -1,6 +1,6 @@
 #!/bin/sh
 # Replays the seeds of every fuzz target, then mutates them for some seconds each, with libFuzzer and a stable compiler.
-# usage: tests/fuzz.sh SUDO CARGO [SECONDS]
+# usage: tests/fuzz.sh SUDO CARGO [SECONDS|build]; `build` compiles only.
 set -eu
 sudo=$1 cargo=$2 seconds=${3:-10}
 cd "$(dirname "$0")/.."
@@ -14,6 +14,7 @@ flags="$flags -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-co
 # With --target the flags do not apply to build scripts.
 RUSTFLAGS=$flags CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
 	$cargo build --manifest-path tests/fuzz/Cargo.toml --locked --target "$host" --target-dir "$built"
+[ "$seconds" != build ] || exit 0
 programs=$built/$host/debug
 targets=$(sed -n 's/^name = "\([a-z_]*\)"$/\1/p' tests/fuzz/Cargo.toml)
 # The evaluator starts the engine from its own folder. The engine can end during a request.

@@ -3,12 +3,12 @@
  * hostile exe USER SECONDS    (root) a program on a file system that USER serves, and that stands still once /run/stall is there
  * hostile forks NUMBER SECONDS   so many processes that sleep
  *
- * Each prints "PID START" of the process in question on standard output, and ends after so many seconds by itself: whatever reads
- * such a process, ps(1) on the whole machine included, waits until then.
+ * Each prints "PID START" of the process in question on standard output, and ends after so many seconds by itself: every program that
+ * reads such a process, ps(1) on the whole machine included, waits until then.
  *
  * `cmdline` mounts FUSE in a user namespace of its own. One thread reads a page of a file; the server never answers, so the page
  * stays locked. Another thread maps the same file, opened for direct I/O: the kernel then drops the pages of the file while it
- * holds the lock of the address space for writing, and waits for the locked page. Whoever wants the lock for reading, as
+ * holds the lock of the address space for writing, and waits for the locked page. Each reader that wants the lock, as
  * /proc/PID/cmdline does, waits as well.
  */
 #define _GNU_SOURCE

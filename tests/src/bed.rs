@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -20,8 +21,8 @@ use crate::{Root, Suite};
 
 /// The seconds after which [`Bed::exec`] kills a program.
 const EXEC_LIMIT: &str = "120";
-/// How long a program in a bed may be silent when a line is waited for: longer than the storms of `make soak`.
-const PATIENCE: Timespec = Timespec { tv_sec: 20 * 60, tv_nsec: 0 };
+/// How long a program in a bed may be silent when a line is waited for.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running bed. Dropping it kills everything in it and removes every trace.
 #[derive(Debug)]
@@ -220,13 +221,22 @@ impl Process {
     /// Waits for the next line of its standard output, without the line end; empty at the end of the output.
     ///
     /// # Panics
-    /// If none comes for twenty minutes.
+    /// If none comes for three minutes.
     pub fn line(&mut self) -> String {
+        self.line_within(PATIENCE)
+    }
+
+    /// Does the same for a program that is silent for long.
+    ///
+    /// # Panics
+    /// If no line comes in this time.
+    pub fn line_within(&mut self, limit: Duration) -> String {
         let mut line = String::new();
         if self.stdout.buffer().is_empty() {
             let mut polled = [PollFd::new(self.stdout.get_ref(), PollFlags::IN)];
-            let ready = poll(&mut polled, Some(&PATIENCE));
-            assert!(ready != Ok(0), "{}: no line for {} s\n{}", self.command, PATIENCE.tv_sec, self.stderr());
+            let timeout = Timespec { tv_sec: limit.as_secs().try_into().expect("not too long"), tv_nsec: 0 };
+            let ready = poll(&mut polled, Some(&timeout));
+            assert!(ready != Ok(0), "{}: no line for {limit:?}\n{}", self.command, self.stderr());
         }
         self.stdout.read_line(&mut line).unwrap_or_else(|error| panic!("{}: reading: {error}", self.command));
         line.trim_end_matches('\n').to_owned()

@@ -25,7 +25,7 @@ pub enum Fault {
     Kill,
     /// polkitd is restarted.
     Polkitd,
-    /// The bus is restarted, and with it whoever is on it.
+    /// The bus is restarted, and with it every service on it.
     Bus,
     /// Nothing, for so many milliseconds.
     Nothing(u64),
@@ -202,7 +202,7 @@ impl Faults {
         let polkit = Polkit::of(&self.bed);
         let stale = |process: &&Process| {
             // polkitd may take a moment to hear of the last connections' end.
-            let gone = || polkit.check(&subject(&self.bed, process.pid(), WWW_DATA), MANAGE) == Verdict::NobodyToAsk;
+            let gone = || polkit.check(&subject(&self.bed, process.pid(), WWW_DATA), MANAGE) == Verdict::NoAgent;
             !(0..20).any(|_| {
                 gone() || {
                     std::thread::sleep(Duration::from_millis(100));
@@ -276,7 +276,7 @@ impl Faults {
             *match answer.word {
                 Word::Yes => &mut self.seen.yes,
                 Word::No | Word::Dismissed => &mut self.seen.refused,
-                Word::Nobody => &mut self.seen.nobody,
+                Word::NoAgent => &mut self.seen.no_agent,
                 Word::Error => &mut self.seen.errors,
                 Word::Hung => &mut self.seen.hung,
             } += 1;

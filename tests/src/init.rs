@@ -85,7 +85,7 @@ pub fn enter(cgroup: &Path, pid1: &OsStr, command: &[OsString]) -> Result<(), St
     Err(format!("becoming nsenter: {error}"))
 }
 
-/// Whoever runs the tests has logged in, and a bed's processes are of no login. (A kernel that forbids this has no tests of logins.)
+/// The user who runs the tests has logged in, and a bed's processes are of no login. (A kernel that forbids this has no tests of logins.)
 fn forget_login() {
     let _ = fs::write("/proc/self/loginuid", u32::MAX.to_string());
 }

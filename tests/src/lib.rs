@@ -15,24 +15,28 @@
 //! * [`Polkit`] and [`StandIn`]: polkitd seen by a client, and an agent that does as a test says.
 //! * [`on_each_suite!`] makes one test of a function for each suite.
 //! * [`program`] finds what cargo built, to be copied into a bed; [`product`] is all that the project installs.
+//! * What the tests of one subject share: [`agent`], [`policy_gen`], [`libvirt`], [`doctor`], [`verdicts`].
 //!
 //! A bed is an overlay of a root filesystem in namespaces and a cgroup of its own, and is gone when it is dropped.
-//! The modules in the order in which data flows: [`paths`], [`suite`], [`roots`], [`skip`], `cgroup`, `tree`,
-//! `launch`, [`output`], [`bed`], [`light`], [`full`], [`polkit`], [`stand_in`], [`product`], [`broker`], [`faults`]; [`init`] is what runs inside
-//! as PID 1.
+//! The modules in the order in which data flows: [`paths`], [`suite`], [`roots`], [`skip`], `cgroup`, `tree`, `launch`, [`output`], [`bed`],
+//! [`light`], [`full`], [`polkit`], [`stand_in`], [`product`], [`broker`], [`faults`], and the subjects; [`init`] is what runs inside as PID 1.
 
 #![warn(missing_docs)]
 
+pub mod agent;
 pub mod bed;
 pub mod broker;
 mod cgroup;
+pub mod doctor;
 pub mod faults;
 pub mod full;
 pub mod init;
 mod launch;
+pub mod libvirt;
 pub mod light;
 pub mod output;
 pub mod paths;
+pub mod policy_gen;
 pub mod polkit;
 pub mod product;
 pub mod roots;
@@ -40,6 +44,7 @@ pub mod skip;
 pub mod stand_in;
 pub mod suite;
 mod tree;
+pub mod verdicts;
 
 pub use bed::{Bed, Process};
 pub use full::FullBed;

@@ -18,7 +18,7 @@ pub enum Verdict {
     /// Refused by an agent that cancelled.
     Dismissed,
     /// Authentication is wanted, and there is no agent.
-    NobodyToAsk,
+    NoAgent,
 }
 
 /// The polkitd of a bed, and connections to the bed's bus. The calls block.
@@ -62,7 +62,7 @@ impl<'bed> Polkit<'bed> {
             Some(0) => Verdict::Yes,
             // An error ends with 1 as well in 0.105, and says so.
             Some(1) if !output.stderr.contains("Error checking for authorization") => Verdict::No,
-            Some(2) => Verdict::NobodyToAsk,
+            Some(2) => Verdict::NoAgent,
             Some(3) => Verdict::Dismissed,
             _ => panic!("{output}"),
         }

@@ -1,9 +1,9 @@
-//! What a test needs, and the count of tests that did not run for want of it.
+//! What a test needs, and the count of the tests in beds that ran, and that did not.
 //!
-//! A skip is written to `target/beds/skipped` (test, reason), a suite that the archive does not serve to
-//! `target/beds/not-run`; the program `skips` sums both up after `cargo test`.
+//! Each test that has what it needs is written to `target/beds/ran`, a skip to `target/beds/skipped` (test, reason), and a test of a
+//! suite that the archive does not serve to `target/beds/not-run` (test, suite). The program `skips` sums them up after `cargo test`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -48,11 +48,12 @@ pub fn require(suite: Suite) -> Option<Root> {
     let lock = roots::lock_file(suite).unwrap_or_else(|error| panic!("the lock of {suite}: {error}"));
     lock.lock_shared().unwrap_or_else(|error| panic!("locking {suite}: {error}"));
     if roots::is_ready(suite) {
+        append("ran", &test_name());
         return Some(Root { suite, path: roots::path(suite, None), _in_use: Arc::new(lock) });
     }
     if !suite.is_required() && roots::path(suite, Some("not-run")).exists() {
         eprintln!("NOT RUN: {}: the archive does not serve {suite}", test_name());
-        append("not-run", suite.name());
+        append("not-run", &format!("{}\t{suite}", test_name()));
     } else {
         skip(&format!("no root filesystem of {suite}: run `cargo run -p polkit-tests --bin roots`"));
     }
@@ -75,7 +76,7 @@ pub fn skip(reason: &str) {
 /// # Errors
 /// If a file cannot be removed.
 pub fn clear() -> std::io::Result<()> {
-    for file in ["skipped", "not-run"] {
+    for file in ["ran", "skipped", "not-run"] {
         match std::fs::remove_file(beds_dir().join(file)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -84,26 +85,62 @@ pub fn clear() -> std::io::Result<()> {
     Ok(())
 }
 
-/// What was counted since [`clear`], as lines for a person: the skipped tests, and last, if there are such, the suites
-/// that did not run.
-pub fn summary() -> Vec<String> {
+/// What was counted since [`clear`].
+pub fn count() -> Count {
     let read = |file: &str| std::fs::read_to_string(beds_dir().join(file)).unwrap_or_default();
-    summarize(&read("skipped"), &read("not-run"))
+    Count::of(&read("ran"), &read("skipped"), &read("not-run"))
 }
 
-fn summarize(skipped: &str, not_run: &str) -> Vec<String> {
-    let skipped: BTreeSet<(&str, &str)> = skipped.lines().filter_map(|line| line.split_once('\t')).collect();
-    let not_run: BTreeSet<&str> = not_run.lines().collect();
-    let mut summary: Vec<String> = skipped.iter().map(|(test, reason)| format!("{test}: {reason}")).collect();
-    let tests: Vec<&str> = skipped.iter().map(|(test, _)| *test).collect();
-    summary.push(match tests.len() {
-        0 => "SKIPPED: 0".to_owned(),
-        count => format!("SKIPPED: {count} ({})", tests.join(", ")),
-    });
-    if !not_run.is_empty() {
-        summary.push(format!("NOT RUN: {}", Vec::from_iter(not_run).join(", ")));
+/// The tests in beds that ran, and that did not.
+#[derive(Debug)]
+pub struct Count {
+    ran: BTreeSet<String>,
+    skipped: BTreeMap<String, String>,
+    not_run: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Count {
+    fn of(ran: &str, skipped: &str, not_run: &str) -> Self {
+        let pairs = |text: &str| -> Vec<(String, String)> {
+            let pairs = text.lines().filter_map(|line| line.split_once('\t'));
+            pairs.map(|(test, why)| (test.to_owned(), why.to_owned())).collect()
+        };
+        let mut ran: BTreeSet<String> = ran.lines().map(str::to_owned).collect();
+        let skipped: BTreeMap<String, String> = pairs(skipped).into_iter().collect();
+        // A test that needs several suites ran if it had all of them, but for those that the archive does not serve.
+        ran.retain(|test| !skipped.contains_key(test));
+        let mut without = BTreeMap::<String, BTreeSet<String>>::new();
+        for (test, suite) in pairs(not_run).into_iter().filter(|(test, _)| !ran.contains(test)) {
+            without.entry(suite).or_default().insert(test);
+        }
+        Self { ran, skipped, not_run: without }
     }
-    summary
+
+    /// How many tests ran.
+    pub fn ran(&self) -> usize {
+        self.ran.len()
+    }
+
+    /// How many tests were skipped.
+    pub fn skipped(&self) -> usize {
+        self.skipped.len()
+    }
+
+    /// Lines for a person: each skipped test with its reason, and last how many tests of how many ran.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.skipped.iter().map(|(test, reason)| format!("{test}: {reason}")).collect();
+        let not_run: usize = self.not_run.values().map(BTreeSet::len).sum();
+        let (ran, skipped) = (self.ran.len(), self.skipped.len());
+        let mut last = format!("RAN: {ran} of {} tests in beds", ran + skipped + not_run);
+        if skipped > 0 {
+            last += &format!("; {skipped} skipped");
+        }
+        for (suite, tests) in &self.not_run {
+            last += &format!("; {} not run: the archive does not serve {suite}", tests.len());
+        }
+        lines.push(last);
+        lines
+    }
 }
 
 /// Whether beds can be made here at all.
@@ -169,19 +206,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_skipped_test_is_named_once_and_not_run_comes_last() {
-        let skipped = "100_beds::b\tnot root\n100_beds::a\tnot root\n100_beds::b\tnot root\n";
-        let expected = [
-            "100_beds::a: not root",
-            "100_beds::b: not root",
-            "SKIPPED: 2 (100_beds::a, 100_beds::b)",
-            "NOT RUN: bullseye, forky",
-        ];
-        assert_eq!(summarize(skipped, "forky\nbullseye\nforky\n"), expected);
+    fn each_skipped_test_is_named_once_and_the_last_line_counts_all() {
+        let skipped = "beds::b\tnot root\nbeds::a\tnot root\nbeds::b\tnot root\n";
+        let count = Count::of("beds::c\nbeds::d\nbeds::c\nbeds::b\n", skipped, "beds::e\tforky\nbeds::e\tforky\n");
+        let last = "RAN: 2 of 5 tests in beds; 2 skipped; 1 not run: the archive does not serve forky";
+        assert_eq!(count.lines(), ["beds::a: not root", "beds::b: not root", last]);
+        assert_eq!(count.skipped(), 2);
     }
 
     #[test]
-    fn nothing_skipped_is_said_too() {
-        assert_eq!(summarize("", ""), ["SKIPPED: 0"]);
+    fn a_test_that_ran_on_some_suites_has_run() {
+        let count = Count::of("beds::a\n", "", "beds::a\tforky\n");
+        assert_eq!(count.lines(), ["RAN: 1 of 1 tests in beds"]);
+        assert_eq!(Count::of("", "", "").lines(), ["RAN: 0 of 0 tests in beds"]);
     }
 }

@@ -134,7 +134,7 @@ struct Actor {
 }
 
 impl Actor {
-    /// A panic would leave polkitd without a reply, for which it waits for ever.
+    /// After a panic polkitd would get no reply, and would never return.
     async fn play(&self, challenge: Challenge) -> (Seen, Reply) {
         let (answers, reply) = match &self.script {
             Script::Answer(uids) => (self.answer(&challenge, uids).await, Reply::Done),

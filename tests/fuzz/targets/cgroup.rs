@@ -1,4 +1,4 @@
-//! The text of /proc/PID/cgroup. Nobody but the system manager makes the folders before the first that is no slice, so a unit
+//! The text of /proc/PID/cgroup. Only the system manager makes the folders before the first that is no slice, so a unit
 //! is never found behind another one.
 #![no_main]
 

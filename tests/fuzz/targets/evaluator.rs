@@ -2,7 +2,7 @@
 //!
 //! The program itself must lie beside this one: `cargo build --release -p polkit-policy-gen`, and then copy
 //! `target/release/polkit-policy-gen-js` to `fuzz/target/x86_64-unknown-linux-gnu/release/`. It ends in the middle of questions, and
-//! here nobody has switched off what a broken pipe does to the asker: start this one from a shell with `trap '' PIPE`.
+//! this program does not ignore SIGPIPE: start it from a shell with `trap '' PIPE`.
 #![no_main]
 
 use polkit_policy_gen::verdict::engine::Engine;

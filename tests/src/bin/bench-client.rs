@@ -3,11 +3,11 @@
 //! * `bench-client check`: for each line `ACTION PID UID TOTAL AT_ONCE` on standard input, makes so many checks with
 //!   interaction, at most so many at a time over one connection, and says `MEDIAN_US PER_SECOND YES`.
 //! * `bench-client watch FIFO`: watches the bus as a monitor (dbus-daemon's BecomeMonitor), and reads lines `PID
-//!   SECONDS` from the pipe: who was forked, and the monotonic clock just before. A process is registered when the bus hands
+//!   SECONDS` from the pipe: the process that was forked, and the monotonic clock just before. A process is registered when the bus hands
 //!   on polkitd's reply to its RegisterAuthenticationAgent. Says `watching`; at the end of the pipe a line `FORKED
 //!   REGISTERED P50_US P99_US MAX_US ASKED_P50_US ASKED_P99_US`: from the fork to that, and from the call to the reply alone.
 //! * `bench-client ask FIFO UID MILLISECONDS`: checks each process from the pipe that long after its fork, and says at the end
-//!   `FORKED YES NOBODY OTHER`: how many were answered, and how many had no agent yet.
+//!   `FORKED YES NONE OTHER`: how many were answered, and how many had no agent yet.
 //! * `bench-client threads PER_SECOND SECONDS`: starts so many threads, each of which is a fork to the kernel's process
 //!   events, and says how many there were a second.
 //! * `bench-client tally`: watches the bus, says `watching`, and for each line on standard input `CHECKS CHALLENGES REGISTRATIONS`:
@@ -97,7 +97,7 @@ fn forked(fifo: &str) -> mpsc::UnboundedReceiver<(u32, f64)> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let fifo = fifo.to_owned();
     std::thread::spawn(move || {
-        // Waits until somebody opens it for writing.
+        // Waits until the other end is opened.
         let file = BufReader::new(std::fs::File::open(fifo).expect("the pipe"));
         for line in file.lines().map_while(Result::ok) {
             let (pid, at) = line.split_once(' ').expect("a pid and a time");
@@ -207,14 +207,14 @@ async fn ask(fifo: &str, uid: u32, delay: Duration) {
             Some((answer.authorized, answer.challenge))
         });
     }
-    let (mut forked, mut yes, mut nobody) = (0, 0, 0);
+    let (mut forked, mut yes, mut none) = (0, 0, 0);
     while let Some(answer) = asking.join_next().await {
         let answer = answer.expect("no panic");
         forked += 1;
         yes += u32::from(answer == Some((true, false)));
-        nobody += u32::from(answer == Some((false, true)));
+        none += u32::from(answer == Some((false, true)));
     }
-    println!("{forked} {yes} {nobody} {}", forked - yes - nobody);
+    println!("{forked} {yes} {none} {}", forked - yes - none);
 }
 
 async fn tally() {

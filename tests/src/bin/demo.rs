@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn the_error(demo: &mut Demo) {
-    demo.title("(a) A PHP page under Apache asks libvirtd for its domains. Nobody is there to authenticate:");
+    demo.title("(a) A PHP page under Apache asks libvirtd for its domains. No agent is there to authenticate:");
     demo.run(&curl(), Success, NO_AGENT);
 }
 

@@ -1,6 +1,6 @@
 //! `fault-client MILLISECONDS FILE PID,UID…`: a mechanism that asks polkitd about each process again and again, that often, and
-//! goes on whatever becomes of polkitd and the bus. Appends a line `PID FROM TO WORD` to the file for each answer: the clock in
-//! microseconds, and `yes`, `no`, `dismissed`, `nobody` (there is no agent), `error` or `hung` (no answer in a minute).
+//! goes on when polkitd or the bus ends. Appends a line `PID FROM TO WORD` to the file for each answer: the clock in
+//! microseconds, and `yes`, `no`, `dismissed`, `none` (there is no agent), `error` or `hung` (no answer in a minute).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -67,7 +67,7 @@ async fn once(authority: &mut Option<Authority>, subject: &Subject) -> &'static 
     let Some(authority) = authority else { return "error" };
     match authority.check(subject, ACTION, &HashMap::new(), Interaction::Allowed).await {
         Ok(answer) if answer.authorized => "yes",
-        Ok(answer) if answer.challenge => "nobody",
+        Ok(answer) if answer.challenge => "none",
         Ok(answer) if answer.dismissed() => "dismissed",
         Ok(_) => "no",
         Err(_) => "error",

@@ -14,7 +14,7 @@ pub(super) enum Word {
     Yes,
     No,
     Dismissed,
-    Nobody,
+    NoAgent,
     Error,
     Hung,
 }
@@ -57,7 +57,7 @@ fn answer(line: &str) -> Answer {
         "yes" => Word::Yes,
         "no" => Word::No,
         "dismissed" => Word::Dismissed,
-        "nobody" => Word::Nobody,
+        "none" => Word::NoAgent,
         "error" => Word::Error,
         "hung" => Word::Hung,
         _ => panic!("{line:?}"),

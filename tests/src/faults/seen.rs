@@ -12,7 +12,7 @@ pub struct Seen {
     /// Refused: that of processes which no rule allows, and what a fault cost.
     pub refused: usize,
     /// There was no agent.
-    pub nobody: usize,
+    pub no_agent: usize,
     /// polkitd or the bus was away.
     pub errors: usize,
     /// Clients that waited longer than libvirt would, 30 s, but for stalls of polkitd.

@@ -14,7 +14,7 @@ pub const ASK: &str = "org.example.bench.ask";
 pub const POOL: &str = "system.slice/pool.service";
 
 const CONFIG_FILE: &str = "/etc/polkit-service-agent/agent.toml";
-/// polkitd asks the user himself, and keeps nothing.
+/// polkitd asks for the user's own authentication, and keeps nothing.
 const AGENT_RULE: &str = r#"
 polkit.addRule(function (action, subject) {
     if (action.id === "org.example.bench.ask" && subject.user === "www-data") {
@@ -37,7 +37,7 @@ pub fn config(rules: usize) -> String {
     [serve.to_owned()].into_iter().chain(others).chain([rule(rules, "pool.service")]).collect()
 }
 
-/// A policy with these actions, which nobody may do without authentication.
+/// A policy with these actions, which need authentication.
 pub fn policy(actions: &[&str]) -> String {
     let action = |id: &&str| {
         format!(

@@ -5,7 +5,7 @@ use polkit_tests::{Bed, FullBed, Root};
 use crate::beds::{ASK, Agent, Client, POOL, config, full, least_agent, least_agent_with, light, sleeping, start_unit};
 use crate::table::{Goal, Side, Table, paired};
 
-/// The cgroup of the process that the least agent stands in for.
+/// The cgroup of the process that the least agent serves.
 const OTHER: &str = "system.slice/other.service";
 
 /// Records go to a file: a light bed has no journald.

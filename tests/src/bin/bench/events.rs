@@ -76,10 +76,10 @@ pub fn of_the_kernel(root: &Root, table: &mut Table) {
     table.tell("fork to registered, latest", &told, "µs", max, None, Goal::None);
     for milliseconds in ["0", "5"] {
         let seen = forks(&bed, &mut client, "200", &["ask", PIPE, &WWW_DATA.to_string(), milliseconds]);
-        let [forked, yes, nobody, other] = seen[..] else { panic!("{seen:?}") };
+        let [forked, yes, none, other] = seen[..] else { panic!("{seen:?}") };
         let figure = format!("checks {milliseconds} ms after the fork that found no agent yet");
         let told = format!("{way}; of {forked}: {yes} yes, {other} neither");
-        table.tell(&figure, &told, "checks", nobody, None, Goal::None);
+        table.tell(&figure, &told, "checks", none, None, Goal::None);
     }
     elsewhere(&bed, &agent, root, table);
 }

@@ -72,7 +72,7 @@ pub fn beside_many(root: &Root, table: &mut Table) {
     }
 }
 
-/// Beside 18 processes that never end to be read, of a user whom no entry names, each of which asks by the hook.
+/// Beside 18 processes that never end to be read, of a user that no entry names, each of which asks by the hook.
 pub fn beside_endless(root: &Root, table: &mut Table) {
     let bed = light(root)
         .file("/usr/share/polkit-1/actions/org.example.hooked.policy", 0o644, policy(&[HOOKED]))

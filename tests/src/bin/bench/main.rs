@@ -14,6 +14,7 @@ mod grants;
 mod hook;
 mod hostile;
 mod machine;
+mod peers;
 mod size;
 mod table;
 mod verdicts;
@@ -23,8 +24,8 @@ use std::process::ExitCode;
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 10] =
-    ["light", "full", "events", "rescan", "hostile", "grants", "acl", "verdicts", "doctor", "size"];
+const PARTS: [&str; 11] =
+    ["light", "peers", "full", "events", "rescan", "hostile", "grants", "acl", "verdicts", "doctor", "size"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -48,6 +49,10 @@ fn main() -> ExitCode {
                 checks::in_a_light_bed(root, &mut table);
                 hook::against_nothing(root, &mut table);
             }),
+            "peers" => {
+                peers::that_need_no_package(&trixie, &mut table);
+                peers::by_pkla(&bookworm, &mut table);
+            }
             "full" => checks::in_a_full_bed(&trixie, &mut table),
             "events" => events::of_the_kernel(&forky, &mut table),
             "rescan" => events::by_rescanning(&forky, &mut table),

@@ -39,7 +39,7 @@ fn one(root: &Root, fault: Fault, times: usize) -> bool {
         seen.checks,
         seen.yes,
         seen.refused,
-        seen.nobody,
+        seen.no_agent,
         seen.errors,
         seen.allowed,
         seen.unmatched,

@@ -6,7 +6,7 @@ use crate::setting::{Setting, Way, rule};
 
 const REQUESTS: usize = 500;
 
-/// All of it; whether nobody got what is the other's.
+/// All of it; whether no user got what is another's.
 pub fn run(roots: &[Root]) -> bool {
     println!(
         "| suite | way | unit | requests | authorized | refused | checks of both | challenges | allowed, on record | denied, on record |"

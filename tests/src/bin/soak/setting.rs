@@ -41,7 +41,7 @@ pub fn rule(id: &str, keys: &str) -> String {
     )
 }
 
-/// A bed with the product installed and configured, and somebody who counts.
+/// A bed with the product installed and configured, and a client that counts.
 pub struct Setting {
     pub bed: FullBed,
     tally: Process,
@@ -52,7 +52,7 @@ pub struct Setting {
 pub struct Tally {
     /// Checks of org.libvirt.unix.manage: each is a question to the hook, where there is one.
     pub checks: usize,
-    /// BeginAuthentication, to whomever.
+    /// BeginAuthentication, to any agent.
     pub challenges: usize,
     /// RegisterAuthenticationAgent.
     pub registrations: usize,

@@ -43,13 +43,13 @@ pub fn run(root: &Root) -> bool {
         end.checks,
         end.yes,
         end.refused,
-        end.nobody + end.errors,
+        end.no_agent + end.errors,
         end.unmatched,
         end.hung,
         end.stalled,
     );
     println!(
-        "| {}: of | | at first | most | at last | when nobody asks any more |\n|---|---|--:|--:|--:|--:|",
+        "| {}: of | | at first | most | at last | after the last request |\n|---|---|--:|--:|--:|--:|",
         root.suite()
     );
     for (who, name) in ["the agent", "polkitd"].into_iter().enumerate() {

@@ -1,0 +1,59 @@
+#!/bin/sh
+# all.sh SUDO CARGO: every check and test that CI runs, with the time of each step. The root file systems are made while the programs
+# are compiled and checked; the fuzz targets are compiled while the tests run, which mostly wait.
+# With ALLOW_SKIPS=1 tests that cannot run here are skipped; without it, each of them is an error.
+set -eu
+sudo=$1 cargo=$2
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+# A test in a bed waits more than it computes.
+threads=6
+began=$(date +%s)
+last=$began
+step() {
+    now=$(date +%s)
+    echo "test: $((now - began)) s (+$((now - last)) s): $*" >&2
+    last=$now
+}
+# finish PID LOG WHAT: waits for a background job, and shows its log if it failed.
+finish() {
+    wait "$1" && return
+    cat "$2" >&2
+    echo "test: $3 failed; its log is in $2" >&2
+    return 1
+}
+# A background job does not outlive this script.
+roots='' fuzz=''
+trap 'for job in $roots $fuzz; do kill "$job" 2>/dev/null || :; done' EXIT
+
+step "checking the format"
+$cargo fmt --all --check
+step "compiling what makes root file systems"
+$cargo build --workspace --bin roots --locked
+step "making the root file systems in the background: $target/roots.log"
+$sudo "$target/debug/roots" >"$target/roots.log" 2>&1 &
+roots=$!
+step "compiling programs and tests"
+$cargo build --workspace --all-targets --locked
+step "clippy"
+$cargo clippy --workspace --all-targets --locked -- -D warnings
+step "documentation"
+RUSTDOCFLAGS='-D warnings' $cargo doc --workspace --no-deps --document-private-items --locked
+step "dependencies"
+make --no-print-directory deny
+step "waiting for the root file systems"
+finish "$roots" "$target/roots.log" "making a root file system" || [ "${ALLOW_SKIPS:-}" = 1 ] || exit 1
+roots=''
+sed -n '/NOT RUN/p' "$target/roots.log"
+step "tests; compiling the fuzz targets in the background: $target/fuzz.log"
+./tests/fuzz.sh "$sudo" "$cargo" build >"$target/fuzz.log" 2>&1 &
+fuzz=$!
+$sudo "$target/debug/skips" --clear
+$sudo env "PATH=$PATH" "RUST_TEST_THREADS=$threads" $cargo test --workspace --locked --no-fail-fast
+step "waiting for the fuzz targets"
+finish "$fuzz" "$target/fuzz.log" "compiling the fuzz targets"
+fuzz=''
+step "fuzz targets"
+make --no-print-directory fuzz
+step "done"
+$sudo "$target/debug/skips"

@@ -1,0 +1,12 @@
+//! Start, restart, reload, following, limits and hardening of the agent.
+
+mod clock;
+mod faults;
+mod following;
+mod hardening;
+mod health;
+mod life;
+mod limits;
+mod room;
+mod serving;
+mod shortages;

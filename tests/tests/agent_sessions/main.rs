@@ -1,0 +1,5 @@
+//! Sessions, seats, and the agent that authenticates.
+
+mod authenticate;
+mod seats;
+mod sessions;

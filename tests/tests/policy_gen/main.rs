@@ -1,0 +1,10 @@
+//! policy-gen: installation, grants, interruptions, and the model that its policies are compared with.
+
+mod grants;
+mod install;
+mod interrupted;
+mod model;
+mod page_by_pkla;
+mod records;
+mod refusals;
+mod trees;

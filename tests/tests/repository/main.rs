@@ -1,0 +1,7 @@
+//! Checks of the repository itself: its modules, words, completions, and the tests that its documents name. Needs no root.
+
+mod completions;
+mod documents;
+mod kernel;
+mod modules;
+mod words;
