@@ -1,10 +1,10 @@
 //! What is registered: kept as the host's processes and the configuration want it.
 
 mod entry;
-mod looking;
 mod members;
-mod room;
+mod quota;
 mod scan;
+mod scanning;
 mod sessions;
 mod state;
 
@@ -20,8 +20,8 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use self::{
     entry::{Asker, Entry, Stage, Step},
-    looking::PidFiles,
     scan::{Found, Users},
+    scanning::PidFiles,
     sessions::Sessions,
 };
 use crate::{

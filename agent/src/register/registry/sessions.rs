@@ -11,7 +11,7 @@ use std::{
 use polkit_dbus::{AuthorityError, Connection, connect, connect_over};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::{RETRY, Registry, room::share_of};
+use super::{RETRY, Registry, quota::share_of};
 use crate::{
     base::paths,
     config::{Config, ServeTarget},

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::{
     Registry,
     members::users_of,
-    room::{SCAN_WITHOUT, share_of},
+    quota::{SCAN_WITHOUT, share_of},
     scan::{Found, Look},
 };
 use crate::{
