@@ -276,7 +276,7 @@ fn without_the_drop_in_no_session_is_served_and_the_log_names_it(root: &Root) {
     let bed = bed(root, KIOSK_CONFIG, false);
     start_agent(&bed);
     let session = Session::of(&bed, "kiosk", "kiosk-login");
-    until(|| log(&bed).contains("cgroup.procs cannot be written: Read-only file system"));
+    until(|| log(&bed).contains("cgroup.procs: Read-only file system"));
     assert!(log(&bed).contains("the drop-in sessions.conf"), "{}", log(&bed));
     assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::NobodyToAsk);
     assert!(status(&bed).contains("sessions.conf"), "{}", status(&bed));

@@ -30,7 +30,7 @@ use crate::{
     kernel::{answer::context::Context, subject::process::PinnedProcess},
     register::{
         fork_watcher::Events,
-        leak_budget::{Leaks, Pace},
+        leak_budget::{LeakBudget, RateLimit},
         pool::ConnectionPool,
         registration::Registered,
         warn_once::WarnOnce,
@@ -66,7 +66,7 @@ pub struct Registry {
     reading: Option<JoinHandle<PidFiles>>,
     /// What registering costs the polkitd of the moment.
     costs: Option<Costs>,
-    paces: HashMap<ServeTarget, Pace>,
+    rate_limits: HashMap<ServeTarget, RateLimit>,
     /// Processes that there was no room for when everything was looked at last, and how long that took.
     over: HashMap<ServeTarget, usize>,
     /// When each entry came into force, in Unix seconds; with whether it is by the hook.
@@ -76,7 +76,7 @@ pub struct Registry {
 
 struct Costs {
     version: BackendVersion,
-    leaks: Leaks,
+    leak_budget: LeakBudget,
     /// To see when polkitd has taken note of something; only where it leaks.
     sync: Option<Authority>,
 }
@@ -104,7 +104,7 @@ impl Registry {
             users: Users::default(),
             reading: None,
             costs: None,
-            paces: HashMap::new(),
+            rate_limits: HashMap::new(),
             over: HashMap::new(),
             since: HashMap::new(),
             last_scan: Duration::ZERO,
@@ -114,8 +114,8 @@ impl Registry {
     /// Another polkitd is there: it has lost nothing yet, and knows of no registration.
     pub fn on_polkitd_changed(&mut self, version: &BackendVersion, open_files: u64, authority: Authority) {
         let sync = version.leaks_reaped_subjects().then_some(authority);
-        self.costs = Some(Costs { version: version.clone(), leaks: Leaks::new(version, open_files), sync });
-        self.paces.clear();
+        self.costs = Some(Costs { version: version.clone(), leak_budget: LeakBudget::new(version, open_files), sync });
+        self.rate_limits.clear();
         self.scan_soon();
     }
 
@@ -199,7 +199,7 @@ impl Registry {
             return;
         }
         if let (Some(entry), Some(costs), true) = (self.entries.remove(&pid), &mut self.costs, may_have_leaked) {
-            costs.leaks.count(&entry.target);
+            costs.leak_budget.count(&entry.target);
         }
     }
 

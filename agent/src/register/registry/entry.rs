@@ -65,10 +65,11 @@ impl Entry {
         }));
     }
 
-    /// Answers for it from now on. `sync` as in [`Registered::live`].
+    /// Answers for it from now on. `sync` as in [`Registered::answer_until_end`].
     pub(super) fn live(&mut self, registered: Registered, sync: Option<Authority>, steps: &mut JoinSet<Step>) {
         let held = Arc::clone(&self.held);
-        self.stage = Stage::Living(steps.spawn(async move { Step::Ended(held, registered.live(sync).await) }));
+        self.stage =
+            Stage::Living(steps.spawn(async move { Step::Ended(held, registered.answer_until_end(sync).await) }));
     }
 
     /// Gives it up: its connection is closed, and polkitd drops the registration.

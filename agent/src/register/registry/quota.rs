@@ -1,4 +1,4 @@
-//! For whom there is room: places, paces, and what polkitd can be asked to bear.
+//! For whom there is room: places, rate_limits, and what polkitd can be asked to bear.
 
 use std::{
     sync::Arc,
@@ -9,7 +9,7 @@ use super::{Registry, entry::Asker};
 use crate::{
     config::{Config, Serve, ServeTarget},
     kernel::subject::process::PinnedProcess,
-    register::leak_budget::{Pace, Strain},
+    register::leak_budget::{BudgetUse, RateLimit},
 };
 
 /// How often everything is looked at where the kernel does not say what happens.
@@ -31,7 +31,7 @@ impl Registry {
         if self.is_spent(&serve.target, config) {
             return false;
         }
-        if !self.pace_of(serve).is_none_or(|pace| pace.take(Instant::now())) {
+        if !self.rate_limit_of(serve).is_none_or(|limit| limit.try_acquire(Instant::now())) {
             self.next_scan = self.next_scan.min(Instant::now() + SCAN_WITHOUT);
             return false;
         }
@@ -69,27 +69,27 @@ impl Registry {
         let full = self.places() >= config.max_registrations || self.full_until.is_some();
         if full
             || self.count(&serve.target) >= share_of(serve, &config)
-            || self.strain(&serve.target, &config) == Strain::Spent
+            || self.budget_use(&serve.target, &config) == BudgetUse::Exhausted
         {
             return Err("no registration is left for exec".into());
         }
         Ok(Some(serve.target.clone()))
     }
 
-    pub(super) fn strain(&self, target: &ServeTarget, config: &Config) -> Strain {
+    pub(super) fn budget_use(&self, target: &ServeTarget, config: &Config) -> BudgetUse {
         let entries = config.serve.iter().filter(|serve| !serve.by_hook).count();
-        self.costs.as_ref().map_or(Strain::Spent, |costs| costs.leaks.strain(target, entries))
+        self.costs.as_ref().map_or(BudgetUse::Exhausted, |costs| costs.leak_budget.used_by(target, entries))
     }
 
     /// Whether polkitd may have lost so much by this entry that nothing more of it is registered, which is said.
     fn is_spent(&mut self, target: &ServeTarget, config: &Config) -> bool {
-        let strain = self.strain(target, config);
+        let used = self.budget_use(target, config);
         let Some(costs) = &self.costs else { return true };
         let version = &costs.version;
-        let then = match strain {
-            Strain::None => return false,
-            Strain::Half => "may have lost half of the descriptors that this entry may cost it",
-            Strain::Spent => {
+        let then = match used {
+            BudgetUse::Low => return false,
+            BudgetUse::Half => "may have lost half of the descriptors that this entry may cost it",
+            BudgetUse::Exhausted => {
                 "may have lost as many descriptors as this entry may cost it. None is registered any more \
                               until polkit restarts"
             }
@@ -98,13 +98,13 @@ impl Registry {
             "{target}: its processes end too fast for registrations: polkitd {version} {then}. \
              Serve it by the hook instead (way = \"hook\", and [[hook]] of polkit-policy-gen)"
         ));
-        strain == Strain::Spent
+        used == BudgetUse::Exhausted
     }
 
-    pub(super) fn pace_of(&mut self, serve: &Serve) -> Option<&mut Pace> {
+    pub(super) fn rate_limit_of(&mut self, serve: &Serve) -> Option<&mut RateLimit> {
         let version = &self.costs.as_ref()?.version;
-        let pace = || Pace::new(serve.new_per_second, version, Instant::now());
-        Some(self.paces.entry(serve.target.clone()).or_insert_with(pace))
+        let limit = || RateLimit::new(serve.new_per_second, version, Instant::now());
+        Some(self.rate_limits.entry(serve.target.clone()).or_insert_with(limit))
     }
 
     /// Places that are taken, with those of processes that are about to be registered.

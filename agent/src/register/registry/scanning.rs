@@ -61,7 +61,7 @@ impl Registry {
     pub(super) fn found(&mut self, found: Found) {
         let Found { config, members, mut candidates, users, took, cost } = found;
         (self.users, self.last_scan) = (users, took);
-        let interval = if self.events.are_had() { SCAN_WITH_EVENTS } else { SCAN_WITHOUT };
+        let interval = if self.events.is_active() { SCAN_WITH_EVENTS } else { SCAN_WITHOUT };
         self.next_scan = Instant::now() + interval.max(cost * LEISURE);
         let is_of_now = Arc::ptr_eq(&config, &self.context.config.borrow());
         if std::mem::take(&mut self.again) || !is_of_now {
@@ -83,8 +83,8 @@ impl Registry {
                     break;
                 }
             }
-            if let Some(pace) = self.pace_of(serve) {
-                pace.filled();
+            if let Some(limit) = self.rate_limit_of(serve) {
+                limit.enforce();
             }
             let (there, share) = (members.get(&serve.target).map_or(0, HashSet::len), share_of(serve, &config));
             if there > share {

@@ -19,7 +19,7 @@ use crate::{
     register::{
         logind_sessions,
         registration::{Registered, register},
-        session_helper::{self, Guest},
+        session_helper::{self, SessionHelper},
     },
 };
 
@@ -143,7 +143,7 @@ impl Registry {
                 let id = login.id.clone();
                 let life = self.sessions.lives.spawn(async move {
                     // polkitd loses nothing by a session.
-                    registered.live(None).await;
+                    registered.answer_until_end(None).await;
                     id
                 });
                 self.sessions.registered.insert(login.id.clone(), Entry { target: target.clone(), life });
@@ -159,16 +159,16 @@ impl Registry {
     async fn register_session(&self, target: &ServeTarget, login: &LogindSession) -> Result<Registered, Failure> {
         let room = connect().await?;
         // Whoever is in the session stays there until polkitd has looked.
-        let (connection, guest) = match (target, &login.scope) {
+        let (connection, helper) = match (target, &login.scope) {
             (ServeTarget::SessionUser(user), Some(scope)) => {
                 let slice = format!("user.slice/user-{}.slice", user.id);
-                let (connection, guest) = connect_from(self.cgroups.folder(&slice).join(scope)).await?;
-                (connection, Some(guest))
+                let (connection, helper) = connect_from(self.cgroups.folder(&slice).join(scope)).await?;
+                (connection, Some(helper))
             }
             _ => (connect().await?, None),
         };
         let registered = register(&self.context, connection, AgentScope::Session(login.clone())).await?;
-        drop((room, guest));
+        drop((room, helper));
         Ok(registered)
     }
 
@@ -190,9 +190,9 @@ impl Registry {
 }
 
 /// A connection that is, for polkitd, one from inside of a scope.
-async fn connect_from(scope: PathBuf) -> Result<(Connection, Guest), Failure> {
+async fn connect_from(scope: PathBuf) -> Result<(Connection, SessionHelper), Failure> {
     // The child may take its time: not on the thread that serves others.
-    let sent = tokio::task::spawn_blocking(move || session_helper::send(&scope)).await;
-    let (guest, stream) = sent.map_err(io::Error::other).and_then(|sent| sent).map_err(Failure::Join)?;
-    Ok((connect_over(stream).await?, guest))
+    let sent = tokio::task::spawn_blocking(move || session_helper::spawn_in(&scope)).await;
+    let (helper, stream) = sent.map_err(io::Error::other).and_then(|sent| sent).map_err(Failure::Join)?;
+    Ok((connect_over(stream).await?, helper))
 }

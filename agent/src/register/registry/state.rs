@@ -9,9 +9,9 @@ use super::Registry;
 use crate::{
     config::ServeTarget,
     register::{
-        health::Polkitd,
-        leak_budget::Strain,
-        status::{Served, Status, Way},
+        health::PolkitdHealth,
+        leak_budget::BudgetUse,
+        status::{ServedEntry, Status, Way},
     },
 };
 
@@ -32,9 +32,9 @@ impl Registry {
             let since = known.get(&key).copied().unwrap_or(now);
             self.since.insert(key, since);
         }
-        let served = config.serve.iter().map(|serve| Served {
-            what: serve.target.to_string(),
-            way: match (&serve.target, self.events.are_had()) {
+        let served = config.serve.iter().map(|serve| ServedEntry {
+            target: serve.target.to_string(),
+            way: match (&serve.target, self.events.is_active()) {
                 _ if serve.by_hook => Way::Hook,
                 (ServeTarget::PidFile(_) | ServeTarget::OwnSession | ServeTarget::Exec(_), _) => Way::Fixed,
                 (ServeTarget::SessionUser(_), _) => Way::Rescan,
@@ -43,23 +43,23 @@ impl Registry {
             },
             processes: if serve.by_hook { 0 } else { self.living(&serve.target) },
             since: self.since.get(&(serve.target.clone(), serve.by_hook)).copied().unwrap_or(now),
-            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.of(&serve.target)),
+            leaked: self.costs.as_ref().map_or(0, |costs| costs.leak_budget.leaked_by(&serve.target)),
             over_limit: if serve.by_hook { 0 } else { self.over.get(&serve.target).copied().unwrap_or_default() },
         });
         Status {
             time: now,
             polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
             // What the registry does not know, the main loop adds.
-            health: Polkitd::Absent,
+            health: PolkitdHealth::Absent,
             polkit_error: None,
             unfinished: 0,
             last_unfinished: None,
-            strangers: 0,
+            not_served: 0,
             uptime: started.elapsed().as_secs(),
             registrations: self.len(),
-            leaked: self.costs.as_ref().map_or(0, |costs| costs.leaks.all()),
+            leaked: self.costs.as_ref().map_or(0, |costs| costs.leak_budget.total()),
             strained: self.costs.is_some()
-                && config.serve.iter().any(|serve| self.strain(&serve.target, &config) == Strain::Spent),
+                && config.serve.iter().any(|serve| self.budget_use(&serve.target, &config) == BudgetUse::Exhausted),
             served: served.collect(),
             scan_microseconds: self.last_scan.as_micros(),
             last_error: self.warnings.last().map(str::to_owned),
