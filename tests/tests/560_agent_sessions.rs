@@ -163,11 +163,11 @@ fn a_session_with_an_agent_of_its_own_is_left_alone_until_that_one_is_gone(root:
     let own = OwnAgent::start(&bed, "kiosk", &session, OWN_DISMISSES);
     until_served(&bed, session.pid, KIOSK);
     start_agent(&bed);
-    let said = || log(&bed).matches("has an agent of its own, which was there first").count();
+    let said = || log(&bed).matches("another agent is registered for this session").count();
     until(|| said() == 1);
     assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::Dismissed, "its own agent is asked");
     assert!(
-        log(&bed).contains(&format!("session {} (class user, x11 on seat0) has an agent", session.id)),
+        log(&bed).contains(&format!("session {} (class user, x11 on seat0): another agent", session.id)),
         "{}",
         log(&bed)
     );

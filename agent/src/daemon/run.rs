@@ -132,10 +132,10 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
                 agent.on_polkitd_changed(owner).await?;
             }
             Some(hint) = hints.recv() => match hint {
-                Hint::Inspect(pid) => agent.look_at(pid),
+                Hint::Inspect(pid) => agent.inspect(pid),
                 Hint::Rescan => agent.registry.scan_soon(),
             },
-            Some((held, asker)) = asked.recv() => agent.registry.add_exec(held, asker),
+            Some((process, reply)) = asked.recv() => agent.registry.add_exec(process, reply),
             _ = reload.recv() => agent.reload.begin(),
             loaded = agent.reload.next() => agent.reload(loaded),
             _ = terminate.recv() => break,
@@ -241,9 +241,9 @@ impl Running {
         self.status.send_replace(Arc::new(status));
     }
 
-    fn look_at(&mut self, pid: u32) {
+    fn inspect(&mut self, pid: u32) {
         if self.polkitd.borrow().is_some() {
-            self.registry.look_at(pid);
+            self.registry.inspect(pid);
         }
     }
 

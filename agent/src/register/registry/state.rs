@@ -1,4 +1,4 @@
-//! What the registry says of itself.
+//! The part of the status that the registry knows.
 
 use std::{
     sync::Arc,
@@ -16,12 +16,12 @@ use crate::{
 };
 
 impl Registry {
-    fn living(&self, target: &ServeTarget) -> usize {
-        let processes = self.entries.values().filter(|entry| entry.target == *target && entry.is_living()).count();
+    fn registered(&self, target: &ServeTarget) -> usize {
+        let processes = self.entries.values().filter(|entry| entry.target == *target && entry.is_registered()).count();
         processes + self.sessions.count(target)
     }
 
-    /// What is served, for `status`. An entry is in force since the first of these calls that finds it in the configuration.
+    /// The status of the registry. An entry counts as in force since the first call that finds it in the configuration.
     #[must_use]
     pub fn status(&mut self, started: Instant) -> Status {
         let config = Arc::clone(&self.context.config.borrow());
@@ -41,15 +41,15 @@ impl Registry {
                 (ServeTarget::Unit(_) | ServeTarget::User(_), true) => Way::Events,
                 (ServeTarget::Unit(_) | ServeTarget::User(_), false) => Way::Rescan,
             },
-            processes: if serve.by_hook { 0 } else { self.living(&serve.target) },
+            processes: if serve.by_hook { 0 } else { self.registered(&serve.target) },
             since: self.since.get(&(serve.target.clone(), serve.by_hook)).copied().unwrap_or(now),
-            leaked: self.costs.as_ref().map_or(0, |costs| costs.leak_budget.leaked_by(&serve.target)),
-            over_limit: if serve.by_hook { 0 } else { self.over.get(&serve.target).copied().unwrap_or_default() },
+            leaked: self.backend.as_ref().map_or(0, |backend| backend.leak_budget.leaked_by(&serve.target)),
+            over_limit: if serve.by_hook { 0 } else { self.over_limit.get(&serve.target).copied().unwrap_or_default() },
         });
         Status {
             time: now,
-            polkit: self.costs.as_ref().map(|costs| costs.version.to_string()),
-            // What the registry does not know, the main loop adds.
+            polkit: self.backend.as_ref().map(|backend| backend.version.to_string()),
+            // The main loop sets the fields that the registry does not know.
             health: PolkitdHealth::Absent,
             polkit_error: None,
             unfinished: 0,
@@ -57,8 +57,8 @@ impl Registry {
             not_served: 0,
             uptime: started.elapsed().as_secs(),
             registrations: self.len(),
-            leaked: self.costs.as_ref().map_or(0, |costs| costs.leak_budget.total()),
-            strained: self.costs.is_some()
+            leaked: self.backend.as_ref().map_or(0, |backend| backend.leak_budget.total()),
+            strained: self.backend.is_some()
                 && config.serve.iter().any(|serve| self.budget_use(&serve.target, &config) == BudgetUse::Exhausted),
             served: served.collect(),
             scan_microseconds: self.last_scan.as_micros(),
