@@ -17,7 +17,7 @@ use polkit_service_agent::{
         decision::{DecisionRecord, Outcome, Way},
         record::{JournalEntry, RecordId},
     },
-    register::status::{Served, Status, Way as ServedBy},
+    register::status::{ServedEntry, Status, Way as ServedBy},
 };
 use polkit_types::{CallerPid, IdentityUid, Process, StartTime, SubjectPid, SubjectUid};
 
@@ -100,7 +100,8 @@ fn the_manual_names_every_field_of_a_record() {
 fn the_manual_names_every_key_of_status() {
     let page = page();
     let json = page.split(".Sh JSON").nth(1).expect("there is such a section");
-    let served = Served { what: "x".into(), way: ServedBy::Hook, since: 0, processes: 0, leaked: 0, over_limit: 0 };
+    let served =
+        ServedEntry { target: "x".into(), way: ServedBy::Hook, since: 0, processes: 0, leaked: 0, over_limit: 0 };
     let status = Status { served: vec![served], ..Status::default() }.to_json();
     let of_entry = status["served"][0].as_object().expect("an object").keys();
     let of_polkit = status["polkit"].as_object().expect("an object").keys();

@@ -38,7 +38,7 @@ use crate::{
     },
     register::{
         fork_watcher::{Events, Hint},
-        health::{Health, Polkitd},
+        health::{Health, PolkitdHealth},
         polkitd,
         registry::Registry,
         status::Status,
@@ -132,10 +132,10 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
                 agent.on_polkitd_changed(owner).await?;
             }
             Some(hint) = hints.recv() => match hint {
-                Hint::Look(pid) => agent.look_at(pid),
+                Hint::Inspect(pid) => agent.inspect(pid),
                 Hint::Rescan => agent.registry.scan_soon(),
             },
-            Some((held, asker)) = asked.recv() => agent.registry.add_exec(held, asker),
+            Some((process, reply)) = asked.recv() => agent.registry.add_exec(process, reply),
             _ = reload.recv() => agent.reload.begin(),
             loaded = agent.reload.next() => agent.reload(loaded),
             _ = terminate.recv() => break,
@@ -211,7 +211,7 @@ impl Running {
             self.publish_status();
             return self.wake().await;
         }
-        if let Some(change) = self.health.look(&Authority::new(self.connection.clone())).await {
+        if let Some(change) = self.health.check_polkitd(&Authority::new(self.connection.clone())).await {
             tracing::warn!("{change}");
         }
         self.registry.scan();
@@ -229,21 +229,21 @@ impl Running {
         let mut status = self.registry.status(self.started);
         (status.health, status.polkit_error) = (self.health.polkitd(), self.polkit_error.clone());
         (status.unfinished, status.last_unfinished) = self.context.readers.unfinished();
-        status.strangers = self.context.unserved.count();
+        status.not_served = self.context.unserved.count();
         let (registrations, entries) = (status.registrations, status.served.len());
         let line = match (status.health, &status.polkit_error) {
-            (Polkitd::Well, _) => format!("{registrations} processes registered, {entries} entries to serve"),
-            (Polkitd::Slow, _) => format!("polkitd does not respond; {registrations} processes registered"),
-            (Polkitd::Absent, Some(error)) => format!("waiting for polkitd: {error}"),
-            (Polkitd::Absent, None) => "waiting for polkitd".to_owned(),
+            (PolkitdHealth::Well, _) => format!("{registrations} processes registered, {entries} entries to serve"),
+            (PolkitdHealth::Slow, _) => format!("polkitd does not respond; {registrations} processes registered"),
+            (PolkitdHealth::Absent, Some(error)) => format!("waiting for polkitd: {error}"),
+            (PolkitdHealth::Absent, None) => "waiting for polkitd".to_owned(),
         };
         self.systemd.status(&line);
         self.status.send_replace(Arc::new(status));
     }
 
-    fn look_at(&mut self, pid: u32) {
+    fn inspect(&mut self, pid: u32) {
         if self.polkitd.borrow().is_some() {
-            self.registry.look_at(pid);
+            self.registry.inspect(pid);
         }
     }
 

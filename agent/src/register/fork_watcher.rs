@@ -1,8 +1,8 @@
-//! Following forks: a thread that listens to the kernel's process events, and says which processes are worth a look. One of
+//! The fork watcher: a thread that receives the kernel's process events, and reports the processes that may have to be served. One of
 //! the files with effects.
 //!
-//! The events are there in the initial network namespace only; in another one the request fails, and in a foreign pid
-//! namespace it is silently without effect. So the kernel's acknowledgement is waited for.
+//! The kernel sends the events only in the initial network namespace. In another network namespace the request fails. In another pid
+//! namespace the request has no effect and no error, so the watcher waits for the kernel's acknowledgement.
 
 use std::{
     collections::HashSet,
@@ -27,72 +27,72 @@ use crate::register::proc_connector::{Event, parse, request};
 
 /// The multicast group of process events.
 const GROUP: u32 = 1;
-/// How long the kernel may take to acknowledge.
+/// The time limit of the acknowledgement.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(500);
-/// Room for the events of a burst, in bytes.
+/// The receive buffer, in bytes. It holds the events of a burst.
 const BUFFER: usize = 4 << 20;
-/// Hints that wait for the main loop; more are lost, and a rescan is asked for instead.
+/// The number of hints that can wait for the main loop. If a hint does not fit, the watcher requests a scan instead.
 const HINTS: usize = 4096;
-/// How long the events of a burst are left to gather: far less than a new process takes to ask for anything.
-const REST: Duration = Duration::from_micros(500);
-/// In a storm of them a longer rest takes more of them at a time.
-const REST_IN_A_STORM: Duration = Duration::from_millis(2);
-/// So many in one rest are a storm: some thousands a second.
-const STORM: usize = 4;
-/// The pid of the service manager, whose children become services.
+/// The pause after each read, so that one read takes several events. Short compared with the start of a process.
+const PAUSE: Duration = Duration::from_micros(500);
+/// The pause during a burst.
+const PAUSE_IN_A_BURST: Duration = Duration::from_millis(2);
+/// The number of datagrams per read that counts as a burst: some thousand events per second.
+const BURST: usize = 4;
+/// The pid of the service manager, which forks the services.
 const MANAGER: u32 = 1;
 
-/// What the main loop is told.
+/// A hint to the main loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
     /// This process may have to be served.
-    Look(u32),
-    /// Events were lost: everything is to be looked at.
+    Inspect(u32),
+    /// Events were lost: all processes must be scanned.
     Rescan,
 }
 
-/// Whose forks and whose changes of user matter, kept by the main loop and read by the thread.
+/// The processes and users whose events matter. The main loop writes it, the thread reads it.
 #[derive(Debug, Default)]
 struct Interest {
-    /// Processes that are served, or would be if there were room: their children are served as well.
+    /// The served processes, also those over limit. Their children are served as well.
     parents: HashSet<u32>,
-    /// Uids that are served as such.
+    /// The uids of `[[serve]]` entries for users.
     users: HashSet<u32>,
 }
 
-/// The main loop's side: whose events matter. Without events it remembers nothing.
+/// The main loop's handle of the watcher. The default value is an inactive watcher.
 #[derive(Debug, Clone, Default)]
 pub struct Events(Option<Arc<Mutex<Interest>>>);
 
 impl Events {
-    /// Starts listening. The thread ends with the receiver.
+    /// Starts the watcher. The thread ends when the receiver is dropped.
     ///
     /// # Errors
-    /// Where the events cannot be had: without CAP_NET_ADMIN (before Linux 6.6), in a namespace of its own, or where the
-    /// kernel was built without them.
+    /// The kernel does not send events: the agent lacks CAP_NET_ADMIN (before Linux 6.6) or runs in its own namespace, or the kernel
+    /// was built without process events.
     pub fn start() -> io::Result<(Self, mpsc::Receiver<Hint>)> {
         let socket = listen()?;
         let (hints, receiver) = mpsc::channel(HINTS);
         let interest = Arc::new(Mutex::new(Interest::default()));
         let shared = Arc::clone(&interest);
-        std::thread::Builder::new().name("events".into()).spawn(move || pass_on(&socket, &shared, &hints))?;
+        std::thread::Builder::new().name("events".into()).spawn(move || forward_hints(&socket, &shared, &hints))?;
         Ok((Self(Some(interest)), receiver))
     }
 
-    /// Whether there are any.
+    /// Whether the kernel sends events.
     #[must_use]
-    pub fn are_had(&self) -> bool {
+    pub fn is_active(&self) -> bool {
         self.0.is_some()
     }
 
-    /// The forks of these processes matter, too.
+    /// Adds processes whose forks are reported.
     pub fn watch(&self, parents: impl IntoIterator<Item = u32>) {
         if let Some(interest) = &self.0 {
             interest.lock().unwrap_or_else(PoisonError::into_inner).parents.extend(parents);
         }
     }
 
-    /// The forks of these processes and those who become these users matter, and nothing else.
+    /// Replaces the processes whose forks are reported, and the uids whose new processes are reported.
     pub fn watch_only(&self, parents: impl Iterator<Item = u32>, users: impl Iterator<Item = u32>) {
         if let Some(interest) = &self.0 {
             let now = Interest { parents: parents.collect(), users: users.collect() };
@@ -101,8 +101,8 @@ impl Events {
     }
 }
 
-/// Asks for all events first, since the kernel filters its own acknowledgement out with the rest (seen on 6.18), and then for
-/// those that are wanted. An older kernel than 6.6 passes over the second request, and goes on with all.
+/// Requests all events first, because a filter also removes the kernel's acknowledgement (Linux 6.18). Then requests only the wanted
+/// events. A kernel before 6.6 ignores the second request and sends all events.
 fn listen() -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(CONNECTOR))?;
     set_socket_recv_buffer_size(&socket, BUFFER)?;
@@ -114,7 +114,8 @@ fn listen() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Events may come without one while somebody else listens, and stop when he does.
+/// Waits for the acknowledgement. Events alone are none: while another process listens, the kernel sends events to every socket of the
+/// group, and stops when that process stops.
 fn wait_for_acknowledgement(socket: &OwnedFd, until: Instant) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
@@ -131,11 +132,11 @@ fn wait_for_acknowledgement(socket: &OwnedFd, until: Instant) -> io::Result<()> 
     Err(io::ErrorKind::TimedOut.into())
 }
 
-/// Reads until nobody listens any more: waits for an event, takes it with those behind it, and rests, so that ten thousand
-/// forks a second do not wake it ten thousand times.
-fn pass_on(socket: &OwnedFd, interest: &Mutex<Interest>, hints: &mpsc::Sender<Hint>) {
+/// Reads events until the receiver is dropped. Pauses after each read, so that ten thousand forks per second do not wake the thread ten
+/// thousand times.
+fn forward_hints(socket: &OwnedFd, interest: &Mutex<Interest>, hints: &mpsc::Sender<Hint>) {
     let mut buffer = vec![0; 64 * 1024];
-    let mut young = HashSet::new();
+    let mut unexeced = HashSet::new();
     let mut lost = false;
     while !hints.is_closed() {
         let mut flags = RecvFlags::empty();
@@ -146,8 +147,8 @@ fn pass_on(socket: &OwnedFd, interest: &Mutex<Interest>, hints: &mpsc::Sender<Hi
                     taken += 1;
                     let interest = interest.lock().unwrap_or_else(PoisonError::into_inner);
                     for event in parse(buffer.get(..length).unwrap_or_default()) {
-                        if let Some(pid) = worth_a_look(event, &interest, &mut young) {
-                            lost |= hints.try_send(Hint::Look(pid)).is_err();
+                        if let Some(pid) = to_inspect(event, &interest, &mut unexeced) {
+                            lost |= hints.try_send(Hint::Inspect(pid)).is_err();
                         }
                     }
                 }
@@ -162,26 +163,26 @@ fn pass_on(socket: &OwnedFd, interest: &Mutex<Interest>, hints: &mpsc::Sender<Hi
             }
             flags = RecvFlags::DONTWAIT;
         }
-        // Said again until there is room to say it.
+        // If the hint does not fit, the next turn sends it again.
         lost = lost && hints.try_send(Hint::Rescan).is_err();
-        std::thread::sleep(if taken >= STORM { REST_IN_A_STORM } else { REST });
+        std::thread::sleep(if taken >= BURST { PAUSE_IN_A_BURST } else { PAUSE });
     }
 }
 
-/// Children of the served; children of the service manager once they run their program, since they change their cgroup
-/// between; and whoever becomes a user that is served.
-fn worth_a_look(event: Event, interest: &Interest, young: &mut HashSet<u32>) -> Option<u32> {
+/// The process that an event makes a candidate: a child of a served process, a child of the service manager when it executes a program
+/// (it changes its cgroup before that), or a process that becomes a served user.
+fn to_inspect(event: Event, interest: &Interest, unexeced: &mut HashSet<u32>) -> Option<u32> {
     match event {
         Event::Fork { parent, child } if interest.parents.contains(&parent) => Some(child),
         Event::Fork { parent: MANAGER, child } => {
-            // Whoever ends without running a program would stay for ever.
-            if young.len() >= HINTS {
-                young.clear();
+            // Children that exit without an exec would accumulate.
+            if unexeced.len() >= HINTS {
+                unexeced.clear();
             }
-            young.insert(child);
+            unexeced.insert(child);
             None
         }
-        Event::Exec { pid } if young.contains(&pid) => Some(pid),
+        Event::Exec { pid } if unexeced.contains(&pid) => Some(pid),
         Event::User { pid, uid } if interest.users.contains(&uid) => Some(pid),
         Event::Fork { .. } | Event::Exec { .. } | Event::User { .. } | Event::Acknowledged(_) => None,
     }
@@ -191,30 +192,30 @@ fn worth_a_look(event: Event, interest: &Interest, young: &mut HashSet<u32>) -> 
 mod tests {
     use super::*;
 
-    fn look(events: &[Event]) -> Vec<u32> {
+    fn inspected(events: &[Event]) -> Vec<u32> {
         let interest = Interest { parents: [100].into(), users: [33].into() };
-        let mut young = HashSet::new();
-        events.iter().filter_map(|event| worth_a_look(*event, &interest, &mut young)).collect()
+        let mut unexeced = HashSet::new();
+        events.iter().filter_map(|event| to_inspect(*event, &interest, &mut unexeced)).collect()
     }
 
     #[test]
-    fn a_child_of_a_served_process_is_looked_at_at_once() {
-        assert_eq!(look(&[Event::Fork { parent: 100, child: 200 }, Event::Fork { parent: 7, child: 8 }]), [200]);
+    fn a_child_of_a_served_process_is_inspected_at_once() {
+        assert_eq!(inspected(&[Event::Fork { parent: 100, child: 200 }, Event::Fork { parent: 7, child: 8 }]), [200]);
     }
 
     #[test]
-    fn a_child_of_the_manager_is_looked_at_when_it_runs_its_program() {
+    fn a_child_of_the_manager_is_inspected_when_it_executes_a_program() {
         let fork = Event::Fork { parent: 1, child: 300 };
-        assert_eq!(look(&[fork]), [0u32; 0]);
-        // systemd runs a program of its own before the service's, in the service's cgroup or not yet: each counts.
+        assert_eq!(inspected(&[fork]), [0u32; 0]);
+        // systemd executes a helper before the program of the service, possibly outside the cgroup of the service: each exec counts.
         assert_eq!(
-            look(&[fork, Event::Exec { pid: 300 }, Event::Exec { pid: 300 }, Event::Exec { pid: 301 }]),
+            inspected(&[fork, Event::Exec { pid: 300 }, Event::Exec { pid: 300 }, Event::Exec { pid: 301 }]),
             [300, 300]
         );
     }
 
     #[test]
-    fn whoever_becomes_a_served_user_is_looked_at() {
-        assert_eq!(look(&[Event::User { pid: 5, uid: 33 }, Event::User { pid: 6, uid: 34 }]), [5]);
+    fn a_process_that_becomes_a_served_user_is_inspected() {
+        assert_eq!(inspected(&[Event::User { pid: 5, uid: 33 }, Event::User { pid: 6, uid: 34 }]), [5]);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the agent's own context can be travelled, which is what the watchdog is fed for, and whether polkitd answers.
+//! The health of the agent, which decides whether it pings the watchdog, and the health of polkitd.
 
 use std::{
     sync::Arc,
@@ -21,25 +21,25 @@ use crate::kernel::{
     },
 };
 
-/// How often polkitd is asked whether it is there. Never two questions at a time: one that is given up is worked off all the same.
-const ASK_EVERY: Duration = Duration::from_secs(10);
-/// Longer than this no client should wait. polkitd 122 is known to stall for 15 s by itself.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// The interval of probes of polkitd. Only one probe at a time is open, because polkitd also processes calls whose caller gave up.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// The time after which polkitd counts as slow. polkitd 122 can stall for 15 s without any load.
+const RESPONDS_WITHIN: Duration = Duration::from_secs(5);
 
-/// How polkitd is.
+/// The health of polkitd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Polkitd {
-    /// There is none.
+pub enum PolkitdHealth {
+    /// polkitd does not run.
     #[default]
     Absent,
-    /// It answers.
+    /// polkitd responds.
     Well,
-    /// It is there, and has not answered for some seconds. What is registered stays so.
+    /// polkitd runs, but has not responded for 5 s. Registrations stay.
     Slow,
 }
 
-impl Polkitd {
-    /// The word for it.
+impl PolkitdHealth {
+    /// The word in `status`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -50,98 +50,98 @@ impl Polkitd {
     }
 }
 
-/// What is asked, and what came of it.
+/// The probe of polkitd and the self-check of the agent, each with its last result.
 #[derive(Debug)]
 pub struct Health {
-    polkitd: Polkitd,
-    asked: Option<(Instant, JoinHandle<bool>)>,
+    polkitd: PolkitdHealth,
+    probe: Option<(Instant, JoinHandle<bool>)>,
     next: Instant,
-    trying: Option<JoinHandle<Result<(), String>>>,
+    self_check: Option<JoinHandle<Result<(), String>>>,
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Self { polkitd: Polkitd::default(), asked: None, next: Instant::now(), trying: None }
+        Self { polkitd: PolkitdHealth::default(), probe: None, next: Instant::now(), self_check: None }
     }
 }
 
 impl Health {
-    /// How polkitd is.
+    /// The last known health of polkitd.
     #[must_use]
-    pub fn polkitd(&self) -> Polkitd {
+    pub fn polkitd(&self) -> PolkitdHealth {
         self.polkitd
     }
 
-    /// polkitd came or went. A question to the old one is of no interest any more.
-    pub fn on_polkitd_changed(&mut self, is_there: bool) {
-        self.polkitd = if is_there { Polkitd::Well } else { Polkitd::Absent };
-        if let Some((_, question)) = self.asked.take() {
-            question.abort();
+    /// Handles a polkitd that appeared or disappeared. Aborts the probe of the old polkitd.
+    pub fn on_polkitd_changed(&mut self, is_running: bool) {
+        self.polkitd = if is_running { PolkitdHealth::Well } else { PolkitdHealth::Absent };
+        if let Some((_, probe)) = self.probe.take() {
+            probe.abort();
         }
-        self.next = Instant::now() + ASK_EVERY;
+        self.next = Instant::now() + PROBE_EVERY;
     }
 
-    /// Asks polkitd now and then, and takes note of the answer. Says what has changed.
-    pub async fn look(&mut self, authority: &Authority) -> Option<&'static str> {
+    /// Probes polkitd if a probe is due, and reads the result of the last probe. Returns a message if the health changed.
+    pub async fn check_polkitd(&mut self, authority: &Authority) -> Option<&'static str> {
         let now = Instant::now();
-        match self.asked.take() {
-            Some((since, question)) if question.is_finished() => {
-                self.next = now + ASK_EVERY;
-                let answered = question.await.unwrap_or(false);
-                // An error is an answer, too; that polkitd went comes another way.
-                if !answered {
-                    tracing::info!("polkitd answered with an error after {} ms", since.elapsed().as_millis());
+        match self.probe.take() {
+            Some((since, probe)) if probe.is_finished() => {
+                self.next = now + PROBE_EVERY;
+                let succeeded = probe.await.unwrap_or(false);
+                // An error is a response as well. `OwnerWatch` reports a polkitd that disappeared.
+                if !succeeded {
+                    tracing::info!("polkitd replied to a probe with an error after {} ms", since.elapsed().as_millis());
                 }
-                let was = std::mem::replace(&mut self.polkitd, Polkitd::Well);
-                (was == Polkitd::Slow).then_some("polkitd answers again")
+                let before = std::mem::replace(&mut self.polkitd, PolkitdHealth::Well);
+                (before == PolkitdHealth::Slow).then_some("polkitd responds again")
             }
-            Some((since, question)) => {
-                self.asked = Some((since, question));
-                let is_late = since.elapsed() >= ANSWERS_WITHIN && self.polkitd == Polkitd::Well;
+            Some((since, probe)) => {
+                self.probe = Some((since, probe));
+                let is_late = since.elapsed() >= RESPONDS_WITHIN && self.polkitd == PolkitdHealth::Well;
                 is_late.then(|| {
-                    self.polkitd = Polkitd::Slow;
-                    "polkitd has not answered for 5 s: nobody on this host is answered meanwhile. Its own log may say why"
+                    self.polkitd = PolkitdHealth::Slow;
+                    "polkitd has not responded for 5 s: all authorization requests on this host wait; see `journalctl -u polkit`"
                 })
             }
             None if now >= self.next => {
                 let authority = authority.clone();
-                self.asked = Some((now, tokio::spawn(async move { authority.version().await.is_ok() })));
+                self.probe = Some((now, tokio::spawn(async move { authority.version().await.is_ok() })));
                 None
             }
             None => None,
         }
     }
 
-    /// Tries the context, if it is not being tried already, and says whether a try that was begun has ended well.
+    /// Starts a self-check if none runs. Returns whether a self-check has ended since the last call, without an error.
     pub async fn pipeline_is_sound(&mut self, context: &Arc<Context>) -> bool {
-        match self.trying.take() {
-            Some(trying) if trying.is_finished() => match trying.await {
+        match self.self_check.take() {
+            Some(check) if check.is_finished() => match check.await {
                 Ok(Ok(())) => true,
                 Ok(Err(why)) => {
-                    tracing::error!("the agent cannot decide: {why}");
+                    tracing::error!("the self-check failed, so the agent does not ping the watchdog: {why}");
                     false
                 }
                 Err(_) => false,
             },
-            Some(trying) => {
-                self.trying = Some(trying);
+            Some(check) => {
+                self.self_check = Some(check);
                 false
             }
             None => {
                 let context = Arc::clone(context);
-                self.trying = Some(tokio::spawn(async move { try_pipeline(&context).await }));
+                self.self_check = Some(tokio::spawn(async move { check_pipeline(&context).await }));
                 false
             }
         }
     }
 }
 
-/// Does what a challenge about the agent itself would do, up to the record, which is not written. The lookup in the user database
-/// takes no place of a challenge, and does not wait for one.
-async fn try_pipeline(context: &Context) -> Result<(), String> {
+/// Decides about the process of the agent itself, as for a challenge, but writes no record. The lookup in the user database uses a
+/// thread of its own, so it neither delays challenges nor waits for them.
+async fn check_pipeline(context: &Context) -> Result<(), String> {
     let config = Arc::clone(&context.config.borrow());
     let own = SubjectPid::new(std::process::id()).map_err(|error| error.to_string())?;
-    let process = PinnedProcess::open(own).map_err(|error| format!("cannot read its own process: {error}"))?;
+    let process = PinnedProcess::open(own).map_err(|error| format!("cannot read the process of the agent: {error}"))?;
     let state = process.state(&context.cgroup_root).map_err(|reason| reason.word().to_owned())?;
     let (rules, uid) = (Arc::clone(&config), state.uid);
     let looking_up = spawn_blocking(move || Account::look_up(&Names::Host, uid, &rules.requirements));

@@ -1,7 +1,8 @@
-//! What registering may cost polkitd. Pure.
+//! How many descriptors registrations can cost polkitd. Pure.
 //!
-//! polkitd 124 to 127 keeps a registration for ever whose process was reaped before the agent's connection went, with the
-//! descriptors of it, and dies when it has none left (polkitbackendinteractiveauthority.c; mended after 127).
+//! polkitd 124 to 127 never releases a registration if the process was reaped before the agent closed the connection. Each such
+//! registration leaks one or two descriptors, and polkitd exits when it has none left (polkitbackendinteractiveauthority.c; fixed
+//! after 127).
 
 use std::{
     collections::HashMap,
@@ -12,108 +13,108 @@ use polkit_dbus::BackendVersion;
 
 use crate::config::ServeTarget;
 
-/// New registrations of an entry in a second, once it was filled for the first time, with a polkitd that leaks.
+/// With a polkitd that leaks: the new registrations of an entry per second, after the first scan.
 const NEW_PER_SECOND: u32 = 5;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Descriptors that polkitd has lost by registrations of ours, as far as can be known: never too few.
+/// The descriptors that polkitd leaked by registrations of the agent. An upper bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leaks {
-    /// Descriptors that one registration costs when it leaks.
-    each: u64,
-    /// How many descriptors polkitd may have.
+pub struct LeakBudget {
+    /// The descriptors that one registration leaks.
+    per_registration: u64,
+    /// polkitd's limit of open files.
     limit: u64,
-    /// Registrations that may have leaked, by the entry that they belonged to.
-    counted: HashMap<ServeTarget, u64>,
+    /// The registrations that may have leaked, by entry.
+    leaked: HashMap<ServeTarget, u64>,
 }
 
-/// What the leaks of an entry mean for its registering. Half of polkitd's descriptors may be lost in all; the entries that
-/// register share them evenly, so that one whose processes come and go leaves the others theirs.
+/// How much of its share an entry has used. All entries together can use half of polkitd's descriptors. The entries that register
+/// have equal shares, so an entry with short-lived processes does not use the shares of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Strain {
-    /// Nothing.
-    None,
-    /// Half of its share may be lost: worth a warning.
+pub enum BudgetUse {
+    /// Less than half of the share.
+    Low,
+    /// At least half of the share: the agent warns.
     Half,
-    /// All of it: no further registration until polkitd is another one.
-    Spent,
+    /// The whole share: the agent registers nothing more for this entry until polkitd restarts.
+    Exhausted,
 }
 
-impl Leaks {
-    /// None yet. `limit` is polkitd's soft limit of open files.
+impl LeakBudget {
+    /// An unused budget. `limit` is polkitd's soft limit of open files.
     #[must_use]
     pub fn new(version: &BackendVersion, limit: u64) -> Self {
-        let each = match version.major() {
+        let per_registration = match version.major() {
             124..=126 => 1,
             127 => 2,
             _ => 0,
         };
-        Self { each, limit, counted: HashMap::new() }
+        Self { per_registration, limit, leaked: HashMap::new() }
     }
 
-    /// A registration of this entry ended whose process was reaped by then.
+    /// Counts a registration of this entry that may have leaked: its process was reaped before polkitd saw the connection close.
     pub fn count(&mut self, target: &ServeTarget) {
-        if self.each > 0 {
-            let counted = self.counted.entry(target.clone()).or_default();
-            *counted = counted.saturating_add(1);
+        if self.per_registration > 0 {
+            let leaked = self.leaked.entry(target.clone()).or_default();
+            *leaked = leaked.saturating_add(1);
         }
     }
 
-    /// Registrations of an entry that may have leaked.
+    /// The registrations of an entry that may have leaked.
     #[must_use]
-    pub fn of(&self, target: &ServeTarget) -> u64 {
-        self.counted.get(target).copied().unwrap_or_default()
+    pub fn leaked_by(&self, target: &ServeTarget) -> u64 {
+        self.leaked.get(target).copied().unwrap_or_default()
     }
 
-    /// Registrations that may have leaked.
+    /// The registrations that may have leaked, of all entries.
     #[must_use]
-    pub fn all(&self) -> u64 {
-        self.counted.values().sum()
+    pub fn total(&self) -> u64 {
+        self.leaked.values().sum()
     }
 
-    /// What that means for an entry, one of so many that register. Entries that left the configuration have taken of the
-    /// common half for good.
+    /// How much of its share an entry has used, if `entries` entries register. Leaks of entries that left the configuration count
+    /// against the common half until polkitd restarts.
     #[must_use]
-    pub fn strain(&self, target: &ServeTarget, entries: usize) -> Strain {
-        let lost = |registrations: u64| registrations.saturating_mul(self.each);
+    pub fn used_by(&self, target: &ServeTarget, entries: usize) -> BudgetUse {
+        let descriptors = |registrations: u64| registrations.saturating_mul(self.per_registration);
         let half = self.limit / 2;
         let share = half / u64::try_from(entries.max(1)).unwrap_or(u64::MAX);
-        let (own, all) = (lost(self.of(target)), lost(self.all()));
+        let (own, all) = (descriptors(self.leaked_by(target)), descriptors(self.total()));
         if all > 0 && (own >= share || all >= half) {
-            Strain::Spent
+            BudgetUse::Exhausted
         } else if own > 0 && own >= share / 2 {
-            Strain::Half
+            BudgetUse::Half
         } else {
-            Strain::None
+            BudgetUse::Low
         }
     }
 }
 
-/// How fast an entry may have new processes registered.
+/// The limit of new registrations per second, for one entry.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub struct RateLimit {
     per_second: Option<u32>,
-    filled: bool,
+    enforced: bool,
     began: Instant,
     taken: u32,
 }
 
-impl Pace {
-    /// `configured` is `new_per_second` of the entry; without it only a polkitd that leaks sets a pace.
+impl RateLimit {
+    /// `configured` is `new_per_second` of the entry. Without it, the limit applies only with a polkitd that leaks.
     #[must_use]
     pub fn new(configured: Option<u32>, version: &BackendVersion, now: Instant) -> Self {
         let default = version.leaks_reaped_subjects().then_some(NEW_PER_SECOND);
-        Self { per_second: configured.or(default), filled: false, began: now, taken: 0 }
+        Self { per_second: configured.or(default), enforced: false, began: now, taken: 0 }
     }
 
-    /// The processes that existed at first are registered: from now on the pace counts.
-    pub fn filled(&mut self) {
-        self.filled = true;
+    /// Enforces the limit from now on. Called after the first scan: the processes that already exist are not limited.
+    pub fn enforce(&mut self) {
+        self.enforced = true;
     }
 
-    /// Takes a place, if there is one in this second.
-    pub fn take(&mut self, now: Instant) -> bool {
-        let Some(per_second) = self.per_second.filter(|_| self.filled) else { return true };
+    /// Counts one registration, and returns whether the limit of this second permits it.
+    pub fn try_acquire(&mut self, now: Instant) -> bool {
+        let Some(per_second) = self.per_second.filter(|_| self.enforced) else { return true };
         if now.duration_since(self.began) >= SECOND {
             (self.began, self.taken) = (now, 0);
         }
@@ -135,66 +136,66 @@ mod tests {
         ServeTarget::PidFile(name.into())
     }
 
-    fn strain(of: &str, counted: u64, entries: usize) -> Strain {
-        let mut leaks = Leaks::new(&version(of), 1024);
-        (0..counted).for_each(|_| leaks.count(&entry("a")));
-        leaks.strain(&entry("a"), entries)
+    fn used(of: &str, counted: u64, entries: usize) -> BudgetUse {
+        let mut budget = LeakBudget::new(&version(of), 1024);
+        (0..counted).for_each(|_| budget.count(&entry("a")));
+        budget.used_by(&entry("a"), entries)
     }
 
     #[test]
-    fn a_version_that_does_not_leak_counts_nothing() {
+    fn a_version_that_does_not_leak_uses_no_budget() {
         for of in ["0.105", "122", "128"] {
-            let mut leaks = Leaks::new(&version(of), 1024);
-            leaks.count(&entry("a"));
-            assert_eq!((leaks.all(), leaks.strain(&entry("a"), 1)), (0, Strain::None), "{of}");
+            let mut budget = LeakBudget::new(&version(of), 1024);
+            budget.count(&entry("a"));
+            assert_eq!((budget.total(), budget.used_by(&entry("a"), 1)), (0, BudgetUse::Low), "{of}");
         }
     }
 
     #[test]
-    fn one_entry_alone_may_cost_polkitd_half_of_its_descriptors() {
-        assert_eq!(strain("126", 255, 1), Strain::None);
-        assert_eq!(strain("126", 256, 1), Strain::Half);
-        assert_eq!(strain("126", 511, 1), Strain::Half);
-        assert_eq!(strain("126", 512, 1), Strain::Spent);
-        assert_eq!(strain("127", 256, 1), Strain::Spent);
+    fn a_single_entry_can_use_half_of_the_descriptors_of_polkitd() {
+        assert_eq!(used("126", 255, 1), BudgetUse::Low);
+        assert_eq!(used("126", 256, 1), BudgetUse::Half);
+        assert_eq!(used("126", 511, 1), BudgetUse::Half);
+        assert_eq!(used("126", 512, 1), BudgetUse::Exhausted);
+        assert_eq!(used("127", 256, 1), BudgetUse::Exhausted);
     }
 
     #[test]
-    fn an_entry_that_has_spent_its_share_leaves_the_others_theirs() {
-        assert_eq!(strain("126", 127, 4), Strain::Half);
-        let mut leaks = Leaks::new(&version("126"), 1024);
-        (0..128).for_each(|_| leaks.count(&entry("a")));
-        assert_eq!(leaks.strain(&entry("a"), 4), Strain::Spent);
-        assert_eq!(leaks.strain(&entry("b"), 4), Strain::None);
-        assert_eq!((leaks.of(&entry("a")), leaks.of(&entry("b")), leaks.all()), (128, 0, 128));
+    fn an_entry_that_exhausts_its_share_does_not_use_the_shares_of_others() {
+        assert_eq!(used("126", 127, 4), BudgetUse::Half);
+        let mut budget = LeakBudget::new(&version("126"), 1024);
+        (0..128).for_each(|_| budget.count(&entry("a")));
+        assert_eq!(budget.used_by(&entry("a"), 4), BudgetUse::Exhausted);
+        assert_eq!(budget.used_by(&entry("b"), 4), BudgetUse::Low);
+        assert_eq!((budget.leaked_by(&entry("a")), budget.leaked_by(&entry("b")), budget.total()), (128, 0, 128));
     }
 
     #[test]
-    fn entries_of_an_earlier_configuration_count_as_well() {
-        let mut leaks = Leaks::new(&version("126"), 1024);
-        (0..512).for_each(|number| leaks.count(&entry(&number.to_string())));
-        assert_eq!(leaks.strain(&entry("new"), 4), Strain::Spent);
+    fn leaks_of_removed_entries_count_against_the_common_half() {
+        let mut budget = LeakBudget::new(&version("126"), 1024);
+        (0..512).for_each(|number| budget.count(&entry(&number.to_string())));
+        assert_eq!(budget.used_by(&entry("new"), 4), BudgetUse::Exhausted);
     }
 
     #[test]
-    fn the_first_fill_is_free_and_then_five_a_second_are() {
+    fn the_rate_is_five_per_second_after_the_first_scan() {
         let now = Instant::now();
-        let mut pace = Pace::new(None, &version("126"), now);
-        assert!((0..100).all(|_| pace.take(now)));
-        pace.filled();
-        assert_eq!((0..100).filter(|_| pace.take(now)).count(), 5);
-        assert_eq!((0..100).filter(|_| pace.take(now + SECOND)).count(), 5);
+        let mut limit = RateLimit::new(None, &version("126"), now);
+        assert!((0..100).all(|_| limit.try_acquire(now)));
+        limit.enforce();
+        assert_eq!((0..100).filter(|_| limit.try_acquire(now)).count(), 5);
+        assert_eq!((0..100).filter(|_| limit.try_acquire(now + SECOND)).count(), 5);
     }
 
     #[test]
-    fn without_leaks_there_is_no_pace_unless_one_is_configured() {
+    fn without_leaks_only_a_configured_rate_applies() {
         let now = Instant::now();
-        let taken = |mut pace: Pace| {
-            pace.filled();
-            (0..100).filter(|_| pace.take(now)).count()
+        let taken = |mut limit: RateLimit| {
+            limit.enforce();
+            (0..100).filter(|_| limit.try_acquire(now)).count()
         };
-        assert_eq!(taken(Pace::new(None, &version("128"), now)), 100);
-        assert_eq!(taken(Pace::new(Some(7), &version("128"), now)), 7);
-        assert_eq!(taken(Pace::new(Some(50), &version("126"), now)), 50);
+        assert_eq!(taken(RateLimit::new(None, &version("128"), now)), 100);
+        assert_eq!(taken(RateLimit::new(Some(7), &version("128"), now)), 7);
+        assert_eq!(taken(RateLimit::new(Some(50), &version("126"), now)), 50);
     }
 }

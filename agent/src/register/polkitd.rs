@@ -12,8 +12,8 @@ pub fn same_namespaces(polkitd: u32) -> Result<(), String> {
         let theirs = inode(&polkitd.to_string(), kind)?;
         if ours != theirs {
             return Err(format!(
-                "polkitd (pid {polkitd}) is in another {kind} namespace: its pids and uids are not the agent's. \
-                 Run the agent on the host or in the container where polkitd runs"
+                "polkitd (pid {polkitd}) is in another {kind} namespace: its pids and uids are not the agent's; \
+                 run the agent on the host or in the container where polkitd runs"
             ));
         }
     }

@@ -1,53 +1,53 @@
-//! The kernel's process events (proc connector), as text of the wire and nothing else: pure, so that it can be fuzzed.
+//! The wire format of the kernel's process events (proc connector). Pure, so that it can be fuzzed.
 //!
-//! A datagram holds netlink messages; each holds one connector message; each of those one event (linux/cn_proc.h). All
-//! numbers are in the machine's own byte order.
+//! A datagram holds netlink messages, each netlink message holds a connector message, and each connector message holds an event
+//! (linux/cn_proc.h). All numbers are in native byte order.
 
 /// `CN_IDX_PROC` and `CN_VAL_PROC`.
 const PROC: [u32; 2] = [1, 1];
 const NETLINK_HEADER: usize = 16;
 const CONNECTOR_HEADER: usize = 20;
-/// `what`, `cpu` and the time stamp.
+/// The fields `what`, `cpu` and `timestamp_ns`.
 const EVENT_HEADER: usize = 16;
-/// `NLMSG_DONE`: what the connector's messages are sent as.
+/// `NLMSG_DONE`, the netlink type of connector messages.
 const DONE: u16 = 3;
 /// `PROC_CN_MCAST_LISTEN`.
 const LISTEN: u32 = 1;
 
-/// `PROC_EVENT_FORK`, `_EXEC`, `_UID`: the kinds that are asked for.
+/// The requested kinds of events: `PROC_EVENT_FORK`, `PROC_EVENT_EXEC`, `PROC_EVENT_UID`.
 pub const WANTED: u32 = FORK | EXEC | UID;
 const NONE: u32 = 0;
 const FORK: u32 = 1;
 const EXEC: u32 = 2;
 const UID: u32 = 4;
 
-/// One event. Threads are passed over: a process is its thread group.
+/// An event about a process. Events about threads are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// The kernel took the request to listen (0), or says why not.
+    /// The reply to the request to listen: 0, or an error number.
     Acknowledged(u32),
-    /// A process was made.
+    /// A process was forked.
     Fork {
-        /// The process that made it.
+        /// The parent process.
         parent: u32,
         /// The new process.
         child: u32,
     },
-    /// A process runs another program.
+    /// A process executed a program.
     Exec {
         /// The process.
         pid: u32,
     },
-    /// A process changed its user.
+    /// A process changed its uid.
     User {
         /// The process.
         pid: u32,
-        /// Its real uid from now on.
+        /// The new real uid.
         uid: u32,
     },
 }
 
-/// The events of a datagram. Whatever is not an event, or is cut short, is passed over.
+/// Parses the events of a datagram. Ignores other messages and truncated messages.
 #[must_use]
 pub fn parse(datagram: &[u8]) -> Vec<Event> {
     let mut events = Vec::new();
@@ -55,7 +55,7 @@ pub fn parse(datagram: &[u8]) -> Vec<Event> {
     while let Some(length) = number(rest, 0).and_then(|length| usize::try_from(length).ok()) {
         let Some(message) = rest.get(NETLINK_HEADER..length) else { break };
         events.extend(event(message));
-        // Messages begin at multiples of four.
+        // Messages are aligned to four bytes.
         let Some(next) = length.checked_next_multiple_of(4).and_then(|next| rest.get(next..)) else { break };
         rest = next;
     }
@@ -85,8 +85,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))
 }
 
-/// The request to listen: to all events, or from Linux 6.6 to [`WANTED`] alone. An older kernel passes over the second form
-/// without a word.
+/// Encodes the request to listen: to all events, or only to [`WANTED`]. Kernels before Linux 6.6 silently ignore the second form.
 #[must_use]
 pub fn request(only_wanted: bool) -> Vec<u8> {
     let mut data = LISTEN.to_ne_bytes().to_vec();
@@ -112,8 +111,8 @@ mod tests {
 
     use super::*;
 
-    fn message(what: u32, data: &[u32]) -> Vec<u8> {
-        let mut event = [what, 0, 0, 0].map(u32::to_ne_bytes).concat();
+    fn message(kind: u32, data: &[u32]) -> Vec<u8> {
+        let mut event = [kind, 0, 0, 0].map(u32::to_ne_bytes).concat();
         event.extend(data.iter().flat_map(|number| number.to_ne_bytes()));
         let mut bytes = Vec::new();
         let length = NETLINK_HEADER + CONNECTOR_HEADER + event.len();
@@ -126,18 +125,18 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_names_parent_and_child_by_their_thread_groups() {
+    fn a_fork_has_the_pids_of_parent_and_child() {
         let fork = message(FORK, &[101, 100, 200, 200]);
         assert_eq!(parse(&fork), [Event::Fork { parent: 100, child: 200 }]);
     }
 
     #[test]
-    fn a_new_thread_is_no_new_process() {
+    fn a_new_thread_is_ignored() {
         assert_eq!(parse(&message(FORK, &[100, 100, 201, 200])), []);
     }
 
     #[test]
-    fn exec_uid_and_acknowledgement_are_read() {
+    fn exec_uid_and_acknowledgement_are_parsed() {
         let mut datagram = message(EXEC, &[5, 4]);
         datagram.extend(message(UID, &[5, 4, 33, 33]));
         datagram.extend(message(NONE, &[0]));
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_and_other_connectors_are_passed_over() {
+    fn other_kinds_and_other_connectors_are_ignored() {
         assert_eq!(parse(&message(0x8000_0000, &[1, 1, 0, 17])), []);
         let mut foreign = message(FORK, &[100, 100, 200, 200]);
         foreign[NETLINK_HEADER] = 9;
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_is_what_the_kernel_expects() {
+    fn the_request_has_the_layout_of_the_kernel_header() {
         assert_eq!(request(false).len(), 40);
         assert_eq!(request(true).len(), 44);
         assert_eq!(request(true)[36..], [1u32, 7].map(u32::to_ne_bytes).concat());

@@ -1,4 +1,4 @@
-//! One registration: one process or session, one bus connection, from registering to its end.
+//! A registration: one process or session, over one bus connection.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::{
     register::pidfd::ended,
 };
 
-/// Where polkitd finds the agent on its connection. The same for all: each connection has one.
+/// The object path of the agent. The same on each connection, because each connection has one registration.
 const PATH: &str = "/io/github/polkit_service_agent/AuthenticationAgent";
 
-/// A registration that polkitd has taken.
+/// A registration that polkitd accepted.
 pub struct Registered {
     connection: Connection,
     stream: AgentStream,
@@ -23,8 +23,8 @@ pub struct Registered {
     agent: Arc<RegisteredAgent>,
 }
 
-/// Registers for a process, over a connection that no other registration uses: when a connection vanishes polkitd drops one
-/// registration of it and keeps the others for ever (0.105 to 128).
+/// Registers for a process or session, over a connection that no other registration uses: when a connection closes, polkitd 0.105 to
+/// 128 drops one of its registrations and never releases the others.
 ///
 /// # Errors
 /// Those of [`Authority::register`].
@@ -41,32 +41,33 @@ pub async fn register(
 }
 
 impl Registered {
-    /// Answers until the process ends or the connection does, then closes the connection. The process is then still a
-    /// zombie as a rule, and polkitd leaks nothing: 124 to 127 leak a descriptor for one that was reaped before. The end of
-    /// a session is not waited for here.
+    /// Answers challenges until the process or the connection ends, then closes the connection. At that time the process is usually a
+    /// zombie, and polkitd leaks nothing; polkitd 124 to 127 leaks descriptors if the process was reaped before. Does not wait for the
+    /// end of a session.
     ///
-    /// `sync` is a polkitd that leaks. Says then whether it may have: whether the process was reaped by the time when polkitd
-    /// has seen the connection go. It answers in the order in which things reach it.
-    pub async fn live(self, sync: Option<Authority>) -> bool {
+    /// `sync` is a polkitd that leaks. Returns whether it may have leaked: whether the process was reaped before polkitd saw the
+    /// connection close. polkitd processes messages in order, so a reply to a later call shows that it saw the connection close.
+    pub async fn answer_until_end(self, sync: Option<Authority>) -> bool {
         let Self { connection, stream, scope, agent } = self;
         tokio::select! {
             () = serve(stream, PATH.to_owned(), agent) => {}
-            () = end_of(&scope) => {}
+            () = process_end(&scope) => {}
         }
-        // The connection may have gone first; then there is nothing to close.
+        // Fails if the connection ended first.
         let _ = connection.close().await;
-        let (Some(sync), AgentScope::Process(held)) = (sync, scope) else { return false };
-        // One that does not answer may have leaked.
-        sync.version().await.is_err() || held.is_reaped()
+        let (Some(sync), AgentScope::Process(process)) = (sync, scope) else { return false };
+        // Without a reply, polkitd may have leaked.
+        sync.version().await.is_err() || process.is_reaped()
     }
 }
 
-/// A process whose end cannot be waited for is treated as ended: it is registered anew.
-async fn end_of(scope: &AgentScope) {
+/// Waits for the end of the process. Pends forever for a session. A process without a usable pidfd counts as ended: the next scan
+/// registers it again.
+async fn process_end(scope: &AgentScope) {
     match scope {
-        AgentScope::Process(held) => {
-            if let Ok(pidfd) = held.pidfd() {
-                // Either it ended, or it cannot be waited for.
+        AgentScope::Process(process) => {
+            if let Ok(pidfd) = process.pidfd() {
+                // An error means that the runtime cannot wait for the pidfd: the process counts as ended.
                 let _ = ended(pidfd).await;
             }
         }

@@ -1,10 +1,11 @@
-//! What is registered: kept as the host's processes and the configuration want it.
+//! The registry: keeps the registrations in line with the processes of the host and the configuration.
 
 mod entry;
-mod looking;
+mod failures;
 mod members;
-mod room;
+mod quota;
 mod scan;
+mod scanning;
 mod sessions;
 mod state;
 
@@ -19,9 +20,9 @@ use polkit_types::SubjectPid;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use self::{
-    entry::{Asker, Entry, Stage, Step},
-    looking::PidFiles,
-    scan::{Found, Users},
+    entry::{RegistryEntry, ReplySender, Stage, Step},
+    scan::{ScanResult, UidCache},
+    scanning::PidFiles,
     sessions::Sessions,
 };
 use crate::{
@@ -30,59 +31,62 @@ use crate::{
     kernel::{answer::context::Context, subject::process::PinnedProcess},
     register::{
         fork_watcher::Events,
-        leak_budget::{Leaks, Pace},
+        leak_budget::{LeakBudget, RateLimit},
         pool::ConnectionPool,
         registration::Registered,
         warn_once::WarnOnce,
     },
 };
 
-/// How long a process is left alone after it could not be registered.
+/// The time between a failed registration and the next attempt.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// All registrations.
 pub struct Registry {
     context: Arc<Context>,
     cgroups: Cgroups,
-    entries: HashMap<SubjectPid, Entry>,
-    /// Those among them that wait for a connection, in the order in which they came.
+    entries: HashMap<SubjectPid, RegistryEntry>,
+    /// The entries that wait for a connection, oldest first.
     waiting: VecDeque<SubjectPid>,
     steps: JoinSet<Step>,
     pool: ConnectionPool,
+    /// The processes that could not be registered, with the time of the next attempt.
     retry: HashMap<SubjectPid, Instant>,
     sessions: Sessions,
     warnings: WarnOnce,
-    /// The bus has no room: nothing is tried before this moment.
-    full_until: Option<Instant>,
+    /// The agent registers nothing until then: the bus has no free connection, or polkitd does not respond.
+    paused_until: Option<Instant>,
     events: Events,
     next_scan: Instant,
-    /// A look at everything that runs, and whether the next one is to follow at once.
-    looking: Option<JoinHandle<Found>>,
-    again: bool,
-    /// Whether everything was looked at since polkitd is there.
-    has_looked: bool,
-    users: Users,
-    /// The pid files that are being read.
+    /// The running scan.
+    scanning: Option<JoinHandle<ScanResult>>,
+    /// Whether a new scan must follow the running scan at once.
+    scan_again: bool,
+    /// Whether a scan ended since polkitd appeared.
+    has_scanned: bool,
+    uids: UidCache,
+    /// The running read of pid files.
     reading: Option<JoinHandle<PidFiles>>,
-    /// What registering costs the polkitd of the moment.
-    costs: Option<Costs>,
-    paces: HashMap<ServeTarget, Pace>,
-    /// Processes that there was no room for when everything was looked at last, and how long that took.
-    over: HashMap<ServeTarget, usize>,
-    /// When each entry came into force, in Unix seconds; with whether it is by the hook.
+    backend: Option<Backend>,
+    rate_limits: HashMap<ServeTarget, RateLimit>,
+    /// The number of processes that the last scan found beyond the quota, by target.
+    over_limit: HashMap<ServeTarget, usize>,
+    /// When each entry came into force, in Unix seconds. The flag tells whether the hook serves it.
     since: HashMap<(ServeTarget, bool), u64>,
+    /// The duration of the last scan.
     last_scan: Duration,
 }
 
-struct Costs {
+/// The polkitd that runs now.
+struct Backend {
     version: BackendVersion,
-    leaks: Leaks,
-    /// To see when polkitd has taken note of something; only where it leaks.
+    leak_budget: LeakBudget,
+    /// For waiting until polkitd saw a connection close. Only for a polkitd that leaks.
     sync: Option<Authority>,
 }
 
 impl Registry {
-    /// Nothing registered yet.
+    /// A registry without registrations.
     #[must_use]
     pub fn new(context: Arc<Context>, cgroups: Cgroups, events: Events) -> Self {
         Self {
@@ -95,210 +99,177 @@ impl Registry {
             retry: HashMap::new(),
             sessions: Sessions::default(),
             warnings: WarnOnce::default(),
-            full_until: None,
+            paused_until: None,
             events,
             next_scan: Instant::now(),
-            looking: None,
-            again: false,
-            has_looked: false,
-            users: Users::default(),
+            scanning: None,
+            scan_again: false,
+            has_scanned: false,
+            uids: UidCache::default(),
             reading: None,
-            costs: None,
-            paces: HashMap::new(),
-            over: HashMap::new(),
+            backend: None,
+            rate_limits: HashMap::new(),
+            over_limit: HashMap::new(),
             since: HashMap::new(),
             last_scan: Duration::ZERO,
         }
     }
 
-    /// Another polkitd is there: it has lost nothing yet, and knows of no registration.
+    /// Handles a new polkitd. It knows no registration, and has leaked nothing. `open_files` is its soft limit of open files.
     pub fn on_polkitd_changed(&mut self, version: &BackendVersion, open_files: u64, authority: Authority) {
         let sync = version.leaks_reaped_subjects().then_some(authority);
-        self.costs = Some(Costs { version: version.clone(), leaks: Leaks::new(version, open_files), sync });
-        self.paces.clear();
+        let leak_budget = LeakBudget::new(version, open_files);
+        self.backend = Some(Backend { version: version.clone(), leak_budget, sync });
+        self.rate_limits.clear();
         self.scan_soon();
     }
 
-    /// How many registrations there are.
+    /// The number of registrations.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.values().filter(|entry| entry.is_living()).count() + self.sessions.len()
+        self.entries.values().filter(|entry| entry.is_registered()).count() + self.sessions.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no registrations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether everybody who has a place is registered.
+    /// Whether a scan ended and all its processes with a slot are registered, or registering is paused.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.full_until.is_some() || (self.has_looked && self.entries.values().all(Entry::is_living))
+        self.paused_until.is_some() || (self.has_scanned && self.entries.values().all(RegistryEntry::is_registered))
     }
 
-    /// Waits for the next thing to happen, and takes note of it. Can be dropped and called again without losing one.
+    /// Waits for the next result of a task of the registry, and applies it. Cancel-safe.
     pub async fn next(&mut self) {
         tokio::select! {
-            spare = self.pool.next() => match spare {
-                Ok(()) => self.join_waiting(),
-                Err(error) => self.stop_for_a_while(&error),
+            connection = self.pool.next() => match connection {
+                Ok(()) => self.register_waiting(),
+                Err(error) => self.pause(&error),
             },
             Some(step) = self.steps.join_next() => match step {
-                Ok(Step::Joined(held, registered, asker)) => self.joined(&held, *registered, asker),
-                Ok(Step::Ended(held, may_have_leaked)) => self.ended(&held, may_have_leaked),
-                // Given up.
+                Ok(Step::Registered(process, registered, reply)) => self.on_registered(&process, *registered, reply),
+                Ok(Step::Ended(process, may_have_leaked)) => self.on_ended(&process, may_have_leaked),
+                // The task was aborted.
                 Err(_) => {}
             },
-            found = end_of(&mut self.looking) => {
-                self.looking = None;
-                match found {
-                    Ok(found) => self.found(found),
-                    Err(error) => tracing::error!("a look at everything did not end: {error}"),
+            result = result_of(&mut self.scanning) => {
+                self.scanning = None;
+                match result {
+                    Ok(result) => self.apply_scan(result),
+                    Err(error) => tracing::error!("cannot scan for processes: {error}; the agent scans again"),
                 }
             }
-            files = end_of(&mut self.reading) => {
+            files = result_of(&mut self.reading) => {
                 self.reading = None;
-                // Read again at the next look.
-                self.take_pid_files(files.unwrap_or_default());
+                // After an error the next scan reads the files again.
+                self.apply_pid_files(files.unwrap_or_default());
             }
         }
     }
 
-    fn joined(
+    fn on_registered(
         &mut self,
-        held: &Arc<PinnedProcess>,
+        process: &Arc<PinnedProcess>,
         registered: Result<Registered, AuthorityError>,
-        asker: Option<Asker>,
+        reply: Option<ReplySender>,
     ) {
-        let pid = held.process.pid;
-        let sync = self.costs.as_ref().and_then(|costs| costs.sync.clone());
-        let Some(entry) = self.entries.get_mut(&pid).filter(|entry| entry.is_of(held)) else { return };
-        let told = match registered {
+        let pid = process.process.pid;
+        let sync = self.backend.as_ref().and_then(|backend| backend.sync.clone());
+        let Some(entry) = self.entries.get_mut(&pid).filter(|entry| entry.is_for(process)) else { return };
+        let result = match registered {
             Ok(registered) => {
-                entry.live(registered, sync, &mut self.steps);
+                entry.start_answering(registered, sync, &mut self.steps);
                 Ok(())
             }
             Err(error) => {
                 let target = entry.target.clone();
                 self.entries.remove(&pid);
                 self.retry.insert(pid, Instant::now() + RETRY);
-                self.tell(&target, pid, &error);
+                self.report_failure(&target, pid, &error);
                 Err(error.to_string())
             }
         };
-        if let Some(asker) = asker {
-            // Whoever asked may have gone.
-            let _ = asker.send(told);
+        if let Some(reply) = reply {
+            // Fails if `exec` ended.
+            let _ = reply.send(result);
         }
     }
 
-    fn ended(&mut self, held: &Arc<PinnedProcess>, may_have_leaked: bool) {
-        let pid = held.process.pid;
-        if !self.entries.get(&pid).is_some_and(|entry| entry.is_of(held)) {
+    fn on_ended(&mut self, process: &Arc<PinnedProcess>, may_have_leaked: bool) {
+        let pid = process.process.pid;
+        if !self.entries.get(&pid).is_some_and(|entry| entry.is_for(process)) {
             return;
         }
-        if let (Some(entry), Some(costs), true) = (self.entries.remove(&pid), &mut self.costs, may_have_leaked) {
-            costs.leaks.count(&entry.target);
+        if let (Some(entry), Some(backend), true) = (self.entries.remove(&pid), &mut self.backend, may_have_leaked) {
+            backend.leak_budget.count(&entry.target);
         }
     }
 
-    /// Gives all registrations up: polkitd is gone or another one, or the agent ends.
+    /// Drops all registrations, because polkitd disappeared or was replaced, or because the agent ends.
     pub fn clear(&mut self) {
         for (_, entry) in self.entries.drain() {
-            entry.give_up();
+            entry.abort();
         }
         self.waiting.clear();
         self.sessions.clear();
-        self.costs = None;
+        self.backend = None;
         self.retry.clear();
         self.warnings.clear();
-        // What they find is of no use any more.
-        (self.looking, self.reading, self.has_looked) = (None, None, false);
+        // The results of running tasks are not needed.
+        (self.scanning, self.reading, self.has_scanned) = (None, None, false);
     }
 
-    /// Has the next [`Registry::scan`] look at everything: events were lost, or the configuration is another one.
+    /// Makes the next call of [`Registry::scan`] scan, because events were lost or the configuration changed.
     pub fn scan_soon(&mut self) {
         self.next_scan = Instant::now();
-        self.again = self.looking.is_some();
+        self.scan_again = self.scanning.is_some();
     }
 
-    /// Looks at one process that the kernel has told of.
-    pub fn look_at(&mut self, pid: u32) {
+    /// Registers a process that the fork watcher reported, if a `[[serve]]` entry covers it.
+    pub fn inspect(&mut self, pid: u32) {
         let Ok(pid) = SubjectPid::new(pid) else { return };
-        if self.entries.contains_key(&pid) || self.full_until.is_some() {
+        if self.entries.contains_key(&pid) || self.paused_until.is_some() {
             return;
         }
-        // One that ended in between is none.
-        let Ok(held) = PinnedProcess::open(pid) else { return };
+        // Fails if the process ended.
+        let Ok(process) = PinnedProcess::open(pid) else { return };
         let config = Arc::clone(&self.context.config.borrow());
-        let Some(serve) = config.serve.iter().find(|serve| !serve.by_hook && self.covers(serve, &held)) else { return };
+        let covering = config.serve.iter().find(|serve| !serve.by_hook && self.covers(serve, &process));
+        let Some(serve) = covering else { return };
         self.events.watch([pid.get()]);
-        self.add_within(serve, &config, held);
+        self.add_within_quota(serve, &config, process);
     }
 
-    fn add(&mut self, target: ServeTarget, held: PinnedProcess, asker: Option<Asker>) {
-        let pid = held.process.pid;
-        self.entries.insert(pid, Entry { target, held: Arc::new(held), stage: Stage::Waiting(asker) });
+    fn add(&mut self, target: ServeTarget, process: PinnedProcess, reply: Option<ReplySender>) {
+        let pid = process.process.pid;
+        let entry = RegistryEntry { target, process: Arc::new(process), stage: Stage::Waiting(reply) };
+        self.entries.insert(pid, entry);
         self.waiting.push_back(pid);
-        self.join_waiting();
+        self.register_waiting();
     }
 
-    /// Registers those who wait, as far as there are connections, and has more of these made.
-    fn join_waiting(&mut self) {
+    /// Registers the waiting entries while there are connections, and opens further connections.
+    fn register_waiting(&mut self) {
         while let Some(pid) = self.waiting.front() {
             let entry = self.entries.get_mut(pid).filter(|entry| matches!(entry.stage, Stage::Waiting(_)));
             if let Some(entry) = entry {
                 let Some(connection) = self.pool.take() else { break };
-                entry.join(&self.context, connection, &mut self.steps);
+                entry.start_registering(&self.context, connection, &mut self.steps);
             }
             self.waiting.pop_front();
         }
         let config = self.context.config.borrow();
-        if self.full_until.is_none() && config.serve.iter().any(Serve::registers_processes) {
+        if self.paused_until.is_none() && config.serve.iter().any(Serve::registers_processes) {
             self.pool.fill();
-        }
-    }
-
-    /// The bus has no room, or polkitd takes nothing: those who wait lose their places, and are found again later.
-    fn stop_for_a_while(&mut self, error: &AuthorityError) {
-        self.full_until = Some(Instant::now() + RETRY);
-        self.pool.close_all();
-        while let Some(pid) = self.waiting.pop_front() {
-            // One that was given up meanwhile may be registered anew.
-            if !self.entries.get(&pid).is_some_and(|entry| matches!(entry.stage, Stage::Waiting(_))) {
-                continue;
-            }
-            if let Some(Entry { stage: Stage::Waiting(Some(asker)), .. }) = self.entries.remove(&pid) {
-                // Whoever asked may have gone.
-                let _ = asker.send(Err(error.to_string()));
-            }
-        }
-        self.warnings.warn(&match error {
-            AuthorityError::BusLimit(_) => format!("not all processes are served: {error}; lower max_registrations"),
-            _ => format!("polkitd does not take registrations at the moment: {error}"),
-        });
-    }
-
-    fn tell(&mut self, target: &ServeTarget, pid: SubjectPid, error: &AuthorityError) {
-        match error {
-            // It ended while it was being registered: nothing is left to serve.
-            AuthorityError::NoSuchSubject => {}
-            // A polkitd that does not answer would be waited for once for each process.
-            AuthorityError::BusLimit(_) | AuthorityError::Bus(_) => self.stop_for_a_while(error),
-            AuthorityError::AlreadyRegistered => {
-                self.warnings.warn(&format!(
-                    "{target}: pid {pid} has another agent, which was there first (polkit does not say whose); it is served once that one \
-                     is gone"
-                ));
-            }
-            other => self.warnings.warn(&format!("{target}: pid {pid} could not be registered: {other}")),
         }
     }
 }
 
-/// Waits for the end of a task; for ever where there is none. Cancel-safe.
-async fn end_of<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+/// Waits for the result of a task. Pends forever without a task. Cancel-safe.
+async fn result_of<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
     match task {
         Some(task) => task.await,
         None => std::future::pending().await,

@@ -1,10 +1,10 @@
-//! Being in a session for the moment of a registration. One of the files with effects.
+//! The session helper: a child process that is in a session while the agent registers for that session. One of the files with effects.
 //!
-//! polkitd takes the registration for a session from whoever is in it, and root is no exception. It goes by the cgroup that
-//! the process which opened the caller's connection is in at the moment of the call (seen on 122, 126 and 128). So a child,
-//! this program once more, moves into the session's scope, opens a stream to the bus, hands it over, and stays until polkitd
-//! has taken the registration; the connection outlives it. It is a child since whoever is in the scope when the session is
-//! terminated is killed.
+//! polkitd accepts the registration for a session only from a process of that session, also from root. polkitd uses the cgroup, at the
+//! time of the call, of the process that opened the connection (polkit 122, 126 and 128). So the agent starts itself as a child. The
+//! child moves into the scope of the session, opens a stream to the bus, passes the stream to the agent, and stays until polkitd
+//! accepted the registration. The connection stays open after the child ends. The agent itself must not enter the scope: logind kills
+//! every process of a scope when the session is terminated.
 
 use std::{
     fs::OpenOptions,
@@ -26,77 +26,76 @@ use rustix::net::{
     recvmsg, sendmsg,
 };
 
-/// The child's command.
+/// The argument that starts the helper.
 pub const COMMAND: &str = "join-session";
-/// How long the child may take.
+/// The time limit of the helper.
 const WITHIN: Duration = Duration::from_secs(2);
-/// The longest error that a child may tell, in bytes.
+/// The longest error message of a helper, in bytes.
 const LONGEST: usize = 1024;
 
-/// A child that is in a session. It is gone when this is dropped.
+/// A running helper. Dropping it kills the child.
 #[derive(Debug)]
-pub struct Guest {
+pub struct SessionHelper {
     child: Child,
-    /// Should the agent end first, this does, and the child with it.
-    _line: UnixStream,
+    /// If the agent dies, the kernel closes this socket, and the child ends.
+    _socket: UnixStream,
 }
 
-impl Drop for Guest {
+impl Drop for SessionHelper {
     fn drop(&mut self) {
-        // It may have been killed with its session.
+        // Fails if logind already killed the child with its session.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Sends a child into the scope whose folder this is, and gives the stream that it opened there. Waits for it, two seconds
-/// at most.
+/// Starts a helper in the scope with this cgroup folder, and returns the bus stream that it opened. Blocks for up to two seconds.
 ///
 /// # Errors
-/// What the child says, or that it said nothing.
-pub fn send(scope: &Path) -> io::Result<(Guest, UnixStream)> {
+/// The error that the helper reports, or that it ended without a report.
+pub fn spawn_in(scope: &Path) -> io::Result<(SessionHelper, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_read_timeout(Some(WITHIN))?;
     let mut command = Command::new("/proc/self/exe");
     let child = command.arg(COMMAND).arg(scope).stdin(OwnedFd::from(theirs)).spawn()?;
-    // The other end is the child's alone from here on, so that its death is the end of what there is to read.
+    // Closes the agent's copy of the child's end, so that the read ends when the child dies.
     drop(command);
-    let guest = Guest { child, _line: ours.try_clone()? };
-    Ok((guest, receive(&ours)?))
+    let helper = SessionHelper { child, _socket: ours.try_clone()? };
+    Ok((helper, receive(&ours)?))
 }
 
-fn receive(line: &UnixStream) -> io::Result<UnixStream> {
+fn receive(socket: &UnixStream) -> io::Result<UnixStream> {
     let mut text = [0; LONGEST];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut beside = RecvAncillaryBuffer::new(&mut space);
-    let got = recvmsg(line, &mut [IoSliceMut::new(&mut text)], &mut beside, RecvFlags::CMSG_CLOEXEC)?.bytes;
-    let stream = beside.drain().find_map(|message| match message {
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let length = recvmsg(socket, &mut [IoSliceMut::new(&mut text)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?.bytes;
+    let stream = ancillary.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
     });
-    match (stream, text.get(..got).unwrap_or_default()) {
+    match (stream, text.get(..length).unwrap_or_default()) {
         (Some(stream), _) => Ok(stream.into()),
-        (None, []) => Err(io::Error::other("the session ended meanwhile")),
+        (None, []) => Err(io::Error::other("the session ended before the registration")),
         (None, text) => Err(io::Error::other(escape_bytes(text))),
     }
 }
 
-/// The child's side: standard input is the socket to the agent. Ends when the agent closes it, or is killed.
+/// The child's part. Standard input is the socket to the agent. Returns when the agent closes the socket.
 #[must_use]
 pub fn run(scope: &Path) -> ExitCode {
-    let mut line = match io::stdin().as_fd().try_clone_to_owned() {
-        Ok(line) => UnixStream::from(line),
+    let mut socket = match io::stdin().as_fd().try_clone_to_owned() {
+        Ok(socket) => UnixStream::from(socket),
         Err(_) => return ExitCode::FAILURE,
     };
-    match enter(scope).and_then(|()| hand_over(&line)) {
+    match enter(scope).and_then(|()| pass_stream(&socket)) {
         Ok(()) => {
-            // Nothing is ever said here: this waits for the end.
-            let _ = line.read(&mut [0]);
+            // The agent sends nothing: the read returns when the agent closes the socket.
+            let _ = socket.read(&mut [0]);
             ExitCode::SUCCESS
         }
         Err(why) => {
-            // Without anybody to tell there is nobody who waits.
-            let _ = line.write_all(why.as_bytes());
+            // Fails if the agent died: then no process waits for the error.
+            let _ = socket.write_all(why.as_bytes());
             ExitCode::FAILURE
         }
     }
@@ -104,26 +103,26 @@ pub fn run(scope: &Path) -> ExitCode {
 
 fn enter(scope: &Path) -> Result<(), String> {
     let file = scope.join("cgroup.procs");
-    let entered = OpenOptions::new().write(true).open(&file).and_then(|mut procs| procs.write_all(b"0"));
-    entered.map_err(|error| {
+    let written = OpenOptions::new().write(true).open(&file).and_then(|mut procs| procs.write_all(b"0"));
+    written.map_err(|error| {
         let help = match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                ". The agent's unit needs the drop-in sessions.conf, see polkit-service-agent(8)"
+                "; install the drop-in sessions.conf for the agent's unit, see polkit-service-agent(8)"
             }
             _ => "",
         };
-        format!("{} cannot be written: {error}{help}", file.display())
+        format!("cannot write {}: {error}{help}", file.display())
     })
 }
 
-fn hand_over(line: &UnixStream) -> Result<(), String> {
+fn pass_stream(socket: &UnixStream) -> Result<(), String> {
     let stream = open_stream().map_err(|error| error.to_string())?;
     let descriptors = [stream.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut beside = SendAncillaryBuffer::new(&mut space);
-    if !beside.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-        return Err("no room for a descriptor".into());
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err("cannot pass the bus connection: the message has no space for a descriptor".into());
     }
-    let sent = sendmsg(line, &[IoSlice::new(b"+")], &mut beside, SendFlags::empty());
-    sent.map(drop).map_err(|error| format!("the stream to the bus could not be handed over: {error}"))
+    let sent = sendmsg(socket, &[IoSlice::new(b"+")], &mut ancillary, SendFlags::empty());
+    sent.map(drop).map_err(|error| format!("cannot pass the bus connection to the agent: {error}"))
 }

@@ -1,59 +1,59 @@
-//! What `status` tells: gathered by the daemon, sent as JSON, shown as text. Pure.
+//! The status of the agent: collected by the daemon, sent as JSON, printed as text by `status`. Pure.
 
 use std::fmt::Write;
 
 use polkit_types::escape::escape;
 use serde_json::{Value, json};
 
-use crate::register::health::Polkitd;
+use crate::register::health::PolkitdHealth;
 
 /// The state of the agent at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Status {
-    /// The moment, in Unix seconds.
+    /// The time of this status, in Unix seconds.
     pub time: u64,
-    /// polkitd's version; none while there is no polkitd.
+    /// The version of polkitd. `None` while polkitd does not run.
     pub polkit: Option<String>,
-    /// How polkitd is.
-    pub health: Polkitd,
-    /// Why there is none, where the bus said why.
+    /// The health of polkitd.
+    pub health: PolkitdHealth,
+    /// The error of the bus when it could not start polkitd.
     pub polkit_error: Option<String>,
     /// Seconds since the agent started.
     pub uptime: u64,
-    /// Registrations in all.
+    /// The number of registrations.
     pub registrations: usize,
-    /// Registrations that polkitd may have lost descriptors by.
+    /// The number of registrations whose descriptors polkitd may have leaked.
     pub leaked: u64,
-    /// polkitd may have lost so many that nothing more is registered of some entry.
+    /// Whether an entry exhausted its leak budget, so that the agent registers nothing more for it.
     pub strained: bool,
-    /// Reads of processes and pid files that did not end.
+    /// The number of reads of processes and pid files that did not return in time.
     pub unfinished: u64,
-    /// What the last of them was about.
+    /// The subject of the last such read.
     pub last_unfinished: Option<String>,
-    /// Hook requests about subjects that no entry names.
-    pub strangers: u64,
-    /// What is served.
-    pub served: Vec<Served>,
-    /// How long the last look at everything took, in microseconds.
+    /// The number of hook requests about subjects that no entry covers.
+    pub not_served: u64,
+    /// The entries of `[[serve]]`.
+    pub served: Vec<ServedEntry>,
+    /// The duration of the last full scan, in microseconds.
     pub scan_microseconds: u128,
     /// The last warning.
     pub last_error: Option<String>,
 }
 
-/// One entry of `[[serve]]`.
+/// The status of one `[[serve]]` entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
-    /// A unit, a user, a pid file, sessions, or `exec`.
-    pub what: String,
-    /// How its processes are known.
+pub struct ServedEntry {
+    /// The unit, user, pid file, sessions or `exec` that the entry serves. The key `what` in JSON.
+    pub target: String,
+    /// How the agent finds the processes.
     pub way: Way,
-    /// When the entry came into force, in Unix seconds: at the agent's start, or at the reload that brought it.
+    /// When the entry came into force, in Unix seconds: the start of the agent, or the reload that added the entry.
     pub since: u64,
-    /// How many processes or sessions are registered; by the hook none needs to be.
+    /// The number of registered processes or sessions. 0 for an entry that is served by the hook.
     pub processes: usize,
-    /// Registrations of this entry that polkitd may have lost descriptors by.
+    /// The number of registrations of this entry whose descriptors polkitd may have leaked.
     pub leaked: u64,
-    /// How many there are besides, for which there is no room.
+    /// The number of further processes or sessions, which exceed the quota of the entry.
     pub over_limit: usize,
 }
 
@@ -71,7 +71,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// The word for it.
+    /// The word in `status`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -84,10 +84,10 @@ impl Way {
 }
 
 impl Status {
-    /// The stable form. No key changes its meaning; more may be added.
+    /// The JSON form. It is stable: existing keys keep their meaning, and new keys can be added.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let served: Vec<Value> = self.served.iter().map(Served::to_json).collect();
+        let served: Vec<Value> = self.served.iter().map(ServedEntry::to_json).collect();
         json!({
             "time": self.time,
             "polkit": { "version": self.polkit, "health": self.health.word(), "error": self.polkit_error },
@@ -98,7 +98,7 @@ impl Status {
             "strained": self.strained,
             "over_limit": self.served.iter().map(|served| served.over_limit).sum::<usize>(),
             "unfinished_reads": { "count": self.unfinished, "last": self.last_unfinished },
-            "not_served": self.strangers,
+            "not_served": self.not_served,
             "served": served,
             "scan_microseconds": u64::try_from(self.scan_microseconds).unwrap_or(u64::MAX),
             "last_error": self.last_error,
@@ -106,10 +106,10 @@ impl Status {
     }
 }
 
-impl Served {
+impl ServedEntry {
     fn to_json(&self) -> Value {
         json!({
-            "what": self.what,
+            "what": self.target,
             "way": self.way.word(),
             "processes": self.processes,
             "leaked": self.leaked,
@@ -119,7 +119,7 @@ impl Served {
     }
 }
 
-/// Formats the stable form for people.
+/// Formats the JSON form as text.
 #[must_use]
 pub fn to_text(status: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), escape);
@@ -180,8 +180,8 @@ mod tests {
     use super::*;
 
     fn status() -> Status {
-        let served = |what: &str, way, processes, over_limit| Served {
-            what: what.into(),
+        let entry = |target: &str, way, processes, over_limit| ServedEntry {
+            target: target.into(),
             way,
             since: 40,
             processes,
@@ -191,7 +191,7 @@ mod tests {
         Status {
             time: 100,
             polkit: Some("126".into()),
-            health: Polkitd::Well,
+            health: PolkitdHealth::Well,
             polkit_error: None,
             uptime: 60,
             registrations: 12,
@@ -199,11 +199,11 @@ mod tests {
             strained: false,
             unfinished: 2,
             last_unfinished: Some("process 7 of uid 33".into()),
-            strangers: 18,
+            not_served: 18,
             served: vec![
-                served("apache2.service", Way::Events, 12, 138),
-                served("php*-fpm.service", Way::Hook, 0, 0),
-                served("session_user kiosk", Way::Rescan, 1, 0),
+                entry("apache2.service", Way::Events, 12, 138),
+                entry("php*-fpm.service", Way::Hook, 0, 0),
+                entry("session_user kiosk", Way::Rescan, 1, 0),
             ],
             scan_microseconds: 450,
             last_error: Some("evil\u{1b}[2J".into()),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stable_form_has_the_documented_keys() {
+    fn the_json_form_has_the_documented_keys() {
         let json = status().to_json();
         assert_eq!(json.pointer("/polkit/version"), Some(&json!("126")));
         for (key, value) in [("registrations", 12), ("pending", 0), ("leaked", 3), ("over_limit", 138)] {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_for_people_is_escaped() {
+    fn the_text_escapes_control_characters() {
         let expected = "polkitd 126\n12 registrations, up 60 s\n  \
             apache2.service (events): 12 processes, 138 over limit, since 60 s\n  \
             php*-fpm.service (hook): 0 processes, since 60 s\n  \

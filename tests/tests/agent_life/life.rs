@@ -87,7 +87,12 @@ fn a_pid_file_that_others_may_write_serves_no_process(root: &Root) {
     until_served(&bed, later.pid());
     assert!(!has_agent(&bed, victim.pid(), WWW_DATA), "a stranger's file");
     for file in ["/run/open.pid", "/run/pids/in-open-folder.pid"] {
-        assert_eq!(agent.said().matches(&format!("{file}: not served")).count(), 1, "{}", agent.said());
+        assert_eq!(
+            agent.said().matches(&format!("{file}: cannot serve the process of this file")).count(),
+            1,
+            "{}",
+            agent.said()
+        );
     }
     let _ = bed.exec(["chown", "root", "/run/open.pid"]).success();
     until_served(&bed, victim.pid());
@@ -101,7 +106,7 @@ fn a_pipe_in_place_of_a_user_s_pid_file_delays_no_other_process(root: &Root) {
     let pool = process_in(&bed, "www-data", POOL_CGROUP);
     let agent = Agent::start(&bed, &format!("{POOL}[[serve]]\npid_file = \"/run/panel/panel.pid\"\n"));
     until_served(&bed, pool.pid());
-    assert!(agent.said().contains("/run/panel/panel.pid: not served"), "{}", agent.said());
+    assert!(agent.said().contains("/run/panel/panel.pid: cannot serve the process of this file"), "{}", agent.said());
     let panel = bed.spawn_as("www-data", ["sleep", "1000"]);
     let write = format!("rm /run/panel/panel.pid; echo {} > /run/panel/panel.pid", panel.pid());
     let _ = bed.exec_as("www-data", ["sh", "-c", &write]).success();

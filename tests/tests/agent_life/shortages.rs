@@ -40,12 +40,12 @@ fn a_process_with_another_agent_is_said_and_served_once_that_one_is_gone(root: &
     register(&other, &bed, first.pid());
     let agent = Agent::start(&bed, POOL);
     until_served(&bed, second.pid());
-    let said = format!("pid {} has another agent, which was there first", first.pid());
+    let said = format!("cannot register pid {}: another agent is registered for this process", first.pid());
     until(|| agent.said().contains(&said));
     assert_eq!(ask(&bed, second.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
     drop(other);
     until(|| ask(&bed, first.pid(), MANAGE) == Verdict::Yes);
-    assert_eq!(agent.said().matches("has another agent").count(), 1, "{}", agent.said());
+    assert_eq!(agent.said().matches("another agent is registered").count(), 1, "{}", agent.said());
 }
 
 /// polkit lets any process register for another of its own user. Who does so keeps that process from its service; a yes, polkitd takes
@@ -57,7 +57,7 @@ fn another_agent_of_the_same_user_keeps_ours_away_and_can_grant_nothing(root: &R
     register(&rival, &bed, first.pid());
     let agent = Agent::start(&bed, POOL);
     until_served(&bed, second.pid());
-    let said = format!("pid {} has another agent, which was there first", first.pid());
+    let said = format!("cannot register pid {}: another agent is registered for this process", first.pid());
     until(|| agent.said().contains(&said));
     let identity = || ("unix-user", HashMap::from([("uid", Variant::from(WWW_DATA))]));
     let yes = (WWW_DATA, "a cookie", identity());

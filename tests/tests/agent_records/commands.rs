@@ -288,7 +288,7 @@ fn a_user_has_sixteen_registrations_by_exec(root: &Root) {
     let mut sleepers: Vec<_> = (0..16).map(|_| sleep("www-data")).collect();
     let seventeenth = exec(&bed, "www-data", &["echo", "ran"]);
     assert_eq!((seventeenth.code(), seventeenth.stdout.as_str()), (Some(125), ""), "{seventeenth}");
-    assert!(seventeenth.stderr.contains("16 registrations by exec already"), "{seventeenth}");
+    assert!(seventeenth.stderr.contains("already has 16 registrations by `exec`"), "{seventeenth}");
     let _other = sleep("games");
     sleepers.pop().unwrap().kill();
     until(|| exec(&bed, "www-data", &["true"]).code() == Some(0));

@@ -162,11 +162,11 @@ fn a_session_with_an_agent_of_its_own_is_served_once_that_one_is_gone(root: &Roo
     let own = OwnAgent::start(&bed, "kiosk", &session, OWN_DISMISSES);
     until_served(&bed, session.pid, KIOSK);
     start_agent(&bed);
-    let said = || log(&bed).matches("has an agent of its own, which was there first").count();
+    let said = || log(&bed).matches("another agent is registered for this session").count();
     until(|| said() == 1);
     assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::Dismissed, "its own agent is asked");
     assert!(
-        log(&bed).contains(&format!("session {} (class user, x11 on seat0) has an agent", session.id)),
+        log(&bed).contains(&format!("session {} (class user, x11 on seat0): another agent", session.id)),
         "{}",
         log(&bed)
     );
@@ -275,7 +275,7 @@ fn without_the_drop_in_no_session_is_served_and_the_log_names_it(root: &Root) {
     let bed = bed(root, KIOSK_CONFIG, false);
     start_agent(&bed);
     let session = Session::of(&bed, "kiosk", "kiosk-login");
-    until(|| log(&bed).contains("cgroup.procs cannot be written: Read-only file system"));
+    until(|| log(&bed).contains("cgroup.procs: Read-only file system"));
     assert!(log(&bed).contains("the drop-in sessions.conf"), "{}", log(&bed));
     assert_eq!(ask(&bed, session.pid, KIOSK), Verdict::NoAgent);
     assert!(status(&bed).contains("sessions.conf"), "{}", status(&bed));

@@ -7,7 +7,7 @@ fn pin(path: &Path) -> io::Result<PinnedProcess> {
 }
 
 #[test]
-fn the_report_of_a_pid_file_is_read_as_it_was_written() {
+fn a_pid_file_survives_its_report_as_json() {
     let file = PidFile { pid: SubjectPid::new(42).unwrap(), owners: [0, 33] };
     assert_eq!(PidFile::from_json(&file.to_json()), Some(file));
     assert_eq!(PidFile::from_json(&serde_json::json!({ "pid": 0, "owners": [0, 0] })), None);
@@ -15,7 +15,7 @@ fn the_report_of_a_pid_file_is_read_as_it_was_written() {
 }
 
 #[test]
-fn a_pid_file_that_others_may_write_is_refused() {
+fn a_pid_file_that_other_users_can_write_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.pid");
     fs::write(&path, format!("{}\n", std::process::id())).unwrap();
@@ -31,7 +31,7 @@ fn a_pid_file_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_pipe_in_place_of_a_pid_file_is_refused_and_not_waited_for() {
+fn a_pipe_as_pid_file_is_refused_without_blocking() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.pid");
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o644)).unwrap();

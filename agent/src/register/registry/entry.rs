@@ -1,4 +1,4 @@
-//! One process in the registry, from its place in the queue to its end.
+//! One process in the registry, from the queue to the end of its registration.
 
 use std::sync::Arc;
 
@@ -17,65 +17,76 @@ use crate::{
     register::registration::{Registered, register},
 };
 
-/// Whoever asked for a registration by `exec`, and is told what came of it.
-pub(super) type Asker = oneshot::Sender<Result<(), String>>;
+/// The channel for the result of a registration that `exec` requested.
+pub(super) type ReplySender = oneshot::Sender<Result<(), String>>;
 
-/// A process that is registered, or about to be.
-pub(super) struct Entry {
+/// A process that is registered, or that the agent registers.
+pub(super) struct RegistryEntry {
     pub(super) target: ServeTarget,
-    pub(super) held: Arc<PinnedProcess>,
+    pub(super) process: Arc<PinnedProcess>,
     pub(super) stage: Stage,
 }
 
-/// How far it is.
+/// The stage of an entry.
 pub(super) enum Stage {
-    /// It has a place, and no connection yet.
-    Waiting(Option<Asker>),
-    /// polkitd has been asked.
-    Joining(AbortHandle),
-    /// polkitd asks us about it.
-    Living(AbortHandle),
+    /// The entry has a slot, but no connection yet.
+    Waiting(Option<ReplySender>),
+    /// The agent called polkitd.
+    Registering(AbortHandle),
+    /// polkitd accepted the registration.
+    Registered(AbortHandle),
 }
 
-/// What came of a process.
+/// The result of a task about one process.
 pub(super) enum Step {
-    /// polkitd took the registration, or did not.
-    Joined(Arc<PinnedProcess>, Box<Result<Registered, AuthorityError>>, Option<Asker>),
-    /// The registration ended; whether polkitd may have lost a descriptor by it.
+    /// polkitd accepted or refused the registration.
+    Registered(Arc<PinnedProcess>, Box<Result<Registered, AuthorityError>>, Option<ReplySender>),
+    /// The registration ended. The flag tells whether polkitd may have leaked its descriptors.
     Ended(Arc<PinnedProcess>, bool),
 }
 
-impl Entry {
-    /// Whether a step is about this process, and not about an earlier one with its pid.
-    pub(super) fn is_of(&self, held: &Arc<PinnedProcess>) -> bool {
-        Arc::ptr_eq(&self.held, held)
+impl RegistryEntry {
+    /// Whether the entry is for this process, and not for an earlier process with the same pid.
+    pub(super) fn is_for(&self, process: &Arc<PinnedProcess>) -> bool {
+        Arc::ptr_eq(&self.process, process)
     }
 
-    pub(super) fn is_living(&self) -> bool {
-        matches!(self.stage, Stage::Living(_))
+    pub(super) fn is_registered(&self) -> bool {
+        matches!(self.stage, Stage::Registered(_))
     }
 
-    /// From the queue to polkitd.
-    pub(super) fn join(&mut self, context: &Arc<Context>, connection: Connection, steps: &mut JoinSet<Step>) {
-        let Stage::Waiting(asker) = &mut self.stage else { return };
-        let (context, held, asker) = (Arc::clone(context), Arc::clone(&self.held), asker.take());
-        self.stage = Stage::Joining(steps.spawn(async move {
-            let registered = register(&context, connection, AgentScope::Process(Arc::clone(&held))).await;
-            Step::Joined(held, Box::new(registered), asker)
+    /// Starts the registration of a waiting entry.
+    pub(super) fn start_registering(
+        &mut self,
+        context: &Arc<Context>,
+        connection: Connection,
+        steps: &mut JoinSet<Step>,
+    ) {
+        let Stage::Waiting(reply) = &mut self.stage else { return };
+        let (context, process, reply) = (Arc::clone(context), Arc::clone(&self.process), reply.take());
+        self.stage = Stage::Registering(steps.spawn(async move {
+            let registered = register(&context, connection, AgentScope::Process(Arc::clone(&process))).await;
+            Step::Registered(process, Box::new(registered), reply)
         }));
     }
 
-    /// Answers for it from now on. `sync` as in [`Registered::live`].
-    pub(super) fn live(&mut self, registered: Registered, sync: Option<Authority>, steps: &mut JoinSet<Step>) {
-        let held = Arc::clone(&self.held);
-        self.stage = Stage::Living(steps.spawn(async move { Step::Ended(held, registered.live(sync).await) }));
+    /// Starts to answer challenges. `sync` as in [`Registered::answer_until_end`].
+    pub(super) fn start_answering(
+        &mut self,
+        registered: Registered,
+        sync: Option<Authority>,
+        steps: &mut JoinSet<Step>,
+    ) {
+        let process = Arc::clone(&self.process);
+        let answering = async move { Step::Ended(process, registered.answer_until_end(sync).await) };
+        self.stage = Stage::Registered(steps.spawn(answering));
     }
 
-    /// Gives it up: its connection is closed, and polkitd drops the registration.
-    pub(super) fn give_up(&self) {
+    /// Aborts the task of the entry. That closes its connection, so polkitd drops the registration.
+    pub(super) fn abort(&self) {
         match &self.stage {
             Stage::Waiting(_) => {}
-            Stage::Joining(task) | Stage::Living(task) => task.abort(),
+            Stage::Registering(task) | Stage::Registered(task) => task.abort(),
         }
     }
 }

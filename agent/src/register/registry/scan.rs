@@ -1,4 +1,4 @@
-//! Looking at everything, on a thread of its own: how long that takes depends on how many processes users make.
+//! A scan for processes to serve. Runs on a thread of its own, because its duration depends on the number of processes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,47 +17,47 @@ use crate::{
     kernel::subject::process::PinnedProcess,
 };
 
-/// What a look at everything needs to know.
-pub(super) struct Look {
+/// The input of a scan.
+pub(super) struct Scan {
     pub(super) config: Arc<Config>,
     pub(super) cgroups: Cgroups,
     pub(super) cgroup_root: String,
-    /// Processes that are registered, or known to fail.
+    /// The processes that are in the registry, or that could not be registered lately.
     pub(super) known: HashSet<SubjectPid>,
-    /// How many more processes each entry may have. No more are opened.
-    pub(super) room: HashMap<ServeTarget, usize>,
-    pub(super) users: Users,
+    /// The number of further processes that each target can have. The scan pins no more than that.
+    pub(super) free: HashMap<ServeTarget, usize>,
+    pub(super) uids: UidCache,
 }
 
-/// What a look at everything found.
-pub(super) struct Found {
+/// The result of a scan.
+pub(super) struct ScanResult {
     pub(super) config: Arc<Config>,
-    /// The processes of each entry.
+    /// The processes of each target.
     pub(super) members: Members,
-    /// Those of them that are not known, as many as there is room for.
+    /// The processes of each target that are not known, limited to the free slots.
     pub(super) candidates: HashMap<ServeTarget, Vec<PinnedProcess>>,
-    pub(super) users: Users,
-    /// From the beginning to the end.
-    pub(super) took: Duration,
-    /// Processor time of the thread.
+    pub(super) uids: UidCache,
+    /// The duration of the scan.
+    pub(super) duration: Duration,
+    /// The processor time of the scan.
     pub(super) cost: Duration,
 }
 
-impl Look {
-    /// Looks. Reads what no process can make slow, and opens as many processes as there is room for.
-    pub(super) fn run(self) -> Found {
+impl Scan {
+    /// Runs the scan. Reads only facts that no process can delay, and pins at most as many processes as there are free slots.
+    pub(super) fn run(self) -> ScanResult {
         let (began, cost) = (Instant::now(), processor_time());
-        let Self { config, cgroups, cgroup_root, known, room, mut users } = self;
-        let seen = |pid: SubjectPid| {
-            let held = PinnedProcess::open(pid).ok()?;
-            let seen = held.state(&cgroup_root).ok()?;
-            Some((held, seen))
+        let Self { config, cgroups, cgroup_root, known, free, mut uids } = self;
+        let inspect = |pid: SubjectPid| {
+            let process = PinnedProcess::open(pid).ok()?;
+            let state = process.state(&cgroup_root).ok()?;
+            Some((process, state))
         };
-        let uids: HashSet<u32> = users_of(&config).collect();
-        if !uids.is_empty() {
-            for pid in users.due(&cgroups.processes_outside_user_slices(), &known, Instant::now()) {
-                let uid = seen(pid).filter(|(_, state)| is_in_no_session(state)).map(|(_, state)| state.uid);
-                users.saw(pid, uid, Instant::now());
+        let served: HashSet<u32> = users_of(&config).collect();
+        if !served.is_empty() {
+            for pid in uids.due(&cgroups.processes_outside_user_slices(), &known, Instant::now()) {
+                let uid = inspect(pid).filter(|(_, state)| is_outside_sessions(state)).map(|(_, state)| state.uid);
+                uids.insert(pid, uid, Instant::now());
             }
         }
         let mut members = Members::new();
@@ -65,26 +65,27 @@ impl Look {
         for serve in config.serve.iter().filter(|serve| !serve.by_hook) {
             let pids = match &serve.target {
                 ServeTarget::Unit(pattern) => cgroups.processes_of(pattern),
-                ServeTarget::User(user) => users.of(user.id),
+                ServeTarget::User(user) => uids.processes_of(user.id),
                 ServeTarget::PidFile(_)
                 | ServeTarget::SessionUser(_)
                 | ServeTarget::OwnSession
                 | ServeTarget::Exec(_) => continue,
             };
-            let fresh = pids.iter().filter(|pid| !known.contains(pid));
-            // A process that ended in between is none, and one that has its pid now may be another entry's.
-            let held = fresh.filter_map(|pid| seen(*pid)).filter(|(_, state)| serve.covers(state) == Fact::Known(true));
-            let most = room.get(&serve.target).copied().unwrap_or_default();
-            candidates.insert(serve.target.clone(), held.map(|(held, _)| held).take(most).collect());
+            let new = pids.iter().filter(|pid| !known.contains(pid));
+            // The process can have ended since the pid was read, and its pid can belong to a process of another target.
+            let inspected =
+                new.filter_map(|pid| inspect(*pid)).filter(|(_, state)| serve.covers(state) == Fact::Known(true));
+            let at_most = free.get(&serve.target).copied().unwrap_or_default();
+            candidates.insert(serve.target.clone(), inspected.map(|(process, _)| process).take(at_most).collect());
             members.insert(serve.target.clone(), pids.into_iter().collect());
         }
         let cost = processor_time().saturating_sub(cost);
-        Found { config, members, candidates, users, took: began.elapsed(), cost }
+        ScanResult { config, members, candidates, uids, duration: began.elapsed(), cost }
     }
 }
 
-fn is_in_no_session(seen: &ProcessState) -> bool {
-    matches!(&seen.cgroup, Fact::Known(path) if cgroup::owner(path).is_none())
+fn is_outside_sessions(state: &ProcessState) -> bool {
+    matches!(&state.cgroup, Fact::Known(path) if cgroup::owner(path).is_none())
 }
 
 fn processor_time() -> Duration {
@@ -92,52 +93,54 @@ fn processor_time() -> Duration {
     Duration::new(tv_sec.unsigned_abs(), u32::try_from(tv_nsec).unwrap_or_default())
 }
 
-/// A process that was seen first lately may still become another user's: a service is root's at first.
-const YOUNG: Duration = Duration::from_secs(5);
-/// How many other processes one look looks at again, those that were looked at longest ago.
-const AGAIN: usize = 64;
-/// How many are looked at in all at one time.
-const MOST: usize = 1024;
+/// The age up to which each scan reads the uid of a process: a service starts as root and may change its user later.
+const RECENT: Duration = Duration::from_secs(5);
+/// The number of older processes whose uid each scan reads again, those read longest ago first.
+const RECHECKED: usize = 64;
+/// The number of recent and registered processes whose uid each scan reads.
+const RECENT_AT_MOST: usize = 1024;
 
-/// Which uid each process has, as far as it was looked at: of thousands of processes few change their user.
+/// The uids of processes, as read by earlier scans. Avoids reading thousands of processes at each scan, because few change their user.
 #[derive(Debug, Default)]
-pub(super) struct Users {
-    known: HashMap<SubjectPid, Known>,
+pub(super) struct UidCache {
+    known: HashMap<SubjectPid, CachedUid>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct CachedUid {
     since: Instant,
-    looked: Option<Instant>,
+    checked: Option<Instant>,
     uid: Option<SubjectUid>,
 }
 
-impl Users {
-    /// Which of the processes that there are now to look at: new and young ones, registered ones, and some of the others in turn.
-    fn due(&mut self, there: &[SubjectPid], registered: &HashSet<SubjectPid>, now: Instant) -> Vec<SubjectPid> {
-        let pids: HashSet<SubjectPid> = there.iter().copied().collect();
+impl UidCache {
+    /// The processes of `existing` whose uid must be read now: recent ones, registered ones, and some of the others in turn. Forgets all
+    /// processes that do not exist any more.
+    fn due(&mut self, existing: &[SubjectPid], registered: &HashSet<SubjectPid>, now: Instant) -> Vec<SubjectPid> {
+        let pids: HashSet<SubjectPid> = existing.iter().copied().collect();
         self.known.retain(|pid, _| pids.contains(pid));
-        for pid in there {
-            self.known.entry(*pid).or_insert(Known { since: now, looked: None, uid: None });
+        for pid in existing {
+            self.known.entry(*pid).or_insert(CachedUid { since: now, checked: None, uid: None });
         }
-        let is_soon =
-            |(pid, known): &(&SubjectPid, &Known)| now.duration_since(known.since) < YOUNG || registered.contains(pid);
-        let (mut soon, mut others): (Vec<_>, Vec<_>) = self.known.iter().partition(is_soon);
-        soon.sort_by_key(|(_, known)| known.looked);
-        others.sort_by_key(|(_, known)| known.looked);
-        soon.iter().take(MOST).chain(others.iter().take(AGAIN)).map(|(pid, _)| **pid).collect()
+        let is_first = |(pid, known): &(&SubjectPid, &CachedUid)| {
+            now.duration_since(known.since) < RECENT || registered.contains(pid)
+        };
+        let (mut first, mut others): (Vec<_>, Vec<_>) = self.known.iter().partition(is_first);
+        first.sort_by_key(|(_, known)| known.checked);
+        others.sort_by_key(|(_, known)| known.checked);
+        first.iter().take(RECENT_AT_MOST).chain(others.iter().take(RECHECKED)).map(|(pid, _)| **pid).collect()
     }
 
-    /// Takes note of what was seen of a process.
-    fn saw(&mut self, pid: SubjectPid, uid: Option<SubjectUid>, now: Instant) {
+    /// Stores the uid of a process.
+    fn insert(&mut self, pid: SubjectPid, uid: Option<SubjectUid>, now: Instant) {
         if let Some(known) = self.known.get_mut(&pid) {
-            (known.uid, known.looked) = (uid, Some(now));
+            (known.uid, known.checked) = (uid, Some(now));
         }
     }
 
-    fn of(&self, uid: u32) -> Vec<SubjectPid> {
-        let of = |known: &Known| known.uid.is_some_and(|of| of.get() == uid);
-        self.known.iter().filter(|(_, known)| of(known)).map(|(pid, _)| *pid).collect()
+    fn processes_of(&self, uid: u32) -> Vec<SubjectPid> {
+        let has_uid = |known: &CachedUid| known.uid.is_some_and(|of| of.get() == uid);
+        self.known.iter().filter(|(_, known)| has_uid(known)).map(|(pid, _)| *pid).collect()
     }
 }
 
@@ -150,41 +153,41 @@ mod tests {
     }
 
     #[test]
-    fn new_processes_are_due_at_once_and_old_ones_in_turn() {
-        let (mut users, now, none) = (Users::default(), Instant::now(), HashSet::new());
-        let there: Vec<_> = (1..=200).map(pid).collect();
-        let due = users.due(&there, &none, now);
+    fn new_processes_are_due_at_once_and_old_processes_in_turn() {
+        let (mut uids, now, none) = (UidCache::default(), Instant::now(), HashSet::new());
+        let existing: Vec<_> = (1..=200).map(pid).collect();
+        let due = uids.due(&existing, &none, now);
         assert_eq!(due.len(), 200);
         for pid in due {
-            users.saw(pid, SubjectUid::new(33).ok(), now);
+            uids.insert(pid, SubjectUid::new(33).ok(), now);
         }
-        assert_eq!(users.of(33).len(), 200);
-        let mut looked = HashSet::new();
+        assert_eq!(uids.processes_of(33).len(), 200);
+        let mut checked = HashSet::new();
         for turn in 1..=4 {
-            let now = now + YOUNG + Duration::from_millis(turn);
-            for pid in users.due(&there, &none, now) {
-                users.saw(pid, SubjectUid::new(34).ok(), now);
-                looked.insert(pid);
+            let now = now + RECENT + Duration::from_millis(turn);
+            for pid in uids.due(&existing, &none, now) {
+                uids.insert(pid, SubjectUid::new(34).ok(), now);
+                checked.insert(pid);
             }
         }
-        assert_eq!(looked.len(), 200, "all had their turn");
-        assert!(users.of(33).is_empty());
+        assert_eq!(checked.len(), 200, "each process was due once");
+        assert!(uids.processes_of(33).is_empty());
     }
 
     #[test]
-    fn what_is_registered_is_looked_at_each_time_and_what_ended_is_forgotten() {
-        let (mut users, now) = (Users::default(), Instant::now());
-        let there: Vec<_> = (1..=1000).map(pid).collect();
-        for pid in users.due(&there, &HashSet::new(), now) {
-            users.saw(pid, None, now);
+    fn registered_processes_are_always_due_and_ended_processes_are_forgotten() {
+        let (mut uids, now) = (UidCache::default(), Instant::now());
+        let existing: Vec<_> = (1..=1000).map(pid).collect();
+        for pid in uids.due(&existing, &HashSet::new(), now) {
+            uids.insert(pid, None, now);
         }
         let registered: HashSet<_> = (900..=910).map(pid).collect();
         for _ in 0..3 {
-            let due = users.due(&there, &registered, now + YOUNG);
+            let due = uids.due(&existing, &registered, now + RECENT);
             assert!(registered.iter().all(|pid| due.contains(pid)));
-            assert_eq!(due.len(), registered.len() + AGAIN);
+            assert_eq!(due.len(), registered.len() + RECHECKED);
         }
-        assert_eq!(users.due(&[pid(7)], &registered, now + YOUNG), [pid(7)]);
-        assert_eq!(users.known.len(), 1);
+        assert_eq!(uids.due(&[pid(7)], &registered, now + RECENT), [pid(7)]);
+        assert_eq!(uids.known.len(), 1);
     }
 }

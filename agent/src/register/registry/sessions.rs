@@ -1,4 +1,4 @@
-//! Registrations for logind sessions. A session is registered once, for all of its processes.
+//! The registrations for logind sessions. One registration covers all processes of a session.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
 use polkit_dbus::{AuthorityError, Connection, connect, connect_over};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::{RETRY, Registry, room::share_of};
+use super::{RETRY, Registry, quota::quota_of};
 use crate::{
     base::paths,
     config::{Config, ServeTarget},
@@ -19,28 +19,30 @@ use crate::{
     register::{
         logind_sessions,
         registration::{Registered, register},
-        session_helper::{self, Guest},
+        session_helper::{self, SessionHelper},
     },
 };
 
-/// The sessions that are registered, by id.
+/// The registered sessions, by id.
 #[derive(Default)]
 pub(super) struct Sessions {
-    registered: HashMap<String, Entry>,
-    lives: JoinSet<String>,
+    registered: HashMap<String, SessionEntry>,
+    /// The tasks that answer challenges. Each returns the id of its session.
+    answering: JoinSet<String>,
+    /// The sessions that could not be registered, with the time of the next attempt.
     retry: HashMap<String, Instant>,
 }
 
-struct Entry {
+struct SessionEntry {
     target: ServeTarget,
-    life: AbortHandle,
+    task: AbortHandle,
 }
 
 /// Why a session could not be registered.
 enum Failure {
-    /// Nobody could be sent there.
-    Join(io::Error),
-    /// polkitd or the bus did not take it.
+    /// The session helper failed.
+    Helper(io::Error),
+    /// polkitd refused, or the bus failed.
     Authority(AuthorityError),
 }
 
@@ -61,14 +63,14 @@ impl Sessions {
 
     pub(super) fn clear(&mut self) {
         self.registered.clear();
-        self.lives.abort_all();
+        self.answering.abort_all();
         self.retry.clear();
     }
 
-    /// Forgets those whose connection ended, and gives up those that are not wanted any more.
+    /// Forgets the sessions whose connection ended, and drops the registrations of sessions that are not wanted any more.
     fn keep_only(&mut self, wanted: &[(ServeTarget, LogindSession)]) {
-        while let Some(ended) = self.lives.try_join_next() {
-            // One that was aborted is forgotten already.
+        while let Some(ended) = self.answering.try_join_next() {
+            // An aborted task belongs to a session that is already forgotten.
             if let Ok(id) = ended {
                 self.registered.remove(&id);
             }
@@ -76,7 +78,7 @@ impl Sessions {
         self.registered.retain(|id, entry| {
             let keep = wanted.iter().any(|(target, login)| *target == entry.target && login.id == *id);
             if !keep {
-                entry.life.abort();
+                entry.task.abort();
             }
             keep
         });
@@ -86,27 +88,31 @@ impl Sessions {
 }
 
 impl Registry {
-    /// Registers for the sessions that are to be served and are not, and gives up those that are gone. Their number is that of
-    /// the people who are logged in: they are looked at ten times a second.
+    /// Registers for the sessions that must be served, and drops the registrations of sessions that ended. Cheap enough for ten calls per
+    /// second, because a host has few sessions.
     pub async fn scan_sessions(&mut self) {
         let config = Arc::clone(&self.context.config.borrow());
         let wanted = match self.wanted_sessions(&config) {
             Ok(wanted) => wanted,
-            // What is registered stays so: what cannot be seen has not gone.
-            Err(error) => return self.warnings.warn(&format!("sessions cannot be looked at: {error}")),
+            // An unreadable session can still be open, so registrations stay.
+            Err(error) => {
+                let text =
+                    format!("cannot read the sessions of logind: {error}; the registered sessions stay registered");
+                return self.warnings.warn(&text);
+            }
         };
         self.sessions.keep_only(&wanted);
         for (target, login) in &wanted {
             let known = self.sessions.registered.contains_key(&login.id) || self.sessions.retry.contains_key(&login.id);
-            if known || self.full_until.is_some_and(|until| until > Instant::now()) {
+            if known || self.paused_until.is_some_and(|until| until > Instant::now()) {
                 continue;
             }
             self.add_session(target, login, &config).await;
         }
         for serve in &config.serve {
             if matches!(serve.target, ServeTarget::SessionUser(_) | ServeTarget::OwnSession) {
-                let there = wanted.iter().filter(|(target, _)| *target == serve.target).count();
-                self.over.insert(serve.target.clone(), there.saturating_sub(share_of(serve, &config)));
+                let count = wanted.iter().filter(|(target, _)| *target == serve.target).count();
+                self.over_limit.insert(serve.target.clone(), count.saturating_sub(quota_of(serve, &config)));
             }
         }
     }
@@ -122,7 +128,10 @@ impl Registry {
                 }
                 ServeTarget::OwnSession => match logind_sessions::own(&self.context.cgroup_root, logind)? {
                     Some(login) => wanted.push((serve.target.clone(), login)),
-                    None => self.warnings.warn(&format!("{}: not served: the agent runs in no session", serve.target)),
+                    None => self.warnings.warn(&format!(
+                        "{}: cannot serve the session of the agent: the agent does not run in a session; start it in one",
+                        serve.target
+                    )),
                 },
                 ServeTarget::Unit(_) | ServeTarget::User(_) | ServeTarget::PidFile(_) | ServeTarget::Exec(_) => {}
             }
@@ -132,67 +141,75 @@ impl Registry {
 
     async fn add_session(&mut self, target: &ServeTarget, login: &LogindSession, config: &Config) {
         let Some(serve) = config.serve.iter().find(|serve| serve.target == *target) else { return };
-        let share = share_of(serve, config);
-        if self.count(target) >= share || self.places() >= config.max_registrations {
-            self.warnings
-                .warn(&format!("{target}: more than {share} sessions; those above are not served. Raise `max`"));
+        let quota = quota_of(serve, config);
+        if self.count(target) >= quota || self.slots_used() >= config.max_registrations {
+            self.warnings.warn(&format!(
+                "{target}: more than {quota} sessions: the agent does not register the others; raise `max`"
+            ));
             return;
         }
         match self.register_session(target, login).await {
             Ok(registered) => {
                 let id = login.id.clone();
-                let life = self.sessions.lives.spawn(async move {
-                    // polkitd loses nothing by a session.
-                    registered.live(None).await;
+                let task = self.sessions.answering.spawn(async move {
+                    // A session leaks no descriptors of polkitd.
+                    registered.answer_until_end(None).await;
                     id
                 });
-                self.sessions.registered.insert(login.id.clone(), Entry { target: target.clone(), life });
+                self.sessions.registered.insert(login.id.clone(), SessionEntry { target: target.clone(), task });
             }
             Err(failure) => {
                 self.sessions.retry.insert(login.id.clone(), Instant::now() + RETRY);
-                self.tell_session(target, login, &failure);
+                self.report_session_failure(target, login, &failure);
             }
         }
     }
 
-    /// A further connection is opened first and closed after, as for a process.
+    /// Registers for one session. Opens one connection more than needed and closes it afterwards, so that other programs of root can
+    /// still connect: see [`crate::register::pool`].
     async fn register_session(&self, target: &ServeTarget, login: &LogindSession) -> Result<Registered, Failure> {
-        let room = connect().await?;
-        // Whoever is in the session stays there until polkitd has looked.
-        let (connection, guest) = match (target, &login.scope) {
+        let spare = connect().await?;
+        // The helper stays in the session until polkitd accepted the registration.
+        let (connection, helper) = match (target, &login.scope) {
             (ServeTarget::SessionUser(user), Some(scope)) => {
                 let slice = format!("user.slice/user-{}.slice", user.id);
-                let (connection, guest) = connect_from(self.cgroups.folder(&slice).join(scope)).await?;
-                (connection, Some(guest))
+                let (connection, helper) = connect_from(self.cgroups.folder(&slice).join(scope)).await?;
+                (connection, Some(helper))
             }
             _ => (connect().await?, None),
         };
         let registered = register(&self.context, connection, AgentScope::Session(login.clone())).await?;
-        drop((room, guest));
+        drop((spare, helper));
         Ok(registered)
     }
 
-    fn tell_session(&mut self, target: &ServeTarget, login: &LogindSession, failure: &Failure) {
+    fn report_session_failure(&mut self, target: &ServeTarget, login: &LogindSession, failure: &Failure) {
         let LogindSession { id, class, kind, .. } = login;
-        let of = format!("{target}: session {id} (class {class}, {kind})");
+        let session = format!("session {id} (class {class}, {kind})");
         match failure {
             Failure::Authority(AuthorityError::AlreadyRegistered) => self.warnings.warn(&format!(
-                "{of} has an agent of its own, which was there first and is left alone; it is served once that one is gone"
+                "{target}: cannot register {session}: another agent is registered for this session; \
+                 the agent tries again every 5 s"
             )),
             Failure::Authority(error @ (AuthorityError::BusLimit(_) | AuthorityError::Bus(_))) => {
-                self.full_until = Some(Instant::now() + RETRY);
-                self.warnings.warn(&format!("{of} is not served at the moment: {error}"));
+                self.paused_until = Some(Instant::now() + RETRY);
+                self.warnings
+                    .warn(&format!("{target}: cannot register {session}: {error}; the agent tries again in 5 s"));
             }
-            Failure::Authority(error) => self.warnings.warn(&format!("{of} could not be registered: {error}")),
-            Failure::Join(error) => self.warnings.warn(&format!("{of} is not served: {error}")),
+            Failure::Authority(error) => {
+                self.warnings.warn(&format!("{target}: cannot register {session}: {error}"));
+            }
+            Failure::Helper(error) => {
+                self.warnings.warn(&format!("{target}: cannot register {session}: {error}"));
+            }
         }
     }
 }
 
-/// A connection that is, for polkitd, one from inside of a scope.
-async fn connect_from(scope: PathBuf) -> Result<(Connection, Guest), Failure> {
-    // The child may take its time: not on the thread that serves others.
-    let sent = tokio::task::spawn_blocking(move || session_helper::send(&scope)).await;
-    let (guest, stream) = sent.map_err(io::Error::other).and_then(|sent| sent).map_err(Failure::Join)?;
-    Ok((connect_over(stream).await?, guest))
+/// Connects to the bus from inside of a scope, by a session helper.
+async fn connect_from(scope: PathBuf) -> Result<(Connection, SessionHelper), Failure> {
+    // Blocks for up to two seconds, so it runs on a thread of its own.
+    let spawned = tokio::task::spawn_blocking(move || session_helper::spawn_in(&scope)).await;
+    let (helper, stream) = spawned.map_err(io::Error::other).and_then(|spawned| spawned).map_err(Failure::Helper)?;
+    Ok((connect_over(stream).await?, helper))
 }
