@@ -4,8 +4,10 @@ use std::{fs, io, path::Path};
 
 use clap_complete::{Shell, generate};
 
-/// Each program: its name and its command line.
-const PROGRAMS: [(&str, fn() -> clap::Command); 2] = [
+/// A program: its name and its command line.
+type Program = (&'static str, fn() -> clap::Command);
+
+const PROGRAMS: [Program; 2] = [
     ("polkit-service-agent", command::<polkit_service_agent::cli::args::Cli>),
     ("polkit-policy-gen", command::<polkit_policy_gen::cli::Cli>),
 ];

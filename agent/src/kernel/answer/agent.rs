@@ -55,7 +55,8 @@ impl Agent for RegisteredAgent {
             self.open().insert(cookie, cancel);
         }
         let (scope, authority) = (self.scope.clone(), self.authority.clone());
-        let request = Request::Challenge(ChallengeRequest { scope, authority, sender, challenge, cancelled });
+        let challenge = ChallengeRequest { scope, authority, sender, challenge, cancelled };
+        let request = Request::Challenge(Box::new(challenge));
         async move {
             let (reply, pending) = pipeline::answer(&self.context, &request).await;
             if let Some(cookie) = cookie {

@@ -33,7 +33,7 @@ const HOOK_WITHIN: Duration = Duration::from_millis(DAEMON_WITHIN - 200);
 #[derive(Debug)]
 pub enum Request {
     /// polkitd challenges a registered agent.
-    Challenge(ChallengeRequest),
+    Challenge(Box<ChallengeRequest>),
     /// A policy rule runs the hook.
     Hook(HookRequest),
 }
@@ -190,10 +190,15 @@ impl Case {
         };
         let recipient = match request {
             Request::Hook(_) => Recipient::Hook,
-            Request::Challenge(ChallengeRequest { scope, authority, challenge, .. }) => {
-                let challenge = challenge.as_ref().ok_or(Outcome::Refused)?;
+            Request::Challenge(challenged) => {
+                let cookie = &challenged.challenge.as_ref().ok_or(Outcome::Refused)?.cookie;
                 let identity = self.identity(request).ok_or(Outcome::NoIdentity)?;
-                Recipient::Polkitd { authority, cookie: &challenge.cookie, identity, registered: scope.uid() }
+                Recipient::Polkitd {
+                    authority: &challenged.authority,
+                    cookie,
+                    identity,
+                    registered: challenged.scope.uid(),
+                }
             }
         };
         Ok(Grant { rule, process, subject, recipient })
