@@ -18,7 +18,7 @@ use polkit_service_agent::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// ServeTarget the agent needs cannot be reached.
+/// Something that the agent needs cannot be reached.
 const CANNOT_REACH: u8 = 3;
 /// The configuration has errors. `check` reports that by 1.
 const BROKEN: u8 = 3;

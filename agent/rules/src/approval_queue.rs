@@ -313,4 +313,5 @@ impl<W> ApprovalQueue<W> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test needs a first moment")]
 mod tests;

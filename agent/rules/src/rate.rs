@@ -65,6 +65,7 @@ impl RateCounter {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test needs a first moment")]
 mod tests {
     use super::*;
     use crate::{

@@ -33,7 +33,8 @@ const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(500);
 const BUFFER: usize = 4 << 20;
 /// The number of hints that can wait for the main loop. If a hint does not fit, the watcher requests a scan instead.
 const HINTS: usize = 4096;
-/// The pause after each read, so that one read takes several events. Short compared with the start of a process.
+/// The pause after each read, so that one read takes several events. Much shorter than the time from the start of a process to its first
+/// request.
 const PAUSE: Duration = Duration::from_micros(500);
 /// The pause during a burst.
 const PAUSE_IN_A_BURST: Duration = Duration::from_millis(2);

@@ -23,7 +23,7 @@ use crate::kernel::{
 
 /// The interval of probes of polkitd. Only one probe at a time is open, because polkitd also processes calls whose caller gave up.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
-/// The time after which polkitd counts as slow. polkitd 122 can stall for 15 s without any load.
+/// The time after which polkitd counts as slow. polkitd 122 can stall for 15 s on its own.
 const RESPONDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The health of polkitd.
@@ -81,7 +81,8 @@ impl Health {
         self.next = Instant::now() + PROBE_EVERY;
     }
 
-    /// Probes polkitd if a probe is due, and reads the result of the last probe. Returns a message if the health changed.
+    /// Probes polkitd if a probe is due, and reads the result of the last probe. Returns a message if the health changed. Does not wait
+    /// for polkitd.
     pub async fn check_polkitd(&mut self, authority: &Authority) -> Option<&'static str> {
         let now = Instant::now();
         match self.probe.take() {
@@ -112,7 +113,8 @@ impl Health {
         }
     }
 
-    /// Starts a self-check if none runs. Returns whether a self-check has ended since the last call, without an error.
+    /// Starts a self-check if none runs. Returns whether a self-check has ended since the last call, without an error. Does
+    /// not wait for the self-check.
     pub async fn pipeline_is_sound(&mut self, context: &Arc<Context>) -> bool {
         match self.self_check.take() {
             Some(check) if check.is_finished() => match check.await {

@@ -1,7 +1,7 @@
 //! How many descriptors registrations can cost polkitd. Pure.
 //!
 //! polkitd 124 to 127 never releases a registration if the process was reaped before the agent closed the connection. Each such
-//! registration leaks one or two descriptors, and polkitd exits when it has none left (polkitbackendinteractiveauthority.c; fixed
+//! registration leaks one or two descriptors, and polkitd terminates when it has none left (polkitbackendinteractiveauthority.c; fixed
 //! after 127).
 
 use std::{

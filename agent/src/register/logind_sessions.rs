@@ -26,8 +26,7 @@ pub fn of_user(uid: u32, run_systemd: &Path) -> io::Result<Vec<LogindSession>> {
     Ok(logins)
 }
 
-/// The session of this id, if it is `online` or `active`. A session that is `opening` has no processes yet, and one that is `closing`
-/// ends.
+/// The session of this id, if it is `online` or `active`. An `opening` session has no processes yet, and a `closing` session ends.
 ///
 /// # Errors
 /// The state file cannot be read.
@@ -100,8 +99,8 @@ mod tests {
         write("c7", &format!("{open}STATE=active\nSCOPE=session-c1.scope\n"));
         write("c8.ref", &format!("{open}STATE=active\nSCOPE=session-c8.scope\n"));
         let logins = of_user(1000, host.path()).unwrap();
-        let seen: Vec<_> = logins.iter().map(|login| (login.id.as_str(), login.kind.as_str())).collect();
-        assert_eq!(seen, [("c1", "x11 on seat0"), ("c5", "unspecified")]);
+        let found: Vec<_> = logins.iter().map(|login| (login.id.as_str(), login.kind.as_str())).collect();
+        assert_eq!(found, [("c1", "x11 on seat0"), ("c5", "unspecified")]);
         assert_eq!(of_user(7, host.path()).unwrap(), []);
     }
 

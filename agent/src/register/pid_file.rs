@@ -88,7 +88,7 @@ pub fn report(request: &Value) -> Option<Value> {
     })
 }
 
-/// The errors of [`PidFile::read`] that callers tell apart, as words of the report.
+/// The errors of [`PidFile::read`] that callers distinguish, with their words in the report.
 const KINDS: [(&str, io::ErrorKind); 3] = [
     ("not-found", io::ErrorKind::NotFound),
     ("permission-denied", io::ErrorKind::PermissionDenied),

@@ -5,7 +5,7 @@ use std::{io, os::fd::OwnedFd};
 
 use tokio::io::{Interest, unix::AsyncFd};
 
-/// Waits for the end of a process. Its pidfd becomes readable when the process is a zombie.
+/// Waits for the end of a process. Its pidfd becomes readable when the process is a zombie. Cancel-safe.
 ///
 /// # Errors
 /// The runtime cannot wait for the descriptor.

@@ -24,7 +24,7 @@ pub struct Registered {
 }
 
 /// Registers for a process or session, over a connection that no other registration uses: when a connection closes, polkitd 0.105 to
-/// 128 drops one of its registrations and never releases the others.
+/// 128 drops one of its registrations and never releases the others. Dropping the future closes the connection.
 ///
 /// # Errors
 /// Those of [`Authority::register`].
@@ -47,6 +47,8 @@ impl Registered {
     ///
     /// `sync` is a polkitd that leaks. Returns whether it may have leaked: whether the process was reaped before polkitd saw the
     /// connection close. polkitd processes messages in order, so a reply to a later call shows that it saw the connection close.
+    ///
+    /// Dropping the future closes the connection.
     pub async fn answer_until_end(self, sync: Option<Authority>) -> bool {
         let Self { connection, stream, scope, agent } = self;
         tokio::select! {

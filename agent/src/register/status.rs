@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::register::health::PolkitdHealth;
 
-/// The state of the agent at one moment.
+/// The state of the agent at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Status {
     /// The time of this status, in Unix seconds.

@@ -89,7 +89,7 @@ impl Sessions {
 
 impl Registry {
     /// Registers for the sessions that must be served, and drops the registrations of sessions that ended. Cheap enough for ten calls per
-    /// second, because a host has few sessions.
+    /// second, because a host has few sessions. Cancel-safe: a later call repeats an unfinished registration.
     pub async fn scan_sessions(&mut self) {
         let config = Arc::clone(&self.context.config.borrow());
         let wanted = match self.wanted_sessions(&config) {
