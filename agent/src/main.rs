@@ -68,7 +68,7 @@ fn origin(file: ConfigFile) -> Origin {
 }
 
 fn run(origin: Origin) -> ExitCode {
-    log::start();
+    log::start("polkit-service-agent", "POLKIT_SERVICE_AGENT_LOG");
     let loaded = load(&origin);
     terminal::report(&loaded.report);
     let Some(config) = loaded.config else {

@@ -2,13 +2,14 @@
 //!
 //! In the order of the data: [`trust`] checks that root alone controls a path, [`bounded`] reads with a size limit,
 //! [`mod@file`] reads files that only root can have written, [`table`] reads them strictly as TOML, [`names`] looks up users
-//! and groups, and [`report`] shows every problem of every file at once. The agent and the generator
+//! and groups, [`report`] shows every problem of every file at once, and [`log`] shows diagnostics. The agent and the generator
 //! use this crate.
 
 #![forbid(unsafe_code)]
 
 pub mod bounded;
 pub mod file;
+pub mod log;
 pub mod names;
 pub mod report;
 mod source;

@@ -11,6 +11,7 @@ use polkit_policy_gen::command;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    polkit_config::log::start("polkit-policy-gen", "POLKIT_POLICY_GEN_LOG");
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}"), 3),

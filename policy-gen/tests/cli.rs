@@ -7,7 +7,7 @@ mod program;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
-use program::{GRANT, err, out, policy, run, state, tree};
+use program::{GRANT, command, err, out, policy, run, state, tree};
 
 #[test]
 fn options_define_a_policy_without_a_file() {
@@ -241,4 +241,19 @@ fn huge_files_fifos_and_devices_are_not_read() {
     std::fs::File::create(root.path().join("etc/passwd")).unwrap().set_len(20 << 30).unwrap();
     let checked = limited(&["check", "--root", dir]);
     assert!(checked.status.code() == Some(3) && err(&checked).contains("larger than"), "{checked:?}");
+}
+
+#[test]
+fn the_log_variable_shows_diagnostics_that_are_hidden_by_default() {
+    let root = tree();
+    let (_folder, policy) = policy(GRANT);
+    let directory = root.path().to_str().unwrap();
+    let install = ["install", &policy, "--root", directory, "--target", "debian:13"];
+    let silent = run(&install);
+    assert!(silent.status.success() && !err(&silent).contains("changed a file"), "{silent:?}");
+    let _ = run(&["remove", "--root", directory]);
+    let shown = command(&install).env("POLKIT_POLICY_GEN_LOG", "debug").output().unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+    let expected = "polkit-policy-gen: changed a file path=";
+    assert!(err(&shown).lines().any(|line| line.starts_with(expected) && line.contains("45-polkit")), "{shown:?}");
 }

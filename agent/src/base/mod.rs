@@ -1,5 +1,6 @@
 //! Access to the host that more than one folder needs: threads, children, files, cgroups, time and the log. Makes no decision.
 
+pub use polkit_config::log;
 pub use polkit_types::cgroup;
 
 pub mod accounts;
@@ -8,7 +9,6 @@ pub mod budget;
 pub mod cgroups;
 pub mod clock;
 pub mod coalesce;
-pub mod log;
 pub mod pam;
 pub mod paths;
 pub mod reader;

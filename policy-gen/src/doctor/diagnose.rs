@@ -59,6 +59,7 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
         found.clear();
     }
     let reachable = found.is_empty();
+    tracing::debug!(polkitd = ?facts.polkitd, "diagnosing");
     found.extend(client::findings(facts));
     found.extend(sockets::sockets(facts));
     let mut others = Vec::new();

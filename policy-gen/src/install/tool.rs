@@ -47,6 +47,7 @@ impl ToolError {
 pub fn run(argv: &[&str]) -> Result<(), ToolError> {
     let Some((program, arguments)) = argv.split_first() else { return Ok(()) };
     let command = argv.join(" ");
+    tracing::debug!(command, "running a tool");
     match Command::new(program).args(arguments).env("PATH", PATH).output() {
         Err(error) => Err(ToolError::Start { command, error }),
         Ok(output) if output.status.success() => Ok(()),

@@ -95,6 +95,7 @@ impl StagedChanges {
         let mut committed = CommittedChanges { items: std::mem::take(&mut self.items) };
         for item in &mut committed.items {
             item.rename().map_err(|error| unchanged(&item.shown, &error))?;
+            tracing::debug!(path = item.shown, writes = item.writes, "changed a file");
         }
         Ok(committed)
     }

@@ -207,6 +207,7 @@ impl Worker {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::null()).spawn().map_err(|error| failed(&error))?;
+        tracing::debug!(program = %program.display(), pid = child.id(), "started the engine");
         match (child.stdin.take(), child.stdout.take()) {
             (Some(input), Some(output)) => Ok(Self { child, input, output: BufReader::with_capacity(1 << 16, output) }),
             _ => Err(failed(&"it has no pipes")),

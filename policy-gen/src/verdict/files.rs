@@ -76,6 +76,7 @@ pub fn read(tree: &Tree, names: &Names, target: Target) -> Result<Files, Failure
     let pkla = if !has_rules || compat { Some(search.pkla(reader)) } else { search.unread_pkla(target.version) };
     let (mut skipped, closed_to_us) = (search.skipped, search.closed);
     skipped.sort();
+    tracing::debug!(?target, rules = rules.len(), skipped = skipped.len(), "read the policy");
     Ok(Files { actions, rules, pkla, skipped, closed_to_us })
 }
 

@@ -33,8 +33,10 @@ pub fn run(argv: &[&str], limit: Duration) -> Option<(bool, String)> {
     if status.is_none() {
         let _ = child.kill();
         let _ = child.wait();
+        tracing::debug!(command = argv.join(" "), "a program took too long");
         return None;
     }
+    tracing::debug!(command = argv.join(" "), success = status.is_some_and(|status| status.success()), "ran a program");
     let bytes = reader.join().ok()?;
     Some((status?.success(), String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -1,11 +1,13 @@
-//! The diagnostics of the agent: `tracing` events, one line each on stderr. Decisions are records and are written elsewhere.
-//!
-//! The level can change while the agent runs: see `ipc::log_control`. Only events of this project are shown.
+//! Diagnostics of both programs: `tracing` events, one line each on stderr. Only events of this project are shown. The level and the
+//! target can change while a program runs.
 
 use std::{
     fmt::{self, Write as _},
     io::Write as _,
-    sync::atomic::{AtomicU8, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
 use polkit_types::escape::escape;
@@ -21,8 +23,8 @@ use tracing_subscriber::{
     registry::{LookupSpan, Registry},
 };
 
-/// The environment variable of the first level.
-const VARIABLE: &str = "POLKIT_SERVICE_AGENT_LOG";
+/// The name of the program, at the start of each line.
+static PROGRAM: OnceLock<&str> = OnceLock::new();
 
 /// The levels, with their names of syslog(3) first, and the priorities of sd-daemon(3).
 const LEVELS: [(&str, Level, u8); 5] = [
@@ -64,14 +66,16 @@ impl Target {
     }
 }
 
-/// Starts the diagnostics. A wrong level in `POLKIT_SERVICE_AGENT_LOG` is reported and ignored.
-pub fn start() {
+/// Starts the diagnostics of a program. `variable` is the environment variable with the first level. A wrong level is reported and
+/// ignored.
+pub fn start(program: &'static str, variable: &str) {
+    PROGRAM.get_or_init(|| program);
     // Fails only if there is a subscriber already.
     let _ = tracing::subscriber::set_global_default(Registry::default().with(Stderr));
-    if let Ok(name) = std::env::var(VARIABLE)
+    if let Ok(name) = std::env::var(variable)
         && !set_level(&name)
     {
-        tracing::warn!("unknown level `{name}` in {VARIABLE}: expected {}", level_names());
+        tracing::warn!("unknown level `{name}` in {variable}: expected {}", level_names());
     }
 }
 
@@ -160,7 +164,8 @@ fn write(priority: u8, text: &str) {
         Target::Auto | Target::Console => String::new(),
     };
     // If stderr is closed, there is no other place to report that.
-    let _ = writeln!(std::io::stderr(), "{prefix}polkit-service-agent: {}", escape(text));
+    let program = PROGRAM.get().copied().unwrap_or("polkit");
+    let _ = writeln!(std::io::stderr(), "{prefix}{program}: {}", escape(text));
 }
 
 /// The text of an event, or the fields of a span.
