@@ -27,7 +27,7 @@ const ENTRY: &str = "[bench]\nIdentity=unix-user:www-data\nAction=org.example.ot
 /// Runs pkttyagent on a terminal of its own, and types the password at each prompt. Prints `ready` once pkttyagent is registered:
 /// it closes the descriptor that it is told then.
 const TYPIST: &str = r#"
-use strict; use POSIX qw(setsid); use Fcntl;
+use strict; use POSIX qw(setsid ECHO); use Fcntl;
 my ($subject, $password) = @ARGV;
 sysopen(my $terminal, '/dev/ptmx', O_RDWR | O_NOCTTY) or die "ptmx: $!";
 my ($unlock, $number) = (pack('i', 0), pack('i', 0));
@@ -48,7 +48,12 @@ sysread $registered, my $nothing, 1;
 $| = 1; print "ready\n";
 my $shown = '';
 while (sysread $terminal, $shown, 4096, length $shown) {
-    if ($shown =~ /Password: \z/) { syswrite $terminal, "$password\n"; $shown = '' }
+    next unless $shown =~ /Password: \z/;
+    # pkttyagent switches the echo off after its prompt, and drops what was typed before that.
+    my $modes = POSIX::Termios->new;
+    do { $modes->getattr(fileno $terminal) } while $modes->getlflag & ECHO;
+    syswrite $terminal, "$password\n";
+    $shown = '';
 }
 "#;
 
@@ -58,7 +63,7 @@ pub fn that_need_no_package(root: &Root, table: &mut Table) {
     let bed = light(root)
         .file("/usr/share/polkit-1/actions/org.example.other.policy", 0o644, actions)
         .file("/etc/polkit-1/rules.d/47-ruled.rules", 0o644, RULE)
-        .file("/root/typist.pl", 0o644, TYPIST)
+        .file("/usr/local/lib/typist.pl", 0o644, TYPIST)
         .start();
     let (ours, other) = (sleeping(&bed, POOL), sleeping(&bed, OTHER));
     let _agent = Agent::start(&bed, &config(1));
@@ -107,12 +112,12 @@ fn bed_with_pkla(root: &Root) -> (LightBed, Process) {
     (bed, process)
 }
 
-/// pkttyagent, registered by root for a process of www-data.
+/// pkttyagent for a process of www-data, as that user.
 fn typist(bed: &Bed, pid: u32) -> Process {
     const PASSWORD: &str = "correct-horse";
     let _ = bed.exec(["sh", "-c", &format!("echo 'www-data:{PASSWORD}' | chpasswd")]).success();
     let subject = format!("{pid},{}", bed.start_time(pid).expect("the process is alive"));
-    let mut typist = bed.spawn_as("root", ["perl", "/root/typist.pl", &subject, PASSWORD]);
+    let mut typist = bed.spawn_as("www-data", ["perl", "/usr/local/lib/typist.pl", &subject, PASSWORD]);
     let line = typist.line();
     assert_eq!(line, "ready", "pkttyagent for uid {WWW_DATA}: {}", typist.stderr());
     typist
