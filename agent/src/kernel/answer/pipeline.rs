@@ -43,7 +43,7 @@ use crate::{
 pub async fn answer(context: &Context, request: &Request) -> (Reply, Option<PendingOutcome>) {
     let Ok(id) = RecordId::random() else {
         error!("the kernel gives no random bytes for a record: refusing");
-        return (Reply::No.unrecorded(request.way()), None);
+        return (Reply::Nothing.unrecorded(request.way()), None);
     };
     let span = debug_span!("request", record = %id, way = request.way().word());
     stages(context, request, id).instrument(span).await
@@ -62,7 +62,10 @@ async fn stages(context: &Context, request: &Request, id: RecordId) -> (Reply, O
     let verdict = match guard.run(judge(context, request, &config, &mut case, patience)).await {
         Ok(verdict) => verdict,
         Err(Stop::Refuse(reason)) => Verdict::refuse(reason),
-        Err(Stop::Unserved) => return (Reply::Nothing, None),
+        Err(Stop::Unserved) => {
+            debug!("no entry serves the subject: no reply and no record");
+            return (Reply::Nothing, None);
+        }
     };
     let reply = Reply::of(way, &verdict, &config.rules, case.facts());
     debug!(verdict = verdict.answer().word(), reason = verdict.reason().word(), rule = verdict.rule_id(), "decided");
