@@ -222,3 +222,6 @@ pub async fn close(context: &Context, pending: PendingOutcome) {
     context.publish(pending.record.id().map(Event::Decision));
     context.recorder.close(pending).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,3 +113,100 @@ impl Drop for HoldPermit<'_> {
         self.0.queue(Queue::release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use polkit_agent_rules::{
+        facts::{Approver, ApproverUid, ProcessState, SubjectInfo},
+        model::{facts, rule},
+        requirements::Requirements,
+        rule::{Answer, Rule},
+    };
+
+    use super::*;
+    use crate::config::separation::Host;
+
+    fn config(rule: Rule) -> Arc<Config> {
+        let rules = vec![rule];
+        Arc::new(Config {
+            answer_within: Duration::from_secs(20),
+            max_registrations: 1,
+            serve: Vec::new(),
+            requirements: Requirements::of(&rules),
+            rules,
+            host: Host::default(),
+        })
+    }
+
+    fn subject() -> Subject {
+        let facts = facts();
+        let state = ProcessState { uid: facts.uid, cgroup: Default::default(), program: Default::default() };
+        Subject { facts, state, info: SubjectInfo { exe: Some("/usr/bin/php".into()), ..SubjectInfo::default() } }
+    }
+
+    /// Adds the request to the queue under this configuration, and approves it once.
+    fn approve(state: &DecisionState, config: &Arc<Config>, now: Instant) {
+        let verdict = state.decide(config, &facts(), now);
+        assert_eq!(verdict.answer(), Answer::Ask);
+        let (id, _) = state.enqueue(&verdict, &subject(), SubjectPid::new(7).unwrap(), now).unwrap();
+        let approver = Approver { uid: ApproverUid::new(0), login: None };
+        assert!(state.queue(|queue| queue.approve(&id.unwrap(), approver, None, now)));
+    }
+
+    #[test]
+    fn an_approval_is_spent_by_the_decision_that_uses_it() {
+        let (state, config, now) = (DecisionState::default(), config(rule(Answer::Ask)), Instant::now());
+        state.set_config(&config);
+        approve(&state, &config, now);
+        assert_eq!(state.decide(&config, &facts(), now).reason(), Reason::Approved);
+        assert_eq!(state.decide(&config, &facts(), now).answer(), Answer::Ask);
+    }
+
+    #[test]
+    fn a_request_under_another_configuration_uses_no_approval_and_no_place() {
+        let (state, old, now) = (DecisionState::default(), config(rule(Answer::Ask)), Instant::now());
+        let new = config(rule(Answer::Ask));
+        state.set_config(&old);
+        approve(&state, &old, now);
+        let verdict = state.decide(&new, &facts(), now);
+        assert_eq!((verdict.answer(), verdict.reason()), (Answer::Dismiss, Reason::QueueFull));
+        state.set_config(&new);
+        assert_eq!(state.decide(&new, &facts(), now).answer(), Answer::Ask, "a reload ends the approval");
+        assert_eq!(state.decide(&old, &facts(), now).reason(), Reason::QueueFull);
+    }
+
+    #[test]
+    fn a_grant_is_counted_once_and_a_refusal_is_not() {
+        let limited = |answer| Rule { at_most: Some("1/day".parse().unwrap()), ..rule(answer) };
+        let (state, config, now) = (DecisionState::default(), config(limited(Answer::Allow)), Instant::now());
+        let unbound = Facts { vouched_for: false, ..facts() };
+        assert_eq!(state.decide(&config, &unbound, now).reason(), Reason::Unbound);
+        assert_eq!(state.decide(&config, &facts(), now).answer(), Answer::Allow);
+        assert_eq!(state.decide(&config, &facts(), now).reason(), Reason::Limit);
+    }
+
+    #[test]
+    fn an_answered_request_ends_the_wait_of_its_challenge() {
+        let (state, config, now) = (DecisionState::default(), config(rule(Answer::Ask)), Instant::now());
+        state.set_config(&config);
+        let verdict = state.decide(&config, &facts(), now);
+        let (id, answered) = state.enqueue(&verdict, &subject(), SubjectPid::new(7).unwrap(), now).unwrap();
+        assert!(answered.has_changed().is_ok(), "the request waits");
+        state.queue(|queue| queue.deny(&id.unwrap()));
+        assert!(answered.has_changed().is_err(), "its sender is gone");
+        let unknown = Subject { facts: Facts { exe: Default::default(), ..facts() }, ..subject() };
+        let refused = state.enqueue(&verdict, &unknown, SubjectPid::new(7).unwrap(), now);
+        assert_eq!(refused.map(drop), Err(Reason::Unknown));
+    }
+
+    #[test]
+    fn a_permit_is_given_back_when_it_is_dropped() {
+        let state = DecisionState::default();
+        let permits: Vec<_> = std::iter::from_fn(|| state.hold()).take(10).collect();
+        assert_eq!(permits.len(), 4);
+        drop(permits);
+        assert!(state.hold().is_some());
+    }
+}

@@ -1,0 +1,133 @@
+use std::{os::unix::net::UnixDatagram, path::Path};
+
+use polkit_agent_rules::{
+    model,
+    requirements::Requirements,
+    rule::{Named, Rule},
+};
+use polkit_config::names::Names;
+use polkit_types::AgentUid;
+use tokio::sync::{mpsc, watch};
+
+use super::*;
+use crate::{
+    base::{
+        accounts::Accounts,
+        cgroups::{Cgroups, cgroup_root},
+        reader::Readers,
+        unserved::UnservedLog,
+    },
+    config::{Serve, ServeTarget, separation::Host},
+    kernel::{
+        answer::{hook_protocol::HookRequest, state::DecisionState},
+        audit::journal_writer::Recorder,
+    },
+};
+
+const ACTION: &str = "org.libvirt.unix.manage";
+
+/// The user of this test, with its name in /etc/passwd.
+fn own_user() -> Named {
+    let uid = rustix::process::geteuid().as_raw();
+    let user = Names::Host.user_by_uid(uid).unwrap().unwrap();
+    Named { name: user.name, id: uid }
+}
+
+/// A journal, and a context whose one entry serves the user of this test by the hook.
+fn context(folder: &Path, by_hook: bool, answer: Answer) -> (UnixDatagram, Context) {
+    let rules = vec![Rule { user: Some(own_user()), ..model::rule(answer) }];
+    let config = Config {
+        answer_within: Duration::from_secs(20),
+        max_registrations: 1,
+        serve: vec![Serve { target: ServeTarget::User(own_user()), max: None, new_per_second: None, by_hook }],
+        requirements: Requirements::of(&rules),
+        rules,
+        host: Host::default(),
+    };
+    let socket = folder.join("journal");
+    let journal = UnixDatagram::bind(&socket).unwrap();
+    journal.set_nonblocking(true).unwrap();
+    let cgroup_root = cgroup_root().unwrap_or_default();
+    let context = Context {
+        config: watch::channel(Arc::new(config)).1,
+        polkitd: watch::channel(None).1,
+        readers: Readers::default(),
+        accounts: Accounts::default(),
+        unserved: UnservedLog::default(),
+        recorder: Recorder::to_socket(&socket),
+        state: DecisionState::default(),
+        events: mpsc::channel(8).0,
+        cgroups: Cgroups::of_host(&cgroup_root).unwrap(),
+        cgroup_root,
+        registering: AgentUid::new(0).unwrap(),
+    };
+    (journal, context)
+}
+
+fn request(user: &str) -> Request {
+    let pid = std::process::id();
+    Request::Hook(HookRequest { pid, user: user.into(), action: ACTION.into(), details: Default::default() })
+}
+
+fn record(journal: &UnixDatagram) -> Option<String> {
+    let mut buffer = vec![0; 8192];
+    let length = journal.recv(&mut buffer).ok()?;
+    Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+}
+
+#[tokio::test]
+async fn an_allowed_hook_request_is_recorded_before_the_yes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, context) = context(folder.path(), true, Answer::Allow);
+    let (reply, pending) = answer(&context, &request(&own_user().name)).await;
+    assert_eq!(reply, Reply::Yes);
+    let decision = record(&journal).unwrap();
+    let expected = format!("POLKIT_AGENT_SUBJECT_PID={}\n", std::process::id());
+    assert!(decision.contains("POLKIT_AGENT_VERDICT=allow\n") && decision.contains(&expected), "{decision}");
+    close(&context, pending.unwrap()).await;
+    assert!(record(&journal).unwrap().contains("POLKIT_AGENT_OUTCOME=sent\n"));
+}
+
+#[tokio::test]
+async fn a_refused_hook_request_is_recorded_as_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, context) = context(folder.path(), true, Answer::Deny);
+    let (reply, pending) = answer(&context, &request(&own_user().name)).await;
+    assert_eq!(reply, Reply::No);
+    assert!(record(&journal).unwrap().contains("POLKIT_AGENT_VERDICT=deny\n"));
+    close(&context, pending.unwrap()).await;
+    assert!(record(&journal).unwrap().contains("POLKIT_AGENT_OUTCOME=refused\n"));
+}
+
+#[tokio::test]
+async fn a_hook_request_with_another_user_than_the_process_has_gets_no_reply() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, context) = context(folder.path(), true, Answer::Allow);
+    for user in ["daemon", "no-such-user", "4242"] {
+        let (reply, pending) = answer(&context, &request(user)).await;
+        assert!(reply == Reply::Nothing && pending.is_none() && record(&journal).is_none(), "{user}");
+    }
+    assert_eq!(context.unserved.count(), 0, "another process than the request is about");
+}
+
+#[tokio::test]
+async fn an_entry_without_way_hook_answers_no_hook_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, context) = context(folder.path(), false, Answer::Allow);
+    let (reply, pending) = answer(&context, &request(&own_user().name)).await;
+    assert!(reply == Reply::Nothing && pending.is_none() && record(&journal).is_none());
+    assert_eq!(context.unserved.count(), 1);
+}
+
+#[tokio::test]
+async fn without_a_journal_a_yes_becomes_nothing_and_a_no_stays() {
+    for (rule, expected) in [(Answer::Allow, Reply::Nothing), (Answer::Deny, Reply::No)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, context) = context(folder.path(), true, rule);
+        drop(journal);
+        std::fs::remove_file(folder.path().join("journal")).unwrap();
+        let (reply, pending) = answer(&context, &request(&own_user().name)).await;
+        assert_eq!(reply, expected);
+        assert!(pending.is_none());
+    }
+}
