@@ -3,7 +3,6 @@
 
 use std::{
     fmt::{self, Write as _},
-    io::Write as _,
     sync::{
         OnceLock,
         atomic::{AtomicU8, Ordering},
@@ -11,6 +10,7 @@ use std::{
 };
 
 use polkit_types::escape::escape;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -163,9 +163,20 @@ fn write(priority: u8, text: &str) {
         Target::Auto if std::env::var_os("JOURNAL_STREAM").is_some() => format!("<{priority}>"),
         Target::Auto | Target::Console => String::new(),
     };
-    // If stderr is closed, there is no other place to report that.
     let program = PROGRAM.get().copied().unwrap_or("polkit");
-    let _ = writeln!(std::io::stderr(), "{prefix}{program}: {}", escape(text));
+    write_line(&format!("{prefix}{program}: {}\n", escape(text)));
+}
+
+/// Writes a line to stderr, if stderr accepts it now. A full pipe must not delay the program, so the line is lost. The lock of the
+/// standard library is not used: another thread can hold it while it waits.
+fn write_line(line: &str) {
+    let stderr = std::io::stderr();
+    let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if matches!(poll(&mut fds, Some(&now)), Ok(1)) && fds.iter().all(|fd| fd.revents().contains(PollFlags::OUT)) {
+        // If stderr is closed, there is no other place to report that.
+        let _ = rustix::io::write(&stderr, line.as_bytes());
+    }
 }
 
 /// The text of an event, or the fields of a span.

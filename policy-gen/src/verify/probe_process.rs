@@ -9,7 +9,7 @@ use polkit_config::names::User;
 use polkit_dbus::{Process, StartTime, Subject, SubjectPid, SubjectUid};
 
 /// Time limit for the start of the process.
-const START: Duration = Duration::from_secs(2);
+const START: Duration = Duration::from_secs(10);
 
 /// An idle process of a user, as the subject of queries.
 pub struct ProbeProcess {

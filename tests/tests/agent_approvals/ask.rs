@@ -123,7 +123,7 @@ fn an_approval_can_be_taken_back(root: &Root) {
     let _ = run(&bed, "games", &["approve", &id, "--for", "1h"]).success();
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "{}", agent.said());
     let shown = run(&bed, "root", &["pending", "--approved"]).success();
-    assert!(shown.stdout.starts_with(&id) && shown.stdout.contains("for any number of answers"), "{shown}");
+    assert!(shown.stdout.starts_with(&id) && shown.stdout.contains("for any number of requests"), "{shown}");
     assert!(shown.stdout.contains("it claims to run: sleep"), "{shown}");
     let told = run(&bed, "games", &["pending", "--approved", "--json"]).success();
     assert!(told.stdout.contains("\"command_line\":null"), "command lines are for root: {told}");

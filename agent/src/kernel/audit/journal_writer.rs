@@ -163,14 +163,22 @@ impl Recorder {
             Sink::Stderr => {
                 let line = format!("polkit-service-agent: {entry}\n");
                 if line.len() <= ATOMIC && takes(io::stderr()) {
-                    return io::Write::write_all(&mut io::stderr(), line.as_bytes());
+                    return write_all(line.as_bytes());
                 }
-                let written =
-                    tokio::task::spawn_blocking(move || io::Write::write_all(&mut io::stderr(), line.as_bytes()));
+                let written = tokio::task::spawn_blocking(move || write_all(line.as_bytes()));
                 tokio::time::timeout(DEADLINE, written).await??
             }
         }
     }
+}
+
+/// Writes to stderr without the lock of the standard library: a thread that waits for a full pipe would keep it.
+fn write_all(mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(io::stderr(), bytes))?;
+        bytes = bytes.get(written..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Whether a short write to this file would not block.
