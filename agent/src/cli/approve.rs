@@ -83,7 +83,13 @@ fn to_text(request: &Value) -> String {
         text("unit").or_else(|| text("session").map(|id| format!("session {id}"))).unwrap_or_else(|| "no unit".into());
     let mut lines = vec![
         format!("{}  {} for {user} in {place}", shown("id"), shown("action")),
-        format!("    rule \"{}\", {} {}, the first {} s ago", shown("rule"), shown("times"), shown("age")),
+        format!(
+            "    rule \"{}\", {} {}, the first {} s ago",
+            shown("rule"),
+            shown("times"),
+            if shown("times") == "1" { "request" } else { "requests" },
+            shown("age")
+        ),
         match (text("exe"), claim(request, "exe")) {
             (Some(exe), _) => format!("    pid {}, program {exe}", shown("pid")),
             (None, Some(exe)) => format!("    pid {}, program unknown: it claims to be {exe}", shown("pid")),

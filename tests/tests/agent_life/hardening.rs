@@ -110,12 +110,12 @@ fn what_is_left_to_the_unit_is_needed(root: &Root) {
     let cases = [
         ("", true, ""),
         ("CapabilityBoundingSet=~CAP_SYS_PTRACE", false, "/ns/pid"),
-        ("CapabilityBoundingSet=~CAP_CHOWN", true, "hook.sock cannot be made, and no rule can ask"),
-        ("SystemCallFilter=~@chown", true, "hook.sock cannot be made, and no rule can ask"),
-        ("RestrictAddressFamilies=none", false, "the system bus cannot be reached"),
+        ("CapabilityBoundingSet=~CAP_CHOWN", true, "hook.sock, so hook requests get no reply"),
+        ("SystemCallFilter=~@chown", true, "hook.sock, so hook requests get no reply"),
+        ("RestrictAddressFamilies=none", false, "cannot reach the system bus"),
         ("PrivateUsers=yes", false, "/ns/pid"),
         ("RootDirectory=/run", false, "status=203/EXEC"),
-        ("User=nobody", false, "cannot be read"),
+        ("User=nobody", false, "cannot read"),
     ];
     for (content, starts, says) in cases {
         let (started, said) = start(&bed, content);

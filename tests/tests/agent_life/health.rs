@@ -42,7 +42,7 @@ fn a_polkitd_that_does_not_answer_is_called_slow_and_outlived(root: &Root) {
     assert_eq!(polkit(&bed, "health"), "well");
     let _ = bed.exec(["kill", "-STOP", &polkitd]).success();
     until(|| polkit(&bed, "health") == "slow");
-    until(|| show(&bed, "polkit-service-agent", "StatusText").starts_with("polkitd does not answer"));
+    until(|| show(&bed, "polkit-service-agent", "StatusText").starts_with("polkitd does not respond"));
     let _ = bed.exec(["kill", "-CONT", &polkitd]).success();
     until(|| polkit(&bed, "health") == "well");
     assert_eq!(ask(&bed, process.pid(), MANAGE), Verdict::Yes, "what was registered stays so");

@@ -169,7 +169,7 @@ fn a_reload_adds_and_removes_units(root: &Root) {
     assert!(has_agent(&bed, other.pid(), WWW_DATA));
     // A broken one changes nothing.
     agent.reload(&bed, "x = ");
-    until(|| agent.said().contains("the old one stays in force"));
+    until(|| agent.said().contains("the old configuration stays in force"));
     assert!(has_agent(&bed, other.pid(), WWW_DATA));
     agent.reload(&bed, "");
     until(|| !has_agent(&bed, other.pid(), WWW_DATA));

@@ -151,7 +151,7 @@ fn a_configuration_swapped_for_a_link_to_a_user_s_file_is_never_in_force(root: &
     let swap = "cd /etc/polkit-service-agent; cp agent.toml good; ln -s /home/evil.toml evil; \
                 while :; do cp -P evil next; mv next agent.toml; cp -P good next; mv next agent.toml; done";
     let swapping = bed.spawn_as("root", ["sh", "-c", swap]);
-    let (kept, taken) = ("the old one stays in force", "the new configuration is in force");
+    let (kept, taken) = ("the old configuration stays in force", "the new configuration is in force");
     let reloads = || agent.said().matches(kept).count() + agent.said().matches(taken).count();
     // Both ends are seen, however the two fall together.
     for times in 1.. {
