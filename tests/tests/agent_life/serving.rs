@@ -89,7 +89,7 @@ fn status_says_what_is_served_and_by_which_way(root: &Root) {
         assert!(json.contains(part), "{part} is missing: {json}");
     }
     let text = bed.exec(["polkit-service-agent", "status"]).success().stdout;
-    assert!(text.contains("long.service (rescan): 1 processes"), "{text}");
+    assert!(text.contains("long.service (rescan): 1 process,"), "{text}");
     let _ = bed.exec_as("www-data", ["polkit-service-agent", "status"]).failure();
     let _ = bed.exec(["systemctl", "stop", "polkit-service-agent"]).success();
     let gone = bed.exec(["polkit-service-agent", "status"]).failure();
