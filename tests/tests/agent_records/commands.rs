@@ -89,7 +89,7 @@ fn a_broken_configuration_is_shown_in_its_place_with_a_way_out(root: &Root) {
             rule("answer = \"allow\"").replace("user = \"daemon\"\n", ""),
             "1:1",
             "this grants to every served process",
-            "add one of `unit`, `user`",
+            "add `unit`, `user`",
         ),
         (
             rule("answer = \"allow\"").replace("org.example.x", "org.freedesktop.policykit.exec"),
