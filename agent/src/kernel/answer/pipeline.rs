@@ -104,7 +104,7 @@ async fn judge<'c>(
     };
     let process = case.process.clone().ok_or(Stop::Unserved)?;
     let subject = case.subject.insert(read_subject(context, request, config, &process, state, claim).await?);
-    debug!(pid = %process.process.pid, uid = %subject.facts.uid, unit = ?subject.info.unit, "subject read");
+    debug!(pid = %process.process.pid, uid = %subject.facts.uid, unit = subject.info.unit.as_deref(), "subject read");
     let verdict = context.state.decide(config, &subject.facts, Instant::now());
     match request {
         Request::Challenge(_) if verdict.answer() == Answer::Ask => {
