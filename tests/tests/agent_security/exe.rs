@@ -39,7 +39,7 @@ fn a_program_in_a_directory_of_a_user_is_refused_at_load(root: &Root) {
     assert_eq!(checked.code(), Some(1), "{checked}");
     for words in [
         "agent.toml:10:7",
-        "`/opt/app/tool` root alone does not control",
+        "root alone does not control `/opt/app/tool`",
         "the directory /opt/app",
         "chown root:root /opt/app",
     ] {

@@ -113,7 +113,7 @@ fn a_reload_that_hangs_delays_no_request(root: &Root) {
     // A signal that comes while one is still waiting counts once: another one is sent until the agent has seen two.
     until(|| {
         let _ = bed.exec(reload).success();
-        own().contains("is still being read")
+        own().contains("still reading the configuration")
     });
     assert!(in_unit(&bed, "web-test.service").contains("running"), "{}", agent::journal(&bed));
     assert!(!own().contains("the new configuration is in force"), "{}", own());

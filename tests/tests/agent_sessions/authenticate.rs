@@ -180,12 +180,12 @@ fn another_identity_than_the_agent_s_own_is_refused_at_load(root: &Root) {
     assert_eq!(tried.code(), Some(4), "{tried}");
 
     let other = check("games", &config.replace("credential", "identity = \"root\"\ncredential"));
-    assert!(other.contains("would authenticate as `root`, and this agent speaks for `games` alone"), "{other}");
+    assert!(other.contains("would authenticate as `root`, but this agent acts for `games` only"), "{other}");
     assert!(other.contains("polkit-policy-gen generate"), "{other}");
     let processes = check("games", &config.replace("games", "root"));
     assert!(processes.contains("would answer for processes of `root`"), "{processes}");
     let asks = check("games", &config.replace("authenticate", "ask").replace("credential = \"password\"", ""));
-    assert!(asks.contains("polkitd believes root alone"), "{asks}");
+    assert!(asks.contains("polkitd believes only root"), "{asks}");
     // Root's own agent, and one that does not stand for a session.
     let root = check("root", &config);
     assert!(root.contains("is for an agent that is not root"), "{root}");

@@ -132,10 +132,10 @@ fn active_asks_for_what_polkit_s_allow_active_asks_for(root: &Root) {
 fn a_configuration_that_says_active_gets_a_note(root: &Root) {
     let bed = bed(root, ACTIVE, true);
     let checked = bed.exec(["polkit-service-agent", "check"]).success();
-    let note = "note: rule \"kiosk\" (agent.toml:5:1) is about sessions in the foreground of a seat";
+    let note = "note: rule \"kiosk\" (agent.toml:5:1) covers sessions in the foreground of a seat";
     assert!(checked.stdout.replace("/etc/polkit-service-agent/", "").contains(note), "{checked}");
     start_agent(&bed);
-    assert!(log(&bed).contains("is about sessions in the foreground of a seat"), "{}", log(&bed));
+    assert!(log(&bed).contains("covers sessions in the foreground of a seat"), "{}", log(&bed));
     bed.write(CONFIG_FILE, 0o644, ACTIVE.replace("\"active\"", "\"local\""));
     let checked = bed.exec(["polkit-service-agent", "check"]).success();
     assert!(!checked.stdout.contains("in the foreground of a seat"), "{checked}");
