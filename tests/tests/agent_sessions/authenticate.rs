@@ -188,7 +188,7 @@ fn another_identity_than_the_agent_s_own_is_refused_at_load(root: &Root) {
     assert!(asks.contains("polkitd believes only root"), "{asks}");
     // Root's own agent, and one that does not stand for a session.
     let root = check("root", &config);
-    assert!(root.contains("is for an agent that is not root"), "{root}");
+    assert!(root.contains("needs an agent that is not root"), "{root}");
 }
 
 fn without_a_credential_or_a_helper_nothing_is_granted_and_the_record_says_why(root: &Root) {
