@@ -18,7 +18,7 @@ fn while_one_is_at_work_another_one_changes_nothing() {
     for arguments in [&["install", POLICY][..], &["remove"]] {
         let refused = run(&bed, arguments);
         assert_eq!(refused.code(), Some(1), "{refused}");
-        assert!(refused.stderr.contains("another polkit-policy-gen is at work there"), "{refused}");
+        assert!(refused.stderr.contains("another polkit-policy-gen is running"), "{refused}");
         assert_eq!(difference(&before, &state(&bed)), [""; 0], "{arguments:?}");
     }
     // flock(1) and the shell below it hold the lock.
