@@ -86,7 +86,10 @@ fn a_grant_to_a_delegated_unit_needs_consent(root: &Root) {
     bed.write(CONFIG_FILE, 0o644, format!("{CI}delegated = true\n"));
     let accepted = bed.exec(["polkit-service-agent", "check"]).success();
     assert!(accepted.stdout.contains("A unit separates programs, but does not stop an attacker"), "{accepted}");
-    assert!(accepted.stdout.contains("delegated, so any process of its user can move into it: ci.service"), "{accepted}");
+    assert!(
+        accepted.stdout.contains("delegated, so any process of its user can move into it: ci.service"),
+        "{accepted}"
+    );
     start_agent(&bed);
     assert_eq!(verdict(&bed, main_pid(&bed, "ci")), Verdict::Yes, "{}", journal(&bed));
 }
