@@ -120,4 +120,25 @@ mod tests {
             assert!(text.parse::<AtMost>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn each_period_has_its_length() {
+        for (text, seconds) in [("3/s", 1), ("3/min", 60), ("3/hour", 3600), ("3/day", 86_400)] {
+            let at_most: AtMost = text.parse().unwrap();
+            assert_eq!((at_most.times, at_most.per), (3, Duration::from_secs(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_counter_forgets_what_is_older_than_a_day_and_more_than_it_needs() {
+        let (mut counter, rules, start) = (RateCounter::default(), limited("10000/day"), Instant::now());
+        let (requirements, uid) = (Requirements::of(&rules), SubjectUid::new(33).unwrap());
+        for _ in 0..MOST + 5 {
+            counter.count(&requirements, "r", uid, start);
+        }
+        assert_eq!(counter.0.values().map(VecDeque::len).collect::<Vec<_>>(), [MOST as usize]);
+        assert_eq!(counter.exhausted(&requirements, uid, start).len(), 1);
+        counter.count(&requirements, "r", SubjectUid::new(34).unwrap(), start + DAY);
+        assert_eq!(counter.0.len(), 1, "the first user's grants are a day old");
+    }
 }

@@ -215,4 +215,19 @@ mod tests {
         }
         assert!("10:00:00".parse::<Until>().is_err() && "2026-02-30".parse::<Until>().is_err());
     }
+
+    #[test]
+    fn an_end_is_shown_as_it_is_written() {
+        for text in ["2026-11-27", "2026-11-27T18:00:00", "2026-11-27T18:00:00Z"] {
+            assert_eq!(text.parse::<Until>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn midnight_belongs_to_the_new_day_unless_the_hours_pass_it() {
+        let early = When { days: vec![Weekday::Friday], ..between("00:00-06:00") };
+        assert!(early.holds(&at("2026-11-27T00:00:00")) && !early.holds(&at("2026-11-28T00:00:00")));
+        let night = When { days: vec![Weekday::Friday], ..between("22:00-06:00") };
+        assert!(!night.holds(&at("2026-11-28T06:00:00")), "the first minute after the hours");
+    }
 }

@@ -64,4 +64,9 @@ mod tests {
         }
         assert!(UnitPattern::new("*.service").is_some());
     }
+
+    #[test]
+    fn a_pattern_is_shown_as_it_is_written() {
+        assert_eq!(UnitPattern::new("app@*.service").unwrap().to_string(), "app@*.service");
+    }
 }

@@ -203,3 +203,39 @@ fn four_challenges_stay_open_at_a_time() {
     queue.release();
     assert!(queue.hold() && !queue.hold());
 }
+
+#[test]
+fn a_request_ends_with_its_hour_and_so_does_its_id() {
+    let (mut queue, now, request) = (Queue::default(), Instant::now(), in_session(&facts(33, "org.example.x")));
+    let _ = queue.wait("a".into(), pending(&request, now), now, || ());
+    let last = now + LONGEST - Duration::from_secs(1);
+    assert_eq!(
+        queue.list(last).map(|(_, request)| (request.action(), request.session())).collect::<Vec<_>>(),
+        [("org.example.x", Some("c1"))]
+    );
+    assert!(queue.has_capacity(&request, now + LONGEST));
+    assert_eq!(queue.list(now + LONGEST).count(), 0);
+    assert_eq!(queue.approvable("a", approver(0), Duration::ZERO, now + LONGEST).map(drop), Err(Refusal::Unknown));
+}
+
+#[test]
+fn an_approval_is_listed_until_it_ends() {
+    let (mut queue, now, request) = (Queue::default(), Instant::now(), facts(33, "org.example.x"));
+    let _ = queue.wait("a".into(), pending(&request, now), now, || ());
+    queue.approve("a", approver(0), Some(Duration::from_secs(60)), now);
+    assert_eq!(queue.approvals(now + Duration::from_secs(59)).count(), 1);
+    assert_eq!(queue.approvals(now + Duration::from_secs(60)).count(), 0);
+}
+
+#[test]
+fn the_places_of_all_users_are_limited_as_well() {
+    let (mut queue, now) = (Queue::default(), Instant::now());
+    let uids = MOST / MOST_OF_USER;
+    for number in 0..MOST {
+        let uid = u32::try_from(number % uids).unwrap() + 1000;
+        let request = facts(uid, &format!("org.example.a{number}"));
+        assert!(queue.has_capacity(&request, now), "{number}");
+        let _ = queue.wait(number.to_string(), pending(&request, now), now, || ());
+    }
+    assert!(!queue.has_capacity(&facts(5000, "org.example.x"), now));
+}

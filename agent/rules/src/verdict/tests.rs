@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use proptest::prelude::*;
 
@@ -6,8 +6,9 @@ use super::*;
 use polkit_types::pattern::{ActionPattern, Glob};
 
 use crate::{
-    facts::{Approver, ApproverUid, Fact, FileId, Session},
+    facts::{Approver, ApproverUid, Fact, FileId, LoginUid, Session},
     model::{facts, rule},
+    requirements::Requirements,
     rule::{Named, SessionKey},
     schedule::{Moment, When},
     unit_pattern::UnitPattern,
@@ -314,4 +315,92 @@ fn a_request_that_cannot_wait_for_a_person_is_a_refusal_that_names_its_rule() {
         (refused.answer(), refused.rule_id(), refused.reason()),
         (Answer::Deny, Some(&*ask.id), Reason::NoRandom)
     );
+}
+
+#[test]
+fn a_refused_verdict_keeps_its_rule_and_loses_its_approver() {
+    let rules = [rule(Answer::Ask)];
+    let approver = Approver { uid: ApproverUid::new(1000), login: None };
+    let history = History { approved: [("r".to_owned(), approver)].into(), ..History::default() };
+    let verdict = super::decide(&rules, &facts(), &history);
+    assert_eq!(verdict.rule().map(|rule| rule.id.as_str()), Some("r"));
+    let refused = verdict.refused(Reason::NoRandom);
+    assert_eq!((refused.rule(), refused.approver()), (Some(&rules[0]), None));
+}
+
+#[test]
+fn each_reason_and_each_answer_has_a_word_of_its_own() {
+    let reasons = [
+        Reason::Rule,
+        Reason::NoRule,
+        Reason::Unknown,
+        Reason::Unbound,
+        Reason::OtherUser,
+        Reason::Delegated,
+        Reason::SharedUser,
+        Reason::Limit,
+        Reason::Approved,
+        Reason::QueueFull,
+        Reason::Sender,
+        Reason::OtherSubject,
+        Reason::NoSubject,
+        Reason::OtherSession,
+        Reason::Malformed,
+        Reason::Gone,
+        Reason::Unreadable,
+        Reason::NoRandom,
+        Reason::Deadline,
+        Reason::Cancelled,
+        Reason::Fault,
+    ];
+    let words: BTreeSet<&str> = reasons.into_iter().map(Reason::word).collect();
+    assert_eq!(words.len(), reasons.len());
+    assert_eq!([Reason::NoRule.word(), Reason::QueueFull.word()], ["no-rule", "queue-full"]);
+    for (word, answer) in Answer::WORDS {
+        assert_eq!(answer.word(), word);
+        assert_eq!(answer.is_yes(), matches!(word, "allow" | "authenticate"), "{word}");
+    }
+}
+
+#[test]
+fn a_failed_read_is_an_unknown_fact() {
+    assert_eq!(Fact::from("7".parse::<u32>()), Fact::Known(7));
+    assert_eq!(Fact::from("x".parse::<u32>()), Fact::Unknown);
+}
+
+#[test]
+fn the_login_uid_is_a_number_or_missing() {
+    assert_eq!(LoginUid::parse(" 1000\n").map(LoginUid::get), Some(1000));
+    assert_eq!(LoginUid::parse("4294967295"), None);
+    assert_eq!(LoginUid::parse("root"), None);
+}
+
+#[test]
+fn a_session_key_includes_itself_and_local_includes_seats() {
+    let key = SessionKey::new;
+    for (wide, narrow, includes) in [
+        ("active", "active", true),
+        ("local", "active", true),
+        ("local", "inactive", true),
+        ("local", "remote", false),
+        ("local", "none", false),
+        ("active", "local", false),
+        ("active", "inactive", false),
+        ("user", "greeter", false),
+        ("user", "user", true),
+    ] {
+        assert_eq!(key(wide).includes(&key(narrow)), includes, "{wide} and {narrow}");
+    }
+}
+
+#[test]
+fn the_requirements_are_those_of_the_rules() {
+    let of = |rules: &[Rule]| Requirements::of(rules);
+    assert_eq!(of(&[rule(Answer::Allow)]), Requirements::default());
+    assert!(of(&[rule(Answer::Allow), rule(Answer::Ask)]).program, "an approval is for one program");
+    let with_exe = Rule { exe: Some("/usr/bin/x".into()), ..rule(Answer::Allow) };
+    let needs = of(std::slice::from_ref(&with_exe));
+    assert!(needs.program && needs.exes.len() == 1 && !needs.groups && !needs.exclusive_user);
+    assert!(of(&[Rule { own_user: true, ..rule(Answer::Allow) }]).exclusive_user);
+    assert!(of(&[Rule { group: Some(Named { name: "kvm".into(), id: 9 }), ..rule(Answer::Deny) }]).groups);
 }
