@@ -25,6 +25,9 @@ finish() {
 # A background job does not outlive this script.
 roots='' fuzz=''
 trap 'for job in $roots $fuzz; do kill "$job" 2>/dev/null || :; done' EXIT
+# dash runs the trap of EXIT only if it exits, and not if a signal ends it.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 step "checking the format"
 $cargo fmt --all --check

@@ -8,7 +8,6 @@ use polkit_types::pattern::{ActionPattern, Glob};
 use crate::{
     facts::{Approver, ApproverUid, Fact, FileId, LoginUid, Session},
     model::{facts, rule},
-    requirements::Requirements,
     rule::{Named, SessionKey},
     schedule::{Moment, When},
     unit_pattern::UnitPattern,
@@ -391,16 +390,4 @@ fn a_session_key_includes_itself_and_local_includes_seats() {
     ] {
         assert_eq!(key(wide).includes(&key(narrow)), includes, "{wide} and {narrow}");
     }
-}
-
-#[test]
-fn the_requirements_are_those_of_the_rules() {
-    let of = |rules: &[Rule]| Requirements::of(rules);
-    assert_eq!(of(&[rule(Answer::Allow)]), Requirements::default());
-    assert!(of(&[rule(Answer::Allow), rule(Answer::Ask)]).program, "an approval is for one program");
-    let with_exe = Rule { exe: Some("/usr/bin/x".into()), ..rule(Answer::Allow) };
-    let needs = of(std::slice::from_ref(&with_exe));
-    assert!(needs.program && needs.exes.len() == 1 && !needs.groups && !needs.exclusive_user);
-    assert!(of(&[Rule { own_user: true, ..rule(Answer::Allow) }]).exclusive_user);
-    assert!(of(&[Rule { group: Some(Named { name: "kvm".into(), id: 9 }), ..rule(Answer::Deny) }]).groups);
 }

@@ -82,19 +82,6 @@ fn a_whole_file_is_read() {
 }
 
 #[test]
-fn hold_is_some_seconds_of_a_rule_that_asks() {
-    let ask = RULE.replace("\"allow\"", "\"ask\"\nhold = \"15s\"");
-    let Some((_folder, loaded)) = loaded(&ask) else { return };
-    let rule = loaded.config.unwrap().rules.remove(0);
-    assert_eq!((rule.answer, rule.hold), (Answer::Ask, Some(Duration::from_secs(15))));
-    refused!(ask.replace("ask", "deny"), "agent.toml:6:8: `hold` needs `answer = \"ask\"` (leave it out)",);
-    refused!(
-        ask.replace("15s", "2m"),
-        "agent.toml:6:8: `hold` is from 1 s to 60 s (`\"15s\"`: it ends at `answer_within` at the latest, and libvirt gives up after 30 s)",
-    );
-}
-
-#[test]
 fn an_unknown_key_names_its_place_and_the_nearest_known_one() {
     refused!(RULE.replace("user", "usr"), "agent.toml:4:1: unknown key `usr` in [[rule]] (did you mean `user`?)",);
     refused!("[agnt]\n", "agent.toml:1:2: unknown key `agnt` (did you mean `agent`?)");

@@ -65,26 +65,19 @@ pub fn identify(
     Ok((state, claim))
 }
 
-/// Looks up user and groups in /etc, and reads the unit's cgroup. If a rule needs all processes of the user, a thread reads them; if
-/// that fails or takes too long, the facts are unknown, so the rule grants nothing.
-///
-/// # Errors
-/// [`Stop::Unserved`]: /etc cannot be read.
-pub async fn look_up(
-    context: &Context,
-    config: &Arc<Config>,
-    state: &ProcessState,
-) -> Result<(Account, Isolation), Stop> {
-    let names = context.accounts.now().ok_or(Stop::Unserved)?;
-    let account = Account::look_up(&names, state.uid, &config.requirements);
+/// Looks up user and groups in /etc, and reads the unit's cgroup. If a rule needs all processes of the user, a thread reads them. A fact
+/// that cannot be read, or not in time, is unknown, so it satisfies no grant and exempts from no refusal.
+pub async fn look_up(context: &Context, config: &Arc<Config>, state: &ProcessState) -> (Account, Isolation) {
+    let names = context.accounts.now();
+    let account = names.map(|names| Account::look_up(&names, state.uid, &config.requirements)).unwrap_or_default();
     if !config.requirements.exclusive_user {
-        return Ok((account, Isolation::read(&context.cgroups, state, &config.requirements)));
+        return (account, Isolation::read(&context.cgroups, state, &config.requirements));
     }
     let (cgroups, state, config) = (context.cgroups.clone(), state.clone(), Arc::clone(config));
     let reading =
         blocking::run_for_hook(state.uid.get(), move || Isolation::read(&cgroups, &state, &config.requirements));
     let isolation = tokio::time::timeout(ISOLATION_WITHIN, reading).await;
-    Ok((account, isolation.map_or_else(|_| Isolation::default(), Result::unwrap_or_default)))
+    (account, isolation.map_or_else(|_| Isolation::default(), Result::unwrap_or_default))
 }
 
 /// Whether `user` is the name of this uid: in /etc, or as the user was looked up when the configuration that names it was loaded. The

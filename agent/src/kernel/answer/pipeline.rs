@@ -10,7 +10,7 @@ use std::{
 use polkit_agent_rules::{
     facts::{ProcessState, SubjectInfo},
     rule::Answer,
-    verdict::Verdict,
+    verdict::{Reason, Verdict},
 };
 use tracing::{Instrument, debug, debug_span, error};
 
@@ -102,7 +102,7 @@ async fn judge<'c>(
         Request::Challenge(request) => challenge::identify(context, request, case)?,
         Request::Hook(request) => hook::identify(context, config, request, case)?,
     };
-    let process = case.process.clone().ok_or(Stop::Unserved)?;
+    let process = case.process.clone().ok_or(Reason::Fault)?;
     let subject = case.subject.insert(read_subject(context, request, config, &process, state, claim).await?);
     debug!(pid = %process.process.pid, uid = %subject.facts.uid, unit = subject.info.unit.as_deref(), "subject read");
     let verdict = context.state.decide(config, &subject.facts, Instant::now());
@@ -126,7 +126,7 @@ async fn read_subject(
     let looking_up = async {
         match request {
             Request::Challenge(_) => challenge::look_up(context, config, &state).await,
-            Request::Hook(_) => hook::look_up(context, config, &state).await,
+            Request::Hook(_) => Ok(hook::look_up(context, config, &state).await),
         }
     };
     let exes = &config.requirements.exes;

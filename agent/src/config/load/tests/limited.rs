@@ -58,3 +58,16 @@ fn an_earlier_rule_of_some_hours_leaves_the_rest_to_a_later_one() {
     let Some(lines) = said(limited("between = \"08:00-18:00\"") + &later) else { return };
     assert!(lines.is_empty(), "{lines:?}");
 }
+
+#[test]
+fn hold_is_some_seconds_of_a_rule_that_asks() {
+    let ask = RULE.replace("\"allow\"", "\"ask\"\nhold = \"15s\"");
+    let Some((_folder, loaded)) = loaded(&ask) else { return };
+    let rule = loaded.config.unwrap().rules.remove(0);
+    assert_eq!((rule.answer, rule.hold), (Answer::Ask, Some(Duration::from_secs(15))));
+    refused!(ask.replace("ask", "deny"), "agent.toml:6:8: `hold` needs `answer = \"ask\"` (leave it out)",);
+    refused!(
+        ask.replace("15s", "2m"),
+        "agent.toml:6:8: `hold` is from 1 s to 60 s (`\"15s\"`: it ends at `answer_within` at the latest, and libvirt gives up after 30 s)",
+    );
+}
