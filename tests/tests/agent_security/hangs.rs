@@ -53,22 +53,23 @@ fn install_module(bed: &Bed) {
     bed.write("/etc/nsswitch.conf", 0o644, SWITCH);
 }
 
-/// A bed with that module, whose rules ask the agent, and where it allows www-data in web-test.service; more is served as told.
-fn hook_bed(root: &Root, more: &str) -> FullBed {
+/// A bed with what `install` puts there, whose policy rules ask the agent. The agent allows www-data in web-test.service. `more` is added to
+/// its configuration.
+pub fn hook_bed(root: &Root, more: &str, install: fn(&Bed)) -> FullBed {
     let config =
         POOL.replace("pool.service", "web-test.service").replace("\n\n[[rule]]", "\nway = \"hook\"\n\n[[rule]]");
     let bed = full(root)
         .file(CONFIG_FILE, 0o644, config + more)
         .file("/etc/polkit-policy-gen/policy.toml", 0o644, "[[hook]]\nactions = [\"org.libvirt.unix.manage\"]\n")
         .start();
-    install_module(&bed);
+    install(&bed);
     let _ = bed.exec(["polkit-policy-gen", "install"]).success();
     agent::start_agent(&bed);
     bed
 }
 
 fn a_user_database_that_hangs_does_not_keep_the_hook_waiting(root: &Root) {
-    let bed = hook_bed(root, "");
+    let bed = hook_bed(root, "", install_module);
     bed.write("/run/nss-hangs", 0o644, "");
     // With the hook's two seconds spent, polkit would find no agent.
     for _ in 0..3 {
@@ -81,7 +82,7 @@ fn a_user_database_that_hangs_does_not_keep_the_hook_waiting(root: &Root) {
 
 /// More than the agent has threads for, each of which the module keeps for good.
 fn challenges_that_hang_leave_the_hook_its_threads(root: &Root) {
-    let bed = hook_bed(root, "[[serve]]\nunit = \"pool.service\"\n");
+    let bed = hook_bed(root, "[[serve]]\nunit = \"pool.service\"\n", install_module);
     let process = process_in(&bed, "www-data", POOL_CGROUP);
     until_served(&bed, process.pid());
     let count = "ls /proc/$(systemctl show -P MainPID polkit-service-agent)/task | wc -l";
@@ -105,7 +106,7 @@ fn challenges_that_hang_leave_the_hook_its_threads(root: &Root) {
 
 /// The names in a configuration are looked up when it is read.
 fn a_reload_that_hangs_delays_no_request(root: &Root) {
-    let bed = hook_bed(root, "");
+    let bed = hook_bed(root, "", install_module);
     bed.write("/run/nss-hangs", 0o644, "");
     let reload = ["sh", "-c", "kill -HUP $(systemctl show -P MainPID polkit-service-agent)"];
     let _ = bed.exec(reload).success();

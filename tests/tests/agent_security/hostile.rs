@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use futures_util::StreamExt;
-use polkit_tests::agent;
 use polkit_tests::agent::by_hand::{
-    Agent, CONFIG_FILE, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, full, light, process_in, until_served,
+    Agent, MANAGE, POOL, POOL_CGROUP, PROBE, WWW_DATA, ask, light, process_in, until_served,
 };
 use polkit_tests::agent::double::{FAILED, Response, question, with_double};
 use polkit_tests::agent::peer::{Peer, RUNTIME};
@@ -14,6 +13,8 @@ use polkit_tests::agent::{in_unit, until};
 use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{Bed, FullBed, Polkit, Process, Root, on_each_suite_with_rules, paths};
 use zbus::{MessageStream, Variant, message::Type};
+
+use crate::hangs::hook_bed;
 
 on_each_suite_with_rules! {
     a_user_that_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line
@@ -59,23 +60,9 @@ fn own(bed: &FullBed) -> String {
     bed.journal(["--unit=polkit-service-agent", "--output=cat"])
 }
 
-/// A bed whose policy rules ask the agent, which allows www-data in web-test.service.
-fn hook_bed(root: &Root, more: &str) -> FullBed {
-    let config =
-        POOL.replace("pool.service", "web-test.service").replace("\n\n[[rule]]", "\nway = \"hook\"\n\n[[rule]]");
-    let bed = full(root)
-        .file(CONFIG_FILE, 0o644, config + more)
-        .file("/etc/polkit-policy-gen/policy.toml", 0o644, "[[hook]]\nactions = [\"org.libvirt.unix.manage\"]\n")
-        .start();
-    install(&bed);
-    let _ = bed.exec(["polkit-policy-gen", "install"]).success();
-    agent::start_agent(&bed);
-    bed
-}
-
 fn a_user_that_no_entry_names_cannot_stop_the_agent_by_an_endless_command_line(root: &Root) {
     const TIMES: usize = 18;
-    let bed = hook_bed(root, "");
+    let bed = hook_bed(root, "", install);
     let _ = bed.exec(["useradd", "--uid=3001", "mallory"]).success();
     let (process, pid) = endless(&bed, "mallory");
     let about = subject(&bed, pid, 3001);
@@ -136,7 +123,7 @@ fn bad_service(bed: &FullBed, arguments: &str) -> u32 {
 /// By the rules that libvirt ships, a member of the group libvirt may. What cannot be read is no program that a rule names, and
 /// is not exempt from a refusal.
 fn a_served_process_cannot_get_round_a_refusal_by_an_endless_command_line(root: &Root) {
-    let bed = hook_bed(root, BAD);
+    let bed = hook_bed(root, BAD, install);
     let _ = bed.exec(["usermod", "--append", "--groups=libvirt", "www-data"]).success();
     let ask = |pid: u32| Polkit::of(&bed).check(&subject(&bed, pid, WWW_DATA), MANAGE);
     let outside = bed.spawn_as("www-data", ["sleep", "1000"]);
