@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 #![cfg(debug_assertions)]
 
+mod copied;
+
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -28,7 +30,7 @@ fn engine() -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let path = folder.path().join("engine");
-    std::fs::copy(env!("CARGO_BIN_EXE_polkit-policy-gen-js"), &path).unwrap();
+    copied::copy(env!("CARGO_BIN_EXE_polkit-policy-gen-js"), &path);
     (folder, path)
 }
 

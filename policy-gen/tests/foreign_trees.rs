@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
+mod copied;
 mod foreign;
 mod program;
 
@@ -113,7 +114,7 @@ fn root_uses_no_mask_and_no_fragment_of_another_user() {
 fn as_alice(folder: &Path, arguments: &[&str]) -> Command {
     let program: PathBuf = folder.join("polkit-policy-gen");
     if !program.exists() {
-        std::fs::copy(env!("CARGO_BIN_EXE_polkit-policy-gen"), &program).unwrap();
+        copied::copy(env!("CARGO_BIN_EXE_polkit-policy-gen"), &program);
         chmod(folder, 0o755);
     }
     let mut command = Command::new(program);

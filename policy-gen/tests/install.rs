@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
+mod copied;
 mod program;
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -87,7 +88,7 @@ fn a_user_who_may_write_a_tree_can_install_without_root() {
         install.uid(65534).gid(65534);
         // Other users may have no access to the build directory.
         let program = folder.path().join("polkit-policy-gen");
-        std::fs::copy(env!("CARGO_BIN_EXE_polkit-policy-gen"), &program).unwrap();
+        copied::copy(env!("CARGO_BIN_EXE_polkit-policy-gen"), &program);
         install = Command::new(program);
         install.args(["install", &path, "--root", dir]).uid(65534).gid(65534).current_dir("/");
     }
