@@ -4,4 +4,5 @@ mod completions;
 mod documents;
 mod kernel;
 mod modules;
+mod programs;
 mod words;
