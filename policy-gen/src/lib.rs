@@ -23,6 +23,7 @@ pub mod implicit_authorization;
 pub mod install;
 pub mod libvirt;
 pub mod lint;
+pub mod mechanisms;
 pub mod passwords;
 pub mod policy;
 pub mod target;

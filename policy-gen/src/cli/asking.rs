@@ -43,6 +43,8 @@ Examples:
   polkit-policy-gen doctor                                   this host, mainly libvirt
   polkit-policy-gen doctor --unit apache2.service
   polkit-policy-gen doctor --user www-data --action org.libvirt.unix.manage
+  polkit-policy-gen doctor --user deploy --error \
+      'Failed to restart nginx.service: Interactive authentication required.'
   tail -n 200 /var/log/apache2/error.log | polkit-policy-gen doctor --error -
   polkit-policy-gen doctor --user www-data --fix join-group --yes
 
@@ -140,9 +142,12 @@ pub struct Doctor {
     /// Examine this process
     #[arg(long, value_name = "N")]
     pub pid: Option<u32>,
-    /// The action id. By default the action in the error text, otherwise libvirt management
+    /// The action id. By default the action of the error text or of the unit's journal, or libvirt management where that uses libvirt
     #[arg(long, value_name = "ID")]
     pub action: Option<String>,
+    /// A detail that the mechanism passes to polkit (repeatable)
+    #[arg(long, value_name = "K=V", value_parser = detail, requires = "action")]
+    pub detail: Vec<(String, String)>,
     /// An error message or a whole log; doctor starts at the first known error; `-` is standard input
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,

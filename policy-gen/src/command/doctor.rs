@@ -33,6 +33,7 @@ pub async fn run(options: &Doctor) -> Result<u8, Failure> {
         unit: options.unit.clone(),
         pid: options.pid,
         action: options.action.clone(),
+        details: options.detail.iter().cloned().collect(),
         error: options.error.as_deref().map(error_text).transpose()?,
     };
     let facts = look::gather(&examination).await?;

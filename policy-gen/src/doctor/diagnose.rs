@@ -9,6 +9,7 @@ mod files;
 mod host;
 mod open;
 mod reported;
+mod request;
 mod settings;
 mod sockets;
 
@@ -59,6 +60,11 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
         found.clear();
     }
     let reachable = found.is_empty();
+    if let Some(finding) = request::of_text(facts) {
+        found.insert(0, finding);
+        first_error(facts, &mut found);
+        return found;
+    }
     tracing::debug!(polkitd = ?facts.polkitd, "diagnosing");
     found.extend(client::findings(facts));
     found.extend(sockets::sockets(facts));
@@ -72,6 +78,10 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
         found.extend(access::verdict(facts, explained));
     }
     found.extend(client::preset(facts));
+    if found.is_empty() {
+        found.extend(request::without_action(facts));
+    }
+    found.extend(request::without_subject(facts));
     found.extend(reported::reported(facts, &found));
     found.extend(others);
     found.extend(settings::settings(facts));
@@ -103,7 +113,10 @@ fn advice() -> Finding {
 fn first_error(facts: &Facts, found: &mut [Finding]) {
     let Some(first) = found.first_mut() else { return };
     if let Some(reported) = &facts.reported {
-        let mut line = format!("line {} of the text: {}", reported.number, reported.line);
+        let mut line = match &facts.reported_in {
+            Some(journal) => format!("{journal}: {}", reported.line),
+            None => format!("line {} of the text: {}", reported.number, reported.line),
+        };
         if reported.following > 0 {
             line.push_str(&format!(" ({} more errors follow, probably caused by it)", reported.following));
         }

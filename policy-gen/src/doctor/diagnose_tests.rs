@@ -55,6 +55,8 @@ fn host() -> Facts {
     let mut facts = Facts { is_root: true, has_systemd: true, ..Facts::default() };
     facts.polkitd = Polkitd::Answers { version: "126".to_owned(), pid: Some(9), uid: Some(990) };
     facts.libvirt.daemons.push(daemon);
+    facts.about_libvirt = true;
+    facts.action = Some(MANAGE.to_owned());
     let groups = vec!["www-data".to_owned()];
     let mut asked = answer(
         ImplicitAuthorization::AuthAdminKeep,
@@ -236,7 +238,7 @@ fn an_error_text_without_a_subject_leads_to_a_finding() {
     let with = |line: &str| {
         changed(|facts| {
             (facts.subject, facts.answer) = (None, None);
-            facts.reported = first(line);
+            facts.reported = first(line, &|_| false);
         })
     };
     let found = diagnose(&with(
@@ -294,7 +296,7 @@ fn a_preset_connection_is_reported_after_the_cause_of_the_refusal() {
 fn calls_that_only_read_get_a_read_only_connection_first() {
     let log = "PHP Warning: libvirt_connect(): authentication unavailable: no polkit agent available to authenticate action \
                'org.libvirt.unix.manage'\nPHP Warning: libvirt_list_domains(): Invalid arguments\n";
-    let facts = changed(|facts| facts.reported = first(log));
+    let facts = changed(|facts| facts.reported = first(log, &|_| false));
     assert_eq!(codes(&facts), ["read-only-is-enough", "not-in-group"]);
 }
 

@@ -1,19 +1,27 @@
-//! Finds the first known error in a message or log. Pure.
-//!
-//! Known errors are texts that are never translated (a quoted action, the path of a socket, messages of polkitd and the bus) and
-//! the English texts of libvirt. Of other languages only lines with such a text are recognized.
+//! Finds the first known error in a message or log: in the table of [`mechanisms`], in the texts of [`libvirt`], and else by a
+//! registered action that a line names. Pure.
 
-use std::collections::BTreeSet;
+mod advice;
+mod libvirt;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use advice::bad_advice;
+pub use libvirt::speaks_of_libvirt;
+
+use crate::mechanisms::{self, Kind, Recognized};
 
 /// Length limit of a kept line, in characters.
 const LINE_MAX: usize = 400;
+/// The number of lines that are compared with the table of mechanisms.
+const CANDIDATES_MAX: usize = 400;
 
 /// The class of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// polkit required authentication, but there was no agent.
     NoAgent,
-    /// polkit refused.
+    /// polkit or the mechanism refused.
     Refused,
     /// The user dismissed the authentication.
     Dismissed,
@@ -41,6 +49,10 @@ pub enum Class {
     OwnDirectory,
     /// The client did not authenticate.
     NoAuthentication,
+    /// The cause is not polkit. The table of mechanisms has the explanation.
+    NotPolkit,
+    /// The text names a registered action and no known error.
+    Mentioned,
 }
 
 /// An error and its place.
@@ -52,8 +64,12 @@ pub struct ReportedError {
     pub line: String,
     /// The line number, from 1.
     pub number: usize,
-    /// The action in the line.
+    /// The action of the line.
     pub action: Option<String>,
+    /// The details of the request that the line names.
+    pub details: BTreeMap<String, String>,
+    /// The text of the table of mechanisms that the line has.
+    pub recognized: Option<Recognized>,
     /// The socket in the line.
     pub socket: Option<String>,
     /// The user's directory in the line.
@@ -64,119 +80,119 @@ pub struct ReportedError {
     pub only_reads: bool,
     /// Whether the text is the log of a web server.
     pub web: bool,
+    /// Whether the line is about libvirt.
+    pub of_libvirt: bool,
 }
-
-/// The English texts: of libvirt 0.9 to 12, of polkit and of the bus.
-const ENGLISH: &[(Class, &str)] = &[
-    (Class::NoAgent, "no polkit agent available to authenticate"),
-    (Class::NoAgent, "no agent is available to authenticate"),
-    (Class::NoAgent, "requires authentication but no agent is available"),
-    (Class::NoAgent, "retains_authorization_after_challenge=1"),
-    (Class::NoAgent, "Interactive authentication required"),
-    (Class::Refused, "access denied by policy"),
-    (Class::Dismissed, "user cancelled authentication process"),
-    (Class::NotRegistered, "is not registered"),
-    (Class::NoPolkit, "org.freedesktop.PolicyKit1 was not provided by any .service files"),
-    (Class::NoPolkit, "Could not activate remote peer 'org.freedesktop.PolicyKit1'"),
-    (Class::NoPolkit, "Could not activate remote peer: unit failed"),
-    (Class::NoPolkit, "Cannot find 'pkcheck'"),
-    (Class::NoPolkit, "/usr/bin/pkcheck: No such file"),
-    (Class::NoPolkit, "cannot execute binary /usr/bin/pkcheck"),
-    (Class::NoPolkit, "Unit polkit.service is masked"),
-    (Class::NoSuchProcess, "Cannot determine user of subject"),
-    (Class::NoSuchProcess, "Error getting user for unix-process"),
-    (Class::RemoteClient, "No UNIX process ID available"),
-    (Class::RemoteClient, "denied from <anonymous>"),
-    (Class::AclRefused, "driver denied access"),
-    (Class::Refused, "Not authorized"),
-];
-
-/// The texts of system call errors, with the class for a socket.
-const ERRNO: &[(Class, &str)] = &[
-    (Class::SocketClosed, "Permission denied"),
-    (Class::SocketMissing, "No such file or directory"),
-    (Class::SocketRefused, "Connection refused"),
-];
-
-/// The ports of libvirt's daemons: without and with TLS.
-const PORTS: [&str; 2] = ["16509", "16514"];
-/// The reply of libvirt 7 to 12 to a call before authentication.
-const UNAUTHENTICATED: &str = "authentication required";
 
 /// PHP functions that only read.
 const READING: &[&str] =
     &["libvirt_list_", "libvirt_domain_get_", "libvirt_node_get_", "libvirt_get_", "libvirt_domain_is_"];
+/// Marks of a log of a web server. The name of a server alone can be that of a unit.
+const WEB: [&str; 7] = ["PHP ", "[client ", "libvirt-php", "apache2[", "httpd[", "nginx[", "nginx: "];
+/// Words of refusals.
+const REFUSALS: [&str; 9] =
+    ["uthori", "denied", "refus", "ermission", "not allowed", "rivilege", "uthentica", "forbidden", "FAILED"];
 
-/// Returns the first known error of a text, with facts about the later lines.
+/// Returns the first known error of a text, with facts about the later lines. `is_registered` knows the ids of registered actions.
 #[must_use]
-pub fn first(text: &str) -> Option<ReportedError> {
-    let mut lines = text.lines().enumerate();
-    let web = ["PHP ", "[client ", "libvirt-php", "apache", "nginx"].iter().any(|word| text.contains(word));
-    let (number, line, class) = lines.find_map(|(number, line)| Some((number, line, classify(line)?)))?;
-    let rest: Vec<&str> = lines.map(|(_, line)| line).collect();
+pub fn first(text: &str, is_registered: &dyn Fn(&str) -> bool) -> Option<ReportedError> {
+    let mut candidates = 0;
+    let known = text.lines().enumerate().find_map(|(number, line)| {
+        candidates += usize::from(mechanisms::is_candidate(line));
+        let line_error = if candidates <= CANDIDATES_MAX { by_mechanism(line, is_registered) } else { None };
+        line_error.or_else(|| of_libvirt(line, is_registered)).map(|error| (number, line, error))
+    });
+    let mentioned = || {
+        text.lines().enumerate().find_map(|(number, line)| {
+            let action = registered(line, is_registered)?;
+            let class = if REFUSALS.iter().any(|word| line.contains(word)) { Class::Refused } else { Class::Mentioned };
+            Some((number, line, LineError { class, action: Some(action), recognized: None }))
+        })
+    };
+    let (number, line, LineError { class, action, recognized }) = known.or_else(mentioned)?;
+    let later: Vec<&str> = text.lines().skip(number + 1).collect();
     let is_error =
         |line: &&&str| ["Warning", "Error", "error:", "Notice", "Fatal"].iter().any(|word| line.contains(word));
-    let calls: BTreeSet<&str> = rest.iter().flat_map(|line| calls(line)).collect();
-    let reads = |call: &&str| READING.iter().any(|known| call.starts_with(known));
-    let touches = |call: &&&str| call.starts_with("libvirt_") && **call != "libvirt_connect" && !reads(call);
-    let reading = calls.iter().any(reads) && !calls.iter().any(|call| touches(&call));
     Some(ReportedError {
         class,
         line: line.trim().chars().take(LINE_MAX).collect(),
         number: number + 1,
-        action: action(line),
-        socket: socket(line),
-        directory: own_directory(line).map(str::to_owned),
-        following: rest.iter().filter(is_error).count(),
-        only_reads: reading,
-        web,
+        of_libvirt: recognized.is_none()
+            && (action.as_ref().is_some_and(|action| action.starts_with("org.libvirt."))
+                || is_libvirts(class)
+                || libvirt::is_own(line)
+                || speaks_of_libvirt(text)),
+        action,
+        details: recognized.as_ref().map(|recognized| recognized.details.clone()).unwrap_or_default(),
+        recognized,
+        socket: libvirt::socket(line),
+        directory: libvirt::own_directory(line).map(str::to_owned),
+        following: later.iter().filter(is_error).count(),
+        only_reads: only_reads(&later),
+        web: WEB.iter().any(|mark| text.contains(mark)),
     })
 }
 
-fn classify(line: &str) -> Option<Class> {
-    if let Some(path) = socket(line) {
-        let known = ERRNO.iter().find(|(_, text)| line.contains(text)).map(|(class, _)| *class);
-        // A line that only mentions a socket is not an error. In an error the reason follows the quoted path, in any language.
-        let has_reason = || {
-            let rest = line.rsplit_once(&path).map_or("", |(_, rest)| rest);
-            quoted(line).any(|text| text == path) && rest.contains([':', '：'])
-        };
-        let is_error = || ["Failed to connect", "error", "refus"].iter().any(|word| line.contains(word));
-        return known.or_else(|| (is_error() || has_reason()).then_some(Class::Socket));
-    }
-    for (class, text) in ENGLISH {
-        let fits = line.contains(text);
-        let of_an_action = !matches!(class, Class::NotRegistered) || line.contains("Action ");
-        let whole = !matches!(class, Class::Refused)
-            || *text != "Not authorized"
-            || line.contains("org.freedesktop.PolicyKit1.Error");
-        if fits && of_an_action && whole {
-            return Some(*class);
-        }
-    }
-    if own_directory(line).is_some() {
-        return Some(Class::OwnDirectory);
-    }
-    let mut servers = quoted(line).filter_map(|text| text.rsplit_once(':'));
-    if servers.any(|(_, port)| PORTS.contains(&port)) {
-        return Some(Class::Network);
-    }
-    // The text of virNetServerProgramDispatchCall. Clients show it with or without a prefix.
-    let alone = line.trim().trim_start_matches("error: ").trim_start_matches("RPC error: ") == UNAUTHENTICATED;
-    if alone || line.contains("libvirt") && line.trim_end().ends_with(UNAUTHENTICATED) {
-        return Some(Class::NoAuthentication);
-    }
-    if line.contains("access denied") && (line.contains("error:") || line.contains("libvirt")) {
-        return Some(Class::AclRefused);
-    }
-    // Only one of libvirt's messages quotes an action, in every language.
-    quoted(line).any(|text| text.starts_with("org.libvirt.") && is_action(text)).then_some(Class::NoAgent)
+/// What one line says.
+struct LineError {
+    class: Class,
+    action: Option<String>,
+    recognized: Option<Recognized>,
+}
+
+fn by_mechanism(line: &str, is_registered: &dyn Fn(&str) -> bool) -> Option<LineError> {
+    let recognized = mechanisms::recognize(line)?;
+    let class = match recognized.kind {
+        Kind::NoAgent => Class::NoAgent,
+        Kind::Refused => Class::Refused,
+        Kind::Dismissed => Class::Dismissed,
+        Kind::NotPolkit => Class::NotPolkit,
+    };
+    // A registered action in the line is more exact than the table.
+    let action = registered(line, is_registered).or_else(|| recognized.action.clone());
+    let action = action.filter(|_| class != Class::NotPolkit);
+    Some(LineError { class, action, recognized: Some(recognized) })
+}
+
+fn of_libvirt(line: &str, is_registered: &dyn Fn(&str) -> bool) -> Option<LineError> {
+    let class = libvirt::classify(line)?;
+    Some(LineError { class, action: named(line).or_else(|| registered(line, is_registered)), recognized: None })
+}
+
+/// Whether only libvirt's texts have this class.
+fn is_libvirts(class: Class) -> bool {
+    matches!(
+        class,
+        Class::SocketClosed
+            | Class::SocketMissing
+            | Class::SocketRefused
+            | Class::Socket
+            | Class::AclRefused
+            | Class::RemoteClient
+            | Class::Network
+            | Class::OwnDirectory
+            | Class::NoAuthentication
+    )
+}
+
+/// Whether the PHP calls of these lines only read.
+fn only_reads(lines: &[&str]) -> bool {
+    let calls: BTreeSet<&str> = lines.iter().flat_map(|line| calls(line)).collect();
+    let reads = |call: &&str| READING.iter().any(|known| call.starts_with(known));
+    let touches = |call: &&&str| call.starts_with("libvirt_") && **call != "libvirt_connect" && !reads(call);
+    calls.iter().any(reads) && !calls.iter().any(|call| touches(&call))
 }
 
 /// Returns the action that a line names in quotes, or after `Action `.
-fn action(line: &str) -> Option<String> {
+fn named(line: &str) -> Option<String> {
     let after = line.split_once("Action ").and_then(|(_, rest)| rest.split_whitespace().next());
     quoted(line).chain(after).map(|text| text.trim_matches(['\'', '"'])).find(|text| is_action(text)).map(str::to_owned)
+}
+
+/// Returns the first registered action that a line names, quoted or not.
+fn registered(line: &str, is_registered: &dyn Fn(&str) -> bool) -> Option<String> {
+    let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || ".-_".contains(c)));
+    words.map(|word| word.trim_matches('.')).find(|word| is_action(word) && is_registered(word)).map(str::to_owned)
 }
 
 /// Splits a line at quotation marks.
@@ -196,25 +212,6 @@ pub fn is_action(text: &str) -> bool {
         && !text.ends_with(".service")
 }
 
-/// Returns the socket directory of a user's daemon if it could not be created: `/run/user/0/libvirt`, or `.cache/libvirt` of a
-/// home directory. The reason follows the path, in any language.
-fn own_directory(line: &str) -> Option<&str> {
-    let own =
-        |path: &&str| path.ends_with("/.cache/libvirt") || path.starts_with("/run/user/") && path.ends_with("/libvirt");
-    let path = quoted(line).find(own)?;
-    line.rsplit_once(path).filter(|(_, rest)| rest.contains([':', '：'])).map(|_| path)
-}
-
-/// Returns the path of a libvirt socket in a line.
-fn socket(line: &str) -> Option<String> {
-    let is_path = |word: &&str| {
-        let name = word.rsplit('/').next().unwrap_or_default();
-        word.starts_with('/') && name.contains("-sock") && (name.starts_with("libvirt") || name.starts_with("virt"))
-    };
-    let words = line.split(|c: char| c.is_whitespace() || "'\"`“”„«»‘’「」:;,()=".contains(c));
-    words.filter(|word| word.len() < 200).find(is_path).map(str::to_owned)
-}
-
 /// Returns the names of PHP functions of libvirt in a line: `libvirt_connect():`.
 fn calls(line: &str) -> Vec<&str> {
     let ends = line.match_indices("()").map(|(at, _)| at);
@@ -226,39 +223,5 @@ fn calls(line: &str) -> Vec<&str> {
     ends.filter_map(name).collect()
 }
 
-/// Returns the harmful advice in a text, one sentence each.
-#[must_use]
-pub fn bad_advice(text: &str) -> Vec<&'static str> {
-    let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let mut found = Vec::new();
-    if compact.contains("auth_unix_rw=\"none\"") {
-        found.push("the text sets auth_unix_rw = \"none\": if systemd creates the socket, every user may open it, so every local user gets root-equivalent access");
-    }
-    if compact.contains("Identity=*") || compact.contains("unix-user:*") {
-        found.push("the text grants access to every user (the identity `*`)");
-    }
-    if text.contains("libvirtdconf") {
-        found.push("the text edits /etc/libvirt/libvirtdconf, which nothing reads; the file is libvirtd.conf");
-    }
-    if compact.contains("unix_sock_group=") && !compact.contains("auth_unix_rw=\"none\"") {
-        found.push("the text sets unix_sock_group, which has no effect on polkit, and none at all if systemd creates the socket");
-    }
-    let named = |marker: &str| -> BTreeSet<String> {
-        let after = text.split(marker).skip(1);
-        after
-            .filter_map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_')).next())
-            .map(str::to_owned)
-            .collect()
-    };
-    let granted = named("unix-group:");
-    let joined: BTreeSet<String> =
-        ["usermod -a -G ", "usermod -aG ", "usermod -G "].iter().flat_map(|marker| named(marker)).collect();
-    if !granted.is_empty() && !joined.is_empty() && granted.is_disjoint(&joined) {
-        found.push("the text grants access to one group and adds the user to another");
-    }
-    found
-}
-
 #[cfg(test)]
-#[path = "error_tests.rs"]
 mod tests;

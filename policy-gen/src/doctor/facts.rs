@@ -2,9 +2,12 @@
 
 mod libvirt;
 
+use std::collections::BTreeMap;
+
 use super::error::ReportedError;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
+use crate::mechanisms::Mechanism;
 use crate::target::{Target, Version};
 use crate::verdict::{Outcome, SkippedFile, Verdict};
 
@@ -35,8 +38,22 @@ pub struct Facts {
     pub subject: Option<Subject>,
     /// The decision for the subject.
     pub answer: Option<Decision>,
-    /// The error in the given text.
+    /// The error in the given text, or in the journal of the unit.
     pub reported: Option<ReportedError>,
+    /// The journal that has the error; `None` if it is in the given text.
+    pub reported_in: Option<String>,
+    /// Whether a text was given that has no known error.
+    pub is_text_unknown: bool,
+    /// The examined action.
+    pub action: Option<String>,
+    /// The details of the request.
+    pub details: BTreeMap<String, String>,
+    /// The mechanism of the action, if the table has it.
+    pub mechanism: Option<&'static Mechanism>,
+    /// The sign that the subject uses libvirt, for a sentence, if the request is about libvirt for this reason.
+    pub sign_of_libvirt: Option<String>,
+    /// Whether the request is about libvirt. Otherwise, the facts about libvirt are empty.
+    pub about_libvirt: bool,
     /// Harmful advice in the given text.
     pub bad_advice: Vec<String>,
     /// libvirt.

@@ -2,7 +2,7 @@
 
 mod access;
 
-pub use access::{access, join_group, read_only};
+pub use access::{access, grant_for, join_group, read_only};
 
 use super::facts::Facts;
 use crate::emit::quote::shell;

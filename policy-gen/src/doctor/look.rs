@@ -3,6 +3,7 @@
 mod accounts;
 mod agent;
 mod client;
+mod context;
 mod files;
 mod journal;
 mod libvirt;
@@ -11,13 +12,16 @@ mod polkitd;
 mod run;
 mod subject;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use polkit_config::names::Names;
 
-use super::error::{self, Class};
+use super::error::{self, Class, speaks_of_libvirt};
 use super::facts::{Facts, Polkitd};
 use crate::failure::Failure;
 use crate::install::units::has_systemd;
 use crate::libvirt::MANAGE;
+use crate::mechanisms;
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
 use crate::verdict::Evaluator;
@@ -35,22 +39,46 @@ pub struct Examination {
     pub pid: Option<u32>,
     /// The action.
     pub action: Option<String>,
+    /// The details of the request.
+    pub details: BTreeMap<String, String>,
     /// The error text.
     pub error: Option<String>,
 }
 
-/// Returns the action to examine: the requested one, the one in the error text, or that of the socket in the error text.
+/// Returns the action to examine: the requested one, the one in the error text, or libvirt's, if the request is about libvirt.
 fn action_of(examination: &Examination, facts: &Facts) -> Option<String> {
     let reported = facts.reported.as_ref();
-    let of_socket = || {
-        let socket = reported?.socket.as_deref()?;
-        Some(if socket.ends_with("-ro") { "org.libvirt.unix.monitor" } else { MANAGE }.to_owned())
-    };
     let named = examination.action.clone().or_else(|| reported.and_then(|reported| reported.action.clone()));
+    let socket = reported.and_then(|reported| reported.socket.as_deref());
+    let of_socket = || Some(if socket?.ends_with("-ro") { "org.libvirt.unix.monitor" } else { MANAGE }.to_owned());
     let acl = reported.is_some_and(|reported| reported.class == Class::AclRefused);
-    let of_libvirt =
-        || (facts.subject.is_some() && !facts.libvirt.daemons.is_empty() && !acl).then(|| MANAGE.to_owned());
+    let of_libvirt = || {
+        let wanted = facts.subject.is_some() && facts.about_libvirt && !facts.libvirt.daemons.is_empty() && !acl;
+        wanted.then(|| MANAGE.to_owned())
+    };
     named.or_else(of_socket).or_else(of_libvirt)
+}
+
+/// Whether the request is about libvirt: the action, the text or the surroundings of the subject say so, or there is no sign of any
+/// service.
+fn is_about_libvirt(examination: &Examination, facts: &mut Facts, messages: &[String]) -> bool {
+    let of_libvirt = |action: &String| action.starts_with("org.libvirt.");
+    if let Some(action) = &examination.action {
+        return of_libvirt(action);
+    }
+    if let Some(reported) = &facts.reported {
+        return reported.of_libvirt;
+    }
+    if let Some(text) = &examination.error {
+        return speaks_of_libvirt(text);
+    }
+    if examination.unit.is_none() && examination.pid.is_none() {
+        return true;
+    }
+    let refused = || context::libvirt_refused_lately().then(|| "libvirtd refused a client in the last hour".to_owned());
+    let sign = facts.subject.as_ref().and_then(|subject| context::sign_of_libvirt(subject, messages).or_else(refused));
+    facts.sign_of_libvirt = sign;
+    facts.sign_of_libvirt.is_some()
 }
 
 /// Collects all facts.
@@ -62,24 +90,47 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     let names = Names::Host;
     let is_root = rustix::process::geteuid().is_root();
     let mut facts = Facts { is_root, has_systemd: has_systemd(), container: files::container(), ..Facts::default() };
-    if let Some(text) = &examination.error {
-        facts.reported = error::first(text);
-        facts.bad_advice = error::bad_advice(text).into_iter().map(str::to_owned).collect();
-        if facts.reported.is_none() {
-            facts.unseen.push("the error: the text contains no known error of polkit or libvirt; if it is translated, repeat the command with LC_ALL=C".to_owned());
-        }
-    }
     polkitd::look(&mut facts).await;
-    libvirt::look(&tree, &mut facts);
-    facts.subject = subject::find(examination, &names, &tree, &mut facts)?;
     let spelling = match facts.polkitd {
         Polkitd::Answers { .. } => Spelling::Host,
         _ => Spelling::Root("/".into()),
     };
-    let target = target::resolve(&spelling).await.ok();
-    facts.target = target;
+    facts.target = target::resolve(&spelling).await.ok();
+    let mut evaluator = match facts.target.map(|target| Evaluator::open(&tree, names.clone(), target)) {
+        Some(Ok(evaluator)) => Some(evaluator),
+        Some(Err(failure)) => {
+            facts.unseen.push(format!("the rules: {failure}"));
+            None
+        }
+        None => {
+            facts.unseen.push("the rules: the version of polkit is unknown".to_owned());
+            None
+        }
+    };
+    let registered: BTreeSet<String> = evaluator.iter().flat_map(Evaluator::actions).map(str::to_owned).collect();
+    let is_registered = |id: &str| registered.contains(id);
+    if let Some(text) = &examination.error {
+        facts.reported = error::first(text, &is_registered);
+        facts.is_text_unknown = facts.reported.is_none();
+        facts.bad_advice = error::bad_advice(text).into_iter().map(str::to_owned).collect();
+    }
+    facts.subject = subject::find(examination, &names, &tree, &mut facts)?;
+    let unit = facts.subject.as_ref().and_then(|subject| subject.unit.clone());
+    let messages = unit.as_deref().map(context::messages).unwrap_or_default();
+    if examination.error.is_none() && examination.action.is_none() {
+        facts.reported = context::newest_refusal(&messages, &is_registered);
+        facts.reported_in = facts.reported.as_ref().and(unit).map(|unit| format!("the journal of {unit}"));
+    }
+    facts.about_libvirt = is_about_libvirt(examination, &mut facts, &messages);
+    if facts.about_libvirt {
+        libvirt::look(&tree, &mut facts);
+    }
     let action = action_of(examination, &facts);
-    files::strays(&tree, target, action.as_deref(), &mut facts);
+    facts.details = facts.reported.as_ref().map(|reported| reported.details.clone()).unwrap_or_default();
+    facts.details.extend(examination.details.clone());
+    facts.mechanism = action.as_deref().and_then(mechanisms::of_action);
+    facts.action.clone_from(&action);
+    files::strays(&tree, facts.target, action.as_deref(), &mut facts);
     files::hidepid(&names, &mut facts);
     journal::look(&mut facts);
     agent::look(&mut facts, action.as_deref());
@@ -88,19 +139,10 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
             .unseen
             .push("what only root may read: rules directories, processes of other users, the journal".to_owned());
     }
-    let Some(target) = target else {
-        facts.unseen.push("the rules: the version of polkit is unknown".to_owned());
-        return Ok(facts);
-    };
-    let mut evaluator = match Evaluator::open(&tree, names.clone(), target) {
-        Ok(evaluator) => evaluator,
-        Err(failure) => {
-            facts.unseen.push(format!("the rules: {failure}"));
-            return Ok(facts);
-        }
-    };
-    facts.skipped = evaluator.skipped().to_vec();
-    policy::look(&mut evaluator, &tree, action, &mut facts).await;
-    files::edited(&tree, &mut facts);
+    if let Some(evaluator) = &mut evaluator {
+        facts.skipped = evaluator.skipped().to_vec();
+        policy::look(evaluator, &tree, action, &mut facts).await;
+        files::edited(&tree, &mut facts);
+    }
     Ok(facts)
 }

@@ -1,5 +1,7 @@
 //! Formats findings as text and as JSON. All texts may come from a process, a log or the caller, and are escaped here.
 
+use std::collections::BTreeMap;
+
 use polkit_config::escape::escape;
 use serde_json::{Value, json};
 
@@ -38,7 +40,18 @@ pub fn json(findings: &[Finding], facts: &Facts) -> Value {
             "fixes": finding.fixes.iter().map(fix).collect::<Vec<_>>(),
         })
     };
-    json!({ "findings": findings.iter().map(finding).collect::<Vec<_>>(), "unseen": list(&facts.unseen) })
+    let recognized = facts.reported.as_ref().and_then(|reported| reported.recognized.as_ref());
+    let mechanism = facts.mechanism.map(|known| known.name.as_str()).or(recognized.map(|known| known.mechanism));
+    let details: BTreeMap<String, String> = facts.details.iter().map(|(key, value)| (safe(key), safe(value))).collect();
+    let request = json!({
+        "action": facts.action.as_deref().map(safe),
+        "also": recognized.map(|known| list(known.also)).unwrap_or_default(),
+        "details": details,
+        "mechanism": mechanism,
+        "user": facts.subject.as_ref().map(|subject| safe(&subject.user)),
+        "unit": facts.subject.as_ref().and_then(|subject| subject.unit.as_deref()).map(safe),
+    });
+    json!({ "request": request, "findings": findings.iter().map(finding).collect::<Vec<_>>(), "unseen": list(&facts.unseen) })
 }
 
 /// Formats the findings as text.

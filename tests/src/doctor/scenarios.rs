@@ -134,7 +134,7 @@ fn to_the_system(bed: &Bed) {
 
 /// One whose unit has that in its environment, and is in the group.
 fn elsewhere(name: &'static str, code: &'static str, breaks: fn(&Bed)) -> Scenario {
-    let asked: &[&str] = &["--unit", "web.service"];
+    let asked: &[&str] = &["--unit", "web.service", "--action", MANAGE];
     by_hand(to_the_system, Scenario { asked, works: goes_to_the_system, ..scenario(name, ALL, code, breaks) })
 }
 
@@ -143,7 +143,7 @@ fn elsewhere(name: &'static str, code: &'static str, breaks: fn(&Bed)) -> Scenar
 pub fn all() -> Vec<Scenario> {
     vec![
         Scenario { works: www_data_lists, ..scenario("C1 not in the group", ALL, "not-in-group", |_| ()) },
-        Scenario { asked: &["--unit", "web.service"], ..scenario("C1 a service, not in the group", ALL, "not-in-group", |bed| unit(bed, "--init-groups")) },
+        Scenario { asked: &["--unit", "web.service", "--action", MANAGE], ..scenario("C1 a service, not in the group", ALL, "not-in-group", |bed| unit(bed, "--init-groups")) },
         Scenario { asked: &["--user", "www-data", "--error", NO_AGENT], ..scenario("C1 the pasted message", ALL, "not-in-group", |_| ()) },
         scenario("C2 in kvm", ALL, "wrong-group", |bed| join(bed, "kvm")),
         scenario("C2 in libvirtd", ALL, "wrong-group", |bed| join(bed, "libvirtd")),
@@ -159,8 +159,8 @@ pub fn all() -> Vec<Scenario> {
             restart_polkitd(bed);
         }),
         Scenario {
-            asked: &["--user", "www-data", "--action", "org.freedesktop.systemd1.manage-units"],
-            works: |bed| pkcheck(bed, "www-data", "org.freedesktop.systemd1.manage-units"),
+            asked: &["--user", "www-data", "--action", "org.freedesktop.timedate1.set-time"],
+            works: |bed| pkcheck(bed, "www-data", "org.freedesktop.timedate1.set-time"),
             ..scenario("C3 another action", ALL, "must-authenticate", |_| ())
         },
         scenario("C4 a pkla where nothing reads it", WITH_RULES, "pkla-not-read", |bed| {
@@ -227,7 +227,7 @@ pub fn all() -> Vec<Scenario> {
         of_pkla("C6 a pkla with ResultActive alone", WITH_PKLA, "rule-wants-session", |bed| {
             bed.write(format!("{PKLA}/vm.pkla"), 0o644, entry("unix-user:www-data", "ResultActive=yes"));
         }),
-        Scenario { asked: &["--unit", "web"], ..scenario("C6 SupplementaryGroups=", ALL, "not-in-group", |bed| {
+        Scenario { asked: &["--unit", "web", "--action", MANAGE], ..scenario("C6 SupplementaryGroups=", ALL, "not-in-group", |bed| {
             unit(bed, "--groups libvirt");
         }) },
         Scenario { works: www_data_lists, ..scenario("C7 /run/libvirt is closed", ALL, "socket-directory-closed", |bed| {
@@ -348,7 +348,7 @@ pub fn with_systemd() -> Vec<Scenario> {
         in_full("C7 the socket is a group's", ALL, "not-in-socket-group", |bed| {
             socket(bed, "SocketMode=0660\nSocketGroup=libvirt", "auth_unix_rw = \"none\"\\n");
         }),
-        Scenario { asked: &["--unit", "web"], works: |bed| web_service_has(bed, "libvirt"), ..in_full("C7 groups of before", ALL, "stale-groups", |bed| {
+        Scenario { asked: &["--unit", "web", "--action", MANAGE], works: |bed| web_service_has(bed, "libvirt"), ..in_full("C7 groups of before", ALL, "stale-groups", |bed| {
             socket(bed, "SocketMode=0660\nSocketGroup=libvirt", "auth_unix_rw = \"none\"\\n");
             bed.write("/etc/systemd/system/web.service", 0o644, "[Service]\nUser=www-data\nExecStart=/bin/sleep 1000\n");
             sh(bed, "systemctl daemon-reload; systemctl start web");

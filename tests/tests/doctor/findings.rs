@@ -1,7 +1,7 @@
 //! The doctor names the cause, in beds that are broken in one way, and nothing in those that are not; what it says without rights,
 //! without polkitd, of an error alone; and what it refuses to do. Beds that it puts right are in `follow`.
 
-use polkit_tests::doctor::{MANAGE, RULES, doctor as ask, healthy, healthy_full, look, look_as, sh};
+use polkit_tests::doctor::{MANAGE, RULES, doctor as ask, healthy, healthy_full, look, look_as, sh, virsh};
 use polkit_tests::light::LightBuilder;
 use polkit_tests::{LightBed, Root, Suite, on_each_suite, require};
 
@@ -58,7 +58,27 @@ fn a_healthy_host_with_systemd_gives_no_finding() {
             let found = look(&bed, arguments);
             assert_eq!((found.exit, found.codes().len()), (0, 0), "{suite} {arguments:?}: {:#}", found.json);
         }
+        let found = look(&bed, &["--unit", "apache2.service", "--action", MANAGE]);
+        assert_eq!(found.codes(), ["not-in-group"], "{suite}: {:#}", found.json);
+        // Apache has loaded PHP's libvirt module, which is a sign of libvirt. Debian 14 has no such module.
         let found = look(&bed, &["--unit", "apache2.service"]);
+        let code = if suite == Suite::Forky { "action-unknown" } else { "not-in-group" };
+        assert_eq!(found.codes(), [code], "{suite}: {:#}", found.json);
+        assert_eq!(
+            found.json.to_string().contains("it has loaded"),
+            suite != Suite::Forky,
+            "{suite}: {:#}",
+            found.json
+        );
+        // Nothing about another unit speaks of libvirt, or of another service.
+        bed.write("/run/systemd/system/deployer.service", 0o644, "[Service]\nUser=bob\nExecStart=/bin/sleep 1000\n");
+        sh(&bed, "systemctl daemon-reload; systemctl start deployer");
+        let found = look(&bed, &["--unit", "deployer"]);
+        assert_eq!(found.codes(), ["action-unknown"], "{suite}: {:#}", found.json);
+        // libvirtd refuses a client of the unit.
+        assert!(!virsh(&bed, "bob"));
+        sh(&bed, "journalctl --sync");
+        let found = look(&bed, &["--unit", "deployer"]);
         assert_eq!(found.codes(), ["not-in-group"], "{suite}: {:#}", found.json);
     }
 }
@@ -179,7 +199,9 @@ fn what_a_process_has_around_it_is_neither_believed_nor_waited_for() {
     sh(&bed, "mkfifo -m 0666 /home/alice/.config/libvirt/libvirt.conf");
     let sleeper = |uri: &str| bed.spawn_as("alice", ["env", uri, "sleep", "1000"]);
     let quiet = sleeper("X=Y");
-    nothing(&bed, "root", &["--pid", &quiet.pid().to_string()]);
+    let of_quiet = quiet.pid().to_string();
+    nothing(&bed, "root", &["--pid", &of_quiet, "--action", MANAGE]);
+    first(&bed, "action-unknown", &["--pid", &of_quiet]);
     let hostile = sleeper("LIBVIRT_DEFAULT_URI=qemu://\u{1b}[2J\u{202e}/session");
     let output = ask(&bed, &["--pid", &hostile.pid().to_string()]);
     assert!(output.stdout.contains("session-not-system") && output.stdout.contains("\\x1b[2J"), "{output}");

@@ -1,6 +1,7 @@
 //! The evidence of findings about a verdict.
 
 use super::Finding;
+use super::request::statements;
 use crate::doctor::facts::{Decision, Facts, Subject};
 use crate::implicit_authorization::Session;
 use crate::verdict::{DeciderKind, Outcome};
@@ -41,6 +42,8 @@ fn checked(subject: &Subject, answer: &Decision) -> String {
 /// Adds the evidence that is common to all verdicts.
 pub(super) fn with_evidence(finding: Finding, facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {
     let mut finding = finding.evidence(checked(subject, answer)).evidence(decided(answer));
+    finding.evidence.extend(facts.sign_of_libvirt.iter().map(|sign| format!("examined for libvirt: {sign}")));
+    finding.evidence.extend(statements(facts));
     let groups = format!("groups in the user database, which polkit uses: {}", subject.groups.join(", "));
     finding.evidence.push(groups);
     if let Some(process) = &subject.process {

@@ -1,10 +1,17 @@
 //! Fixes that give the subject access: a read-only connection, an agent rule for one unit, a grant, a group.
 
+use std::collections::BTreeMap;
+
 use super::super::facts::{Decision, Facts, Subject};
 use super::{Fix, Step, line, manual, old_polkitd, owned};
 use crate::emit::quote::shell;
 use crate::libvirt::MANAGE;
+use crate::policy::SYSTEMD_ACTION;
 
+/// The action of pkexec.
+const EXEC: &str = "org.freedesktop.policykit.exec";
+/// Length limit of the name of a written file, without its suffix.
+const NAME_MAX: usize = 120;
 /// The length limit of user names in useradd(8).
 const USER_NAME_MAX: usize = 32;
 
@@ -23,19 +30,17 @@ pub fn access(facts: &Facts) -> Vec<Fix> {
         fixes.push(grant_user(facts, subject, answer));
     }
     for remedy in answer.groups.iter().filter(|remedy| remedy.exists).take(2) {
-        fixes.push(join_group(&subject.user, &remedy.group, is_root_equivalent(&answer.action)));
+        fixes.push(join_group(&subject.user, &remedy.group, is_root_equivalent(&answer.action, &facts.details)));
     }
     fixes
 }
 
-fn is_root_equivalent(action: &str) -> bool {
-    let root = [
-        MANAGE,
-        "org.freedesktop.policykit.exec",
-        "org.freedesktop.systemd1.manage-units",
-        "org.libvirt.api.domain.write",
-    ];
-    root.contains(&action)
+/// Whether a grant of this request is equivalent to root access.
+fn is_root_equivalent(action: &str, details: &BTreeMap<String, String>) -> bool {
+    let always = [MANAGE, "org.libvirt.api.domain.write"];
+    always.contains(&action)
+        || action == SYSTEMD_ACTION && !details.contains_key("unit")
+        || action == EXEC && !details.contains_key("program")
 }
 
 /// A fix that changes the client to a read-only connection.
@@ -83,32 +88,91 @@ fn toml(text: &str) -> String {
     format!("\"{}\"", escaped.collect::<String>())
 }
 
+/// Formats a TOML key.
+fn key_of(key: &str) -> String {
+    let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if is_bare { key.to_owned() } else { toml(key) }
+}
+
 fn written(path: &str, text: &str) -> Vec<String> {
     let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
     vec![line(&["mkdir", "-p", directory]), format!("cat > {} <<'END'\n{text}END", shell(path))]
 }
 
+/// Returns a policy that grants exactly this request, and whether a person must complete it: an action that is root-equivalent
+/// without details gets a placeholder for the detail that is unknown.
+fn grant_text(name: &str, user: &str, action: &str, details: &BTreeMap<String, String>) -> (String, bool) {
+    if action == SYSTEMD_ACTION {
+        let unit = details.get("unit");
+        let verb = details.get("verb").map_or_else(String::new, |verb| format!("verbs = [{}]\n", toml(verb)));
+        let text = format!(
+            "[[systemd]]\nname = {}\nunits = [{}]\n{verb}users = [{}]\n",
+            toml(name),
+            toml(unit.map_or("UNIT.service", String::as_str)),
+            toml(user)
+        );
+        return (text, unit.is_none());
+    }
+    let mut pairs: Vec<String> =
+        details.iter().map(|(key, value)| format!("{} = {}", key_of(key), toml(value))).collect();
+    let is_open = action == EXEC && !details.contains_key("program");
+    if is_open {
+        pairs.push("program = \"/PATH/OF/THE/PROGRAM\"".to_owned());
+    }
+    let details = if pairs.is_empty() { String::new() } else { format!("details = {{ {} }}\n", pairs.join(", ")) };
+    let text = format!(
+        "[[grant]]\nname = {}\nactions = [{}]\nusers = [{}]\n{details}result = \"yes\"\n",
+        toml(name),
+        toml(action),
+        toml(user)
+    );
+    (text, is_open)
+}
+
+/// A grant that a person completes: for a text that does not name the subject.
+#[must_use]
+pub fn grant_for(user: &str, action: &str, details: &BTreeMap<String, String>) -> Fix {
+    let (text, _) = grant_text(&format!("{action} for {user}"), user, action, details);
+    let mut commands = written("/etc/polkit-policy-gen/policy.d/50-grant.toml", &text);
+    commands.push("polkit-policy-gen install".to_owned());
+    let mut fix = manual("grant-user", &commands, &format!("every process of {user} {}", request(action, details)));
+    fix.root_equivalent = is_root_equivalent(action, details);
+    fix
+}
+
+/// Names the request as the object of "grants".
+fn request(action: &str, details: &BTreeMap<String, String>) -> String {
+    let details: Vec<String> = details.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if details.is_empty() { action.to_owned() } else { format!("{action} with {}", details.join(" ")) }
+}
+
 fn grant_user(facts: &Facts, subject: &Subject, answer: &Decision) -> Fix {
     let last = answer.action.rsplit('.').take(3).collect::<Vec<_>>();
     let last = last.into_iter().rev().collect::<Vec<_>>().join("-");
-    let path = format!("/etc/polkit-policy-gen/policy.d/50-doctor-{}-{}.toml", slug(&subject.user), slug(&last));
-    let text = format!(
-        "[[grant]]\nname = {}\nactions = [{}]\nusers = [{}]\nresult = \"yes\"\n",
-        toml(&format!("{} for {}", answer.action, subject.user)),
-        toml(&answer.action),
-        toml(&subject.user)
-    );
+    let of = facts.details.values().map(|value| format!("-{}", slug(value))).collect::<String>();
+    let stem: String =
+        format!("50-doctor-{}-{}{of}", slug(&subject.user), slug(&last)).chars().take(NAME_MAX).collect();
+    let path = format!("/etc/polkit-policy-gen/policy.d/{stem}.toml");
+    let name = format!("{} for {}", answer.action, subject.user);
+    let (text, is_open) = grant_text(&name, &subject.user, &answer.action, &facts.details);
     let mut commands = written(&path, &text);
     commands.push("polkit-policy-gen install".to_owned());
     let mut fix = Fix {
         id: "grant-user",
-        manual: answer.no_grant.is_some(),
-        root_equivalent: is_root_equivalent(&answer.action),
+        manual: answer.no_grant.is_some() || is_open,
+        root_equivalent: is_root_equivalent(&answer.action, &facts.details),
         commands,
-        grants: format!("every process of {} {}, and nothing to other users", subject.user, answer.action),
+        grants: format!(
+            "every process of {} {}, and nothing to other users",
+            subject.user,
+            request(&answer.action, &facts.details)
+        ),
         undo: vec![line(&["rm", &path]), "polkit-policy-gen install || polkit-policy-gen remove".to_owned()],
         steps: vec![Step::Write { path, text }, Step::Install],
     };
+    if is_open {
+        fix.grants.push_str(". Complete it by hand: without this detail it would be equivalent to root access");
+    }
     if let Some(why) = &answer.no_grant {
         fix.grants = format!("{}. Not possible with --fix: {why}", fix.grants);
     }
@@ -180,7 +244,7 @@ fn agent_rule(facts: &Facts, subject: &Subject, answer: &Decision) -> Option<Fix
     let mut fix = Fix {
         id: "agent-rule",
         manual: !possible,
-        root_equivalent: is_root_equivalent(&answer.action),
+        root_equivalent: is_root_equivalent(&answer.action, &facts.details),
         commands,
         grants: format!(
             "processes of {} with the user {} {}; each decision is recorded. This separates programs, not attackers: code that \

@@ -50,7 +50,9 @@ fn of_entry(entry: &Value, facts: &mut Facts) {
     if !unit.ends_with(".service") || of_daemon || unit.starts_with("user@") {
         return;
     }
-    let Some(reported) = error::first(message).filter(|reported| reported.class == Class::NoAgent) else { return };
+    let Some(reported) = error::first(message, &|_| false).filter(|reported| reported.class == Class::NoAgent) else {
+        return;
+    };
     let Some(action) = reported.action else { return };
     let user = field("_UID").to_owned();
     let known =

@@ -1,6 +1,6 @@
 //! The decision for the subject, from the files and from polkitd, and changes that would allow the request.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use polkit_config::bounded::kernel_text;
@@ -42,7 +42,7 @@ pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<
         .cloned()
         .collect();
     let Some(subject) = facts.subject.clone() else { return };
-    match answer(evaluator, tree, &subject, &action) {
+    match answer(evaluator, tree, &subject, &action, &facts.details) {
         Ok(mut answer) => {
             let (verdict, session) = (&answer.verdict, answer.session);
             let ends = verdict.ends_polkitd.is_some();
@@ -50,7 +50,7 @@ pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<
                 && !ends
                 && (facts.is_root || subject.uid == rustix::process::geteuid().as_raw())
             {
-                answer.real = real(&subject, &action, session, facts.is_root).await;
+                answer.real = real(&subject, &action, &facts.details, session, facts.is_root).await;
             }
             facts.answer = Some(answer);
         }
@@ -75,12 +75,19 @@ fn place(decider: &Decider) -> Option<String> {
     Some(decider.line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}")))
 }
 
-fn answer(evaluator: &mut Evaluator, tree: &Tree, subject: &Subject, action: &str) -> Result<Decision, Failure> {
+fn answer(
+    evaluator: &mut Evaluator,
+    tree: &Tree,
+    subject: &Subject,
+    action: &str,
+    details: &BTreeMap<String, String>,
+) -> Result<Decision, Failure> {
     let session = subject.process.as_ref().map_or(Session::None, |process| process.session);
     let access_request = AccessRequest {
         user: subject.user.clone(),
         action: action.to_owned(),
         session,
+        details: details.clone(),
         // libvirt and pkcheck pass a process subject, and then polkit does not know the unit.
         system_unit: Some(None),
         ..AccessRequest::default()
@@ -190,7 +197,9 @@ fn no_grant(tree: &Tree) -> Option<String> {
 }
 
 fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
-    for (action, group) in [(MANAGE, None), (EXEC, None), (EXEC, Some("sudo")), (EXEC, Some("wheel"))] {
+    let about_libvirt = facts.about_libvirt;
+    let asked = [(MANAGE, None), (EXEC, None), (EXEC, Some("sudo")), (EXEC, Some("wheel"))];
+    for (action, group) in asked.into_iter().filter(|(action, _)| *action != MANAGE || about_libvirt) {
         if !evaluator.actions().any(|known| known == action) {
             continue;
         }
@@ -237,7 +246,13 @@ fn still_refused(evaluator: &mut Evaluator, one: RecentRefusal) -> Option<Recent
 }
 
 /// Asks polkitd about the process, or about an idle process of the user.
-async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) -> Option<RunningResult> {
+async fn real(
+    subject: &Subject,
+    action: &str,
+    details: &BTreeMap<String, String>,
+    session: Session,
+    is_root: bool,
+) -> Option<RunningResult> {
     let connection = polkit_dbus::connect().await.ok()?;
     let authority = Authority::new(connection);
     let own = subject.process.as_ref().and_then(|process| wire(process.pid, subject.uid));
@@ -251,7 +266,9 @@ async fn real(subject: &Subject, action: &str, session: Session, is_root: bool) 
         }
         None => return None,
     };
-    let details = HashMap::new();
+    // polkitd takes details from root only.
+    let details: HashMap<&str, &str> =
+        details.iter().filter(|_| is_root).map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let check = authority.check(&asked, action, &details, Interaction::Forbidden);
     Some(match tokio::time::timeout(LIMIT, check).await {
         Ok(Ok(answer)) if answer.authorized => RunningResult::Yes,

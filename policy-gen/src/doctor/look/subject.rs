@@ -92,7 +92,20 @@ fn of_user(found: &User, names: &Names, by: &str) -> Subject {
 }
 
 /// Guesses the subject of an error text.
-fn guess(names: &Names, facts: &Facts) -> Option<Subject> {
+fn guess(names: &Names, facts: &mut Facts) -> Option<Subject> {
+    let recognized = facts.reported.as_ref().and_then(|reported| reported.recognized.clone());
+    if let Some(recognized) = recognized {
+        if let Some(uid) = recognized.uid {
+            return Some(of_user(&user(names, uid), names, "the text names this uid"));
+        }
+        if let Some(name) = &recognized.user {
+            let found = names.user(name).ok().flatten();
+            if found.is_none() {
+                facts.unseen.push(format!("the subject: the text names the user {name}, who does not exist here"));
+            }
+            return found.map(|found| of_user(&found, names, "the text names this user"));
+        }
+    }
     if facts.reported.as_ref().is_some_and(|reported| reported.web) {
         let found = WEB_SERVERS.iter().find_map(|name| names.user(name).ok().flatten())?;
         return Some(of_user(&found, names, "the user of the web server, because the text is from a web server"));

@@ -1,7 +1,7 @@
 use super::*;
 
 fn class(line: &str) -> Option<Class> {
-    first(line).map(|reported| reported.class)
+    first(line, &|_| false).map(|reported| reported.class)
 }
 
 #[test]
@@ -55,28 +55,28 @@ fn the_first_error_of_a_log_is_used_and_later_errors_are_counted() {
         'org.libvirt.unix.manage' in /srv/a.php on line 3\n\
         PHP Warning:  libvirt_list_domains() expects parameter 1 to be resource, boolean given in /srv/a.php on line 4\n\
         PHP Notice:  Undefined variable: x in /srv/a.php on line 9\n";
-    let reported = first(log).unwrap();
+    let reported = first(log, &|_| false).unwrap();
     assert_eq!((reported.class, reported.number, reported.following), (Class::NoAgent, 2, 2));
     assert_eq!(reported.action.as_deref(), Some("org.libvirt.unix.manage"));
     assert!(reported.web && reported.only_reads);
     let touching = log.replace("libvirt_list_domains", "libvirt_domain_create");
-    assert!(!first(&touching).unwrap().only_reads);
+    assert!(!first(&touching, &|_| false).unwrap().only_reads);
 }
 
 #[test]
 fn a_translated_error_is_recognized_by_its_action_or_its_socket() {
     let line = "Fehler: Authentifizierung nicht verfügbar: kein Agent für „org.libvirt.unix.manage“";
-    let reported = first(line).unwrap();
+    let reported = first(line, &|_| false).unwrap();
     assert_eq!((reported.class, reported.action.as_deref()), (Class::NoAgent, Some("org.libvirt.unix.manage")));
     let line = "エラー: ソケット '/run/libvirt/libvirt-sock' に接続できません: 許可がありません";
-    let reported = first(line).unwrap();
+    let reported = first(line, &|_| false).unwrap();
     assert_eq!((reported.class, reported.socket.as_deref()), (Class::Socket, Some("/run/libvirt/libvirt-sock")));
 }
 
 #[test]
 fn a_hostile_text_is_shortened_and_its_action_ignored() {
     let long = format!("no polkit agent available to authenticate action '{}'", "a".repeat(10_000));
-    let reported = first(&long).unwrap();
+    let reported = first(&long, &|_| false).unwrap();
     assert!(reported.line.chars().count() <= LINE_MAX && reported.action.is_none());
     assert!(
         !is_action("org.a b.c")

@@ -1,0 +1,97 @@
+//! What the surroundings of the subject say about the refused request: the journal of its unit, and signs of libvirt.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::time::Duration;
+
+use polkit_config::bounded::kernel_text;
+use serde_json::Value;
+
+use super::run::run;
+use crate::doctor::error::{self, Class, ReportedError, speaks_of_libvirt};
+use crate::doctor::facts::Subject;
+
+const LIMIT: Duration = Duration::from_millis(1500);
+/// The number of entries of a unit's journal that are read, from the end.
+const ENTRIES: &str = "--lines=200";
+/// Size limit of the memory map of a process that is read, in bytes.
+const MAPS_MAX: u64 = 4 << 20;
+
+/// The messages of the processes of a unit in the last 24 hours, the newest first; none without a journal.
+pub(super) fn messages(unit: &str) -> Vec<String> {
+    let unit = format!("_SYSTEMD_UNIT={unit}");
+    let argv = ["journalctl", "--quiet", "--no-pager", "--output=json", "--since=-24h", ENTRIES, &unit];
+    let Some((true, text)) = run(&argv, LIMIT) else { return Vec::new() };
+    let message = |line: &str| {
+        let entry: Value = serde_json::from_str(line).ok()?;
+        entry.get("MESSAGE").and_then(Value::as_str).map(str::to_owned)
+    };
+    text.lines().rev().filter_map(message).collect()
+}
+
+/// Returns the newest refusal among the messages of a unit.
+pub(super) fn newest_refusal(messages: &[String], is_registered: &dyn Fn(&str) -> bool) -> Option<ReportedError> {
+    let refusal = |message: &String| {
+        error::first(message, is_registered).filter(|known| !matches!(known.class, Class::Mentioned | Class::NotPolkit))
+    };
+    messages.iter().find_map(refusal)
+}
+
+/// Returns the sign that the subject uses libvirt, for a sentence: its program, its environment, a library that it has loaded, its
+/// unit, or what its unit logged.
+pub(super) fn sign_of_libvirt(subject: &Subject, messages: &[String]) -> Option<String> {
+    let process = subject.process.as_ref();
+    let program = process.and_then(|process| process.exe.clone()).filter(|exe| speaks_of_libvirt(exe));
+    let command = || process.and_then(|process| kernel_text(format!("/proc/{}/cmdline", process.pid)).ok());
+    let command = || command().map(|text| text.replace('\0', " ")).filter(|text| speaks_of_libvirt(text));
+    let preset = || process.and_then(|process| process.client.preset.as_ref());
+    let library = || process.and_then(|process| library(process.pid));
+    let unit = || subject.unit.as_deref().and_then(of_unit);
+    let logged = || messages.iter().find(|message| speaks_of_libvirt(message)).map(|_| "its journal speaks of libvirt");
+    program
+        .map(|exe| format!("its program is {exe}"))
+        .or_else(|| command().map(|text| format!("its command line is {}", text.trim())))
+        .or_else(|| preset().map(|preset| format!("{}: {}", preset.by, preset.uri)))
+        .or_else(|| library().map(|path| format!("it has loaded {path}")))
+        .or_else(|| unit().map(|line| format!("its unit has the line {line}")))
+        .or_else(|| logged().map(str::to_owned))
+}
+
+/// Returns the first library or program of libvirt in the memory map of a process.
+fn library(pid: u32) -> Option<String> {
+    let maps = BufReader::new(File::open(format!("/proc/{pid}/maps")).ok()?.take(MAPS_MAX));
+    let path = |line: String| line.split_whitespace().nth(5).map(str::to_owned);
+    maps.lines().map_while(Result::ok).filter_map(path).find(|path| path.starts_with('/') && speaks_of_libvirt(path))
+}
+
+/// Returns the first line of a unit's files that speaks of libvirt, without comments.
+fn of_unit(unit: &str) -> Option<String> {
+    let (_, text) = run(&["systemctl", "cat", "--no-pager", "--", unit], LIMIT).filter(|(done, _)| *done)?;
+    let is_comment = |line: &&str| line.trim_start().starts_with(['#', ';']);
+    text.lines()
+        .filter(|line| !is_comment(line))
+        .find(|line| speaks_of_libvirt(line))
+        .map(|line| line.trim().to_owned())
+}
+
+/// Whether a process of this host is a daemon of libvirt that refused a client, by its journal.
+pub(super) fn libvirt_refused_lately() -> bool {
+    let argv = [
+        "journalctl",
+        "--quiet",
+        "--no-pager",
+        "--output=json",
+        "--since=-1h",
+        "--lines=200",
+        "_COMM=libvirtd",
+        "+",
+        "_COMM=virtqemud",
+    ];
+    let Some((true, text)) = run(&argv, LIMIT) else { return false };
+    let refused = |line: &str| {
+        let entry: Value = serde_json::from_str(line).unwrap_or_default();
+        let message = entry.get("MESSAGE").and_then(Value::as_str).unwrap_or_default();
+        message.contains("no polkit agent available") || message.contains("access denied by policy")
+    };
+    text.lines().any(refused)
+}
