@@ -7,6 +7,7 @@ pub mod client;
 pub mod decisions;
 pub mod exec;
 pub mod journal_reader;
+pub mod near;
 pub mod status;
 pub mod suggest;
 pub mod test;

@@ -25,7 +25,10 @@ use crate::{
         clock::{local_zone, now},
         root_control, terminal,
     },
-    cli::args::{At, TestRequest},
+    cli::{
+        args::{At, TestRequest},
+        near::{NearMiss, near_misses},
+    },
     config::{Config, Origin, advisories, load},
     kernel::subject::{
         isolation::Isolation,
@@ -37,6 +40,8 @@ use crate::{
 
 /// The configuration has errors, or the process does not exist.
 const CANNOT: u8 = 3;
+/// The most near misses that are shown as text.
+const NEAR: usize = 3;
 /// A person or a secret decides.
 const ASKS: u8 = 4;
 
@@ -52,7 +57,8 @@ pub fn run(origin: &Origin, request: &TestRequest) -> ExitCode {
     match facts(request, &config) {
         Ok(facts) => {
             let verdict = decide(&config.rules, &facts, &History::default());
-            terminal::print(&if request.json { json(&verdict) } else { text(&verdict, &config) });
+            let near = if verdict.rule().is_none() { near_misses(&config.rules, &facts) } else { Vec::new() };
+            terminal::print(&if request.json { json(&verdict, &near) } else { text(&verdict, &config, &near) });
             match verdict.answer() {
                 Answer::Allow => ExitCode::SUCCESS,
                 Answer::Deny | Answer::Dismiss => ExitCode::FAILURE,
@@ -187,19 +193,24 @@ fn session(word: Option<&str>, seat: Option<&str>) -> Fact<Session> {
     }
 }
 
-fn json(verdict: &Verdict<'_>) -> String {
+fn json(verdict: &Verdict<'_>, near: &[NearMiss<'_>]) -> String {
+    let near: Vec<_> = near.iter().map(|near| serde_json::json!({ "rule": near.rule.id, "keys": near.keys })).collect();
     serde_json::json!({
         "verdict": verdict.answer().word(),
         "rule": verdict.rule_id(),
         "reason": verdict.reason().word(),
+        "near": near,
     })
     .to_string()
 }
 
-fn text(verdict: &Verdict<'_>, config: &Config) -> String {
+fn text(verdict: &Verdict<'_>, config: &Config, near: &[NearMiss<'_>]) -> String {
     let rule = verdict.rule();
     let by = rule.map_or("no rule matches".into(), |rule| format!("rule \"{}\" ({})", rule.id, rule.origin));
     let mut lines = vec![format!("{}: {by}", verdict.answer().word())];
+    lines.extend(near.iter().take(NEAR).map(|near| {
+        format!("rule \"{}\" ({}) would match but for: {}", near.rule.id, near.rule.origin, near.keys.join(", "))
+    }));
     if verdict.answer().grants() {
         lines.push(
             "This verdict assumes that polkitd vouches for the subject: install an [[agent]] with polkit-policy-gen"

@@ -1,6 +1,7 @@
 //! The subcommand `doctor`.
 
 mod apply;
+mod evaluate;
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::time::{Duration, Instant};
@@ -37,7 +38,8 @@ pub async fn run(options: &Doctor) -> Result<u8, Failure> {
         error: options.error.as_deref().map(error_text).transpose()?,
     };
     let facts = look::gather(&examination).await?;
-    let findings = diagnose(&facts);
+    let mut findings = diagnose(&facts);
+    evaluate::fixes(&mut findings, &facts);
     if let Some(id) = &options.fix {
         return fix(&examination, &facts, &findings, id, options.yes).await;
     }

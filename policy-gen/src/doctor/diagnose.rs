@@ -2,6 +2,7 @@
 //! does not read, the action, the socket, the verdict, and finally settings that grant too much. Pure.
 
 mod access;
+mod agent;
 mod broken;
 mod client;
 mod evidence;

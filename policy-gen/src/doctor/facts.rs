@@ -66,6 +66,8 @@ pub struct Facts {
     pub hidepid: Option<Hidepid>,
     /// Denials of SELinux or AppArmor for libvirt or polkit, from the journal and the audit log.
     pub mac: Vec<String>,
+    /// Whether SELinux enforces its policy: polkitd may then not connect to the agent.
+    pub has_selinux: bool,
     /// Services that were refused recently.
     pub recent_refusals: Vec<RecentRefusal>,
     /// The agent.
@@ -134,6 +136,8 @@ pub struct Subject {
     pub unit: Option<String>,
     /// `User=` of that unit, if set: systemd starts the processes of the unit as this user.
     pub unit_user: Option<String>,
+    /// `Type=` of that unit.
+    pub unit_type: Option<String>,
     /// The reason why this user was chosen, for a sentence.
     pub by: String,
     /// Other users of the unit's processes.
@@ -278,12 +282,20 @@ pub struct RecentRefusal {
 pub struct Agent {
     /// Whether program and unit are installed.
     pub installed: bool,
+    /// Whether its unit starts with the system.
+    pub enabled: bool,
     /// Whether the agent answers.
     pub running: bool,
     /// The agent's verdict about the subject.
     pub verdict: Option<String>,
+    /// Rules of the agent that would allow the request but for these keys: the id of the rule, and the keys.
+    pub near: Vec<(String, Vec<String>)>,
     /// Whether the agent serves the subject's unit.
     pub serves: bool,
+    /// Whether it serves the unit by the hook.
+    pub by_hook: bool,
+    /// The first error of the agent's configuration.
+    pub broken: Option<String>,
 }
 
 impl Decision {

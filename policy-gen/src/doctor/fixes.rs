@@ -2,7 +2,7 @@
 
 mod access;
 
-pub use access::{access, grant_for, join_group, read_only};
+pub use access::{access, bind, grant_for, join_group, read_only, start};
 
 use super::facts::Facts;
 use crate::emit::quote::shell;
@@ -56,6 +56,8 @@ pub enum Step {
         /// The keys.
         keys: Vec<&'static str>,
     },
+    /// Enable and start the agent, or reload it if it runs.
+    Agent,
     /// Restart polkitd.
     RestartPolkitd,
 }

@@ -132,6 +132,7 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     facts.action.clone_from(&action);
     files::strays(&tree, facts.target, action.as_deref(), &mut facts);
     files::hidepid(&names, &mut facts);
+    facts.has_selinux = files::selinux_enforces();
     journal::look(&mut facts);
     agent::look(&mut facts, action.as_deref());
     if !is_root {

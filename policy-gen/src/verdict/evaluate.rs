@@ -72,7 +72,21 @@ impl Evaluator {
     /// # Errors
     /// The user database does not answer.
     pub fn open(tree: &Tree, names: Names, target: Target) -> Result<Self, Failure> {
-        let files = files::read(tree, &names, target)?;
+        Self::open_with(tree, names, target, &[])
+    }
+
+    /// The same, with generated files (path and text) in the place of those of the tree.
+    ///
+    /// # Errors
+    /// The user database does not answer.
+    pub fn open_with(
+        tree: &Tree,
+        names: Names,
+        target: Target,
+        generated: &[(String, String)],
+    ) -> Result<Self, Failure> {
+        let mut files = files::read(tree, &names, target)?;
+        generated.iter().for_each(|(path, text)| files.overlay(&tree.shown(path), text));
         let engine = if files.rules.is_empty() { None } else { Some(Engine::start(&files.rules)) };
         let data = PolicyData::new(target, files, engine.as_ref());
         Ok(Self { names, data, engine: engine.and_then(Result::ok), users: BTreeMap::new() })

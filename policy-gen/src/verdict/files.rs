@@ -62,6 +62,34 @@ pub struct Files {
     pub closed_to_us: Vec<String>,
 }
 
+impl Files {
+    /// Adds a rules or pkla file, or replaces the file of this path.
+    pub fn overlay(&mut self, path: &str, text: &str) {
+        let bytes = text.as_bytes().to_vec();
+        if path.ends_with(".rules") {
+            self.rules.retain(|rules| rules.path != path);
+            self.rules.push(Rules { path: path.to_owned(), bytes });
+            let name = |rules: &Rules| rules.path.rsplit('/').next().unwrap_or_default().to_owned();
+            self.rules.sort_by(|one, other| (name(one), &one.path).cmp(&(name(other), &other.path)));
+        } else if let Some(pkla) = &mut self.pkla {
+            // `localauthority/NAME/FILE`; the number is that of the parent directory.
+            let Some(directory) = path.rsplit('/').nth(1) else { return };
+            let number = usize::from(path.contains("/etc/"));
+            let key = format!("{directory}-{number}");
+            let (entries, _) = pkla::parse(&bytes);
+            let file = pkla::File { path: path.to_owned(), entries };
+            match pkla.stores.iter_mut().find(|store| store.key == key) {
+                Some(store) => {
+                    store.files.retain(|known| known.path != path);
+                    store.files.push(file);
+                }
+                None => pkla.stores.push(Store { key, files: vec![file] }),
+            }
+            pkla.stores.sort_by(|one, other| one.key.cmp(&other.key));
+        }
+    }
+}
+
 /// Finds and reads the files of the polkit `target`.
 ///
 /// # Errors

@@ -191,8 +191,8 @@ fn the_rule_for_one_unit_is_for_that_unit_alone(root: &Root) {
     let _ = bed.exec(["sh", "-ec", "systemctl daemon-reload; systemctl start web"]).success();
     let asked = ["--unit", "web"];
     let found = look(&bed, &asked);
-    assert_eq!((found.codes(), found.first_fix()), (vec!["not-in-group"], Some("agent-rule")), "{:#}", found.json);
-    let _ = doctor(&bed, &[&asked[..], &["--fix", "agent-rule", "--yes"]].concat()).success();
+    assert_eq!((found.codes(), found.first_fix()), (vec!["not-in-group"], Some("hook-rule")), "{:#}", found.json);
+    let _ = doctor(&bed, &[&asked[..], &["--fix", "hook-rule", "--yes"]].concat()).success();
     let script = "echo $$ > /sys/fs/cgroup/system.slice/web.service/cgroup.procs
         exec setpriv --reuid=www-data --regid=www-data --init-groups \
             sh -c 'sleep 1; exec virsh -q -c qemu:///system list'";

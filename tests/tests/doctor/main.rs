@@ -1,5 +1,6 @@
 //! The doctor: findings, and hosts that become right by following them.
 
+mod agent;
 mod findings;
 mod follow;
 mod texts;

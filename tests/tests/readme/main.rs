@@ -9,12 +9,12 @@ const INSTALLATION: [&str; 4] = [
     "systemd-sysusers",
     "systemctl daemon-reload",
     "systemctl reload dbus",
-    "polkit-policy-gen doctor --unit apache2.service --fix agent-rule --yes",
+    "polkit-policy-gen doctor --unit apache2.service --fix hook-rule --yes",
 ];
 
 /// The files that the fix writes.
 const WRITTEN: [&str; 2] = [
-    "/etc/polkit-policy-gen/policy.d/50-doctor-agent-apache2.toml",
+    "/etc/polkit-policy-gen/policy.d/50-doctor-hook-libvirt-unix-manage.toml",
     "/etc/polkit-service-agent/agent.d/50-doctor-apache2.toml",
 ];
 
@@ -26,7 +26,7 @@ fn the_commands_of_the_readme_end_with_the_page_and_its_record(root: &Root) {
     let diagnosis = "polkit-policy-gen doctor --unit apache2.service";
     assert!(README.contains(&format!("# {diagnosis}\n")));
     let found = bed.exec(["sh", "-c", diagnosis]);
-    assert!(found.stdout.contains("agent-rule"), "{found}");
+    assert!(found.stdout.contains("hook-rule"), "{found}");
     for command in INSTALLATION {
         assert!(README.contains(&format!("sudo {command}")), "{command}");
         let _ = bed.exec(["sh", "-c", command]).success();

@@ -7,11 +7,11 @@ use polkit_config::names::Names;
 use polkit_dbus::Authority;
 use rustix::fs::{Mode, OFlags};
 
-use crate::cli::{Convert, Install, Place, Target};
+use crate::cli::{Convert, Install, Place, Remove, Target};
 use crate::command;
 use crate::doctor::fixes::{Fix, Step};
 use crate::failure::Failure;
-use crate::install::directories::make_directories;
+use crate::install::directories::{make_directories, remove_directories};
 use crate::install::members::change_host;
 use crate::install::plan::{Change, MemberChange, NewFile, unified};
 use crate::install::run::InstallTarget;
@@ -25,6 +25,7 @@ use crate::tree::{Tree, split};
 /// Time limit for polkitd to end.
 const END: Duration = Duration::from_secs(5);
 const MODE: u32 = 0o644;
+const AGENT: &str = "polkit-service-agent.service";
 
 /// Returns the file changes of a fix as unified diffs; empty if it changes no file.
 ///
@@ -55,55 +56,123 @@ pub async fn apply(fix: &Fix) -> Result<(), Failure> {
     if fix.steps.contains(&Step::Install) {
         installed_as_it_stands().await?;
     }
-    // Dropping an entry restores its file.
-    let mut written = Vec::new();
+    let mut done = Done::default();
     for step in &fix.steps {
-        written.extend(one(&tree, step).await?);
+        if let Err(failure) = one(&tree, step, &mut done).await {
+            return Err(done.undo(&tree, failure).await);
+        }
     }
-    written.into_iter().for_each(CommittedChanges::keep);
+    done.written.into_iter().for_each(CommittedChanges::keep);
     Ok(())
 }
 
-async fn one(tree: &Tree, step: &Step) -> Result<Option<CommittedChanges>, Failure> {
+/// What the steps of a fix changed so far.
+#[derive(Default)]
+struct Done {
+    /// Dropping an entry restores its file.
+    written: Vec<CommittedChanges>,
+    /// Created directories.
+    made: Vec<String>,
+    /// Whether the policy was installed.
+    installed: bool,
+    /// The state of the agent's unit before it was started or reloaded.
+    agent: Option<AgentState>,
+}
+
+/// The state of the agent's unit.
+struct AgentState {
+    active: bool,
+    enabled: bool,
+}
+
+impl Done {
+    /// Restores the state before the fix, and adds to the failure what could not be restored.
+    async fn undo(self, tree: &Tree, failure: Failure) -> Failure {
+        let mut left = Vec::new();
+        // The newest change first.
+        self.written.into_iter().rev().for_each(drop);
+        if self.installed {
+            left.extend(uninstall().await.err().map(|error| error.to_string()));
+        }
+        if let Some(before) = self.agent {
+            left.extend(restore_agent(&before).err().map(|error| error.to_string()));
+        }
+        remove_directories(tree, &self.made);
+        let what = if left.is_empty() {
+            "Everything that the fix changed before was restored".to_owned()
+        } else {
+            format!("Not restored: {}", left.join("; "))
+        };
+        Failure::Refused(format!("{failure}\n{what}"))
+    }
+}
+
+async fn one(tree: &Tree, step: &Step, done: &mut Done) -> Result<(), Failure> {
     match step {
-        Step::Run(argv) => run_tool(argv).map(|()| None),
+        Step::Run(argv) => run_tool(argv),
+        Step::Directory { path, mode, owner } => directory(tree, path, *mode, owner.as_ref()),
+        Step::Join { user, group } => {
+            let change = MemberChange { user: user.clone(), group: group.clone(), add: true };
+            change_host(tree, &Names::Host, &change)
+        }
+        Step::Install => {
+            done.installed = true;
+            install().await
+        }
+        Step::Agent => {
+            let before = agent_state();
+            let active = before.active;
+            done.agent = Some(before);
+            run_tool(if active { &["systemctl", "reload", AGENT] } else { &["systemctl", "enable", "--now", AGENT] })
+        }
+        Step::RestartPolkitd => restart_polkitd().await,
+        _ => {
+            let changes = files(tree, step, &mut done.made).await?;
+            done.written.push(changes);
+            Ok(())
+        }
+    }
+}
+
+/// Carries out a step that writes files.
+async fn files(tree: &Tree, step: &Step, made: &mut Vec<String>) -> Result<CommittedChanges, Failure> {
+    match step {
         Step::Write { path, text } => {
             let known = tree.read(below(path)).map_err(|error| refused(path, &error))?;
             if known.is_some_and(|known| known.bytes != text.as_bytes()) {
                 return Err(Failure::Refused(format!("{path} exists and has other content. Nothing was changed")));
             }
-            directories(tree, path)?;
-            write(tree, vec![file(path, text.as_bytes().to_vec())]).map(Some)
+            directories(tree, path, made)?;
+            write(tree, vec![file(path, text.as_bytes().to_vec())])
         }
         Step::Move { from, to } => {
             if tree.read(below(to)).map_err(|error| refused(to, &error))?.is_some() {
                 return Err(Failure::Refused(format!("{to} exists. Nothing was changed")));
             }
             let bytes = content(tree, from)?;
-            directories(tree, to)?;
+            directories(tree, to, made)?;
             let gone = Change { path: below(from).to_owned(), to: None };
-            write(tree, vec![file(to, bytes), gone]).map(Some)
+            write(tree, vec![file(to, bytes), gone])
         }
-        Step::Rewrite(path) => write(tree, vec![file(path, content(tree, path)?)]).map(Some),
-        Step::Directory { path, mode, owner } => directory(tree, path, *mode, owner.as_ref()).map(|()| None),
-        Step::Join { user, group } => {
-            let change = MemberChange { user: user.clone(), group: group.clone(), add: true };
-            change_host(tree, &Names::Host, &change).map(|()| None)
-        }
-        Step::Install => install().await.map(|()| None),
+        Step::Rewrite(path) => write(tree, vec![file(path, content(tree, path)?)]),
         Step::Convert(path) => {
             let _ = command::convert::run(&Convert { root: None, output: Some(path.into()) }).await?;
             // polkitd must be able to read the file, so its mode does not depend on the umask.
-            write(tree, vec![file(path, content(tree, path)?)]).map(Some)
+            write(tree, vec![file(path, content(tree, path)?)])
         }
         Step::Unset { path, keys } => {
             let (_, text) = edited(tree, path, keys)?;
             let known = tree.read(below(path)).map_err(|error| refused(path, &error))?;
             let known = known.ok_or_else(|| refused(path, &"the file has been removed"))?;
             let to = NewFile { bytes: text.into_bytes(), mode: known.mode, owner: Some((known.uid, known.gid)) };
-            write(tree, vec![Change { path: below(path).to_owned(), to: Some(to) }]).map(Some)
+            write(tree, vec![Change { path: below(path).to_owned(), to: Some(to) }])
         }
-        Step::RestartPolkitd => restart_polkitd().await.map(|()| None),
+        Step::Run(_)
+        | Step::Directory { .. }
+        | Step::Join { .. }
+        | Step::Install
+        | Step::Agent
+        | Step::RestartPolkitd => Err(Failure::Refused("this step writes no file".to_owned())),
     }
 }
 
@@ -128,9 +197,9 @@ fn write(tree: &Tree, changes: Vec<Change>) -> Result<CommittedChanges, Failure>
     StagedChanges::new(tree, &changes)?.commit()
 }
 
-fn directories(tree: &Tree, path: &str) -> Result<(), Failure> {
+fn directories(tree: &Tree, path: &str, made: &mut Vec<String>) -> Result<(), Failure> {
     let (directory, _) = split(below(path));
-    make_directories(tree, directory, &mut Vec::new()).map_err(|error| refused(path, &error))
+    make_directories(tree, directory, made).map_err(|error| refused(path, &error))
 }
 
 fn edited(tree: &Tree, path: &str, keys: &[&'static str]) -> Result<(String, String), Failure> {
@@ -189,6 +258,30 @@ async fn install() -> Result<(), Failure> {
     let options = Install { place: place(), dry_run: false, mkdir: true, restart: false };
     // The next examination shows the effect.
     command::install::run(&options).await.map(drop)
+}
+
+/// Installs the policy files that are left, or removes what is installed if there are none.
+async fn uninstall() -> Result<(), Failure> {
+    match install().await {
+        Err(Failure::Usage(_)) => {
+            command::remove::run(&Remove { root: None, dry_run: false, force: false, restart: false }).map(drop)
+        }
+        done => done,
+    }
+}
+
+fn agent_state() -> AgentState {
+    let is = |word: &str| run(&["systemctl", word, "--quiet", AGENT]).is_ok();
+    AgentState { active: is("is-active"), enabled: is("is-enabled") }
+}
+
+/// Brings the agent back to an earlier state, with the configuration that is on disk now.
+fn restore_agent(before: &AgentState) -> Result<(), Failure> {
+    match (before.active, before.enabled) {
+        (true, _) => run_tool(&["systemctl", "reload", AGENT]),
+        (false, true) => run_tool(&["systemctl", "stop", AGENT]),
+        (false, false) => run_tool(&["systemctl", "disable", "--now", AGENT]),
+    }
 }
 
 async fn restart_polkitd() -> Result<(), Failure> {

@@ -1,17 +1,16 @@
 //! Findings about the verdict: what polkit decides for the subject, and why it is not a yes.
 
-use super::Finding;
 use super::broken::{breaks, not_registered, not_reloaded};
 use super::evidence::with_evidence;
+use super::{Finding, agent};
 use crate::doctor::facts::{Decision, Facts, GroupRemedy, RunningResult, Subject};
-use crate::doctor::fixes::{Fix, access, manual, programs, read_only};
+use crate::doctor::fixes::{access, manual, read_only};
 use crate::emit::quote::shell;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
 use crate::verdict::{DeciderKind, Outcome, RuleError};
 
 const API: &str = "org.libvirt.api.";
-const AGENT_RULES: &str = "46-polkit-policy-gen-agent.rules";
 
 /// Returns the findings about the verdict; none if it is a yes. `explained`: another finding already explains the refusal.
 pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
@@ -31,6 +30,9 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
     if unregistered {
         return vec![not_registered(facts, answer)];
     }
+    if let Some(finding) = agent::finding(facts, subject, answer) {
+        return vec![finding];
+    }
     if answer.is_yes()
         || answer.is_unknown()
         || matches!(answer.real, Some(RunningResult::Silent | RunningResult::NoSuchProcess))
@@ -44,7 +46,7 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
     if answer.result() == Some(ImplicitAuthorization::Yes) {
         return vec![not_reloaded(facts, subject, answer)];
     }
-    if facts.agent.verdict.as_deref() == Some("allow") && facts.agent.serves {
+    if facts.agent.verdict.as_deref() == Some("allow") && facts.agent.serves && facts.agent.running {
         return found;
     }
     if facts.reported.as_ref().is_some_and(|reported| reported.only_reads) && answer.action == MANAGE {
@@ -72,31 +74,6 @@ fn asks(facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {
             facts, subject, answer,
         )
         .fixes(access(facts));
-    }
-    let by_agent = answer
-        .verdict
-        .decided_by
-        .as_ref()
-        .and_then(|by| by.file.as_deref())
-        .is_some_and(|file| file.ends_with(AGENT_RULES));
-    if by_agent && !facts.agent.running && facts.is_root {
-        let start: Vec<Fix> = if facts.has_systemd && facts.agent.installed {
-            vec![programs(
-                "start-agent",
-                &[&["systemctl", "enable", "--now", "polkit-service-agent.service"]],
-                "what the agent's rules allow",
-                &["systemctl disable --now polkit-service-agent.service".to_owned()],
-            )]
-        } else {
-            vec![manual("start-agent", &["polkit-service-agent run".to_owned()], "what the agent's rules allow")]
-        };
-        return with_evidence(
-            Finding::new("agent-not-running", "polkit asks polkit-service-agent, which is not running"),
-            facts,
-            subject,
-            answer,
-        )
-        .fixes(start);
     }
     let similar = answer.groups.iter().find(|remedy| remedy.exists && remedy.similar_name.is_some());
     let existing = answer.groups.iter().find(|remedy| remedy.exists);

@@ -61,11 +61,6 @@ pub(super) fn with_evidence(finding: Finding, facts: &Facts, subject: &Subject, 
             finding.evidence.push(format!("the verdict of polkit-service-agent for the process: {verdict}"))
         }
         (true, None) => finding.evidence.push("polkit-service-agent is running".to_owned()),
-        (false, _) if answer.depends_on.iter().any(|what| what.contains("polkit-service-agent-hook")) => {
-            finding
-                .evidence
-                .push("polkit-service-agent is not running: systemctl start polkit-service-agent".to_owned());
-        }
         _ => {}
     }
     finding.evidence.extend(answer.depends_on.iter().map(|what| format!("unknown: {what}")));

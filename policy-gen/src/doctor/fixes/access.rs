@@ -1,9 +1,13 @@
 //! Fixes that give the subject access: a read-only connection, an agent rule for one unit, a grant, a group.
 
+mod agent;
+
 use std::collections::BTreeMap;
 
+pub use agent::{bind, start};
+
 use super::super::facts::{Decision, Facts, Subject};
-use super::{Fix, Step, line, manual, old_polkitd, owned};
+use super::{Fix, Step, line, manual, old_polkitd};
 use crate::emit::quote::shell;
 use crate::libvirt::MANAGE;
 use crate::policy::SYSTEMD_ACTION;
@@ -23,9 +27,13 @@ pub fn access(facts: &Facts) -> Vec<Fix> {
     if answer.action == MANAGE {
         fixes.push(read_only());
     }
-    let rule = agent_rule(facts, subject, answer);
+    let rule = agent::rule(facts, subject, answer);
     fixes.extend(rule.is_some().then(|| own_user(subject)).flatten());
     fixes.extend(rule);
+    if facts.agent.running && fixes.iter().all(|fix| fix.id == "open-read-only") {
+        // A grant would bypass the agent.
+        fixes.push(name_the_unit(subject, &answer.action));
+    }
     if answer.grant_comes_first {
         fixes.push(grant_user(facts, subject, answer));
     }
@@ -55,6 +63,16 @@ pub fn read_only() -> Fix {
         &commands.map(str::to_owned),
         "nothing: every user may list and show domains (org.libvirt.unix.monitor)",
     )
+}
+
+/// A fix that leads to a rule of the running agent.
+fn name_the_unit(subject: &Subject, action: &str) -> Fix {
+    let unit = subject.unit.as_deref().unwrap_or("UNIT");
+    let commands = [
+        line(&["polkit-policy-gen", "doctor", "--unit", unit, "--action", action]),
+        "# or write a [[rule]] for the running agent: agent.toml(5)".to_owned(),
+    ];
+    manual("use-the-agent", &commands, "nothing: it shows how the running agent can allow the request to one unit")
 }
 
 /// A fix that adds the user to a group.
@@ -207,57 +225,4 @@ fn own_user(subject: &Subject) -> Option<Fix> {
         ],
         ..manual("own-user", &commands, &grants)
     })
-}
-
-fn agent_rule(facts: &Facts, subject: &Subject, answer: &Decision) -> Option<Fix> {
-    let unit = subject.unit.as_deref()?;
-    // The agent only answers for users without a usable password.
-    if subject.uid == 0 || subject.password == Some(true) || !unit.ends_with(".service") || facts.agent.serves {
-        return None;
-    }
-    let name = slug(unit.trim_end_matches(".service"));
-    let own = format!("/etc/polkit-service-agent/agent.d/50-doctor-{name}.toml");
-    let rule = format!(
-        "[[serve]]\nunit = {unit}\n\n[[rule]]\nid = \"doctor-{name}\"\naction = {action}\nunit = {unit}\nuser = {user}\nanswer = \"allow\"\n",
-        unit = toml(unit),
-        action = toml(&answer.action),
-        user = toml(&subject.user)
-    );
-    let policy = format!("/etc/polkit-policy-gen/policy.d/50-doctor-agent-{name}.toml");
-    let asks = format!("[[agent]]\nactions = [{}]\nusers = [{}]\n", toml(&answer.action), toml(&subject.user));
-    let mut commands = written(&own, &rule);
-    commands.extend(written(&policy, &asks));
-    commands.extend(
-        ["polkit-policy-gen install", "systemctl enable --now polkit-service-agent.service"].map(str::to_owned),
-    );
-    let mut steps = vec![
-        Step::Write { path: own.clone(), text: rule },
-        Step::Write { path: policy.clone(), text: asks },
-        Step::Install,
-        Step::Run(owned(&["systemctl", "enable", "--now", "polkit-service-agent.service"])),
-    ];
-    if facts.agent.running {
-        commands.push("systemctl reload polkit-service-agent.service".to_owned());
-        steps.push(Step::Run(owned(&["systemctl", "reload", "polkit-service-agent.service"])));
-    }
-    let possible = facts.agent.installed && facts.has_systemd && answer.no_grant.is_none() && answer.grant_comes_first;
-    let mut fix = Fix {
-        id: "agent-rule",
-        manual: !possible,
-        root_equivalent: is_root_equivalent(&answer.action, &facts.details),
-        commands,
-        grants: format!(
-            "processes of {} with the user {} {}; each decision is recorded. This separates programs, not attackers: code that \
-             runs as this user can enter the unit. Only a separate user (User= or DynamicUser=) protects against it",
-            unit, subject.user, answer.action
-        ),
-        undo: vec![
-            line(&["rm", &own, &policy]),
-            "polkit-policy-gen install || polkit-policy-gen remove".to_owned(),
-            "systemctl reload polkit-service-agent.service".to_owned(),
-        ],
-        steps,
-    };
-    old_polkitd(&mut fix, facts);
-    Some(fix)
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use polkit_config::pattern::Glob;
 use serde_json::Value;
 
-use super::run::run;
+use super::run::{errors_of, run};
 use crate::doctor::facts::Facts;
 
 const LIMIT: Duration = Duration::from_secs(2);
@@ -16,30 +17,74 @@ pub(super) fn look(facts: &mut Facts, action: Option<&str>) {
     let programs = ["/usr/bin", "/usr/local/bin", "/usr/sbin"];
     facts.agent.installed =
         unit && programs.iter().any(|directory| Path::new(directory).join("polkit-service-agent").exists());
-    let subject = facts.subject.clone();
-    if subject.is_some() {
+    if facts.subject.is_some() {
         facts.unseen.push("other agents: polkitd does not tell whether another agent is registered".to_owned());
     }
     if !facts.agent.installed {
         return;
     }
-    let Some((true, text)) = run(&["polkit-service-agent", "status", "--json"], LIMIT) else {
-        if !facts.is_root {
-            facts.unseen.push("polkit-service-agent: only root may ask it".to_owned());
+    let enabled = run(&["systemctl", "is-enabled", "--quiet", "polkit-service-agent.service"], LIMIT);
+    facts.agent.enabled = enabled.is_some_and(|(done, _)| done);
+    let status = run(&["polkit-service-agent", "status", "--json"], LIMIT);
+    match status.filter(|(done, _)| *done).map(|(_, text)| serde_json::from_str::<Value>(&text).unwrap_or_default()) {
+        Some(status) => {
+            facts.agent.running = status.is_object();
+            facts.agent.serves = served(facts, &status);
         }
-        return;
-    };
-    let status: Value = serde_json::from_str(&text).unwrap_or_default();
-    facts.agent.running = status.is_object();
-    let Some(subject) = subject else { return };
-    let served = status.get("served").and_then(Value::as_array).cloned().unwrap_or_default();
-    let what = |entry: &Value| entry.get("what").and_then(Value::as_str).unwrap_or_default().to_owned();
-    facts.agent.serves =
-        subject.unit.as_ref().is_some_and(|unit| served.iter().any(|entry| what(entry).contains(unit.as_str())));
-    if let (Some(process), Some(action)) = (&subject.process, action) {
-        let pid = process.pid.to_string();
-        let asked = run(&["polkit-service-agent", "test", "--action", action, "--pid", &pid, "--json"], LIMIT);
-        let answer: Value = asked.and_then(|(_, text)| serde_json::from_str(&text).ok()).unwrap_or_default();
-        facts.agent.verdict = answer.get("verdict").and_then(Value::as_str).map(str::to_owned);
+        None if !facts.is_root => facts.unseen.push("polkit-service-agent: only root may ask it".to_owned()),
+        None => {}
     }
+    if !facts.is_root {
+        return;
+    }
+    facts.agent.broken = first_error();
+    if facts.agent.broken.is_none() {
+        verdict(facts, action);
+    }
+}
+
+/// Whether an entry of the running agent serves the unit of the subject.
+fn served(facts: &mut Facts, status: &Value) -> bool {
+    let Some(unit) = facts.subject.as_ref().and_then(|subject| subject.unit.clone()) else { return false };
+    let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let entries = status.get("served").and_then(Value::as_array).cloned().unwrap_or_default();
+    let covers = |entry: &&Value| Glob::new(&text(entry, "what")).covers(&unit) || text(entry, "what").contains(&unit);
+    let entry = entries.iter().find(covers);
+    facts.agent.by_hook = entry.is_some_and(|entry| text(entry, "way") == "hook");
+    entry.is_some()
+}
+
+/// Returns the first error of the agent's configuration, as the agent's own check shows it. Without a configuration there is none.
+fn first_error() -> Option<String> {
+    let own = Path::new("/etc/polkit-service-agent");
+    let fragments = std::fs::read_dir(own.join("agent.d")).is_ok_and(|mut found| found.next().is_some());
+    if !own.join("agent.toml").exists() && !fragments {
+        return None;
+    }
+    let (errors, text) = errors_of(&["polkit-service-agent", "check"], LIMIT)?;
+    errors.then(|| text.lines().find(|line| line.starts_with("error")).unwrap_or("error").to_owned())
+}
+
+/// Asks the agent's rules about the subject, with the configuration on disk.
+fn verdict(facts: &mut Facts, action: Option<&str>) {
+    let (Some(subject), Some(action)) = (facts.subject.as_ref(), action) else { return };
+    let pid = subject.process.as_ref().map(|process| process.pid.to_string());
+    let mut argv = vec!["polkit-service-agent", "test", "--json", "--action", action];
+    match (&pid, &subject.unit) {
+        (Some(pid), _) => argv.extend(["--pid", pid]),
+        (None, Some(unit)) => argv.extend(["--user", &subject.user, "--unit", unit]),
+        (None, None) => return,
+    }
+    let details: Vec<String> = facts.details.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if facts.agent.by_hook {
+        argv.extend(["--way", "hook"]);
+        details.iter().for_each(|detail| argv.extend(["--detail", detail]));
+    }
+    let answer: Value = run(&argv, LIMIT).and_then(|(_, text)| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let near = |entry: &Value| {
+        let keys = entry.get("keys")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        Some((entry.get("rule")?.as_str()?.to_owned(), keys))
+    };
+    facts.agent.verdict = answer.get("verdict").and_then(Value::as_str).map(str::to_owned);
+    facts.agent.near = answer.get("near").and_then(Value::as_array).into_iter().flatten().filter_map(near).collect();
 }

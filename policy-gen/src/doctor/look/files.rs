@@ -183,3 +183,7 @@ pub(super) fn edited(tree: &Tree, facts: &mut Facts) {
         }
     }
 }
+/// Whether SELinux enforces its policy.
+pub(super) fn selinux_enforces() -> bool {
+    polkit_config::bounded::kernel_text("/sys/fs/selinux/enforce").is_ok_and(|text| text.trim() == "1")
+}

@@ -12,11 +12,23 @@ const OUTPUT_MAX: u64 = 4 << 20;
 /// Returns whether a program succeeded, and its output; `None` if it cannot be run or does not end in time.
 #[must_use]
 pub fn run(argv: &[&str], limit: Duration) -> Option<(bool, String)> {
+    run_with(argv, limit, false)
+}
+
+/// Returns whether a program failed, and what it wrote to standard error; `None` as for [`run`].
+#[must_use]
+pub fn errors_of(argv: &[&str], limit: Duration) -> Option<(bool, String)> {
+    run_with(argv, limit, true).map(|(done, text)| (!done, text))
+}
+
+fn run_with(argv: &[&str], limit: Duration, errors: bool) -> Option<(bool, String)> {
     let (program, arguments) = argv.split_first()?;
     let mut command = Command::new(program);
     command.args(arguments).env("PATH", PATH).env("LC_ALL", "C").env_remove("SYSTEMD_PAGER").current_dir("/");
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-    let output = child.stdout.take()?;
+    let (out, err) = if errors { (Stdio::null(), Stdio::piped()) } else { (Stdio::piped(), Stdio::null()) };
+    let mut child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().ok()?;
+    let output: Box<dyn std::io::Read + Send> =
+        if errors { Box::new(child.stderr.take()?) } else { Box::new(child.stdout.take()?) };
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = output.take(OUTPUT_MAX).read_to_end(&mut bytes);

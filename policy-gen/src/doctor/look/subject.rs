@@ -61,7 +61,7 @@ pub(super) fn find(
             Password::Usable => Some(true),
             Password::Unknown(_) => None,
         };
-        subject.unit_user = subject.unit.as_deref().and_then(unit_user);
+        (subject.unit_user, subject.unit_type) = subject.unit.as_deref().map(unit_settings).unwrap_or_default();
         if let Some(process) = &mut subject.process {
             match client::of_process(process.pid, subject.uid) {
                 Some(client) => process.client = client,
@@ -210,11 +210,12 @@ fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Fail
     Ok(Subject { unit: Some(unit.clone()), ..of_user(&found, names, &format!("the user of {}", escape(&unit))) })
 }
 
-/// Returns `User=` of a unit.
-fn unit_user(unit: &str) -> Option<String> {
-    let shown = run(&["systemctl", "show", "--property=User", "--value", "--", unit], SYSTEMCTL);
-    let text = shown.filter(|(done, _)| *done).map(|(_, text)| text.trim().to_owned());
-    text.filter(|user| !user.is_empty())
+/// Returns `User=` and `Type=` of a unit.
+fn unit_settings(unit: &str) -> (Option<String>, Option<String>) {
+    let shown = run(&["systemctl", "show", "--property=User,Type", "--", unit], SYSTEMCTL);
+    let text = shown.filter(|(done, _)| *done).map(|(_, text)| text).unwrap_or_default();
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).filter(|value| !value.is_empty());
+    (value("User=").map(str::to_owned), value("Type=").map(str::to_owned))
 }
 
 fn pids(cgroup: &str) -> Vec<u32> {

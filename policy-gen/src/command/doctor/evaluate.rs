@@ -1,0 +1,189 @@
+//! Evaluates the fixes that the doctor offers before it offers them: the policy of a fix must pass all checks, the failing request
+//! must get the intended result, and the same request of an unrelated user must not become allowed.
+
+use std::time::Duration;
+
+use polkit_config::names::Names;
+use polkit_config::report::{Report, Source};
+
+use super::super::{Shipped, default_sources};
+use crate::check::{self, HostFacts};
+use crate::doctor::diagnose::Finding;
+use crate::doctor::facts::{Decision, Facts, Subject};
+use crate::doctor::fixes::{Fix, Step};
+use crate::doctor::look::run_program;
+use crate::emit::{self, Origin, Owner};
+use crate::failure::Failure;
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
+use crate::passwords::Passwords;
+use crate::policy::Draft;
+use crate::target::Target;
+use crate::tree::Tree;
+use crate::verdict::{AccessRequest, Evaluator, Outcome};
+
+/// A user whom no policy names.
+const STRANGER: &str = "nobody";
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// Marks each fix that cannot be evaluated, or whose evaluation fails, as manual, with the reason.
+pub fn fixes(findings: &mut [Finding], facts: &Facts) {
+    let (Some(subject), Some(answer), Some(target)) = (&facts.subject, &facts.answer, facts.target) else { return };
+    for fix in findings.iter_mut().flat_map(|finding| &mut finding.fixes) {
+        if fix.manual || !fix.steps.contains(&Step::Install) {
+            continue;
+        }
+        let intended = match fix.id {
+            "grant-user" => Intended::Yes,
+            "agent-rule" | "bind-agent" => Intended::AuthSelf,
+            _ => Intended::Hook,
+        };
+        if let Err(why) = evaluate(fix, intended, facts, subject, answer, target) {
+            fix.manual = true;
+            fix.grants = format!("{}. Not possible with --fix: {why}", fix.grants);
+        }
+    }
+}
+
+/// The result that a fix must have for the failing request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Intended {
+    Yes,
+    /// polkitd asks the agent of the subject.
+    AuthSelf,
+    /// The hook decides.
+    Hook,
+}
+
+fn evaluate(
+    fix: &Fix,
+    intended: Intended,
+    facts: &Facts,
+    subject: &Subject,
+    answer: &Decision,
+    target: Target,
+) -> Result<(), String> {
+    let text = |failure: &Failure| failure.to_string();
+    let tree = Tree::open(None).map_err(|failure| text(&failure))?;
+    let generated = generated(fix, &tree, target)?;
+    let mut evaluator =
+        Evaluator::open_with(&tree, Names::Host, target, &generated).map_err(|failure| text(&failure))?;
+    let of = |user: &str, groups: Option<Vec<String>>, session: Session| AccessRequest {
+        user: user.to_owned(),
+        groups,
+        action: answer.action.clone(),
+        session,
+        details: facts.details.clone(),
+        system_unit: Some(None),
+        ..AccessRequest::default()
+    };
+    let request = of(&subject.user, None, answer.session);
+    let verdict = evaluator.verdict(&request).map_err(|failure| text(&failure))?;
+    let is_intended = match intended {
+        Intended::Yes => verdict.outcome == Outcome::Result(ImplicitAuthorization::Yes),
+        Intended::AuthSelf => verdict.outcome == Outcome::Result(ImplicitAuthorization::AuthSelf),
+        Intended::Hook => verdict.depends_on.iter().any(|what| what.contains(emit::hook::PROGRAM)),
+    };
+    if !is_intended {
+        return Err(format!("with it, polkit's decision would be {}", verdict.outcome.text()));
+    }
+    // The hook decides about a stranger as well, so the agent's rules are asked.
+    if intended != Intended::Hook && subject.user != STRANGER {
+        let stranger = of(STRANGER, Some(Vec::new()), Session::None);
+        let before = Evaluator::open(&tree, Names::Host, target).and_then(|mut evaluator| evaluator.verdict(&stranger));
+        let before = before.map_err(|failure| text(&failure))?;
+        let after = evaluator.verdict(&stranger).map_err(|failure| text(&failure))?;
+        if after.outcome != before.outcome {
+            return Err(format!("with it, polkit's decision about other users would be {}", after.outcome.text()));
+        }
+    }
+    match fix.steps.iter().find_map(agents_file) {
+        Some(rules) => agent(rules, intended, facts, subject, answer),
+        None => Ok(()),
+    }
+}
+
+/// Returns the rules and pkla files of the host's policy with the files of the fix: paths and texts.
+fn generated(fix: &Fix, tree: &Tree, target: Target) -> Result<Vec<(String, String)>, String> {
+    let mut report = Report::new();
+    let mut sources = match default_sources(tree, &mut report) {
+        Ok((sources, _)) => sources,
+        // There is no policy yet.
+        Err(Failure::Usage(_)) => Vec::new(),
+        Err(failure) => return Err(failure.to_string()),
+    };
+    sources.extend(fix.steps.iter().filter_map(|step| match step {
+        Step::Write { path, text } if path.starts_with("/etc/polkit-policy-gen/") => {
+            Some(Source::new(path.as_str(), text.as_str()))
+        }
+        _ => None,
+    }));
+    let mut draft = Draft::read(&sources, report);
+    let (policy, report) = draft.parts();
+    let (names, passwords, shipped) = (Names::Host, Passwords::of(tree), Shipped::of(tree));
+    let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: Some(tree), create: false };
+    check::all(policy, Some(&host), report).map_err(|failure| failure.to_string())?;
+    let format = target.format(None).map_err(|failure| failure.to_string())?;
+    let files = emit::files(policy, &Origin::Options, format, Owner::Admin, report);
+    draft.finish().map_err(|report| report.render(false).lines().next().unwrap_or_default().to_owned())?;
+    let is_policy = |file: &&emit::File| file.name.ends_with(".rules") || file.name.ends_with(".pkla");
+    Ok(files.iter().filter(is_policy).map(|file| (file.path(), file.text.clone())).collect())
+}
+
+/// Returns the text of the agent's configuration that a step writes.
+fn agents_file(step: &Step) -> Option<&str> {
+    match step {
+        Step::Write { path, text } if path.starts_with("/etc/polkit-service-agent/") => Some(text),
+        _ => None,
+    }
+}
+
+/// Asks the agent's own `check` and `test` about its new rules: the subject is allowed, and another unit and another user are not.
+fn agent(rules: &str, intended: Intended, facts: &Facts, subject: &Subject, answer: &Decision) -> Result<(), String> {
+    let path = format!("/run/polkit-policy-gen-doctor-{}.toml", std::process::id());
+    let written = Draught::write(&path, rules).map_err(|error| format!("{path}: {error}"))?;
+    let check = run_program(&["polkit-service-agent", "check", "--config", &written.path], LIMIT);
+    if check.is_none_or(|(done, _)| !done) {
+        return Err("polkit-service-agent check refuses the rule".to_owned());
+    }
+    let way = if intended == Intended::Hook { "hook" } else { "challenge" };
+    let details: Vec<String> = facts.details.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let allows = |user: &str, unit: &str| {
+        let mut argv = vec!["polkit-service-agent", "test", "--json", "--config", &written.path];
+        argv.extend(["--action", &answer.action, "--user", user, "--unit", unit, "--way", way]);
+        if way == "hook" {
+            details.iter().for_each(|detail| argv.extend(["--detail", detail]));
+        }
+        run_program(&argv, LIMIT).is_some_and(|(done, _)| done)
+    };
+    let unit = subject.unit.as_deref().unwrap_or_default();
+    if !allows(&subject.user, unit) {
+        return Err("the rule would not allow the request".to_owned());
+    }
+    if allows(&subject.user, "another-unit.service") || subject.user != STRANGER && allows(STRANGER, unit) {
+        return Err("the rule would allow the request to other subjects as well".to_owned());
+    }
+    Ok(())
+}
+
+/// A file for the agent's programs, removed at the end.
+struct Draught {
+    path: String,
+}
+
+impl Draught {
+    /// Creates the file in `/run`, which only root can write. An existing file is an error.
+    fn write(path: &str, text: &str) -> std::io::Result<Self> {
+        use std::io::Write as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let written = Self { path: path.to_owned() };
+        file.write_all(text.as_bytes())?;
+        Ok(written)
+    }
+}
+
+impl Drop for Draught {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
