@@ -26,6 +26,7 @@ use crate::target::{self, Spelling};
 use crate::tree::Tree;
 use crate::verdict::Evaluator;
 
+pub use policy::STRANGER;
 pub use run::run as run_program;
 
 /// What to examine.

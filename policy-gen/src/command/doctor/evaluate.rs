@@ -11,7 +11,7 @@ use crate::check::{self, HostFacts};
 use crate::doctor::diagnose::Finding;
 use crate::doctor::facts::{Decision, Facts, Subject};
 use crate::doctor::fixes::{Fix, Step};
-use crate::doctor::look::run_program;
+use crate::doctor::look::{STRANGER, run_program};
 use crate::emit::{self, Origin, Owner};
 use crate::failure::Failure;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
@@ -21,8 +21,6 @@ use crate::target::Target;
 use crate::tree::Tree;
 use crate::verdict::{AccessRequest, Evaluator, Outcome};
 
-/// A user whom no policy names.
-const STRANGER: &str = "nobody";
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// Marks each fix that cannot be evaluated, or whose evaluation fails, as manual, with the reason.

@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(4);
 /// Groups with the same purpose, which users confuse.
 const FAMILIES: [&[&str]; 2] = [&["libvirt", "libvirtd", "kvm", "libvirt-qemu"], &["sudo", "wheel", "admin"]];
 /// A user in no group, which policies do not name.
-const STRANGER: &str = "nobody";
+pub const STRANGER: &str = "nobody";
 /// The action of pkexec.
 const EXEC: &str = "org.freedesktop.policykit.exec";
 const GROUPS_MAX: usize = 5;
