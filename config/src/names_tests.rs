@@ -56,3 +56,18 @@ fn an_unreadable_database_is_an_error() {
     assert!(error.contains("etc/passwd: "), "{error}");
     assert!(Names::of_root(&root.path().join("absent")).is_err());
 }
+
+#[test]
+fn a_database_that_cannot_be_opened_is_an_error_and_not_empty() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(
+        Names::of_root(root.path()).unwrap(),
+        Names::Root(Tree::default()),
+        "without files there are no accounts"
+    );
+    let etc = root.path().join("etc");
+    std::fs::create_dir(&etc).unwrap();
+    std::os::unix::fs::symlink("passwd", etc.join("passwd")).unwrap();
+    let error = Names::of_root(root.path()).unwrap_err().to_string();
+    assert!(error.contains("etc/passwd: ") && error.contains("symbolic link"), "{error}");
+}

@@ -95,3 +95,17 @@ fn a_link_of_proc_is_resolved_by_the_kernel() {
     chmod(&dir.path().join("etc"), 0o777);
     assert!(trust.all(Path::new(&path)).is_err());
 }
+
+#[test]
+fn a_path_that_cannot_be_read_is_an_error_and_not_missing() {
+    let dir = tree();
+    let trust = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
+    for missing in ["etc/absent", "etc/absent/file", "etc/file/below"] {
+        assert!(trust.all(Path::new(missing)).unwrap().is_none(), "{missing}");
+    }
+    let long = "x".repeat(300);
+    for path in [format!("etc/{long}"), format!("{long}/file")] {
+        let problem = trust.all(Path::new(&path)).unwrap_err().to_string();
+        assert!(problem.contains("cannot stat"), "{problem}");
+    }
+}
