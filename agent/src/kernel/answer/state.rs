@@ -116,28 +116,16 @@ impl Drop for HoldPermit<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use polkit_agent_rules::{
         facts::{Approver, ApproverUid, ProcessState, SubjectInfo},
         model::{facts, rule},
-        requirements::Requirements,
         rule::{Answer, Rule},
     };
 
     use super::*;
-    use crate::config::separation::Host;
 
     fn config(rule: Rule) -> Arc<Config> {
-        let rules = vec![rule];
-        Arc::new(Config {
-            answer_within: Duration::from_secs(20),
-            max_registrations: 1,
-            serve: Vec::new(),
-            requirements: Requirements::of(&rules),
-            rules,
-            host: Host::default(),
-        })
+        Arc::new(Config::of(Vec::new(), vec![rule]))
     }
 
     fn subject() -> Subject {

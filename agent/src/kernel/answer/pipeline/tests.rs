@@ -2,26 +2,14 @@ use std::{os::unix::net::UnixDatagram, path::Path};
 
 use polkit_agent_rules::{
     model,
-    requirements::Requirements,
     rule::{Named, Rule},
 };
 use polkit_config::names::Names;
-use polkit_types::AgentUid;
-use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::{
-    base::{
-        accounts::Accounts,
-        cgroups::{Cgroups, cgroup_root},
-        reader::Readers,
-        unserved::UnservedLog,
-    },
-    config::{Serve, ServeTarget, separation::Host},
-    kernel::{
-        answer::{hook_protocol::HookRequest, state::DecisionState},
-        audit::journal_writer::Recorder,
-    },
+    config::{Serve, ServeTarget},
+    kernel::answer::hook_protocol::HookRequest,
 };
 
 const ACTION: &str = "org.libvirt.unix.manage";
@@ -36,32 +24,12 @@ fn own_user() -> Named {
 /// A journal, and a context whose one entry serves the user of this test by the hook.
 fn context(folder: &Path, by_hook: bool, answer: Answer) -> (UnixDatagram, Context) {
     let rules = vec![Rule { user: Some(own_user()), ..model::rule(answer) }];
-    let config = Config {
-        answer_within: Duration::from_secs(20),
-        max_registrations: 1,
-        serve: vec![Serve { target: ServeTarget::User(own_user()), max: None, new_per_second: None, by_hook }],
-        requirements: Requirements::of(&rules),
-        rules,
-        host: Host::default(),
-    };
+    let serve = Serve { by_hook, ..Serve::of(ServeTarget::User(own_user())) };
+    let config = Config::of(vec![serve], rules);
     let socket = folder.join("journal");
     let journal = UnixDatagram::bind(&socket).unwrap();
     journal.set_nonblocking(true).unwrap();
-    let cgroup_root = cgroup_root().unwrap_or_default();
-    let context = Context {
-        config: watch::channel(Arc::new(config)).1,
-        polkitd: watch::channel(None).1,
-        readers: Readers::default(),
-        accounts: Accounts::default(),
-        unserved: UnservedLog::default(),
-        recorder: Recorder::to_socket(&socket),
-        state: DecisionState::default(),
-        events: mpsc::channel(8).0,
-        cgroups: Cgroups::of_host(&cgroup_root).unwrap(),
-        cgroup_root,
-        registering: AgentUid::new(0).unwrap(),
-    };
-    (journal, context)
+    (journal, Context::of(config, &socket))
 }
 
 fn request(user: &str) -> Request {
