@@ -235,3 +235,33 @@ pub enum Recipient<'a> {
     /// The hook, which gets it as the reply.
     Hook,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        let (user, action) = ("www-data".to_owned(), "org.example.x".to_owned());
+        Request::Hook(HookRequest { pid: 7, user, action, details: Default::default() })
+    }
+
+    #[test]
+    fn a_hook_request_has_the_time_limit_of_the_hook_and_no_recipient_at_polkitd() {
+        let long = Duration::from_secs(60);
+        assert!(request().guard(Instant::now(), long).remaining() < Duration::from_millis(DAEMON_WITHIN));
+        let past = Instant::now().checked_sub(HOOK_WITHIN).unwrap();
+        assert_eq!(request().guard(past, long).remaining(), Duration::ZERO);
+        assert_eq!(
+            (request().way(), request().action(), request().challenge().is_none()),
+            (Way::Hook, Some("org.example.x"), true)
+        );
+        assert_eq!(request().purpose(), Purpose::Hook);
+    }
+
+    #[test]
+    fn without_a_process_there_is_no_record_and_no_grant() {
+        let (case, verdict) = (Case::default(), Verdict::refuse(Reason::Gone));
+        assert!(case.record(&request(), &verdict, &SubjectInfo::default()).is_none());
+        assert!(matches!(case.grant(&request(), &verdict), Err(Outcome::Refused)));
+    }
+}

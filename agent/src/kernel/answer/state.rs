@@ -117,7 +117,7 @@ impl Drop for HoldPermit<'_> {
 #[cfg(test)]
 mod tests {
     use polkit_agent_rules::{
-        facts::{Approver, ApproverUid, ProcessState, SubjectInfo},
+        facts::{Approver, ApproverUid},
         model::{facts, rule},
         rule::{Answer, Rule},
     };
@@ -129,9 +129,7 @@ mod tests {
     }
 
     fn subject() -> Subject {
-        let facts = facts();
-        let state = ProcessState { uid: facts.uid, cgroup: Default::default(), program: Default::default() };
-        Subject { facts, state, info: SubjectInfo { exe: Some("/usr/bin/php".into()), ..SubjectInfo::default() } }
+        Subject::of(facts())
     }
 
     /// Adds the request to the queue under this configuration, and approves it once.

@@ -135,6 +135,15 @@ mod tests {
 
     use super::*;
 
+    impl Subject {
+        /// A subject with these facts, whose state is unknown.
+        pub(crate) fn of(facts: Facts) -> Self {
+            let state = ProcessState { uid: facts.uid, cgroup: Fact::Unknown, program: Fact::Unknown };
+            let info = SubjectInfo { exe: Some("/usr/bin/php".into()), ..SubjectInfo::default() };
+            Self { facts, state, info }
+        }
+    }
+
     fn uid(number: u32) -> SubjectUid {
         SubjectUid::new(number).unwrap()
     }

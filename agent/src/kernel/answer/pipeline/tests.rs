@@ -1,10 +1,14 @@
 use std::{os::unix::net::UnixDatagram, path::Path};
 
 use polkit_agent_rules::{
+    facts::{Fact, Facts},
+    history::History,
     model,
     rule::{Named, Rule},
+    verdict::decide,
 };
 use polkit_config::names::Names;
+use polkit_types::{SubjectPid, SubjectUid};
 
 use super::*;
 use crate::{
@@ -98,4 +102,59 @@ async fn without_a_journal_a_yes_becomes_nothing_and_a_no_stays() {
         assert_eq!(reply, expected);
         assert!(pending.is_none());
     }
+}
+
+/// Carries out a yes to a hook request about this process, with this subject as it was read before.
+async fn carried_out(context: &Context, subject: Subject) -> Result<Outcome, Outcome> {
+    let process = PinnedProcess::open(SubjectPid::new(std::process::id()).unwrap()).unwrap();
+    let case = Case { process: Some(Arc::new(process)), subject: Some(subject) };
+    let config = Arc::clone(&context.config.borrow());
+    let verdict = decide(&config.rules, &Facts { uid: own_uid(), ..model::facts() }, &History::default());
+    assert_eq!(verdict.answer(), Answer::Allow);
+    carry_out(context, &request(&own_user().name), &case, &verdict, &config).await
+}
+
+fn own_uid() -> SubjectUid {
+    SubjectUid::new(own_user().id).unwrap()
+}
+
+/// This process as it is now.
+fn current(context: &Context) -> ProcessState {
+    let process = PinnedProcess::open(SubjectPid::new(std::process::id()).unwrap()).unwrap();
+    process.state(&context.cgroup_root).unwrap()
+}
+
+#[tokio::test]
+async fn a_yes_of_the_hook_holds_only_for_the_process_as_it_was_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_journal, context) = context(folder.path(), true, Answer::Allow);
+    let now = current(&context);
+    let of = |state: ProcessState| Subject { state, ..Subject::of(model::facts()) };
+    assert_eq!(carried_out(&context, of(now.clone())).await, Ok(Outcome::Sent));
+    let other_uid = SubjectUid::new(now.uid.get() + 1).unwrap();
+    for changed in [
+        ProcessState { uid: other_uid, ..now.clone() },
+        ProcessState { cgroup: Fact::Known("/system.slice/other.service".into()), ..now.clone() },
+        ProcessState { program: Fact::Known(b"/usr/bin/other".to_vec()), ..now.clone() },
+        ProcessState { program: Fact::Unknown, ..now },
+    ] {
+        assert_eq!(carried_out(&context, of(changed.clone())).await, Err(Outcome::Changed), "{changed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_yes_holds_only_for_the_same_content_of_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules =
+        vec![Rule { exe: None, user: Some(own_user()), ..model::rule(Answer::Allow) }, model::rule(Answer::Ask)];
+    let context = Context::of(Config::of(Vec::new(), rules), &folder.path().join("journal"));
+    // The test program is no reader of facts, so the second reading knows neither file nor content.
+    let of = |exe, content| {
+        let facts = Facts { exe, content, ..model::facts() };
+        Subject { state: current(&context), ..Subject::of(facts) }
+    };
+    let known = model::facts();
+    assert_eq!(carried_out(&context, of(Fact::Unknown, Fact::Unknown)).await, Ok(Outcome::Sent));
+    assert_eq!(carried_out(&context, of(Fact::Unknown, known.content)).await, Err(Outcome::Changed));
+    assert_eq!(carried_out(&context, of(known.exe, Fact::Unknown)).await, Err(Outcome::Changed));
 }
