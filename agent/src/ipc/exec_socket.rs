@@ -89,12 +89,16 @@ async fn register(stream: &UnixStream, config: Arc<Config>, registry: mpsc::Send
     if !may {
         return Err("no [[serve]] entry names this user in `exec`".into());
     }
-    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).and_then(|pid| SubjectPid::new(pid).ok());
-    let held = pid.and_then(|pid| PinnedProcess::open(pid).ok()).filter(|held| held.process.uid.get() == uid);
-    let held = held.ok_or("cannot find the process")?;
+    let held = pin_peer(peer.pid(), uid).ok_or("cannot find the process")?;
     let (reply, answer) = oneshot::channel();
     registry.send((held, reply)).await.map_err(|error| failed(&error))?;
     answer.await.map_err(|error| failed(&error))?
+}
+
+/// Pins the peer if its process has the uid of the connection: a set-user-ID program connects as another user than its process has.
+fn pin_peer(pid: Option<i32>, uid: u32) -> Option<PinnedProcess> {
+    let pid = pid.and_then(|pid| u32::try_from(pid).ok()).and_then(|pid| SubjectPid::new(pid).ok())?;
+    PinnedProcess::open(pid).ok().filter(|held| held.process.uid.get() == uid)
 }
 
 /// Whether an `exec` entry names the user. A group counts only if the user database has the groups of the user.
@@ -124,6 +128,16 @@ mod tests {
 
     use super::*;
     use crate::config::Serve;
+
+    #[test]
+    fn a_process_of_another_user_than_the_connection_is_not_registered() {
+        let (own, pid) = (rustix::process::getuid().as_raw(), i32::try_from(std::process::id()).unwrap());
+        assert_eq!(pin_peer(Some(pid), own).unwrap().process.pid.get(), std::process::id());
+        assert!(pin_peer(Some(pid), own + 1).is_none(), "a set-user-ID program");
+        for none in [None, Some(0), Some(-1), Some(i32::MAX)] {
+            assert!(pin_peer(none, own).is_none(), "{none:?}");
+        }
+    }
 
     #[test]
     fn an_entry_names_a_user_or_a_group_of_the_user() {

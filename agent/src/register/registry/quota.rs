@@ -50,7 +50,7 @@ impl Registry {
     }
 
     /// The target that an `exec` of this process is registered for. `None` if the process is already registered.
-    fn target_for_exec(&self, process: &PinnedProcess) -> Result<Option<ServeTarget>, String> {
+    pub(super) fn target_for_exec(&self, process: &PinnedProcess) -> Result<Option<ServeTarget>, String> {
         let config = Arc::clone(&self.context.config.borrow());
         let entry = config.serve.iter().find(|serve| matches!(serve.target, ServeTarget::Exec(_)));
         let Some(serve) = entry else { return Err("no `[[serve]]` entry of agent.toml has the key `exec`".into()) };
