@@ -45,6 +45,23 @@ fn exit_codes_depend_on_the_verdict() {
 }
 
 #[test]
+fn root_is_allowed_everything_that_is_registered() {
+    let tree = Tree::with_rule("return 'no';");
+    for user in ["root", "0"] {
+        let of_root = &["--user", user, "--json", "--action"];
+        for target in ["polkit:126", "polkit:0.105"] {
+            let output = tree.run(target, &[&of_root[..], &[ACTION]].concat());
+            let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!((output.status.code(), text(&verdict["verdict"])), (Some(0), "yes"), "{target} {user}");
+            assert_eq!(text(&verdict["steps"][0]["says"]), "yes: polkit allows root everything", "{target} {user}");
+        }
+        let unregistered = tree.run("polkit:126", &[&of_root[..], &["org.example.none"]].concat());
+        assert_eq!(unregistered.status.code(), Some(1), "{user}");
+    }
+    assert_eq!(tree.explain("polkit:126", &[]).1["verdict"], "no", "any other user");
+}
+
+#[test]
 fn a_session_without_a_seat_is_active_and_not_local() {
     let shows = "return [subject.active, subject.local, subject.seat === null].join();";
     let says = |session: &str| {

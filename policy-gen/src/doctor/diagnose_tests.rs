@@ -1,7 +1,7 @@
 use super::*;
 use crate::doctor::error::first;
 use crate::doctor::facts::{
-    Client, Daemon, Decision, GroupRemedy, Polkitd, Preset, Process, Socket, Subject, UnitState,
+    Client, Daemon, Decision, GroupRemedy, Polkitd, Preset, Process, RunningResult, Socket, Subject, UnitState,
 };
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
@@ -315,4 +315,73 @@ fn an_unreachable_polkitd_is_the_first_finding() {
         facts.container = Some("/.dockerenv".to_owned());
     });
     assert_eq!(codes(&container), ["container"]);
+}
+
+#[test]
+fn a_decision_that_is_not_known_is_no_finding_about_access() {
+    let access = |change: fn(&mut Decision)| {
+        let found = codes(&with_answer(change));
+        found.into_iter().filter(|code| !["polkitd-hangs", "process-not-seen"].contains(code)).collect::<Vec<_>>()
+    };
+    assert_eq!(access(|_| ()), ["not-in-group"]);
+    assert_eq!(access(|answer| answer.verdict.outcome = Outcome::Depends), [""; 0], "it depends on unknown facts");
+    for real in [RunningResult::Silent, RunningResult::NoSuchProcess, RunningResult::Yes] {
+        let found = codes(&with_answer(|answer| answer.real = Some(real)));
+        assert!(!found.contains(&"not-in-group"), "{real:?}: {found:?}");
+    }
+    assert_eq!(access(|answer| answer.real = Some(RunningResult::Challenge)), ["not-in-group"]);
+    assert_eq!(access(|answer| answer.real = Some(RunningResult::Unregistered)), ["action-not-registered"]);
+}
+
+#[test]
+fn only_a_group_other_than_root_s_is_worth_joining_for_a_socket() {
+    let socket = |mode, group: &str| {
+        let facts = changed(|facts| facts.libvirt.daemons[0].sockets[0].there = Some((mode, 0, group.to_owned())));
+        let finding = diagnose(&facts).into_iter().next().unwrap();
+        (finding.code, finding.fixes.iter().map(|fix| fix.id).collect::<Vec<_>>())
+    };
+    assert_eq!(socket(0o660, "vm"), ("not-in-socket-group", vec!["join-group", "open-socket"]));
+    assert_eq!(socket(0o660, "root"), ("socket-closed", vec!["open-socket"]));
+    assert_eq!(socket(0o600, "vm"), ("socket-closed", vec!["open-socket"]));
+}
+
+#[test]
+fn masked_units_are_unmasked_before_they_are_started() {
+    let commands = |socket: &str, service: &str| {
+        let facts = changed(|facts| {
+            let daemon = &mut facts.libvirt.daemons[0];
+            (daemon.socket_unit.load, daemon.service.load) = (socket.to_owned(), service.to_owned());
+            daemon.sockets[0].there = None;
+        });
+        diagnose(&facts)[0].fixes[0].commands.clone()
+    };
+    let sockets = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket";
+    let start = [
+        "systemctl stop libvirtd.service".to_owned(),
+        format!("systemctl enable {sockets}"),
+        format!("systemctl restart {sockets}"),
+    ];
+    let unmask = [format!("systemctl unmask {sockets}"), "systemctl unmask libvirtd.service".to_owned()];
+    assert_eq!(commands("loaded", "loaded"), start);
+    assert_eq!(commands("masked", "loaded"), [&unmask[..1], &start].concat());
+    assert_eq!(commands("loaded", "masked"), [&unmask[1..], &start].concat());
+    assert_eq!(commands("masked", "masked"), [&unmask[..], &start].concat());
+}
+
+#[test]
+fn either_setting_of_an_activated_socket_is_reported_as_ignored() {
+    let found = |group: Option<&str>, perms: Option<&str>, activated| {
+        codes(&changed(|facts| {
+            (facts.subject, facts.answer) = (None, None);
+            let daemon = &mut facts.libvirt.daemons[0];
+            (daemon.group, daemon.perms) = (group.map(str::to_owned), perms.map(str::to_owned));
+            daemon.activated = Some(activated);
+        }))
+    };
+    for (group, perms) in [(Some("vm"), None), (None, Some("0660")), (Some("vm"), Some("0660"))] {
+        assert_eq!(found(group, perms, true), ["conf-ignored"], "{group:?} {perms:?}");
+        assert_eq!(found(group, perms, false), [""; 0], "{group:?} {perms:?}");
+    }
+    assert_eq!(found(None, None, true), [""; 0]);
+    assert_eq!(found(Some("root"), Some("0666"), true), [""; 0], "the socket is as the settings say");
 }

@@ -191,6 +191,8 @@ fn pg022_rules_that_are_never_run() {
     for not_always in [
         "if (action.id == \"org.a\" && subject.isInGroup(\"vm\")) { return \"yes\"; }",
         "if (action.id != \"org.a\") { return \"yes\"; }",
+        "if (action.id == \"org.a\" && action.id == \"org.b\") { return \"yes\"; }",
+        "if (action.id == \"org.a\" | action.id == \"org.b\") { return \"yes\"; }",
         "if (action.id == \"org.a\") { return polkit.Result.NOT_HANDLED; }",
         "if (action.id == \"org.a\") { return answer; }",
         "if (action.id == \"org.a\") { polkit.log(\"asked\"); }",
