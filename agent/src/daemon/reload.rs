@@ -80,6 +80,7 @@ mod tests {
         reload.begin();
         reload.begin();
         assert!(reload.next().await.config.is_none());
+        assert!(reload.reading.is_some(), "a second reading has begun");
         assert!(reload.next().await.config.is_none());
         assert!(reload.next().now_or_never().is_none(), "two requests share one reading");
     }

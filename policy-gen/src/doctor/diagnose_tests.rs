@@ -319,18 +319,22 @@ fn an_unreachable_polkitd_is_the_first_finding() {
 
 #[test]
 fn a_decision_that_is_not_known_is_no_finding_about_access() {
-    let access = |change: fn(&mut Decision)| {
+    let of = |change: fn(&mut Decision)| {
         let found = codes(&with_answer(change));
         found.into_iter().filter(|code| !["polkitd-hangs", "process-not-seen"].contains(code)).collect::<Vec<_>>()
     };
-    assert_eq!(access(|_| ()), ["not-in-group"]);
-    assert_eq!(access(|answer| answer.verdict.outcome = Outcome::Depends), [""; 0], "it depends on unknown facts");
+    assert_eq!(of(|_| ()), ["not-in-group"]);
+    assert_eq!(of(|answer| answer.verdict.outcome = Outcome::Depends), [""; 0], "it depends on unknown facts");
     for real in [RunningResult::Silent, RunningResult::NoSuchProcess, RunningResult::Yes] {
         let found = codes(&with_answer(|answer| answer.real = Some(real)));
         assert!(!found.contains(&"not-in-group"), "{real:?}: {found:?}");
     }
-    assert_eq!(access(|answer| answer.real = Some(RunningResult::Challenge)), ["not-in-group"]);
-    assert_eq!(access(|answer| answer.real = Some(RunningResult::Unregistered)), ["action-not-registered"]);
+    for real in [RunningResult::Silent, RunningResult::NoSuchProcess] {
+        let found = access::verdict(&with_answer(|answer| answer.real = Some(real)), false);
+        assert!(found.is_empty(), "{real:?}: {found:?}");
+    }
+    assert_eq!(of(|answer| answer.real = Some(RunningResult::Challenge)), ["not-in-group"]);
+    assert_eq!(of(|answer| answer.real = Some(RunningResult::Unregistered)), ["action-not-registered"]);
 }
 
 #[test]

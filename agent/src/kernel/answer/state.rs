@@ -174,6 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn a_question_is_not_counted_and_the_approved_request_is() {
+        let limited = Rule { at_most: Some("1/day".parse().unwrap()), ..rule(Answer::Ask) };
+        let (state, config, now) = (DecisionState::default(), config(limited), Instant::now());
+        state.set_config(&config);
+        assert_eq!(state.decide(&config, &facts(), now).answer(), Answer::Ask);
+        approve(&state, &config, now);
+        let approved = state.decide(&config, &facts(), now);
+        assert_eq!((approved.answer(), approved.reason()), (Answer::Allow, Reason::Approved));
+        assert_eq!(state.decide(&config, &facts(), now).reason(), Reason::Limit);
+    }
+
+    #[test]
     fn an_answered_request_ends_the_wait_of_its_challenge() {
         let (state, config, now) = (DecisionState::default(), config(rule(Answer::Ask)), Instant::now());
         state.set_config(&config);

@@ -1,4 +1,8 @@
-use std::{os::unix::net::UnixDatagram, path::Path, sync::Arc};
+use std::{
+    os::unix::{net::UnixDatagram, process::CommandExt},
+    path::Path,
+    sync::Arc,
+};
 
 use polkit_agent_rules::{
     model,
@@ -49,6 +53,24 @@ fn the_process_of_the_caller_must_have_the_uid_that_the_bus_names() {
     assert!(of(own, i32::MAX.cast_unsigned()).unwrap_err().contains("cannot read the process"));
     let nameless = examine(&ConnectionCredentials::default(), &Names::Host).unwrap_err().to_string();
     assert_eq!(nameless, "cannot identify the caller by the bus: no uid");
+}
+
+#[test]
+fn a_process_of_another_user_cannot_use_a_connection_of_root() {
+    // Only root can start a process of another user.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut child = std::process::Command::new("sleep").arg("60").uid(33).spawn().unwrap();
+    let of = |bus: u32| {
+        let credentials = ConnectionCredentials::default().set_unix_user_id(bus).set_process_id(child.id());
+        examine(&credentials, &Names::Root(Tree::default())).map(drop).map_err(|why| why.to_string())
+    };
+    let (of_root, of_its_user) = (of(0), of(33));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(of_root, Err("the caller has uid 0 on the bus, but its process has uid 33".into()));
+    assert!(of_its_user.unwrap_err().contains("uid 33 has no entry in the user database"));
 }
 
 /// A context with one request that waits for root, and its id.

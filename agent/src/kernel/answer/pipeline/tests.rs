@@ -158,3 +158,21 @@ async fn a_yes_holds_only_for_the_same_content_of_the_program() {
     assert_eq!(carried_out(&context, of(Fact::Unknown, known.content)).await, Err(Outcome::Changed));
     assert_eq!(carried_out(&context, of(known.exe, Fact::Unknown)).await, Err(Outcome::Changed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_waits_for_a_person_no_longer_than_its_time_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = vec![Rule { hold: Some(Duration::from_secs(60)), ..model::rule(Answer::Ask) }];
+    let context = Context::of(Config::of(Vec::new(), rules), &folder.path().join("journal"));
+    let config = Arc::clone(&context.config.borrow());
+    context.state.set_config(&config);
+    let process = PinnedProcess::open(SubjectPid::new(std::process::id()).unwrap()).unwrap();
+    let subject = Subject::of(model::facts());
+    for (patience, waited) in [(Duration::from_secs(5), 5), (Duration::from_secs(300), 60), (Duration::ZERO, 0)] {
+        let verdict = context.state.decide(&config, &subject.facts, Instant::now());
+        // The clock of the runtime, which the test has stopped, moves only by waiting.
+        let began = tokio::time::Instant::now();
+        let verdict = wait_for_approval(&context, &config, verdict, &process, &subject, patience).await;
+        assert_eq!((verdict.answer(), began.elapsed().as_secs()), (Answer::Ask, waited));
+    }
+}
