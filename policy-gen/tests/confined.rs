@@ -28,7 +28,9 @@ fn engine() -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let path = folder.path().join("engine");
-    std::fs::copy(env!("CARGO_BIN_EXE_polkit-policy-gen-js"), &path).unwrap();
+    // By another process: a test that forks would inherit the descriptor that writes the program, and exec would fail.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_polkit-policy-gen-js")).arg(&path).status().unwrap();
+    assert!(copied.success());
     (folder, path)
 }
 

@@ -113,7 +113,9 @@ fn root_uses_no_mask_and_no_fragment_of_another_user() {
 fn as_alice(folder: &Path, arguments: &[&str]) -> Command {
     let program: PathBuf = folder.join("polkit-policy-gen");
     if !program.exists() {
-        std::fs::copy(env!("CARGO_BIN_EXE_polkit-policy-gen"), &program).unwrap();
+        // By another process: a test that forks would inherit the descriptor that writes the program, and exec would fail.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_polkit-policy-gen")).arg(&program).status().unwrap();
+        assert!(copied.success());
         chmod(folder, 0o755);
     }
     let mut command = Command::new(program);

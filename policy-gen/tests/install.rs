@@ -87,7 +87,9 @@ fn a_user_who_may_write_a_tree_can_install_without_root() {
         install.uid(65534).gid(65534);
         // Other users may have no access to the build directory.
         let program = folder.path().join("polkit-policy-gen");
-        std::fs::copy(env!("CARGO_BIN_EXE_polkit-policy-gen"), &program).unwrap();
+        // By another process: a test that forks would inherit the descriptor that writes the program, and exec would fail.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_polkit-policy-gen")).arg(&program).status().unwrap();
+        assert!(copied.success());
         install = Command::new(program);
         install.args(["install", &path, "--root", dir]).uid(65534).gid(65534).current_dir("/");
     }
