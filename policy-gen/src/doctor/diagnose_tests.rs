@@ -5,6 +5,7 @@ use crate::doctor::facts::{
 };
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
+use crate::target::{JavaScript, Pkla, Target, Version};
 use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Verdict};
 
 fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Decision {
@@ -388,4 +389,19 @@ fn either_setting_of_an_activated_socket_is_reported_as_ignored() {
     }
     assert_eq!(found(None, None, true), [""; 0]);
     assert_eq!(found(Some("root"), Some("0666"), true), [""; 0], "the socket is as the settings say");
+}
+
+#[test]
+fn rules_in_a_directory_of_another_version_are_misplaced_and_0_105_reads_none() {
+    let found = |version: u32| {
+        codes(&changed(|facts| {
+            (facts.subject, facts.answer) = (None, None);
+            facts.target =
+                Some(Target { version: Version(version), pkla: Pkla::Native, javascript: JavaScript::Duktape });
+            let why = SkipReason::DirectoryOfOtherVersion(Version(version));
+            facts.skipped.push(SkippedFile { file: "/run/polkit-1/rules.d/x.rules".into(), line: None, why });
+        }))
+    };
+    assert_eq!(found(105), ["rules-not-read"]);
+    assert_eq!([found(106), found(122)], [["rule-misplaced"]; 2]);
 }
