@@ -104,6 +104,13 @@ async fn exec_registers_only_within_the_limits_of_its_entry() {
     let config = Config::of(vec![Serve { max: Some(1), ..Serve::of(exec.clone()) }], Vec::new());
     registry.context = Arc::new(Context::of(config, Path::new("/nonexistent/journal")));
     assert_eq!(registry.target_for_exec(&child.pin()), Ok(Some(exec.clone())));
+    for (leaked, is_free) in [(255, true), (256, true), (511, true), (512, false)] {
+        let budget = &mut registry.backend.as_mut().unwrap().leak_budget;
+        (budget.total()..leaked).for_each(|_| budget.count(&exec));
+        assert_eq!(registry.target_for_exec(&child.pin()).is_ok(), is_free, "{leaked}");
+    }
+    let version = BackendVersion::new("126");
+    registry.backend = Some(Backend { leak_budget: LeakBudget::new(&version, 1024), version, sync: None });
     registry.add(exec, child.pin(), None);
     let progress = registry.target_for_exec(&child.pin()).unwrap_err();
     assert!(progress.contains("in progress"), "{progress}");
