@@ -41,8 +41,13 @@ impl Isolation {
 /// # Errors
 /// Processes cannot be read, or there are more cgroups than one walk visits.
 pub fn is_exclusive(cgroups: &Cgroups, uid: SubjectUid, unit: &str) -> io::Result<bool> {
-    for pid in cgroups.processes_outside(unit)? {
-        match uids_of(pid) {
+    has_none(uid, cgroups.processes_outside(unit)?.into_iter().map(uids_of))
+}
+
+/// Whether none of these processes has the uid. A process that has ended has none.
+fn has_none(uid: SubjectUid, processes: impl Iterator<Item = io::Result<[u32; 4]>>) -> io::Result<bool> {
+    for uids in processes {
+        match uids {
             Ok(uids) if uids.contains(&uid.get()) => return Ok(false),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -96,6 +101,23 @@ mod tests {
             "it has ended"
         );
         assert!(is_exclusive(&cgroups(top.path(), ""), own_uid(), UNIT).unwrap());
+    }
+
+    #[test]
+    fn a_process_whose_uids_cannot_be_read_makes_the_result_unknown() {
+        let of = |processes: &[Result<[u32; 4], io::ErrorKind>]| {
+            let uid = SubjectUid::new(33).unwrap();
+            let read = processes.iter().map(|uids| uids.map_err(io::Error::from));
+            has_none(uid, read).map_err(|error| error.kind())
+        };
+        let other = Ok([34; 4]);
+        assert_eq!(of(&[other, Err(io::ErrorKind::NotFound), other]), Ok(true), "a process that has ended");
+        assert_eq!(of(&[other, Err(io::ErrorKind::PermissionDenied)]), Err(io::ErrorKind::PermissionDenied));
+        for position in 0..4 {
+            let mut uids = [34; 4];
+            uids[position] = 33;
+            assert_eq!(of(&[other, Ok(uids)]), Ok(false), "{position}");
+        }
     }
 
     #[test]
