@@ -129,6 +129,8 @@ fn a_masked_socket_is_not_created_by_systemd_and_a_masked_daemon_is_ignored() {
     for unit in ["libvirtd.socket", "virtqemud.service"] {
         std::os::unix::fs::symlink("/dev/null", root.path().join("etc/systemd/system").join(unit)).unwrap();
     }
+    // The program of a masked daemon is there, and does not run.
+    write(root.path(), "usr/sbin/virtqemud", "");
     done(root.path(), &["install"], SOCKET);
     assert!(read(root.path(), "etc/libvirt/libvirtd.conf").contains("unix_sock_group = \"vm\""));
     assert!(!read(root.path(), "etc/libvirt/virtqemud.conf").contains("polkit-policy-gen"));

@@ -225,3 +225,13 @@ fn a_grant_of_every_action_can_only_refuse() {
         assert!(found.contains("p.toml:2:12: `*` covers every"), "{session}: {found}");
     }
 }
+
+#[test]
+fn a_member_has_names_of_at_most_31_characters() {
+    for (user, group, expected) in [(31, 31, 0), (32, 31, 1), (31, 32, 1), (32, 32, 2)] {
+        let (user, group) = ("u".repeat(user), "g".repeat(group));
+        let found = problems(&format!("[[member]]\nuser = '{user}'\ngroup = '{group}'\n"));
+        let lines = found.lines().filter(|line| line.contains("is not valid in a sysusers.d line")).count();
+        assert_eq!(lines, expected, "{found}");
+    }
+}
