@@ -40,8 +40,12 @@ pub fn read_trusted_by(path: &Path, owner: u32) -> Result<Source, Problem> {
 }
 
 fn read_by(path: &Path, trust: &Trust) -> Result<Source, Problem> {
+    read_opened(open(path, trust.name)?, path, trust)
+}
+
+/// Reads a file that was opened by this path, if the path still leads to it.
+fn read_opened(file: File, path: &Path, trust: &Trust) -> Result<Source, Problem> {
     let name = trust.name;
-    let file = open(path, name)?;
     let opened = regular(&file, name)?;
     if !trust.controls(&opened) {
         return Err(trust.untrusted("this file", path, &opened));

@@ -187,3 +187,21 @@ fn a_fragment_directory_that_other_users_may_write_is_refused() {
     chmod(place.dir.path(), 0o775);
     assert!(trusted_fragments(place.dir.path()).is_err() && trusted_fragments(&place.path("absent")).is_err());
 }
+
+#[test]
+fn a_file_that_is_replaced_or_removed_while_it_is_read_is_refused() {
+    let place = place();
+    let path = place.write("a.toml", "old", 0o644);
+    let read = |file: File| {
+        let name = path.to_string_lossy();
+        read_opened(file, &path, &Trust::of_host(place.uid, &name)).map_err(|problem| problem.to_string())
+    };
+    let open = || File::open(&path).unwrap();
+    assert_eq!(read(open()).unwrap().text(), "old");
+    let opened = open();
+    std::fs::rename(place.write("b.toml", "new", 0o644), &path).unwrap();
+    assert!(read(opened).unwrap_err().contains("was replaced while it was being read"));
+    let opened = open();
+    std::fs::remove_file(&path).unwrap();
+    assert!(read(opened).unwrap_err().contains("was removed while it was being read"));
+}

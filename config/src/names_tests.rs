@@ -56,3 +56,29 @@ fn an_unreadable_database_is_an_error() {
     assert!(error.contains("etc/passwd: "), "{error}");
     assert!(Names::of_root(&root.path().join("absent")).is_err());
 }
+
+#[test]
+fn a_database_that_cannot_be_opened_is_an_error_and_not_empty() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(
+        Names::of_root(root.path()).unwrap(),
+        Names::Root(Tree::default()),
+        "without files there are no accounts"
+    );
+    let etc = root.path().join("etc");
+    std::fs::create_dir(&etc).unwrap();
+    std::os::unix::fs::symlink("passwd", etc.join("passwd")).unwrap();
+    let error = Names::of_root(root.path()).unwrap_err().to_string();
+    assert!(error.contains("etc/passwd: ") && error.contains("symbolic link"), "{error}");
+}
+
+#[test]
+fn users_and_groups_are_found_by_the_number_that_is_asked_for() {
+    let names = Names::Root(Tree::parse("a:x:1:2::/:/bin/sh\nb:x:2:1::/:/bin/sh\n", "b:x:1:\na:x:2:b\n"));
+    let user = |uid| names.user_by_uid(uid).unwrap().map(|user| (user.name, user.gid));
+    assert_eq!([user(1), user(2), user(3)], [Some(("a".into(), 2)), Some(("b".into(), 1)), None]);
+    let group = |gid| names.group_by_gid(gid).unwrap().map(|group| group.name);
+    assert_eq!([group(1), group(2), group(3)], [Some("b".into()), Some("a".into()), None]);
+    let groups = |name| names.groups_of(&names.user(name).unwrap().unwrap()).unwrap();
+    assert_eq!((groups("a"), groups("b")), (vec![2], vec![1, 2]));
+}

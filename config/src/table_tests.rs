@@ -295,3 +295,20 @@ proptest! {
         prop_assert!(report.render(false).lines().count() < 2000);
     }
 }
+
+#[test]
+fn a_key_is_suggested_if_at_most_two_letters_or_a_third_of_it_differ() {
+    let help = |key: &str| {
+        let report = read(&format!("[agent]\n{key} = 1\n"));
+        let [line] = report.lines().try_into().unwrap();
+        line
+    };
+    for (key, near) in
+        [("sockt", "socket"), ("sockxy", "socket"), ("max_regist", ""), ("max_registra", "max_registrations")]
+    {
+        let found = help(key);
+        let suggestion = format!("did you mean `{near}`?");
+        assert_eq!(found.contains(&suggestion), !near.is_empty(), "{key}: {found}");
+    }
+    assert!(help("sxxxet").contains("known here: answer_within, max_registrations, socket, vendor_rules"));
+}

@@ -95,3 +95,53 @@ fn a_link_of_proc_is_resolved_by_the_kernel() {
     chmod(&dir.path().join("etc"), 0o777);
     assert!(trust.all(Path::new(&path)).is_err());
 }
+
+#[test]
+fn a_path_that_cannot_be_read_is_an_error_and_not_missing() {
+    let dir = tree();
+    let trust = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
+    for missing in ["etc/absent", "etc/absent/file", "etc/file/below"] {
+        assert!(trust.all(Path::new(missing)).unwrap().is_none(), "{missing}");
+    }
+    let long = "x".repeat(300);
+    for path in [format!("etc/{long}"), format!("{long}/file")] {
+        let problem = trust.all(Path::new(&path)).unwrap_err().to_string();
+        assert!(problem.contains("cannot stat"), "{problem}");
+    }
+}
+
+#[test]
+fn an_entry_of_another_user_in_a_sticky_directory_is_refused() {
+    // Only root can make files of another user.
+    if owner() != 0 {
+        return;
+    }
+    let dir = tree();
+    let trust = Trust { root: dir.path(), owner: 0, sticky: true, name: "tree" };
+    chmod(&dir.path().join("etc"), 0o1777);
+    assert!(trust.walk(Path::new("etc/file")).unwrap().is_some());
+    symlink("file", dir.path().join("etc/link")).unwrap();
+    assert!(trust.walk(Path::new("etc/link")).unwrap().is_some());
+    for entry in ["file", "link", "open"] {
+        std::os::unix::fs::lchown(dir.path().join("etc").join(entry), Some(65534), None).unwrap();
+    }
+    for path in ["etc/file", "etc/link", "etc/open", "etc/open/below"] {
+        let problem = trust.walk(Path::new(path)).unwrap_err().to_string();
+        assert!(problem.contains("the entry") && problem.contains("owner 65534"), "{path}: {problem}");
+    }
+}
+
+#[test]
+fn a_group_that_may_write_is_as_bad_as_everyone() {
+    let dir = tree();
+    let trust = Trust { root: dir.path(), owner: owner(), sticky: false, name: "tree" };
+    for mode in [0o775, 0o757] {
+        chmod(&dir.path().join("etc"), mode);
+        assert!(trust.walk(Path::new("etc/file")).is_err(), "{mode:o}");
+    }
+    chmod(&dir.path().join("etc"), 0o755);
+    for mode in [0o664, 0o646] {
+        chmod(&dir.path().join("etc/file"), mode);
+        assert!(!trust.controls(&std::fs::metadata(dir.path().join("etc/file")).unwrap()), "{mode:o}");
+    }
+}

@@ -68,4 +68,11 @@ mod tests {
         assert_eq!(first("124"), [0, 33]);
         assert_eq!(first("125"), [33, 0]);
     }
+
+    #[test]
+    fn versions_124_to_127_leak_reaped_subjects() {
+        let leaks = |version: &str| BackendVersion::new(version).leaks_reaped_subjects();
+        assert_eq!(["124", "125", "126", "127"].map(leaks), [true; 4]);
+        assert_eq!(["0.105", "121", "123", "128", ""].map(leaks), [false; 5]);
+    }
 }

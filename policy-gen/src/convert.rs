@@ -218,6 +218,38 @@ mod tests {
     }
 
     #[test]
+    fn characters_beyond_u_ffff_are_refused_in_actions_too() {
+        let pkla = tree(Reader::Compat, &[("a", "x.pkla", &entry("unix-user:bob", "org.x.\u{1f980}", "yes"))]);
+        assert_eq!(
+            whys(&pkla),
+            ["/a/x.pkla:1: [a] has a name that is not UTF-8, or has characters beyond U+FFFF: \"org.x.\u{1f980}\""]
+        );
+    }
+
+    #[test]
+    fn entries_meet_if_one_request_can_match_both() {
+        let meets = |one: &str, other: &str| [may_meet(one, other), may_meet(other, one)];
+        for (one, other) in [
+            ("unix-user:a", "unix-user:a"),
+            ("unix-user:*", "unix-user:a"),
+            ("unix-user:a*", "unix-*:*b"),
+            ("unix-netgroup:n", "unix-user:a"),
+            ("unix-netgroup:n", "unix-netgroup:m"),
+            ("unix-netgroup:n", "unix-group:*"),
+        ] {
+            assert_eq!(meets(one, other), [true; 2], "{one} {other}");
+        }
+        for (one, other) in [
+            ("unix-user:a", "unix-user:b"),
+            ("unix-user:a*", "unix-user:b"),
+            ("unix-user:a", "unix-group:a"),
+            ("unix-netgroup:n", "unix-group:g"),
+        ] {
+            assert_eq!(meets(one, other), [false; 2], "{one} {other}");
+        }
+    }
+
+    #[test]
     fn entries_without_a_certain_order_in_0_105_are_refused() {
         let (yes, no) = (entry("unix-user:*", "org.x.y", "yes"), entry("unix-user:bob", "org.x.*", "no"));
         let two = |reader| tree(reader, &[("a", "1.pkla", &yes), ("a", "2.pkla", &no)]);

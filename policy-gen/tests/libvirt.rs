@@ -129,6 +129,8 @@ fn a_masked_socket_is_not_created_by_systemd_and_a_masked_daemon_is_ignored() {
     for unit in ["libvirtd.socket", "virtqemud.service"] {
         std::os::unix::fs::symlink("/dev/null", root.path().join("etc/systemd/system").join(unit)).unwrap();
     }
+    // The program of a masked daemon is there, and does not run.
+    write(root.path(), "usr/sbin/virtqemud", "");
     done(root.path(), &["install"], SOCKET);
     assert!(read(root.path(), "etc/libvirt/libvirtd.conf").contains("unix_sock_group = \"vm\""));
     assert!(!read(root.path(), "etc/libvirt/virtqemud.conf").contains("polkit-policy-gen"));
@@ -193,6 +195,10 @@ fn an_open_socket_and_an_unreadable_configuration_stop_the_installation() {
         refused(root.path(), &["install"], SOCKET)
             .contains("libvirtd.socket.d/override.conf overrides mode or group of the socket after our drop-in")
     );
+    let earlier = tree(&["libvirtd"], true);
+    write(earlier.path(), "usr/lib/systemd/system/libvirtd.socket.d/10-x.conf", "[Socket]\nSocketMode=0666\n");
+    write(earlier.path(), "etc/systemd/system/libvirtd.socket.d/90-x.conf", "[Socket]\nBacklog=7\n");
+    done(earlier.path(), &["install"], SOCKET);
     assert!(refused(root.path(), &["install"], &SOCKET.replace("vm", "no-such-name")).contains("there is no group"));
     write(root.path(), "etc/libvirt/libvirtd.conf", "what is this\n");
     let shown = refused(root.path(), &["install", "--force"], ACL);

@@ -45,6 +45,23 @@ fn exit_codes_depend_on_the_verdict() {
 }
 
 #[test]
+fn root_is_allowed_everything_that_is_registered() {
+    let tree = Tree::with_rule("return 'no';");
+    for user in ["root", "0"] {
+        let of_root = &["--user", user, "--json", "--action"];
+        for target in ["polkit:126", "polkit:0.105"] {
+            let output = tree.run(target, &[&of_root[..], &[ACTION]].concat());
+            let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!((output.status.code(), text(&verdict["verdict"])), (Some(0), "yes"), "{target} {user}");
+            assert_eq!(text(&verdict["steps"][0]["says"]), "yes: polkit allows root everything", "{target} {user}");
+        }
+        let unregistered = tree.run("polkit:126", &[&of_root[..], &["org.example.none"]].concat());
+        assert_eq!(unregistered.status.code(), Some(1), "{user}");
+    }
+    assert_eq!(tree.explain("polkit:126", &[]).1["verdict"], "no", "any other user");
+}
+
+#[test]
 fn a_session_without_a_seat_is_active_and_not_local() {
     let shows = "return [subject.active, subject.local, subject.seat === null].join();";
     let says = |session: &str| {
@@ -169,6 +186,48 @@ fn files_that_polkitd_cannot_read_are_skipped() {
     if chown(&path, Some(990), Some(0)).is_ok() {
         assert_eq!(tree.verdict()["verdict"], "yes");
     }
+}
+
+#[test]
+fn polkitd_has_the_rights_of_the_first_class_that_it_is_in() {
+    let tree = Tree::with_rule("return 'yes';");
+    let rules = tree.0.path().join("etc/polkit-1/rules.d");
+    let path = rules.join("10-x.rules");
+    if chown(&path, Some(0), Some(990)).is_err() {
+        return;
+    }
+    let decided = |uid, gid, mode| {
+        chown(&path, Some(uid), Some(gid)).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        text(&tree.verdict()["verdict"]).to_owned()
+    };
+    for (uid, gid, mode) in [(990, 0, 0o400), (0, 990, 0o640), (0, 0, 0o604), (990, 990, 0o400)] {
+        assert_eq!(decided(uid, gid, mode), "yes", "{uid}:{gid} {mode:o}");
+    }
+    for (uid, gid, mode) in [(990, 990, 0o044), (0, 990, 0o604), (0, 0, 0o640), (990, 0, 0o000), (0, 990, 0o200)] {
+        assert_eq!(decided(uid, gid, mode), "auth_admin", "{uid}:{gid} {mode:o}");
+    }
+    // A directory must be readable, to list it.
+    decided(0, 0, 0o644);
+    for (mode, expected) in [(0o755, "yes"), (0o711, "auth_admin"), (0o700, "auth_admin")] {
+        std::fs::set_permissions(&rules, PermissionsExt::from_mode(mode)).unwrap();
+        assert_eq!(tree.verdict()["verdict"], expected, "{mode:o}");
+    }
+}
+
+#[test]
+fn an_action_file_hides_the_files_of_its_name_in_later_directories() {
+    let tree = Tree::new();
+    tree.write(
+        "etc/polkit-1/actions/x.policy",
+        "<policyconfig><action id='org.example.run'><defaults><allow_any>no</allow_any></defaults></action></policyconfig>",
+    );
+    assert_eq!(tree.verdict()["verdict"], "no");
+    let over = tree.verdict()["passed_over"].clone();
+    assert_eq!(over.as_array().unwrap().len(), 1, "{over}");
+    assert!(text(&over[0]["file"]).ends_with("/usr/share/polkit-1/actions/x.policy"), "{over}");
+    assert!(text(&over[0]["why"]).contains("a file of this name was read before it"), "{over}");
+    assert_eq!(tree.explain("polkit:125", &[]).1["verdict"], "auth_admin", "polkit 125 reads one directory");
 }
 
 #[test]

@@ -102,6 +102,38 @@ mod tests {
     }
 
     #[test]
+    fn every_hostile_range_is_escaped_from_its_first_to_its_last_character() {
+        // From Unicode's categories Cc, Cf, Zl and Zp, its variation selectors and its invisible letters.
+        let ranges = [
+            (0x00, 0x1f),
+            (0x7f, 0x9f),
+            (0xad, 0xad),
+            (0x34f, 0x34f),
+            (0x61c, 0x61c),
+            (0x115f, 0x1160),
+            (0x17b4, 0x17b5),
+            (0x180b, 0x180f),
+            (0x200b, 0x200f),
+            (0x2028, 0x202e),
+            (0x2060, 0x206f),
+            (0x3164, 0x3164),
+            (0xfe00, 0xfe0f),
+            (0xfeff, 0xfeff),
+            (0xffa0, 0xffa0),
+            (0xfff0, 0xfffb),
+            (0x1bca0, 0x1bca3),
+            (0x1d173, 0x1d17a),
+            (0xe0000, 0xe0fff),
+        ];
+        let hostile = |code: u32| char::from_u32(code).is_some_and(is_hostile);
+        for (first, last) in ranges {
+            assert!((first..=last).all(hostile), "{first:x} to {last:x}");
+            assert!(first == 0 || !hostile(first - 1), "{:x}", first - 1);
+            assert!(!hostile(last + 1), "{:x}", last + 1);
+        }
+    }
+
+    #[test]
     fn an_escape_sequence_in_the_text_differs_from_the_character() {
         assert_ne!(escape(r"\x1b"), escape("\x1b"));
         assert_ne!(escape_bytes("\u{80}".as_bytes()), escape_bytes(b"\x80"));

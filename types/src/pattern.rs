@@ -228,6 +228,8 @@ mod tests {
         assert!(covers("org.libvirt.*.manage", "org.libvirt.unix.manage"));
         assert!(!covers("org.libvirt.*.manage", "org.libvirt.unix.monitor"));
         assert!(!covers("org.libvirt.*.manage", "org.libvirt.a.b.manage"));
+        assert!(!covers("org.*.unix", "org.libvirt.unix.manage"), "a longer id");
+        assert!(!covers("org.*.unix", "org.libvirt"), "a shorter id");
     }
 
     #[test]

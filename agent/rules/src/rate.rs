@@ -115,6 +115,18 @@ mod tests {
     }
 
     #[test]
+    fn a_grant_counts_for_a_day_even_if_others_are_counted_meanwhile() {
+        let (mut counter, start) = (RateCounter::default(), Instant::now());
+        let rules = [Rule { user: None, at_most: Some("1/day".parse().unwrap()), ..model::rule(Answer::Allow) }];
+        let mut at = |uid, hours: u64| request(&mut counter, &rules, uid, start + Duration::from_secs(hours * 3600));
+        assert_eq!(at(33, 0).0, Answer::Allow);
+        assert_eq!(at(34, 12).0, Answer::Allow);
+        assert_eq!(at(35, 23).0, Answer::Allow);
+        assert_eq!(at(33, 23), (Answer::Deny, Reason::Limit));
+        assert_eq!([at(33, 24).0, at(34, 35).0, at(34, 36).0], [Answer::Allow, Answer::Deny, Answer::Allow]);
+    }
+
+    #[test]
     fn a_malformed_limit_is_refused() {
         for text in ["", "30", "/min", "0/min", "-1/min", "30/minute", "10001/s", "1.5/s"] {
             assert!(text.parse::<AtMost>().is_err(), "{text}");

@@ -231,3 +231,6 @@ impl SessionKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,12 @@ impl Cgroups {
         Ok(Self { top: PathBuf::from(format!("{mount}{root}")) })
     }
 
+    /// The hierarchy of a test.
+    #[cfg(test)]
+    pub(crate) fn of_folder(top: &Path) -> Self {
+        Self { top: top.to_owned() }
+    }
+
     /// The folder of a cgroup below the root of the system manager.
     #[must_use]
     pub fn folder(&self, path: &str) -> PathBuf {

@@ -117,4 +117,17 @@ mod tests {
         assert_eq!(refuse(&mut refusals, now, 33, "a", 11), 1);
         assert_eq!(refuse(&mut refusals, now + SECOND, 33, "a", 10), 0);
     }
+
+    #[test]
+    fn a_refusal_that_has_no_place_to_be_counted_gets_a_record_of_its_own() {
+        let (mut refusals, now) = (Coalescer::default(), Instant::now());
+        refuse(&mut refusals, now, 33, "first", ONE_BY_ONE);
+        for kind in 0..KINDS {
+            assert_eq!(refuse(&mut refusals, now, 33, &kind.to_string(), 1), 1, "{kind}");
+        }
+        assert_eq!(refuse(&mut refusals, now, 33, "one more", 2), 0);
+        assert_eq!(refuse(&mut refusals, now, 33, "0", 1), 1, "a kind that has a place");
+        let times: u64 = refusals.take(now).iter().map(|counted| counted.times).sum();
+        assert_eq!(times, 1025);
+    }
 }

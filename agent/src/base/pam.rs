@@ -110,3 +110,45 @@ fn secret(directory: &Path, name: &str) -> Result<Secret, NotAuthenticated> {
     let bytes = read().map_err(|error| NotAuthenticated::Unreadable { name: name.to_owned(), error })?;
     Secret::new(bytes).map_err(|error| NotAuthenticated::Unfit { name: name.to_owned(), error })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret_of(folder: &Path, bytes: &[u8]) -> Result<(), String> {
+        std::fs::write(folder.join("password"), bytes).unwrap();
+        secret(folder, "password").map(drop).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn the_agent_authenticates_as_its_own_user_alone() {
+        let cookie = Cookie::new("1-abc".to_owned()).unwrap();
+        let of = async |own: u32, identity: u32| {
+            let (own, identity) = (AgentUid::new(own).unwrap(), IdentityUid::new(identity).unwrap());
+            authenticate(own, identity, &cookie, &["password".to_owned()]).await.unwrap_err().to_string()
+        };
+        for (own, identity) in [(1000, 0), (1000, 1001), (0, 1000)] {
+            let expected = format!(
+                "polkitd asks for uid {identity}, and the agent runs as uid {own}: it authenticates only its own user"
+            );
+            assert_eq!(of(own, identity).await, expected);
+        }
+        // The tests run without credentials.
+        assert!(of(0, 0).await.contains("$CREDENTIALS_DIRECTORY is not set"));
+    }
+
+    #[test]
+    fn a_credential_is_a_regular_file_with_a_valid_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = secret(folder.path(), "password").map(drop).unwrap_err().to_string();
+        assert!(missing.starts_with("cannot read the credential `password`: "), "{missing}");
+        assert_eq!(secret_of(folder.path(), b"secret\n"), Ok(()));
+        for bad in [vec![b'x'; Secret::LONGEST + 1], b"two\nlines\n".to_vec()] {
+            let error = secret_of(folder.path(), &bad).unwrap_err();
+            assert!(error.starts_with("the credential `password` is not a valid secret: "), "{error}");
+        }
+        std::fs::create_dir(folder.path().join("folder")).unwrap();
+        let error = secret(folder.path(), "folder").map(drop).unwrap_err().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
+    }
+}

@@ -223,3 +223,47 @@ fn send(line: &UnixStream, text: &[u8], folder: Option<&OwnedFd>) -> io::Result<
     }
     Ok(sendmsg(line, &[IoSlice::new(text)], &mut beside, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+
+    use super::*;
+
+    /// Asks a child that replies with this line.
+    async fn replied(line: Vec<u8>) -> io::Result<Value> {
+        let (ours, theirs) = StdStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let state = Arc::new(Mutex::new(State { unfinished: Unfinished::new(), left: Vec::new() }));
+        let mut reader = Reader { child: None, line: UnixStream::from_std(ours)?, state, reads: None };
+        let child = std::thread::spawn(move || {
+            let mut request = String::new();
+            BufReader::new(&theirs).read_line(&mut request).unwrap();
+            // Fails if the reader has refused the report.
+            let _ = (&theirs).write_all(&line);
+            request
+        });
+        let report = reader.ask(&serde_json::json!({ "named_files": [] }), None).await;
+        drop(reader);
+        assert_eq!(child.join().unwrap(), "{\"named_files\":[]}\n");
+        report
+    }
+
+    fn text(length: usize) -> Vec<u8> {
+        format!("\"{}\"\n", "x".repeat(length)).into_bytes()
+    }
+
+    #[tokio::test]
+    async fn a_report_is_one_line_of_json_of_at_most_one_mebibyte() {
+        assert_eq!(replied(b"{\"exe\": null}\n".to_vec()).await.unwrap(), serde_json::json!({ "exe": null }));
+        assert!(replied(text(LONGEST / 2)).await.unwrap().is_string());
+        assert_eq!(replied(text(2 * LONGEST)).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn a_report_that_ends_early_or_is_no_json_is_an_error() {
+        for line in [&b""[..], b"{\"exe\": null}", b"garbage\n"] {
+            assert!(replied(line.to_vec()).await.is_err(), "{line:?}");
+        }
+    }
+}

@@ -31,6 +31,24 @@ pub struct Config {
     pub host: Host,
 }
 
+#[cfg(test)]
+impl Config {
+    /// A configuration of these entries and rules.
+    pub(crate) fn of(serve: Vec<Serve>, rules: Vec<Rule>) -> Self {
+        let (answer_within, max_registrations) = (Duration::from_secs(20), 10);
+        let requirements = Requirements::of(&rules);
+        Self { answer_within, max_registrations, serve, rules, requirements, host: Host::default() }
+    }
+}
+
+#[cfg(test)]
+impl Serve {
+    /// An entry without limits that registers processes.
+    pub(crate) fn of(target: ServeTarget) -> Self {
+        Self { target, max: None, new_per_second: None, by_hook: false }
+    }
+}
+
 /// The source of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {

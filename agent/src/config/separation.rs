@@ -126,6 +126,12 @@ mod tests {
         assert_eq!(host().others(&pool, &named("www-data", 33)), ["apache2.service"]);
         assert_eq!(host().others(&UnitPattern::new("ci.service").unwrap(), &named("ci", 990)), ["a crontab"]);
         assert_eq!(host().others(&pool, &named("alone", 991)), [""; 0]);
+        let apache = UnitPattern::new("apache2.service").unwrap();
+        assert_eq!(
+            host().others(&apache, &named("by-another-name", 33)),
+            ["pool.service"],
+            "by the uid of the running unit"
+        );
     }
 
     #[test]

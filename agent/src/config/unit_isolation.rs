@@ -60,3 +60,71 @@ pub(super) fn refuse(entries: &[RuleEntry], host: &Host, report: &mut Report) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use polkit_agent_rules::{
+        model,
+        rule::{Answer, Rule},
+    };
+    use polkit_config::report::Location;
+
+    use super::*;
+    use crate::config::separation::Unit;
+
+    fn unit(name: &str) -> Unit {
+        Unit { name: name.into(), user: Some("www-data".into()), ..Unit::default() }
+    }
+
+    fn host(units: Vec<Unit>) -> Host {
+        Host { units: Some(units), ..Host::default() }
+    }
+
+    /// The problems of a rule for the user www-data in the unit a.service.
+    fn problems(change: impl FnOnce(&mut Rule), host: &Host) -> Vec<String> {
+        let mut rule = Rule { unit: UnitPattern::new("a.service"), ..model::rule(Answer::Allow) };
+        change(&mut rule);
+        let at = Location { source: "agent.toml".into(), span: None };
+        let mut report = Report::new();
+        refuse(&[RuleEntry { rule, at, identity: None }], host, &mut report);
+        report.lines().into_iter().map(|line| line.split(" (").next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_grant_to_a_delegated_unit_must_accept_the_delegation() {
+        let delegated = host(vec![Unit { is_delegated: true, ..unit("a.service") }]);
+        let expected = ["agent.toml: `a.service` is delegated: any process of its user can move into it"];
+        assert_eq!(problems(|_| (), &delegated), expected);
+        assert_eq!(problems(|rule| rule.delegated = true, &delegated), [""; 0]);
+        assert_eq!(problems(|rule| rule.answer = Answer::Deny, &delegated), [""; 0], "a refusal");
+        assert_eq!(problems(|_| (), &host(vec![unit("a.service")])), [""; 0]);
+    }
+
+    #[test]
+    fn a_unit_that_opens_sessions_is_a_warning() {
+        let sessions = host(vec![Unit { opens_sessions: true, ..unit("a.service") }]);
+        let [warning] = problems(|_| (), &sessions).try_into().unwrap();
+        assert!(warning.contains("`a.service` opens login sessions"), "{warning}");
+    }
+
+    #[test]
+    fn a_required_own_user_must_be_known_to_have_no_other_use() {
+        let own = |rule: &mut Rule| rule.own_user = true;
+        assert_eq!(problems(own, &host(vec![unit("a.service")])), [""; 0]);
+        assert_eq!(problems(own, &host(Vec::new())), [""; 0], "the unit is not loaded");
+        let used = problems(own, &host(vec![unit("a.service"), unit("b.service")]));
+        assert_eq!(used, ["agent.toml: `www-data` is also used by b.service"]);
+        let silent = problems(own, &Host::default());
+        assert_eq!(silent, ["agent.toml: cannot find out whether only `a.service` uses `www-data`"]);
+        for remove in [|rule: &mut Rule| rule.unit = None, |rule: &mut Rule| rule.user = None] {
+            let lacks = problems(
+                |rule| {
+                    own(rule);
+                    remove(rule);
+                },
+                &host(Vec::new()),
+            );
+            assert_eq!(lacks, ["agent.toml: `r` requires a user of its own, and has no `unit` or no `user`"]);
+        }
+    }
+}

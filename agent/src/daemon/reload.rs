@@ -62,3 +62,35 @@ impl Reload {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn missing() -> Reload {
+        Reload::new(Origin::File("/nonexistent/agent.toml".into()))
+    }
+
+    #[tokio::test]
+    async fn a_request_during_a_reading_is_answered_by_a_second_reading() {
+        let mut reload = missing();
+        reload.begin();
+        reload.begin();
+        reload.begin();
+        assert!(reload.next().await.config.is_none());
+        assert!(reload.reading.is_some(), "a second reading has begun");
+        assert!(reload.next().await.config.is_none());
+        assert!(reload.next().now_or_never().is_none(), "two requests share one reading");
+    }
+
+    #[tokio::test]
+    async fn without_a_request_nothing_is_read() {
+        let mut reload = missing();
+        assert!(reload.next().now_or_never().is_none());
+        reload.begin();
+        assert!(reload.next().await.report.has_errors());
+        assert!(reload.next().now_or_never().is_none());
+    }
+}

@@ -217,3 +217,57 @@ pub async fn publish(
     });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use polkit_agent_rules::{
+        approval_queue::ApprovalScope,
+        facts::{Approver, ApproverUid, Facts, SubjectInfo},
+        model,
+    };
+    use polkit_types::SubjectPid;
+
+    use super::*;
+
+    fn request(now: Instant) -> PendingRequest {
+        let facts = Facts { login: LoginUid::parse("1000"), served_session: Some("7".into()), ..model::facts() };
+        let info = SubjectInfo {
+            user: Some("www-data".into()),
+            unit: Some("a.service".into()),
+            exe: None,
+            exe_claimed: Some("/tmp/x".into()),
+            command_line: Some("x --password=secret".into()),
+        };
+        let (scope, pid) = (ApprovalScope::new("r", &facts).unwrap(), SubjectPid::new(42).unwrap());
+        PendingRequest { scope, pid, info, first: now, times: 3 }
+    }
+
+    #[test]
+    fn only_root_sees_the_command_line_of_a_request() {
+        let now = Instant::now();
+        let claims = |line: Option<&str>| json!({ "exe": "/tmp/x", "command_line": line });
+        for (for_root, line) in [(true, Some("x --password=secret")), (false, None)] {
+            let shown = to_json("ab12", &request(now), for_root, now + Duration::from_secs(5));
+            let expected = json!({
+                "id": "ab12", "rule": "r", "action": model::ACTION, "uid": 33, "user": "www-data", "unit": "a.service",
+                "session": "7", "pid": 42, "login_uid": 1000, "exe": null, "command_line": line, "claims": claims(line),
+                "age": 5, "times": 3,
+            });
+            assert_eq!(shown, expected);
+        }
+    }
+
+    #[test]
+    fn an_approval_names_its_approver_and_the_time_that_is_left() {
+        let now = Instant::now();
+        let approver = Approver { uid: ApproverUid::new(0), login: LoginUid::parse("1001") };
+        let (request, until) = (request(now), now + Duration::from_secs(90));
+        let approval = Approval { id: "ab12".into(), request, approver, until, once: false };
+        let shown = approval_to_json(&approval, false, now + Duration::from_secs(30));
+        let of = |key: &str| shown.get(key).cloned().unwrap();
+        assert_eq!([of("approver"), of("approver_login"), of("left")], [json!(0), json!(1001), json!(60)]);
+        assert_eq!([of("once"), of("id"), of("command_line")], [json!(false), json!("ab12"), Value::Null]);
+        let late = approval_to_json(&approval, false, until + Duration::from_secs(1));
+        assert_eq!(late.get("left"), Some(&json!(0)));
+    }
+}

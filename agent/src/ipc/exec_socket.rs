@@ -84,22 +84,28 @@ async fn register(stream: &UnixStream, config: Arc<Config>, registry: mpsc::Send
     if uid == 0 {
         return Err("root needs no agent: polkit allows root everything".into());
     }
-    let may = blocking::run_nss(uid, move || may_ask(uid, &config)).await.map_err(|error| failed(&error))?;
+    let may =
+        blocking::run_nss(uid, move || may_ask(uid, &config, &Names::Host)).await.map_err(|error| failed(&error))?;
     if !may {
         return Err("no [[serve]] entry names this user in `exec`".into());
     }
-    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).and_then(|pid| SubjectPid::new(pid).ok());
-    let held = pid.and_then(|pid| PinnedProcess::open(pid).ok()).filter(|held| held.process.uid.get() == uid);
-    let held = held.ok_or("cannot find the process")?;
+    let held = pin_peer(peer.pid(), uid).ok_or("cannot find the process")?;
     let (reply, answer) = oneshot::channel();
     registry.send((held, reply)).await.map_err(|error| failed(&error))?;
     answer.await.map_err(|error| failed(&error))?
 }
 
-fn may_ask(uid: u32, config: &Config) -> bool {
+/// Pins the peer if its process has the uid of the connection: a set-user-ID program connects as another user than its process has.
+fn pin_peer(pid: Option<i32>, uid: u32) -> Option<PinnedProcess> {
+    let pid = pid.and_then(|pid| u32::try_from(pid).ok()).and_then(|pid| SubjectPid::new(pid).ok())?;
+    PinnedProcess::open(pid).ok().filter(|held| held.process.uid.get() == uid)
+}
+
+/// Whether an `exec` entry names the user. A group counts only if the user database has the groups of the user.
+fn may_ask(uid: u32, config: &Config, names: &Names) -> bool {
     let gids = || {
-        let user = Names::Host.user_by_uid(uid).ok().flatten()?;
-        Names::Host.groups_of(&user).ok()
+        let user = names.user_by_uid(uid).ok().flatten()?;
+        names.groups_of(&user).ok()
     };
     let who = config.serve.iter().filter_map(|serve| match &serve.target {
         ServeTarget::Exec(who) => Some(who),
@@ -113,4 +119,37 @@ fn may_ask(uid: u32, config: &Config) -> bool {
         ExecPrincipal::User(user) => user.id == uid,
         ExecPrincipal::Group(group) => gids().is_some_and(|gids| gids.contains(&group.id)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use polkit_agent_rules::rule::Named;
+    use polkit_config::names::Tree;
+
+    use super::*;
+    use crate::config::Serve;
+
+    #[test]
+    fn a_process_of_another_user_than_the_connection_is_not_registered() {
+        let (own, pid) = (rustix::process::getuid().as_raw(), i32::try_from(std::process::id()).unwrap());
+        assert_eq!(pin_peer(Some(pid), own).unwrap().process.pid.get(), std::process::id());
+        assert!(pin_peer(Some(pid), own + 1).is_none(), "a set-user-ID program");
+        for none in [None, Some(0), Some(-1), Some(i32::MAX)] {
+            assert!(pin_peer(none, own).is_none(), "{none:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_names_a_user_or_a_group_of_the_user() {
+        let passwd = "alice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\ncarol:x:1002:1002::/:/bin/sh\n";
+        let names = Names::Root(Tree::parse(passwd, "vm:x:100:bob\n"));
+        let named = |name: &str, id| Named { name: name.into(), id };
+        let who = vec![ExecPrincipal::User(named("alice", 1000)), ExecPrincipal::Group(named("vm", 100))];
+        let config = Config::of(vec![Serve::of(ServeTarget::Exec(who))], Vec::new());
+        let may = [1000, 1001, 1002].map(|uid| may_ask(uid, &config, &names));
+        assert_eq!(may, [true, true, false]);
+        assert!(!may_ask(4242, &config, &names), "the groups of a user without an entry are unknown");
+        let others = Config::of(vec![Serve::of(ServeTarget::User(named("alice", 1000)))], Vec::new());
+        assert!(!may_ask(1000, &others, &names), "another form of entry");
+    }
 }

@@ -158,3 +158,62 @@ async fn check_pipeline(context: &Context) -> Result<(), String> {
     }
     context.recorder.is_ready().await.map_err(|error| format!("the journal accepts no record: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixDatagram, path::Path};
+
+    use polkit_agent_rules::{
+        model,
+        rule::{Answer, Named, Rule},
+    };
+    use polkit_types::pattern::ActionPattern;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// A context with a grant of these actions to the user of this test.
+    fn context(folder: &Path, actions: &str) -> Arc<Context> {
+        let user = Some(Named { name: "own".into(), id: rustix::process::getuid().as_raw() });
+        let actions = vec![ActionPattern::new(actions).unwrap()];
+        let grant = Rule { user, actions, unbound: true, ..model::rule(Answer::Allow) };
+        Arc::new(Context::of(Config::of(Vec::new(), vec![grant]), &folder.join("journal")))
+    }
+
+    /// The result of the first self-check that has ended.
+    async fn result(health: &mut Health, context: &Arc<Context>) -> bool {
+        assert!(!health.pipeline_is_sound(context).await, "no check has ended");
+        while !health.self_check.as_ref().is_some_and(JoinHandle::is_finished) {
+            tokio::task::yield_now().await;
+        }
+        health.pipeline_is_sound(context).await
+    }
+
+    #[tokio::test]
+    async fn a_sound_pipeline_passes_each_self_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let _journal = UnixDatagram::bind(folder.path().join("journal")).unwrap();
+        let (mut health, context) = (Health::default(), context(folder.path(), model::ACTION));
+        assert_eq!(check_pipeline(&context).await, Ok(()));
+        assert!(result(&mut health, &context).await);
+        assert!(result(&mut health, &context).await);
+    }
+
+    #[tokio::test]
+    async fn a_grant_of_an_action_without_a_name_fails_the_self_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let _journal = UnixDatagram::bind(folder.path().join("journal")).unwrap();
+        let (mut health, context) = (Health::default(), context(folder.path(), "*"));
+        assert_eq!(check_pipeline(&context).await, Err("a rule grants an action without a name".into()));
+        assert!(!result(&mut health, &context).await);
+    }
+
+    #[tokio::test]
+    async fn a_missing_journal_fails_the_self_check() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut health, context) = (Health::default(), context(folder.path(), model::ACTION));
+        let why = check_pipeline(&context).await.unwrap_err();
+        assert!(why.contains("the journal accepts no record"), "{why}");
+        assert!(!result(&mut health, &context).await);
+    }
+}

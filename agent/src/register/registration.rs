@@ -7,7 +7,7 @@ use polkit_dbus::{AgentStream, Authority, AuthorityError, Connection, Registrati
 use crate::{
     kernel::{
         answer::{agent::RegisteredAgent, context::Context},
-        subject::scope::AgentScope,
+        subject::{process::PinnedProcess, scope::AgentScope},
     },
     register::pidfd::ended,
 };
@@ -59,7 +59,7 @@ impl Registered {
         let _ = connection.close().await;
         let (Some(sync), AgentScope::Process(process)) = (sync, scope) else { return false };
         // Without a reply, polkitd may have leaked.
-        sync.version().await.is_err() || process.is_reaped()
+        may_have_leaked(sync.version().await.is_ok(), &process)
     }
 }
 
@@ -74,5 +74,31 @@ async fn process_end(scope: &AgentScope) {
             }
         }
         AgentScope::Session(_) => std::future::pending().await,
+    }
+}
+
+/// Whether polkitd may have leaked a descriptor for this process: it was reaped, or polkitd did not answer after the connection closed.
+fn may_have_leaked(polkitd_answered: bool, process: &PinnedProcess) -> bool {
+    !polkitd_answered || process.is_reaped()
+}
+
+#[cfg(test)]
+mod tests {
+    use polkit_types::SubjectPid;
+
+    use super::*;
+
+    #[test]
+    fn only_a_process_that_was_not_reaped_before_polkitd_answered_leaked_nothing() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let process = PinnedProcess::open(SubjectPid::new(child.id()).unwrap()).unwrap();
+        assert_eq!([may_have_leaked(true, &process), may_have_leaked(false, &process)], [false, true]);
+        child.kill().unwrap();
+        while process.is_alive() {
+            std::thread::yield_now();
+        }
+        assert!(!may_have_leaked(true, &process), "a process that ended and was not reaped");
+        child.wait().unwrap();
+        assert_eq!([may_have_leaked(true, &process), may_have_leaked(false, &process)], [true; 2]);
     }
 }

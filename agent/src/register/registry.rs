@@ -275,3 +275,6 @@ async fn result_of<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> 
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use crate::doctor::facts::{
 };
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
+use crate::target::{JavaScript, Pkla, Target, Version};
 use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Verdict};
 
 fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Decision {
@@ -394,4 +395,92 @@ fn an_unreachable_polkitd_is_the_first_finding() {
         facts.container = Some("/.dockerenv".to_owned());
     });
     assert_eq!(codes(&container), ["container"]);
+}
+
+#[test]
+fn a_decision_that_is_not_known_is_no_finding_about_access() {
+    let of = |change: fn(&mut Decision)| {
+        let found = codes(&with_answer(change));
+        found.into_iter().filter(|code| !["polkitd-hangs", "process-not-seen"].contains(code)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(|_| ()), ["not-in-group"]);
+    assert_eq!(of(|answer| answer.verdict.outcome = Outcome::Depends), [""; 0], "it depends on unknown facts");
+    for real in [RunningResult::Silent, RunningResult::NoSuchProcess, RunningResult::Yes] {
+        let found = codes(&with_answer(|answer| answer.real = Some(real)));
+        assert!(!found.contains(&"not-in-group"), "{real:?}: {found:?}");
+    }
+    for real in [RunningResult::Silent, RunningResult::NoSuchProcess] {
+        let found = access::verdict(&with_answer(|answer| answer.real = Some(real)), false);
+        assert!(found.is_empty(), "{real:?}: {found:?}");
+    }
+    assert_eq!(of(|answer| answer.real = Some(RunningResult::Challenge)), ["not-in-group"]);
+    assert_eq!(of(|answer| answer.real = Some(RunningResult::Unregistered)), ["action-not-registered"]);
+}
+
+#[test]
+fn only_a_group_other_than_root_s_is_worth_joining_for_a_socket() {
+    let socket = |mode, group: &str| {
+        let facts = changed(|facts| facts.libvirt.daemons[0].sockets[0].there = Some((mode, 0, group.to_owned())));
+        let finding = diagnose(&facts).into_iter().next().unwrap();
+        (finding.code, finding.fixes.iter().map(|fix| fix.id).collect::<Vec<_>>())
+    };
+    assert_eq!(socket(0o660, "vm"), ("not-in-socket-group", vec!["join-group", "open-socket"]));
+    assert_eq!(socket(0o660, "root"), ("socket-closed", vec!["open-socket"]));
+    assert_eq!(socket(0o600, "vm"), ("socket-closed", vec!["open-socket"]));
+}
+
+#[test]
+fn masked_units_are_unmasked_before_they_are_started() {
+    let commands = |socket: &str, service: &str| {
+        let facts = changed(|facts| {
+            let daemon = &mut facts.libvirt.daemons[0];
+            (daemon.socket_unit.load, daemon.service.load) = (socket.to_owned(), service.to_owned());
+            daemon.sockets[0].there = None;
+        });
+        diagnose(&facts)[0].fixes[0].commands.clone()
+    };
+    let sockets = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket";
+    let start = [
+        "systemctl stop libvirtd.service".to_owned(),
+        format!("systemctl enable {sockets}"),
+        format!("systemctl restart {sockets}"),
+    ];
+    let unmask = [format!("systemctl unmask {sockets}"), "systemctl unmask libvirtd.service".to_owned()];
+    assert_eq!(commands("loaded", "loaded"), start);
+    assert_eq!(commands("masked", "loaded"), [&unmask[..1], &start].concat());
+    assert_eq!(commands("loaded", "masked"), [&unmask[1..], &start].concat());
+    assert_eq!(commands("masked", "masked"), [&unmask[..], &start].concat());
+}
+
+#[test]
+fn either_setting_of_an_activated_socket_is_reported_as_ignored() {
+    let found = |group: Option<&str>, perms: Option<&str>, activated| {
+        codes(&changed(|facts| {
+            (facts.subject, facts.answer) = (None, None);
+            let daemon = &mut facts.libvirt.daemons[0];
+            (daemon.group, daemon.perms) = (group.map(str::to_owned), perms.map(str::to_owned));
+            daemon.activated = Some(activated);
+        }))
+    };
+    for (group, perms) in [(Some("vm"), None), (None, Some("0660")), (Some("vm"), Some("0660"))] {
+        assert_eq!(found(group, perms, true), ["conf-ignored"], "{group:?} {perms:?}");
+        assert_eq!(found(group, perms, false), [""; 0], "{group:?} {perms:?}");
+    }
+    assert_eq!(found(None, None, true), [""; 0]);
+    assert_eq!(found(Some("root"), Some("0666"), true), [""; 0], "the socket is as the settings say");
+}
+
+#[test]
+fn rules_in_a_directory_of_another_version_are_misplaced_and_0_105_reads_none() {
+    let found = |version: u32| {
+        codes(&changed(|facts| {
+            (facts.subject, facts.answer) = (None, None);
+            facts.target =
+                Some(Target { version: Version(version), pkla: Pkla::Native, javascript: JavaScript::Duktape });
+            let why = SkipReason::DirectoryOfOtherVersion(Version(version));
+            facts.skipped.push(SkippedFile { file: "/run/polkit-1/rules.d/x.rules".into(), line: None, why });
+        }))
+    };
+    assert_eq!(found(105), ["rules-not-read"]);
+    assert_eq!([found(106), found(122)], [["rule-misplaced"]; 2]);
 }

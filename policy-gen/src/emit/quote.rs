@@ -83,6 +83,27 @@ mod tests {
         assert_eq!(comment("a\nreturn 1; \u{f6}"), r"a\x0areturn 1; \u{f6}");
     }
 
+    #[test]
+    fn a_shell_word_is_quoted_unless_it_is_plain() {
+        for plain in ["virsh", "/usr/bin/a-b_c.d", "a@b:c=d+e,f"] {
+            assert_eq!(shell(plain), plain);
+        }
+        for (text, quoted) in [
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("o'brien", r"'o'\''brien'"),
+            ("'; rm -rf /'", r"''\''; rm -rf /'\'''"),
+            ("$(x)`y`\\", r"'$(x)`y`\'"),
+            ("a\nb", "'a\nb'"),
+            ("~x", "'~x'"),
+        ] {
+            assert_eq!(shell(text), quoted, "{text}");
+            let output =
+                std::process::Command::new("sh").args(["-c", &format!("printf %s {quoted}")]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), text, "the shell reads the text again");
+        }
+    }
+
     proptest! {
         #[test]
         fn every_text_survives_quoting_as_ascii(text in any::<String>()) {

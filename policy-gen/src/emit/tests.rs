@@ -319,6 +319,19 @@ details = ["k\u00f6ln\"</script>", "verb"]
 "#;
 
 #[test]
+fn the_first_hook_of_an_action_decides_what_its_failure_means() {
+    let hook = |on_failure: &str| format!("[[hook]]\nactions = ['a.b']\non_failure = '{on_failure}'\n");
+    for (first, second, expected) in [("no", "nothing", "\"no\""), ("nothing", "no", "null")] {
+        let source = Source::new("p.toml", hook(first) + &hook(second));
+        let mut draft = Draft::read(&[source], Report::new());
+        let (policy, report) = draft.parts();
+        assert!(report.has_errors() && policy.hooks.len() == 2, "a policy with two hooks of an action is refused");
+        let text = hook::emit(&policy.hooks, &Origin::Options);
+        assert!(text.contains(&format!("\"$a.b\": {{details: [], otherwise: {expected}}}")), "{text}");
+    }
+}
+
+#[test]
 fn the_hook_has_its_actions_and_sorts_first() {
     let text = format!("{HOOKS}{}", SAMPLE.replace("</script>", ""));
     let (files, problems) = emitted(&text, Format::Rules, Owner::Admin);

@@ -49,10 +49,16 @@ pub fn change_host(tree: &Tree, names: &Names, change: &MemberChange) -> Result<
         |why: String| Failure::Refused(format!("cannot {what} the membership of `{user}` in `{group}`: {why}"));
     run_first(tools).map_err(refused)?;
     let text = tree.read_text("etc/group").map_err(|error| refused(error.to_string()))?;
-    if is_listed(&text, group, user) != *add {
-        return Err(refused("the tool reported success, but /etc/group is unchanged".to_owned()));
+    check_done(&text, change).map_err(refused)
+}
+
+/// Checks a changed group file: a tool can succeed without an effect, for example if another database has the group.
+fn check_done(text: &str, MemberChange { user, group, add }: &MemberChange) -> Result<(), String> {
+    if is_listed(text, group, user) == *add {
+        Ok(())
+    } else {
+        Err("the tool reported success, but /etc/group is unchanged".to_owned())
     }
-    Ok(())
 }
 
 /// Creates a missing user or group of another tree with systemd-sysusers (`--create`).
@@ -105,4 +111,20 @@ fn run_first(tools: &[&[&str]]) -> Result<(), String> {
     }
     let names: Vec<&str> = tools.iter().filter_map(|tool| tool.first().copied()).collect();
     Err(format!("none of {} is installed", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_membership_is_done_only_if_the_group_file_has_it() {
+        let text = "root:x:0:\nvm:x:100:alice\n";
+        let done = |user: &str, group: &str, add| {
+            check_done(text, &MemberChange { user: user.into(), group: group.into(), add }).is_ok()
+        };
+        assert_eq!([done("alice", "vm", true), done("alice", "vm", false)], [true, false]);
+        assert_eq!([done("bob", "vm", true), done("bob", "vm", false)], [false, true]);
+        assert_eq!([done("alice", "kvm", true), done("alice", "kvm", false)], [false, true]);
+    }
 }

@@ -167,3 +167,6 @@ impl Record {
         self.files.is_empty() && self.members.is_empty() && self.edits.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -227,3 +227,20 @@ fn remove_pending(tree: &Tree) {
         let _ = rustix::fs::fsync(&directory);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_installation_is_refused_while_one_runs() {
+        let root = tempfile::tempdir().unwrap();
+        let tree = Tree::open(Some(root.path())).unwrap();
+        let first = lock(&tree).unwrap();
+        let refused = lock(&tree).unwrap_err().to_string();
+        assert!(refused.contains("another polkit-policy-gen is running. Nothing was changed."), "{refused}");
+        drop(first);
+        drop(lock(&tree).unwrap());
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0, "a lock leaves no directory");
+    }
+}

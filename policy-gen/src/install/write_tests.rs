@@ -105,3 +105,21 @@ fn a_link_does_not_leave_the_tree() {
     std::os::unix::fs::symlink("/etc/passwd", root.path().join("d/x")).unwrap();
     assert!(tree.read("d/x").is_err());
 }
+
+#[test]
+fn a_restored_file_has_its_old_owner_group_and_mode() {
+    // Only root can give a file to another user.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (root, tree) = tree();
+    for (owner, expected) in [(Some((5, 6)), (5, 6)), (None, (0, 0))] {
+        let to = Some(NewFile { bytes: b"old".to_vec(), mode: 0o640, owner });
+        StagedChanges::new(&tree, &[Change { path: "d/x".into(), to }]).unwrap().commit().unwrap().keep();
+        let meta = std::fs::metadata(root.path().join("d/x")).unwrap();
+        assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o7777), (expected.0, expected.1, 0o640));
+    }
+    let set_user_id = Some(NewFile { bytes: b"old".to_vec(), mode: 0o4755, owner: None });
+    StagedChanges::new(&tree, &[Change { path: "d/x".into(), to: set_user_id }]).unwrap().commit().unwrap().keep();
+    assert_eq!(std::fs::metadata(root.path().join("d/x")).unwrap().mode() & 0o7777, 0o755);
+}

@@ -78,6 +78,18 @@ fn a_manual_change_of_an_edited_line_is_reported() {
 }
 
 #[test]
+fn a_line_that_was_made_longer_is_a_manual_change() {
+    let edited = apply("x = 1", &[set("x", Value::Number("2".into()))], &[]).unwrap();
+    assert_eq!(edited.text, "x = 2 # set by polkit-policy-gen");
+    for (after, clashes) in [("", 0), ("\ny = 3\n", 0), (" and more", 1), ("0\n", 1)] {
+        let undone = undo(&format!("{}{after}", edited.text), &edited.ours).unwrap();
+        assert_eq!(undone.clashes.len(), clashes, "{after:?}: {undone:?}");
+    }
+    let before = undo(&format!("y = {}", edited.text), &edited.ours);
+    assert!(before.is_err() || before.is_ok_and(|undone| undone.clashes.len() == 1), "not at the start of a line");
+}
+
+#[test]
 fn both_states_of_an_interrupted_installation_are_recognized() {
     let first = apply("x = 1\n", &[set("x", Value::Number("2".into()))], &[]).unwrap();
     let second = apply("x = 1\n", &[set("x", Value::Number("3".into()))], &first.ours).unwrap();

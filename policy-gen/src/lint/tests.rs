@@ -164,6 +164,8 @@ fn pg020_file_names_that_sort_too_early() {
 fn pg021_spawn_without_catch() {
     assert_eq!(rule("polkit.spawn([\"/bin/true\"]);"), [("PG021", 2)]);
     assert_eq!(rule("try { polkit.spawn([\"/bin/true\"]); } catch (error) { return null; }"), CLEAN);
+    let late = "polkit.spawn([\"/bin/true\"]);\ntry { subject.isInGroup(\"vm\"); } catch (error) { return null; }";
+    assert_eq!(rule(late), [("PG021", 2)], "a later try catches nothing");
 }
 
 /// Returns the codes and lines of findings in a second file.
@@ -191,6 +193,8 @@ fn pg022_rules_that_are_never_run() {
     for not_always in [
         "if (action.id == \"org.a\" && subject.isInGroup(\"vm\")) { return \"yes\"; }",
         "if (action.id != \"org.a\") { return \"yes\"; }",
+        "if (action.id == \"org.a\" && action.id == \"org.b\") { return \"yes\"; }",
+        "if (action.id == \"org.a\" | action.id == \"org.b\") { return \"yes\"; }",
         "if (action.id == \"org.a\") { return polkit.Result.NOT_HANDLED; }",
         "if (action.id == \"org.a\") { return answer; }",
         "if (action.id == \"org.a\") { polkit.log(\"asked\"); }",
@@ -308,6 +312,17 @@ fn pg033_entries_with_the_same_name() {
 #[test]
 fn pg034_to_pg036_every_user_no_service_and_unknown_keys() {
     assert_eq!(entry("unix-user:bob", "unix-user:*"), [("PG034", 2)]);
+    for result in ["yes", "auth_self", "auth_self_keep", "auth_admin", "auth_admin_keep"] {
+        for every in ["*", "unix-user:*", "unix-*", "unix-*:*"] {
+            let text = ENTRY.replace("unix-user:bob", every).replace("=yes", &format!("={result}"));
+            assert_eq!(found("x.pkla", &text, 122), [("PG034", 2)], "{every} {result}");
+        }
+    }
+    for one in ["ResultAny", "ResultInactive", "ResultActive"] {
+        let refuses = ENTRY.replace("unix-user:bob", "*").replace("=yes", "=no");
+        let text = refuses.replace(&format!("{one}=no"), &format!("{one}=auth_admin"));
+        assert_eq!(found("x.pkla", &text, 122), [("PG034", 2)], "{one}");
+    }
     assert_eq!(found("x.pkla", &ENTRY.replace("unix-user:bob", "*").replace("=yes", "=no"), 122), CLEAN);
     assert_eq!(entry("ResultAny=yes\n", ""), [("PG035", 1)]);
     assert_eq!(entry("ResultAny=yes\n", "ResultAny=yes\nResultsAny=yes\n"), [("PG036", 5)]);
@@ -318,5 +333,6 @@ fn pg037_results_that_a_later_entry_overrides() {
     let later =
         |result: &str| format!("{ENTRY}[b]\nIdentity=unix-user:bob\nAction=org.example.*\nResultAny=no\n{result}");
     assert_eq!(found("x.pkla", &later("ResultActive=no\n"), 122), [("PG037", 1)]);
+    assert_eq!(found("x.pkla", &later("ResultInactive=no\n"), 122), [("PG037", 1)]);
     assert_eq!(found("x.pkla", &later("ResultInactive=no\nResultActive=no\n"), 122), CLEAN);
 }

@@ -211,8 +211,27 @@ users = ["u"]
 #[test]
 fn a_grant_of_every_action_can_only_refuse() {
     assert_eq!(problems("[[grant]]\nactions = ['*']\nusers = ['u']\nresult = 'no'\n"), "");
-    assert!(
-        problems("[[grant]]\nactions = ['*']\nusers = ['u']\nresult = 'auth_admin'\n")
-            .contains("p.toml:2:12: `*` covers every")
-    );
+    for result in ["yes", "auth_self", "auth_self_keep", "auth_admin", "auth_admin_keep"] {
+        let found = problems(&format!("[[grant]]\nactions = ['*']\nusers = ['u']\nresult = '{result}'\n"));
+        assert!(found.contains("p.toml:2:12: `*` covers every"), "{result}: {found}");
+    }
+    for session in ["any", "inactive", "active"] {
+        let results = ["any", "inactive", "active"].map(|key| {
+            let result = if key == session { "auth_admin" } else { "no" };
+            format!("{key} = '{result}'")
+        });
+        let results = results.join(", ");
+        let found = problems(&format!("[[grant]]\nactions = ['*']\nusers = ['u']\nresult = {{ {results} }}\n"));
+        assert!(found.contains("p.toml:2:12: `*` covers every"), "{session}: {found}");
+    }
+}
+
+#[test]
+fn a_member_has_names_of_at_most_31_characters() {
+    for (user, group, expected) in [(31, 31, 0), (32, 31, 1), (31, 32, 1), (32, 32, 2)] {
+        let (user, group) = ("u".repeat(user), "g".repeat(group));
+        let found = problems(&format!("[[member]]\nuser = '{user}'\ngroup = '{group}'\n"));
+        let lines = found.lines().filter(|line| line.contains("is not valid in a sysusers.d line")).count();
+        assert_eq!(lines, expected, "{found}");
+    }
 }

@@ -36,6 +36,18 @@ fn the_user_overrides_groups_and_groups_override_default() {
 }
 
 #[test]
+fn the_first_group_of_a_user_overrides_the_others() {
+    let of =
+        |group: &str, result: &str| format!("[{group}]\nIdentity=unix-group:{group}\nAction=*\nResultAny={result}\n");
+    for reader in [Reader::Compat, Reader::Native] {
+        let groups = pkla(reader, &[&[&format!("{}{}", of("g", "yes"), of("h", "no"))]]);
+        assert_eq!(words(&groups, "u", &["g", "h"]), [Some(ImplicitAuthorization::Yes)], "{reader:?}");
+        assert_eq!(words(&groups, "u", &["h", "g"]), [Some(ImplicitAuthorization::No)], "{reader:?}");
+        assert_eq!(words(&groups, "u", &["x", "h"]), [Some(ImplicitAuthorization::No)], "{reader:?}");
+    }
+}
+
+#[test]
 fn the_last_match_of_a_directory_replaces_all_three_results() {
     let (yes, active) = (
         "[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n",

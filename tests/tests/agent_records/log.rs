@@ -67,9 +67,13 @@ fn only_root_changes_the_log_level(root: &Root) {
     let _ = bed.exec(["usermod", "-a", "-G", "polkit-approvers", "games"]).success();
     let _ = bed.exec(["systemctl", "reload", "dbus"]).success();
     for user in ["games", "daemon"] {
-        let set = ["busctl", "set-property", NAME, PATH, INTERFACE, "LogLevel", "s", "debug"];
-        let refused = bed.exec_as(user, set).failure();
-        assert!(refused.stderr.contains("denied") || refused.stderr.contains("only root"), "{user}: {refused}");
+        for (property, value) in [("LogLevel", "debug"), ("LogTarget", "null")] {
+            let set = ["busctl", "set-property", NAME, PATH, INTERFACE, property, "s", value];
+            let refused = bed.exec_as(user, set).failure();
+            let denied = refused.stderr.contains("denied") || refused.stderr.contains("only root");
+            assert!(denied, "{user} {property}: {refused}");
+        }
     }
     assert_eq!(bed.exec(["systemctl", "service-log-level", UNIT]).success().text(), "notice");
+    assert_eq!(bed.exec(["systemctl", "service-log-target", UNIT]).success().text(), "auto");
 }

@@ -391,3 +391,42 @@ fn a_session_key_includes_itself_and_local_includes_seats() {
         assert_eq!(key(wide).includes(&key(narrow)), includes, "{wide} and {narrow}");
     }
 }
+
+#[test]
+fn of_several_objections_the_first_names_the_reason() {
+    let rule = Rule {
+        unit: UnitPattern::new("apache2.service"),
+        group: Some(Named { name: "vm".into(), id: 100 }),
+        user: None,
+        own_user: true,
+        ..rule(Answer::Ask)
+    };
+    let history = History { rate_limited: ["r".to_owned()].into(), ..History::default() };
+    let mut facts = Facts {
+        groups: Fact::Unknown,
+        other_user: true,
+        vouched_for: false,
+        delegated: Fact::Unknown,
+        exclusive_user: Fact::Unknown,
+        ..facts()
+    };
+    let mut reasons = Vec::new();
+    let mut note = |facts: &Facts| reasons.push(super::decide(std::slice::from_ref(&rule), facts, &history).reason());
+    note(&facts);
+    facts.groups = Fact::Known([100].into());
+    note(&facts);
+    facts.other_user = false;
+    note(&facts);
+    facts.vouched_for = true;
+    note(&facts);
+    facts.delegated = Fact::Known(false);
+    note(&facts);
+    facts.exclusive_user = Fact::Known(true);
+    note(&facts);
+    let expected =
+        [Reason::Unknown, Reason::OtherUser, Reason::Unbound, Reason::Delegated, Reason::SharedUser, Reason::Limit];
+    assert_eq!(reasons, expected);
+    let user = Rule { user: Some(Named { name: "www-data".into(), id: 33 }), ..rule.clone() };
+    let other = Facts { other_user: true, ..facts };
+    assert_eq!(super::decide(&[user], &other, &History::default()).reason(), Reason::Rule, "the rule names the user");
+}

@@ -7,7 +7,7 @@ fn tree(cgroups: &[(&str, &str)]) -> (tempfile::TempDir, Cgroups) {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("cgroup.procs"), pids).unwrap();
     }
-    let cgroups = Cgroups { top: top.path().to_owned() };
+    let cgroups = Cgroups::of_folder(top.path());
     (top, cgroups)
 }
 
@@ -71,7 +71,7 @@ fn cgroups_without_end_are_not_walked_to_their_end() {
         fs::write(deep.join("cgroup.procs"), format!("{}\n", level + 1)).unwrap();
         deep.push("x");
     }
-    let cgroups = Cgroups { top: top.path().to_owned() };
+    let cgroups = Cgroups::of_folder(top.path());
     let found = pids(&cgroups, "a.service");
     assert!(found.len() > 20 && found.len() < DEEPEST, "{}", found.len());
 }
@@ -83,4 +83,51 @@ fn the_unified_hierarchy_is_found_beside_the_old_ones() {
     assert_eq!(cgroup2_mount(old), None);
     assert_eq!(cgroup2_mount(new), Some("/sys/fs/cgroup/unified"));
     assert_eq!(cgroup2_mount(""), None);
+}
+
+fn outside(cgroups: &Cgroups, unit: &str) -> io::Result<Vec<u32>> {
+    let mut pids: Vec<u32> = cgroups.processes_outside(unit)?.into_iter().map(SubjectPid::get).collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+#[test]
+fn the_processes_outside_a_unit_are_all_but_its_own() {
+    let (_top, cgroups) = tree(&[
+        ("", "1\n"),
+        ("system.slice/a.service", "10\n"),
+        ("system.slice/a.service/workers", "11\n"),
+        ("system.slice/b.service", "20\n"),
+        ("user.slice/user-1001.slice/session-1.scope", "30\n"),
+    ]);
+    assert_eq!(outside(&cgroups, "/system.slice/a.service").unwrap(), [1, 20, 30]);
+}
+
+#[test]
+fn cgroups_that_were_not_walked_to_their_end_are_an_error_for_the_processes_outside_a_unit() {
+    let (top, cgroups) = tree(&[("", "1\n"), ("system.slice/a.service", "10\n")]);
+    let mut deep = top.path().join("system.slice/b.service");
+    (0..DEEPEST).for_each(|_| deep.push("x"));
+    fs::create_dir_all(&deep).unwrap();
+    assert!(outside(&cgroups, "/system.slice/a.service").is_err());
+}
+
+#[test]
+fn a_unit_is_delegated_if_another_user_than_root_owns_it_or_systemd_marked_it() {
+    // Only root can give a folder to another user.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (top, cgroups) = tree(&[("system.slice/a.service", "10\n")]);
+    let folder = top.path().join("system.slice/a.service");
+    assert!(!cgroups.is_delegated("/system.slice/a.service").unwrap());
+    std::os::unix::fs::chown(&folder, Some(33), None).unwrap();
+    assert!(cgroups.is_delegated("/system.slice/a.service").unwrap());
+    std::os::unix::fs::chown(&folder, Some(0), None).unwrap();
+    let flags = rustix::fs::XattrFlags::empty();
+    // A file system without extended attributes cannot have the mark.
+    if rustix::fs::setxattr(&folder, "user.delegate", b"1", flags).is_ok() {
+        assert!(cgroups.is_delegated("/system.slice/a.service").unwrap());
+    }
+    assert_eq!(cgroups.is_delegated("/system.slice/missing.service").unwrap_err().kind(), io::ErrorKind::NotFound);
 }

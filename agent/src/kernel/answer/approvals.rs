@@ -102,6 +102,15 @@ pub async fn approve(
     validity: Option<Duration>,
 ) -> Result<(), ApprovalError> {
     let approver = identify(connection, sender).await?;
+    approve_as(context, approver, id, validity).await
+}
+
+async fn approve_as(
+    context: &Context,
+    approver: Approver,
+    id: &str,
+    validity: Option<Duration>,
+) -> Result<(), ApprovalError> {
     let check = |queue: &mut Queue| queue.approvable(id, approver, validity.unwrap_or_default(), Instant::now());
     let request = context.state.queue(check)?;
     let entry = JournalEntry::approval(id, true, &request, approver, validity);
@@ -117,6 +126,10 @@ pub async fn approve(
 /// [`ApprovalError`]. A denial counts even if it cannot be recorded, because it allows nothing.
 pub async fn deny(context: &Context, connection: &Connection, sender: &str, id: &str) -> Result<(), ApprovalError> {
     let approver = identify(connection, sender).await?;
+    deny_as(context, approver, id).await
+}
+
+async fn deny_as(context: &Context, approver: Approver, id: &str) -> Result<(), ApprovalError> {
     let request = context.state.queue(|queue| queue.deniable(id, approver, Instant::now()))?;
     context.state.queue(|queue| queue.deny(id));
     let entry = JournalEntry::approval(id, false, &request, approver, None);
@@ -169,33 +182,4 @@ fn is_alive(pidfd: &impl std::os::fd::AsFd) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use polkit_config::names::Tree;
-
-    use super::*;
-
-    fn refused(uid: u32) -> String {
-        let passwd = "root:x:0:0::/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n\
-                      carol:x:1002:900::/:/bin/sh\n";
-        let group = "polkit-approvers:x:900:alice\nalice:x:1000:\nbob:x:1001:\n";
-        let names = Names::Root(Tree::parse(passwd, group));
-        may_approve(uid, &names).map_or_else(|why| why.to_string(), |()| String::new())
-    }
-
-    #[test]
-    fn root_and_members_by_the_user_database_approve() {
-        assert_eq!([refused(0), refused(1000), refused(1002)], [""; 3]);
-    }
-
-    #[test]
-    fn a_user_without_membership_or_entry_does_not_approve() {
-        assert!(refused(1001).contains("`bob` is not a member"), "{}", refused(1001));
-        assert!(refused(100_007).contains("uid 100007 has no entry"), "{}", refused(100_007));
-    }
-
-    #[test]
-    fn without_the_group_root_alone_approves() {
-        let names = Names::Root(Tree::parse("alice:x:1000:1000::/:/bin/sh\n", ""));
-        assert!(may_approve(0, &names).is_ok() && may_approve(1000, &names).is_err());
-    }
-}
+mod tests;

@@ -70,3 +70,31 @@ impl Context {
         let _ = event.map(|event| self.events.try_send(event));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::base::cgroups::cgroup_root;
+
+    impl Context {
+        /// A context without polkitd, whose records go to this socket.
+        pub(crate) fn of(config: Config, journal: &Path) -> Self {
+            let cgroup_root = cgroup_root().unwrap_or_default();
+            Self {
+                config: watch::channel(Arc::new(config)).1,
+                polkitd: watch::channel(None).1,
+                readers: Readers::default(),
+                accounts: Accounts::default(),
+                unserved: UnservedLog::default(),
+                recorder: Recorder::to_socket(journal),
+                state: DecisionState::default(),
+                events: mpsc::channel(8).0,
+                cgroups: Cgroups::of_host(&cgroup_root).unwrap(),
+                cgroup_root,
+                registering: AgentUid::new(0).unwrap(),
+            }
+        }
+    }
+}

@@ -97,25 +97,18 @@ fn is_user(names: &Names, config: &Config, uid: SubjectUid, user: &str) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use polkit_agent_rules::{requirements::Requirements, rule::Named};
+    use polkit_agent_rules::rule::Named;
     use polkit_config::names::Tree;
 
     use super::*;
-    use crate::config::{Serve, separation::Host};
+    use crate::config::Serve;
 
     #[test]
     fn a_user_is_known_from_the_files_or_from_the_configuration() {
         let names = Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", ""));
         let user = Named { name: "of-a-directory".into(), id: 70_000 };
-        let serve = Serve { target: ServeTarget::User(user), max: None, new_per_second: None, by_hook: true };
-        let config = Config {
-            answer_within: Duration::from_secs(20),
-            max_registrations: 1,
-            serve: vec![serve],
-            rules: Vec::new(),
-            requirements: Requirements::default(),
-            host: Host::default(),
-        };
+        let serve = Serve { by_hook: true, ..Serve::of(ServeTarget::User(user)) };
+        let config = Config::of(vec![serve], Vec::new());
         let is = |uid, user| is_user(&names, &config, SubjectUid::new(uid).unwrap(), user);
         assert!(is(33, "www-data") && is(70_000, "of-a-directory") && is(4242, "4242"));
         assert!(!is(34, "www-data") && !is(70_001, "of-a-directory") && !is(70_000, "another") && !is(33, "4242"));

@@ -69,7 +69,8 @@ pub async fn serve(listener: UnixListener, polkitd: u32, context: Arc<Context>) 
 async fn answer(mut stream: UnixStream, context: &Context) -> io::Result<()> {
     let mut bytes = Vec::new();
     (&mut stream).take(LONGEST as u64 + 1).read_to_end(&mut bytes).await?;
-    let Some(request) = parse(&bytes) else { return Ok(()) };
+    // A longer request is cut, possibly between two details.
+    let Some(request) = parse(&bytes).filter(|_| bytes.len() <= LONGEST) else { return Ok(()) };
     let (reply, pending) = pipeline::answer(context, &Request::Hook(request)).await;
     let written = stream.write_all(reply.to_hook().word().as_bytes()).await;
     // The hook waits for the end of the connection.
@@ -78,4 +79,77 @@ async fn answer(mut stream: UnixStream, context: &Context) -> io::Result<()> {
         pipeline::close(context, pending).await;
     }
     written.and(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::{fs::MetadataExt, net::UnixDatagram};
+
+    use polkit_agent_rules::{
+        model,
+        rule::{Answer, Named, Rule},
+    };
+    use polkit_config::names::Names;
+
+    use super::*;
+    use crate::config::{Config, Serve, ServeTarget};
+
+    /// The reply to these bytes from an agent whose polkitd has this uid, and which allows the user of this test.
+    async fn replied(polkitd: u32, bytes: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let _journal = UnixDatagram::bind(folder.path().join("journal")).unwrap();
+        let serve_own = Serve { by_hook: true, ..Serve::of(ServeTarget::User(own_user())) };
+        let rules = vec![Rule { user: Some(own_user()), ..model::rule(Answer::Allow) }];
+        let context = Context::of(Config::of(vec![serve_own], rules), &folder.path().join("journal"));
+        let path = folder.path().join("hook.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let serving = tokio::spawn(serve(listener, polkitd, Arc::new(context)));
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        // Fails if the agent has rejected the connection.
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        let mut reply = String::new();
+        let _ = stream.read_to_string(&mut reply).await;
+        serving.abort();
+        reply
+    }
+
+    fn own_user() -> Named {
+        let user = Names::Host.user_by_uid(rustix::process::geteuid().as_raw()).unwrap().unwrap();
+        Named { name: user.name, id: user.uid }
+    }
+
+    fn request() -> Vec<u8> {
+        format!("{}\0{}\0{}\0", std::process::id(), own_user().name, model::ACTION).into_bytes()
+    }
+
+    #[tokio::test]
+    async fn only_polkitd_s_user_gets_a_reply_and_root_does_not() {
+        let own = own_user().id;
+        assert_eq!(replied(own, &request()).await, "yes\n");
+        assert_eq!(replied(own + 1, &request()).await, "", "the test's user is not polkitd's");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_cut_or_too_long_gets_no_reply() {
+        let own = own_user().id;
+        let whole = request();
+        assert_eq!(replied(own, &whole[..whole.len() - 1]).await, "");
+        let with_detail = |length: usize| [whole.clone(), b"key\0".to_vec(), vec![b'x'; length], vec![0]].concat();
+        let room = LONGEST - whole.len() - "key\0\0".len();
+        assert_eq!(replied(own, &with_detail(room)).await, "yes\n");
+        assert_eq!(replied(own, &with_detail(room + 1)).await, "");
+    }
+
+    #[tokio::test]
+    async fn the_socket_belongs_to_polkitd_and_replaces_an_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hook.sock");
+        fs::write(&path, "old").unwrap();
+        // Only root can give the socket to another user.
+        let polkitd = if rustix::process::geteuid().is_root() { 33 } else { own_user().id };
+        let _listener = listen(&path, polkitd).unwrap();
+        let meta = fs::metadata(&path).unwrap();
+        assert_eq!((meta.uid(), meta.mode() & 0o7777), (polkitd, 0o600));
+    }
 }

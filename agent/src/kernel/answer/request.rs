@@ -67,10 +67,11 @@ impl Request {
     /// cannot cancel it.
     #[must_use]
     pub fn guard(&self, arrived: Instant, answer_within: Duration) -> Guard {
-        match self {
-            Self::Challenge(request) => Guard::new(arrived + answer_within, request.cancelled.clone()),
-            Self::Hook(_) => Guard::new(arrived + HOOK_WITHIN, watch::channel(false).1),
-        }
+        let cancelled = match self {
+            Self::Challenge(request) => request.cancelled.clone(),
+            Self::Hook(_) => watch::channel(false).1,
+        };
+        Guard::new(arrived + time_limit(self.way(), answer_within), cancelled)
     }
 
     /// The purpose of reads for this request.
@@ -105,6 +106,14 @@ impl Request {
             Self::Challenge(request) => Some(&request.scope),
             Self::Hook(_) => None,
         }
+    }
+}
+
+/// The time from the arrival of a request to the end of its answer.
+fn time_limit(way: Way, answer_within: Duration) -> Duration {
+    match way {
+        Way::Challenge => answer_within,
+        Way::Hook => HOOK_WITHIN,
     }
 }
 
@@ -234,4 +243,43 @@ pub enum Recipient<'a> {
     },
     /// The hook, which gets it as the reply.
     Hook,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        let (user, action) = ("www-data".to_owned(), "org.example.x".to_owned());
+        Request::Hook(HookRequest { pid: 7, user, action, details: Default::default() })
+    }
+
+    #[test]
+    fn a_challenge_has_the_configured_time_limit_and_a_hook_request_that_of_the_hook() {
+        for seconds in [1, 20, 60] {
+            let configured = Duration::from_secs(seconds);
+            assert_eq!(time_limit(Way::Challenge, configured), configured);
+            assert_eq!(time_limit(Way::Hook, configured), Duration::from_millis(1300));
+        }
+    }
+
+    #[test]
+    fn a_hook_request_has_the_time_limit_of_the_hook_and_no_recipient_at_polkitd() {
+        let long = Duration::from_secs(60);
+        assert!(request().guard(Instant::now(), long).remaining() < Duration::from_millis(DAEMON_WITHIN));
+        let past = Instant::now().checked_sub(HOOK_WITHIN).unwrap();
+        assert_eq!(request().guard(past, long).remaining(), Duration::ZERO);
+        assert_eq!(
+            (request().way(), request().action(), request().challenge().is_none()),
+            (Way::Hook, Some("org.example.x"), true)
+        );
+        assert_eq!(request().purpose(), Purpose::Hook);
+    }
+
+    #[test]
+    fn without_a_process_there_is_no_record_and_no_grant() {
+        let (case, verdict) = (Case::default(), Verdict::refuse(Reason::Gone));
+        assert!(case.record(&request(), &verdict, &SubjectInfo::default()).is_none());
+        assert!(matches!(case.grant(&request(), &verdict), Err(Outcome::Refused)));
+    }
 }

@@ -116,34 +116,20 @@ impl Drop for HoldPermit<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use polkit_agent_rules::{
-        facts::{Approver, ApproverUid, ProcessState, SubjectInfo},
+        facts::{Approver, ApproverUid},
         model::{facts, rule},
-        requirements::Requirements,
         rule::{Answer, Rule},
     };
 
     use super::*;
-    use crate::config::separation::Host;
 
     fn config(rule: Rule) -> Arc<Config> {
-        let rules = vec![rule];
-        Arc::new(Config {
-            answer_within: Duration::from_secs(20),
-            max_registrations: 1,
-            serve: Vec::new(),
-            requirements: Requirements::of(&rules),
-            rules,
-            host: Host::default(),
-        })
+        Arc::new(Config::of(Vec::new(), vec![rule]))
     }
 
     fn subject() -> Subject {
-        let facts = facts();
-        let state = ProcessState { uid: facts.uid, cgroup: Default::default(), program: Default::default() };
-        Subject { facts, state, info: SubjectInfo { exe: Some("/usr/bin/php".into()), ..SubjectInfo::default() } }
+        Subject::of(facts())
     }
 
     /// Adds the request to the queue under this configuration, and approves it once.
@@ -184,6 +170,18 @@ mod tests {
         let unbound = Facts { vouched_for: false, ..facts() };
         assert_eq!(state.decide(&config, &unbound, now).reason(), Reason::Unbound);
         assert_eq!(state.decide(&config, &facts(), now).answer(), Answer::Allow);
+        assert_eq!(state.decide(&config, &facts(), now).reason(), Reason::Limit);
+    }
+
+    #[test]
+    fn a_question_is_not_counted_and_the_approved_request_is() {
+        let limited = Rule { at_most: Some("1/day".parse().unwrap()), ..rule(Answer::Ask) };
+        let (state, config, now) = (DecisionState::default(), config(limited), Instant::now());
+        state.set_config(&config);
+        assert_eq!(state.decide(&config, &facts(), now).answer(), Answer::Ask);
+        approve(&state, &config, now);
+        let approved = state.decide(&config, &facts(), now);
+        assert_eq!((approved.answer(), approved.reason()), (Answer::Allow, Reason::Approved));
         assert_eq!(state.decide(&config, &facts(), now).reason(), Reason::Limit);
     }
 

@@ -126,3 +126,37 @@ impl From<Reason> for Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_yes_that_ends_early_has_the_outcome_of_its_reason() {
+        let of = |reason: Reason| Outcome::from(reason);
+        assert_eq!(of(Reason::Cancelled), Outcome::Cancelled);
+        assert_eq!(of(Reason::Deadline), Outcome::Deadline);
+        assert_eq!(of(Reason::Fault), Outcome::Fault);
+        assert_eq!([of(Reason::Gone), of(Reason::Unreadable)], [Outcome::Changed, Outcome::Changed]);
+    }
+
+    #[test]
+    fn each_outcome_has_its_word_and_some_are_failures() {
+        let outcomes = [
+            (Outcome::Sent, "sent", false),
+            (Outcome::Refused, "refused", false),
+            (Outcome::Passed, "passed", false),
+            (Outcome::Changed, "changed", false),
+            (Outcome::PolkitdGone, "polkitd-gone", true),
+            (Outcome::NoIdentity, "no-identity", true),
+            (Outcome::RefusedByPolkitd("x".into()), "refused-by-polkitd", true),
+            (Outcome::NotAuthenticated("x".into()), "not-authenticated", true),
+            (Outcome::Cancelled, "cancelled", false),
+            (Outcome::Deadline, "deadline", false),
+            (Outcome::Fault, "fault", true),
+        ];
+        for (outcome, word, failed) in outcomes {
+            assert_eq!((outcome.word(), outcome.is_a_failed_yes()), (word, failed));
+        }
+    }
+}

@@ -162,7 +162,7 @@ impl Recorder {
             }
             Sink::Stderr => {
                 let line = format!("polkit-service-agent: {entry}\n");
-                if line.len() <= ATOMIC && takes(io::stderr()) {
+                if fits(&line, io::stderr()) {
                     return write_all(line.as_bytes());
                 }
                 let written = tokio::task::spawn_blocking(move || write_all(line.as_bytes()));
@@ -179,6 +179,11 @@ fn write_all(mut bytes: &[u8]) -> io::Result<()> {
         bytes = bytes.get(written..).unwrap_or_default();
     }
     Ok(())
+}
+
+/// Whether this line can be written at once: a longer one, or one to a full pipe, could block.
+fn fits(line: &str, file: impl AsFd) -> bool {
+    line.len() <= ATOMIC && takes(file)
 }
 
 /// Whether a short write to this file would not block.

@@ -141,6 +141,25 @@ mod tests {
     }
 
     #[test]
+    fn a_user_whose_file_cannot_be_read_has_an_unknown_session() {
+        let host = host();
+        let manager = "/user.slice/user-1003.slice/user@1003.service";
+        assert_eq!(of(manager, host.path()), Fact::Known(Session::None), "without a file");
+        let file = host.path().join("users/1003");
+        for text in [&b"DISPLAY=../7\n"[..], b"DISPLAY=\xff\n"] {
+            fs::write(&file, text).unwrap();
+            assert_eq!(
+                (of(manager, host.path()), id_of(manager, host.path())),
+                (Fact::Unknown, Fact::Unknown),
+                "{text:?}"
+            );
+        }
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert_eq!((of(manager, host.path()), id_of(manager, host.path())), (Fact::Unknown, Fact::Unknown));
+    }
+
+    #[test]
     fn a_session_that_cannot_be_read_is_unknown() {
         assert_eq!(session("/user.slice/user-1000.slice/session-9.scope"), Fact::Unknown);
         assert_eq!(session("/user.slice/user-1000.slice/session-10.scope"), Fact::Unknown);

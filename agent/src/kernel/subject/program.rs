@@ -110,6 +110,17 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_verified_only_if_it_leads_to_the_file_that_runs() {
+        let file = |path: &str| Fact::Known(FileId::of(&fs::metadata(path).unwrap()));
+        let (sleep, other) = ("/usr/bin/sleep", "/usr/bin/env");
+        assert!(is_verified(Path::new(sleep), &file(sleep)));
+        assert!(!is_verified(Path::new(sleep), &file(other)), "the file was replaced");
+        assert!(!is_verified(Path::new(sleep), &Fact::Unknown));
+        assert!(!is_verified(Path::new("usr/bin/sleep"), &file(sleep)), "a relative path");
+        assert!(!is_verified(Path::new("/nonexistent"), &file(sleep)));
+    }
+
+    #[test]
     fn the_path_of_a_writable_or_deleted_program_is_a_claim() {
         let place = tempfile::tempdir().unwrap();
         let copy = place.path().join("sleep");

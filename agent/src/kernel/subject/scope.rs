@@ -93,3 +93,64 @@ impl AgentScope {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own_pid() -> SubjectPid {
+        SubjectPid::new(std::process::id()).unwrap()
+    }
+
+    fn process() -> AgentScope {
+        AgentScope::Process(Arc::new(PinnedProcess::open(own_pid()).unwrap()))
+    }
+
+    fn session(id: &str) -> AgentScope {
+        let (id, class, kind) = (id.to_owned(), "user".to_owned(), "tty".to_owned());
+        AgentScope::Session(LogindSession { id, uid: SubjectUid::new(1000).unwrap(), class, kind, scope: None })
+    }
+
+    fn state(cgroup: Fact<String>) -> ProcessState {
+        ProcessState { uid: SubjectUid::new(1000).unwrap(), cgroup, program: Fact::Unknown }
+    }
+
+    #[test]
+    fn the_agent_of_a_process_answers_about_that_process_alone() {
+        let pinned = process().pin(Some(own_pid())).unwrap();
+        assert_eq!(pinned.process.pid, own_pid());
+        for other in [None, SubjectPid::new(1).ok()] {
+            assert_eq!(process().pin(other).map(drop), Err(Reason::OtherSubject), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_agent_of_a_session_answers_about_the_process_that_polkitd_names() {
+        assert_eq!(session("7").pin(Some(own_pid())).unwrap().process.pid, own_pid());
+        assert_eq!(session("7").pin(None).map(drop), Err(Reason::NoSubject));
+        let gone = SubjectPid::new(i32::MAX.cast_unsigned()).unwrap();
+        assert_eq!(session("7").pin(Some(gone)).map(drop), Err(Reason::Gone));
+    }
+
+    #[test]
+    fn the_agent_of_a_session_refuses_processes_outside_it() {
+        let of = |id: &str, cgroup| session(id).verify_session(&state(cgroup));
+        let inside = || Fact::Known("/user.slice/user-1000.slice/session-7.scope".to_owned());
+        assert_eq!(of("7", inside()), Ok(()));
+        assert_eq!(of("8", inside()), Err(Reason::OtherSession));
+        assert_eq!(of("7", Fact::Known("/system.slice/apache2.service".into())), Err(Reason::OtherSession));
+        assert_eq!(of("7", Fact::Unknown), Err(Reason::Unreadable));
+        assert_eq!(process().verify_session(&state(Fact::Unknown)), Ok(()), "it serves no session");
+    }
+
+    #[test]
+    fn a_scope_names_its_subject_and_user() {
+        let own = PinnedProcess::open(own_pid()).unwrap().process;
+        assert_eq!((process().subject(), process().uid()), (Subject::Process(own), own.uid));
+        assert_eq!(process().registered().map(|pinned| pinned.process), Some(own));
+        assert!(process().session().is_none());
+        assert_eq!((session("7").subject(), session("7").uid().get()), (Subject::Session("7".into()), 1000));
+        assert!(session("7").registered().is_none());
+        assert_eq!(session("7").session().map(|session| session.id.as_str()), Some("7"));
+    }
+}

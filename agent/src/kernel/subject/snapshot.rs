@@ -123,3 +123,91 @@ impl Subject {
         Self { facts, state, info }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use polkit_agent_rules::{
+        facts::Session,
+        model,
+        rule::{Answer, Named, Rule},
+    };
+    use polkit_config::names::Tree;
+
+    use super::*;
+
+    impl Subject {
+        /// A subject with these facts, whose state is unknown.
+        pub(crate) fn of(facts: Facts) -> Self {
+            let state = ProcessState { uid: facts.uid, cgroup: Fact::Unknown, program: Fact::Unknown };
+            let info = SubjectInfo { exe: Some("/usr/bin/php".into()), ..SubjectInfo::default() };
+            Self { facts, state, info }
+        }
+    }
+
+    fn uid(number: u32) -> SubjectUid {
+        SubjectUid::new(number).unwrap()
+    }
+
+    /// A subject with this cgroup, and with all other readings missing.
+    fn subject(cgroup: Fact<String>, session: Option<(String, SubjectUid)>) -> Subject {
+        let claim = Claim { action: "org.example.x".into(), details: Fact::Unknown, vouched_for: false, session };
+        let state = ProcessState { uid: uid(33), cgroup, program: Fact::Unknown };
+        let (account, isolation, slow) = (Account::default(), Isolation::default(), SlowFacts::default());
+        Subject::new(claim, Readings { state, login: None, account, isolation, slow })
+    }
+
+    #[test]
+    fn a_cgroup_that_cannot_be_read_leaves_unit_and_session_unknown() {
+        let Subject { facts, info, .. } = subject(Fact::Unknown, None);
+        assert_eq!((facts.unit, facts.session, info.unit), (Fact::Unknown, Fact::Unknown, None));
+        let Subject { facts, info, .. } = subject(Fact::Known("/system.slice/apache2.service".into()), None);
+        assert_eq!(facts.unit, Fact::Known(Some("apache2.service".into())));
+        assert_eq!((facts.session, info.unit.as_deref()), (Fact::Known(Session::None), Some("apache2.service")));
+        assert_eq!(subject(Fact::Known("/".into()), None).facts.unit, Fact::Known(None));
+    }
+
+    #[test]
+    fn readings_that_are_missing_are_unknown_facts() {
+        let facts = subject(Fact::Unknown, None).facts;
+        assert_eq!((&facts.groups, &facts.exe, &facts.content), (&Fact::Unknown, &Fact::Unknown, &Fact::Unknown));
+        assert_eq!(
+            (&facts.delegated, &facts.exclusive_user, &facts.details),
+            (&Fact::Unknown, &Fact::Unknown, &Fact::Unknown)
+        );
+        assert!(!facts.vouched_for && facts.login.is_none() && facts.named_files.is_empty());
+    }
+
+    #[test]
+    fn a_process_of_another_user_than_the_session_is_told_apart() {
+        let of = |session: Option<u32>| {
+            let facts = subject(Fact::Unknown, session.map(|owner| ("7".to_owned(), uid(owner)))).facts;
+            (facts.other_user, facts.served_session)
+        };
+        assert_eq!(of(Some(33)), (false, Some("7".into())));
+        assert_eq!(of(Some(34)), (true, Some("7".into())));
+        assert_eq!(of(None), (false, None));
+    }
+
+    #[test]
+    fn groups_are_unknown_unless_the_user_database_has_the_user() {
+        let names = Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", "www-data:x:33:\nvm:x:100:www-data\n"));
+        let of = |found: Result<Option<User>, LookupError>| groups(&names, &found, uid(33));
+        assert_eq!(of(names.user_by_uid(33)), Fact::Known([33, 100].into()));
+        assert_eq!(of(Ok(None)), Fact::Unknown);
+        let another = User { name: "www-data".into(), uid: 34, gid: 33 };
+        assert_eq!(of(Ok(Some(another))), Fact::Unknown);
+        let error = Names::of_root(Path::new("/nonexistent")).unwrap_err();
+        assert_eq!(of(Err(error)), Fact::Unknown);
+    }
+
+    #[test]
+    fn groups_are_looked_up_only_if_a_rule_needs_them() {
+        let names = Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", "www-data:x:33:\n"));
+        let rule = Rule { group: Some(Named { name: "vm".into(), id: 100 }), ..model::rule(Answer::Allow) };
+        let of = |rules: &[Rule], number| Account::look_up(&names, uid(number), &Requirements::of(rules));
+        let known = Account { name: Some("www-data".into()), groups: Fact::Known([33].into()) };
+        assert_eq!(of(std::slice::from_ref(&rule), 33), known);
+        assert_eq!(of(&[], 33), Account { groups: Fact::Unknown, ..known });
+        assert_eq!(of(&[rule], 34), Account { name: None, groups: Fact::Unknown });
+    }
+}

@@ -48,3 +48,19 @@ fn a_pid_file_without_a_pid_is_an_error() {
     }
     assert_eq!(pin(&folder.path().join("y.pid")).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
+
+#[test]
+fn root_or_the_user_of_the_process_owns_both_the_file_and_its_folder() {
+    let own = rustix::process::getuid().as_raw();
+    let pinned = |owners: [u32; 2]| {
+        let file = PidFile { pid: SubjectPid::new(std::process::id()).unwrap(), owners };
+        file.pin().map(|pinned| pinned.process.pid.get()).map_err(|error| error.kind())
+    };
+    for owners in [[0, 0], [own, 0], [0, own], [own, own]] {
+        assert_eq!(pinned(owners), Ok(std::process::id()), "{owners:?}");
+    }
+    let other = own + 4242;
+    for owners in [[other, 0], [0, other], [other, own], [own, other], [other, other]] {
+        assert_eq!(pinned(owners), Err(io::ErrorKind::PermissionDenied), "{owners:?}");
+    }
+}

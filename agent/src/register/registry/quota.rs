@@ -50,7 +50,7 @@ impl Registry {
     }
 
     /// The target that an `exec` of this process is registered for. `None` if the process is already registered.
-    fn target_for_exec(&self, process: &PinnedProcess) -> Result<Option<ServeTarget>, String> {
+    pub(super) fn target_for_exec(&self, process: &PinnedProcess) -> Result<Option<ServeTarget>, String> {
         let config = Arc::clone(&self.context.config.borrow());
         let entry = config.serve.iter().find(|serve| matches!(serve.target, ServeTarget::Exec(_)));
         let Some(serve) = entry else { return Err("no `[[serve]]` entry of agent.toml has the key `exec`".into()) };
@@ -135,4 +135,35 @@ pub(super) fn quota_of(serve: &Serve, config: &Config) -> usize {
     let fixed: usize = registering().filter_map(|entry| entry.max).sum();
     let sharing = registering().filter(|entry| entry.max.is_none()).count().max(1);
     (config.max_registrations.saturating_sub(fixed) / sharing).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The quotas of entries with these `max`, in a configuration of ten registrations.
+    fn quotas<const N: usize>(entries: [(Option<usize>, bool); N]) -> [usize; N] {
+        let mut number = 0;
+        let entries = entries.map(|(max, by_hook)| {
+            number += 1;
+            let target = ServeTarget::PidFile(format!("/run/{number}.pid").into());
+            Serve { max, by_hook, ..Serve::of(target) }
+        });
+        let config = Config::of(entries.to_vec(), Vec::new());
+        entries.map(|serve| quota_of(&serve, &config))
+    }
+
+    #[test]
+    fn entries_without_max_share_what_the_others_leave() {
+        assert_eq!(quotas([(None, false)]), [10]);
+        assert_eq!(quotas([(None, false), (None, false), (None, false)]), [3, 3, 3]);
+        assert_eq!(quotas([(Some(4), false), (None, false), (None, false)]), [4, 3, 3]);
+        assert_eq!(quotas([(Some(4), true), (None, true), (None, false)])[2], 10, "hook entries take no registration");
+    }
+
+    #[test]
+    fn each_entry_has_at_least_one_registration() {
+        assert_eq!(quotas([(Some(8), false), (Some(8), false), (None, false)]), [8, 8, 1]);
+        assert_eq!(quotas([(None, false); 20]), [1; 20]);
+    }
 }

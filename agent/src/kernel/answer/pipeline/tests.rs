@@ -1,27 +1,19 @@
 use std::{os::unix::net::UnixDatagram, path::Path};
 
 use polkit_agent_rules::{
+    facts::{Fact, Facts},
+    history::History,
     model,
-    requirements::Requirements,
     rule::{Named, Rule},
+    verdict::decide,
 };
 use polkit_config::names::Names;
-use polkit_types::AgentUid;
-use tokio::sync::{mpsc, watch};
+use polkit_types::{SubjectPid, SubjectUid};
 
 use super::*;
 use crate::{
-    base::{
-        accounts::Accounts,
-        cgroups::{Cgroups, cgroup_root},
-        reader::Readers,
-        unserved::UnservedLog,
-    },
-    config::{Serve, ServeTarget, separation::Host},
-    kernel::{
-        answer::{hook_protocol::HookRequest, state::DecisionState},
-        audit::journal_writer::Recorder,
-    },
+    config::{Serve, ServeTarget},
+    kernel::answer::hook_protocol::HookRequest,
 };
 
 const ACTION: &str = "org.libvirt.unix.manage";
@@ -36,32 +28,12 @@ fn own_user() -> Named {
 /// A journal, and a context whose one entry serves the user of this test by the hook.
 fn context(folder: &Path, by_hook: bool, answer: Answer) -> (UnixDatagram, Context) {
     let rules = vec![Rule { user: Some(own_user()), ..model::rule(answer) }];
-    let config = Config {
-        answer_within: Duration::from_secs(20),
-        max_registrations: 1,
-        serve: vec![Serve { target: ServeTarget::User(own_user()), max: None, new_per_second: None, by_hook }],
-        requirements: Requirements::of(&rules),
-        rules,
-        host: Host::default(),
-    };
+    let serve = Serve { by_hook, ..Serve::of(ServeTarget::User(own_user())) };
+    let config = Config::of(vec![serve], rules);
     let socket = folder.join("journal");
     let journal = UnixDatagram::bind(&socket).unwrap();
     journal.set_nonblocking(true).unwrap();
-    let cgroup_root = cgroup_root().unwrap_or_default();
-    let context = Context {
-        config: watch::channel(Arc::new(config)).1,
-        polkitd: watch::channel(None).1,
-        readers: Readers::default(),
-        accounts: Accounts::default(),
-        unserved: UnservedLog::default(),
-        recorder: Recorder::to_socket(&socket),
-        state: DecisionState::default(),
-        events: mpsc::channel(8).0,
-        cgroups: Cgroups::of_host(&cgroup_root).unwrap(),
-        cgroup_root,
-        registering: AgentUid::new(0).unwrap(),
-    };
-    (journal, context)
+    (journal, Context::of(config, &socket))
 }
 
 fn request(user: &str) -> Request {
@@ -129,5 +101,78 @@ async fn without_a_journal_a_yes_becomes_nothing_and_a_no_stays() {
         let (reply, pending) = answer(&context, &request(&own_user().name)).await;
         assert_eq!(reply, expected);
         assert!(pending.is_none());
+    }
+}
+
+/// Carries out a yes to a hook request about this process, with this subject as it was read before.
+async fn carried_out(context: &Context, subject: Subject) -> Result<Outcome, Outcome> {
+    let process = PinnedProcess::open(SubjectPid::new(std::process::id()).unwrap()).unwrap();
+    let case = Case { process: Some(Arc::new(process)), subject: Some(subject) };
+    let config = Arc::clone(&context.config.borrow());
+    let verdict = decide(&config.rules, &Facts { uid: own_uid(), ..model::facts() }, &History::default());
+    assert_eq!(verdict.answer(), Answer::Allow);
+    carry_out(context, &request(&own_user().name), &case, &verdict, &config).await
+}
+
+fn own_uid() -> SubjectUid {
+    SubjectUid::new(own_user().id).unwrap()
+}
+
+/// This process as it is now.
+fn current(context: &Context) -> ProcessState {
+    let process = PinnedProcess::open(SubjectPid::new(std::process::id()).unwrap()).unwrap();
+    process.state(&context.cgroup_root).unwrap()
+}
+
+#[tokio::test]
+async fn a_yes_of_the_hook_holds_only_for_the_process_as_it_was_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_journal, context) = context(folder.path(), true, Answer::Allow);
+    let now = current(&context);
+    let of = |state: ProcessState| Subject { state, ..Subject::of(model::facts()) };
+    assert_eq!(carried_out(&context, of(now.clone())).await, Ok(Outcome::Sent));
+    let other_uid = SubjectUid::new(now.uid.get() + 1).unwrap();
+    for changed in [
+        ProcessState { uid: other_uid, ..now.clone() },
+        ProcessState { cgroup: Fact::Known("/system.slice/other.service".into()), ..now.clone() },
+        ProcessState { program: Fact::Known(b"/usr/bin/other".to_vec()), ..now.clone() },
+        ProcessState { program: Fact::Unknown, ..now },
+    ] {
+        assert_eq!(carried_out(&context, of(changed.clone())).await, Err(Outcome::Changed), "{changed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_yes_holds_only_for_the_same_content_of_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules =
+        vec![Rule { exe: None, user: Some(own_user()), ..model::rule(Answer::Allow) }, model::rule(Answer::Ask)];
+    let context = Context::of(Config::of(Vec::new(), rules), &folder.path().join("journal"));
+    // The test program is no reader of facts, so the second reading knows neither file nor content.
+    let of = |exe, content| {
+        let facts = Facts { exe, content, ..model::facts() };
+        Subject { state: current(&context), ..Subject::of(facts) }
+    };
+    let known = model::facts();
+    assert_eq!(carried_out(&context, of(Fact::Unknown, Fact::Unknown)).await, Ok(Outcome::Sent));
+    assert_eq!(carried_out(&context, of(Fact::Unknown, known.content)).await, Err(Outcome::Changed));
+    assert_eq!(carried_out(&context, of(known.exe, Fact::Unknown)).await, Err(Outcome::Changed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_waits_for_a_person_no_longer_than_its_time_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = vec![Rule { hold: Some(Duration::from_secs(60)), ..model::rule(Answer::Ask) }];
+    let context = Context::of(Config::of(Vec::new(), rules), &folder.path().join("journal"));
+    let config = Arc::clone(&context.config.borrow());
+    context.state.set_config(&config);
+    let process = PinnedProcess::open(SubjectPid::new(std::process::id()).unwrap()).unwrap();
+    let subject = Subject::of(model::facts());
+    for (patience, waited) in [(Duration::from_secs(5), 5), (Duration::from_secs(300), 60), (Duration::ZERO, 0)] {
+        let verdict = context.state.decide(&config, &subject.facts, Instant::now());
+        // The clock of the runtime, which the test has stopped, moves only by waiting.
+        let began = tokio::time::Instant::now();
+        let verdict = wait_for_approval(&context, &config, verdict, &process, &subject, patience).await;
+        assert_eq!((verdict.answer(), began.elapsed().as_secs()), (Answer::Ask, waited));
     }
 }

@@ -1,6 +1,9 @@
 use polkit_agent_rules::{
     facts::SubjectInfo,
-    verdict::{Reason, Verdict},
+    history::History,
+    model,
+    rule::Answer,
+    verdict::{Reason, Verdict, decide},
 };
 use polkit_types::{Process, StartTime, SubjectPid, SubjectUid};
 
@@ -12,14 +15,17 @@ fn to(socket: &Path) -> Recorder {
 }
 
 async fn open(recorder: &Recorder) -> io::Result<OpenRecord> {
-    let verdict = Verdict::refuse(Reason::NoRule);
+    open_with(recorder, &Verdict::refuse(Reason::NoRule)).await
+}
+
+async fn open_with(recorder: &Recorder, verdict: &Verdict<'_>) -> io::Result<OpenRecord> {
     let subject =
         Process { pid: SubjectPid::new(7).unwrap(), start_time: StartTime(8), uid: SubjectUid::new(33).unwrap() };
     let info = SubjectInfo::default();
     let decision = DecisionRecord {
         way: Way::Challenge,
         action: Some("org.example.x"),
-        verdict: &verdict,
+        verdict,
         subject: Some(subject),
         uid: subject.uid,
         session: None,
@@ -92,4 +98,49 @@ async fn a_flood_of_equal_refusals_shares_one_record() {
     let counted = text(&journal);
     assert!(counted.contains(&format!("\nPOLKIT_AGENT_REPEATED={}\n", 40 - own)), "{counted}");
     assert!((10..40).contains(&own));
+}
+
+#[tokio::test]
+async fn every_grant_of_a_flood_has_a_record_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let journal = StdDatagram::bind(&path).unwrap();
+    journal.set_nonblocking(true).unwrap();
+    let recorder = to(&path);
+    let rules = [model::rule(Answer::Allow)];
+    let grant = decide(&rules, &model::facts(), &History::default());
+    for number in 0..40 {
+        let id = open_with(&recorder, &grant).await.unwrap().id().unwrap();
+        let record = text(&journal);
+        assert!(record.contains(&format!("POLKIT_AGENT_RECORD={id}\n")), "{number}: {record}");
+        assert!(record.contains("POLKIT_AGENT_VERDICT=allow\n"), "{number}: {record}");
+    }
+    recorder.flush().await.unwrap();
+    assert_eq!(journal.recv(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock, "no grant was counted");
+}
+
+#[tokio::test]
+async fn an_approval_that_the_journal_does_not_take_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let entry = JournalEntry { message: "approved".into(), ..JournalEntry::default() };
+    assert_eq!(to(&path).approval(&entry).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(to(&path).is_ready().await.unwrap_err().kind(), io::ErrorKind::NotFound);
+    let journal = StdDatagram::bind(&path).unwrap();
+    to(&path).is_ready().await.unwrap();
+    to(&path).approval(&entry).await.unwrap();
+    assert!(text(&journal).starts_with("MESSAGE=approved\n"));
+}
+
+#[test]
+fn only_a_short_line_to_a_pipe_with_space_is_written_on_the_thread_that_serves() {
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let (short, long) = ("x".repeat(ATOMIC), "x".repeat(ATOMIC + 1));
+    assert!(fits(&short, &writer));
+    assert!(!fits(&long, &writer), "longer than a pipe takes at once");
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while rustix::io::write(&writer, short.as_bytes()).is_ok() {}
+    assert!(!fits("short", &writer), "a full pipe");
+    drop(reader);
+    assert!(!fits("short", &writer), "no reader");
 }

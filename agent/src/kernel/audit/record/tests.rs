@@ -1,8 +1,12 @@
 use polkit_agent_rules::{
-    facts::SubjectInfo,
-    verdict::{Reason, Verdict},
+    approval_queue::ApprovalScope,
+    facts::{ApproverUid, Facts, SubjectInfo},
+    history::History,
+    model,
+    rule::Answer,
+    verdict::{Reason, Verdict, decide},
 };
-use polkit_types::{Process, StartTime, SubjectPid, SubjectUid};
+use polkit_types::{CallerPid, IdentityUid, Process, StartTime, SubjectPid, SubjectUid};
 use proptest::prelude::*;
 
 use super::*;
@@ -50,6 +54,68 @@ fn the_record_of_a_decision_has_subject_action_and_reason() {
          reason=\"unbound\" subject_pid=\"4242\" subject_start=\"99\" subject_uid=\"33\" user=\"www-data\" \
          unit=\"apache2.service\" exe=\"/usr/sbin/apache2\" command_line=\"apache2 -k start\""
     );
+}
+
+fn approver() -> Approver {
+    Approver { uid: ApproverUid::new(1001), login: LoginUid::parse("1002") }
+}
+
+#[test]
+fn the_record_of_a_grant_has_rule_caller_identity_and_approver() {
+    let rules = [model::rule(Answer::Ask)];
+    let history = History { approved: [("r".to_owned(), approver())].into(), ..History::default() };
+    let verdict = decide(&rules, &model::facts(), &history);
+    let decision = DecisionRecord {
+        way: Way::Hook,
+        action: Some(model::ACTION),
+        verdict: &verdict,
+        subject: Some(subject()),
+        uid: subject().uid,
+        session: Some("7"),
+        info: &SubjectInfo::default(),
+        caller: CallerPid::new(77).ok(),
+        identity: IdentityUid::new(0).ok(),
+    };
+    let entry = JournalEntry::decision(&RecordId("0123".into()), &decision);
+    assert_eq!(
+        entry.to_string(),
+        "record=\"0123\" entry=\"decision\" way=\"hook\" action=\"org.libvirt.unix.manage\" verdict=\"allow\" rule=\"r\" \
+         reason=\"approved\" session=\"7\" subject_pid=\"4242\" subject_start=\"99\" subject_uid=\"33\" caller_pid=\"77\" \
+         identity=\"unix-user:0\" approver=\"1001\" approver_login=\"1002\""
+    );
+    assert_eq!(entry.priority, 5, "a rule decided");
+    assert_eq!(self::entry("org.example.x", &SubjectInfo::default()).priority, 4, "no rule decided");
+}
+
+#[test]
+fn the_record_of_an_outcome_warns_of_a_yes_that_did_not_arrive() {
+    let of = |outcome: &Outcome| JournalEntry::outcome(&RecordId("0123".into()), outcome, 1500);
+    let sent = of(&Outcome::Sent);
+    assert_eq!(sent.to_string(), "record=\"0123\" entry=\"outcome\" outcome=\"sent\" microseconds=\"1500\"");
+    assert_eq!((sent.priority, sent.message.as_str()), (6, "sent after 1500 µs"));
+    let refused = of(&Outcome::RefusedByPolkitd("no session\n".into()));
+    assert_eq!(refused.priority, 4);
+    assert_eq!(
+        refused.to_string(),
+        "record=\"0123\" entry=\"outcome\" outcome=\"refused-by-polkitd\" error=\"no session\\x0a\" microseconds=\"1500\""
+    );
+}
+
+#[test]
+fn the_record_of_an_approval_names_approver_request_and_subject() {
+    let facts = Facts { served_session: Some("7".into()), ..model::facts() };
+    let info = SubjectInfo { user: Some("www-data".into()), unit: Some("a.service".into()), ..SubjectInfo::default() };
+    let (scope, pid) = (ApprovalScope::new("r", &facts).unwrap(), subject().pid);
+    let request = PendingRequest { scope, pid, info, first: std::time::Instant::now(), times: 1 };
+    let of = |approved, validity| JournalEntry::approval("ab12", approved, &request, approver(), validity);
+    let subject = "action=\"org.libvirt.unix.manage\" rule=\"r\" session=\"7\" subject_pid=\"4242\" subject_uid=\"33\" \
+                   user=\"www-data\" unit=\"a.service\" approver=\"1001\" approver_login=\"1002\"";
+    let approval = of(true, Some(Duration::from_secs(90)));
+    assert_eq!(approval.to_string(), format!("record=\"ab12\" entry=\"approval\" {subject} seconds=\"90\""));
+    assert_eq!(approval.message, "uid 1001 approved org.libvirt.unix.manage for uid 33");
+    let denial = of(false, None);
+    assert_eq!(denial.to_string(), format!("record=\"ab12\" entry=\"denial\" {subject}"));
+    assert_eq!(denial.message, "uid 1001 denied org.libvirt.unix.manage for uid 33");
 }
 
 #[test]
