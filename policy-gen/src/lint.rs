@@ -4,12 +4,14 @@
 pub mod codes;
 pub mod compile;
 pub mod groups;
+pub mod mistakes;
 pub mod pkla;
 mod read;
 pub mod rules;
 pub mod script;
 mod sessions;
 pub mod shadow;
+mod syntax;
 
 use std::ops::Range;
 
@@ -135,7 +137,7 @@ pub fn lint(files: &[File], target: Target) -> (Vec<Finding>, Option<String>) {
     let mut findings = Vec::new();
     for (number, file) in files.iter().enumerate() {
         let found = if file.is_rules() && target.version >= Version::RULES {
-            rules::lint(file, target)
+            [rules::lint(file, target), mistakes::lint(file)].concat()
         } else if file.is_pkla() {
             pkla::lint(file, target)
         } else {
@@ -170,13 +172,12 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
             JavaScript::Duktape => &codes::PG002,
             _ => &codes::PG003,
         };
-        let span = loaded.line.map(|line| line_span(&file.source, line));
         let why = loaded.line.filter(|_| error.starts_with("SyntaxError"));
         let why = why.and_then(|line| compile::why(file.source.text(), line));
-        let (message, help) = why.map_or_else(
-            || (error.clone(), code.help),
-            |why| (format!("{error}: {}", why.message), why.help.unwrap_or(code.help)),
-        );
+        let span = why.as_ref().and_then(|why| why.span.clone());
+        let span = span.or_else(|| loaded.line.map(|line| line_span(&file.source, line)));
+        let (message, help) =
+            why.map_or_else(|| (error.clone(), code.help), |why| (why.message, why.help.unwrap_or(code.help)));
         findings.push(Finding { span, help, ..Finding::of_file(code, *number, message) });
     }
     for (path, why) in engine.cut() {
