@@ -1,10 +1,13 @@
 //! Checks of a policy against the host or tree that it is for.
 
-mod details;
+pub mod details;
+pub mod known_actions;
 pub mod libvirt;
+pub mod mechanisms;
 mod root;
 pub(crate) mod suggest_name;
 mod units;
+mod unregistered;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +51,8 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
         None => passwords_unseen(policy, report),
     }
     details(policy, report);
+    let tree = host.filter(|host| !host.create).and_then(|host| host.tree);
+    unregistered::actions(policy, tree, report);
     unreached_agents(policy, report);
     refusing_hooks(policy, report);
     if let Some(tree) = host.and_then(|host| host.tree) {

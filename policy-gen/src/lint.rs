@@ -3,10 +3,12 @@
 
 pub mod codes;
 pub mod compile;
+pub mod effects;
 pub mod groups;
 pub mod mistakes;
 pub mod pkla;
 mod read;
+pub mod requests;
 pub mod rules;
 pub mod script;
 mod sessions;
@@ -21,6 +23,7 @@ use crate::target::{JavaScript, Target, Version};
 use crate::verdict::engine::Engine;
 use crate::verdict::files::Rules;
 use codes::Code;
+use effects::Registered;
 
 /// A mistake and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,13 +136,14 @@ impl File {
 /// Returns all findings in the order of the files and of their places. The rules files share one engine, as in polkitd. The second
 /// value is the error if they could not be run.
 #[must_use]
-pub fn lint(files: &[File], target: Target) -> (Vec<Finding>, Option<String>) {
+pub fn lint(files: &[File], target: Target, registered: &Registered) -> (Vec<Finding>, Option<String>) {
     let mut findings = Vec::new();
+    let known = requests::known(registered);
     for (number, file) in files.iter().enumerate() {
         let found = if file.is_rules() && target.version >= Version::RULES {
-            [rules::lint(file, target), mistakes::lint(file)].concat()
+            [rules::lint(file, target), mistakes::lint(file), requests::lint(file, &known)].concat()
         } else if file.is_pkla() {
-            pkla::lint(file, target)
+            pkla::lint(file, target, &known)
         } else {
             Vec::new()
         };
@@ -149,6 +153,9 @@ pub fn lint(files: &[File], target: Target) -> (Vec<Finding>, Option<String>) {
     if target.version >= Version::RULES {
         findings.extend(shadow::lint(files));
         no_engine = load(files, target, &mut findings).err();
+        if no_engine.is_none() {
+            findings.extend(effects::lint(files, target, registered));
+        }
     }
     findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
     (findings, no_engine)
@@ -167,15 +174,24 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
     let engine = Engine::start(&rules)?;
     for ((number, file), loaded) in numbered.iter().zip(engine.loaded()) {
         let Some(error) = &loaded.error else { continue };
+        // polkitd runs the program: this program does not, so the error says nothing about the file.
+        if !loaded.unknown.is_empty() {
+            let what = loaded.unknown.iter().map(|what| unknown_at_load(what)).collect::<Vec<_>>().join(", ");
+            let message = format!("the effect of the file depends on {what}");
+            findings.push(Finding::of_file(&codes::PG005, *number, message));
+            continue;
+        }
+        let lines = file.source.text().lines().count();
+        let line = loaded.line.filter(|line| *line <= lines.max(1));
         let code = match target.javascript {
             JavaScript::Duktape if error.starts_with("SyntaxError") => &codes::PG001,
             JavaScript::Duktape => &codes::PG002,
             _ => &codes::PG003,
         };
-        let why = loaded.line.filter(|_| error.starts_with("SyntaxError"));
+        let why = line.filter(|_| error.starts_with("SyntaxError"));
         let why = why.and_then(|line| compile::why(file.source.text(), line));
         let span = why.as_ref().and_then(|why| why.span.clone());
-        let span = span.or_else(|| loaded.line.map(|line| line_span(&file.source, line)));
+        let span = span.or_else(|| line.map(|line| line_span(&file.source, line)));
         let (message, help) =
             why.map_or_else(|| (error.clone(), code.help), |why| (why.message, why.help.unwrap_or(code.help)));
         findings.push(Finding { span, help, ..Finding::of_file(code, *number, message) });
@@ -185,6 +201,17 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
         findings.push(Finding::of_file(&codes::PG004, file, format!("when run by this program, {why}")));
     }
     Ok(())
+}
+
+/// Describes an unknown fact that a file used when it was loaded.
+fn unknown_at_load(what: &str) -> String {
+    match what.split_once(' ') {
+        Some(("program", line)) => {
+            format!("the output of a program that is not run: {}", polkit_config::escape::escape(line))
+        }
+        Some(("netgroup", name)) => format!("the members of the netgroup {}", polkit_config::escape::escape(name)),
+        _ => polkit_config::escape::escape(what),
+    }
 }
 
 /// Returns the bytes of a line, counted from 1, without surrounding blanks.

@@ -9,9 +9,11 @@ use polkit_config::report::{Level, Problem, Report, Source};
 use serde_json::{Value, json};
 
 use super::{eprint, print};
+use crate::actions;
 use crate::cli::Check;
 use crate::failure::Failure;
 use crate::lint::codes::Code;
+use crate::lint::effects::Registered;
 use crate::lint::{self, File, FileKind, Finding, codes};
 use crate::policy;
 use crate::target::{self, Spelling, Target};
@@ -51,7 +53,8 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         }
         files.sort_by_cached_key(key);
     }
-    let (found, no_engine) = lint::lint(&files, target);
+    let registered = registered(options, target)?;
+    let (found, no_engine) = lint::lint(&files, target, &registered);
     findings.extend(found);
     if let Some(names) = accounts(options)? {
         let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
@@ -103,6 +106,17 @@ fn accounts(options: &Check) -> Result<Option<Names>, Failure> {
         None if options.paths.is_empty() || options.target.is_none() => Ok(Some(Names::Host)),
         None => Ok(None),
     }
+}
+
+/// Returns the registered actions to check against: those of the tree, or of the host unless the files are for another polkit.
+fn registered(options: &Check, target: Target) -> Result<Registered, Failure> {
+    if options.root.is_none() && !options.paths.is_empty() && options.target.is_some() {
+        return Ok(Registered::new());
+    }
+    let tree = Tree::open(options.root.as_deref())?;
+    let unreadable = |error| Failure::Unreachable(format!("cannot read the actions: {error}"));
+    let found = actions::of_tree(&tree, Some(target.version)).map_err(unreadable)?;
+    Ok(found.actions.into_iter().map(|declared| (declared.action.id, declared.action.results.any)).collect())
 }
 
 /// Returns the sort key that polkitd uses for rules.

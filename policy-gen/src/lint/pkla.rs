@@ -6,6 +6,7 @@ use polkit_config::report::Source;
 
 use super::codes::{self, Code};
 use super::{File, Finding, line_span};
+use crate::check::known_actions::KnownActions;
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::target::{Target, Version};
 use crate::verdict::keyfile::{self, Group};
@@ -15,7 +16,7 @@ const KEYS: [&str; 6] = ["Identity", "Action", "ResultAny", "ResultInactive", "R
 
 /// Checks one file.
 #[must_use]
-pub fn lint(file: &File, target: Target) -> Vec<Finding> {
+pub fn lint(file: &File, target: Target, known: &KnownActions) -> Vec<Finding> {
     let source = &file.source;
     let groups = match keyfile::parse(&file.bytes) {
         Ok(groups) => groups,
@@ -44,6 +45,7 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     for entry in &entries {
         let Some(group) = groups.iter().find(|group| group.name == entry.name) else { continue };
         identities(source, group, entry, target, &mut findings);
+        actions(source, group, entry, known, &mut findings);
         if entry.results.any.is_none() {
             let message = format!("[{}] has no ResultAny", entry.name);
             findings.push(Finding::at(&codes::PG035, line_span(source, entry.line), message));
@@ -84,6 +86,29 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
     if entry.actions.iter().any(|action| action.trim() != action) {
         let message = "a blank at the end of an action is part of its id".to_owned();
         findings.push(Finding::at(&codes::PG032, key_span(source, group, "Action"), message));
+    }
+}
+
+/// Finds actions that no .policy file defines, and grants of every action.
+fn actions(source: &Source, group: &Group, entry: &Entry, known: &KnownActions, findings: &mut Vec<Finding>) {
+    let span = key_span(source, group, "Action");
+    let words: Vec<ImplicitAuthorization> =
+        [entry.results.any, entry.results.inactive, entry.results.active].into_iter().flatten().collect();
+    for action in &entry.actions {
+        // `org.*` also matches the actions of packages that are installed later.
+        let every_action = action.contains('*') && action.trim_matches(['*', '?', '.']).split('.').count() <= 1;
+        if every_action && action.trim_matches(['*', '?', '.']).len() <= 3 {
+            // Refusals and authentication for every action are policies of kiosks and directories.
+            if !words.contains(&ImplicitAuthorization::Yes) {
+                continue;
+            }
+            let message = format!("`{action}` grants every action to {}", entry.identities.join(", "));
+            findings.push(Finding::at(&codes::PG038, span.clone(), message));
+        } else if !action.contains(['*', '?', '[', ' ']) && known.is_unknown(action) {
+            let (message, help) = known.describe(action);
+            let message = help.map_or_else(|| message.clone(), |help| format!("{message}: {help}"));
+            findings.push(Finding::at(&codes::PG068, span.clone(), message));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::read::{Rule, Script};
 use super::{File, Finding, codes, sessions};
 use crate::implicit_authorization::ImplicitAuthorization;
-use crate::target::{JavaScript, Target};
+use crate::target::{JavaScript, Target, Version};
 
 const RESULTS: [&str; 7] = ["NO", "YES", "AUTH_SELF", "AUTH_SELF_KEEP", "AUTH_ADMIN", "AUTH_ADMIN_KEEP", "NOT_HANDLED"];
 /// The properties of a subject. Other properties of all objects are unlikely to be used by mistake.
@@ -24,6 +24,9 @@ const SUBJECT: [&str; 15] = [
     "hasOwnProperty",
     "constructor",
 ];
+/// The versions from which on a subject has these properties.
+const SINCE: [(&str, Version); 3] =
+    [("system_unit", Version(124)), ("no_new_privileges", Version(124)), ("uid", Version(127))];
 const ACTION: [&str; 5] = ["lookup", "toString", "hasOwnProperty", "isPrototypeOf", "valueOf"];
 /// Names that Duktape 2.7 does not have.
 const MISSING: [&str; 6] = ["Set", "Map", "WeakMap", "WeakSet", "Promise", "BigInt"];
@@ -58,7 +61,7 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
         }
     }
     for rule in script.rules() {
-        script.rule(&rule, &mut findings);
+        script.rule(&rule, target, &mut findings);
         sessions::lint(&script, &rule, &mut findings);
     }
     findings
@@ -102,7 +105,7 @@ impl Script<'_> {
         }
     }
 
-    fn rule(&self, rule: &Rule, findings: &mut Vec<Finding>) {
+    fn rule(&self, rule: &Rule, target: Target, findings: &mut Vec<Finding>) {
         let (action, subject) = (rule.parameter(0, "action"), rule.parameter(1, "subject"));
         let lookups: Vec<usize> = rule
             .body
@@ -125,6 +128,11 @@ impl Script<'_> {
                 if !SUBJECT.contains(&property) && !assigned {
                     self.find(findings, &codes::PG015, at, at + 2, format!("{subject} has no {property}"));
                 }
+                let since = SINCE.iter().find(|(name, since)| *name == property && target.version < *since);
+                if let Some((_, since)) = since {
+                    let message = format!("{subject} has no {property} before polkit {since}");
+                    self.find(findings, &codes::PG015, at, at + 2, message);
+                }
                 if matches!(property, "local" | "active") && self.is_wanted(at) && !session_noted {
                     session_noted = true;
                     self.find(
@@ -144,12 +152,22 @@ impl Script<'_> {
                 }
             }
         }
+        let actions: Vec<&str> =
+            rule.body.clone().filter_map(|at| self.text(at)).filter(|text| super::effects::is_action(text)).collect();
         for at in &lookups {
             let close = self.closing(at + 3);
             let key = self.text(at + 4);
-            let tested =
-                |other: &&usize| self.text(**other + 4) == key && self.sign(self.closing(**other + 3) + 1) != Some('.');
-            if self.sign(close + 1) == Some('.') && key.is_some() && !lookups.iter().any(|other| tested(&other)) {
+            let tested = |other: &&usize| {
+                let same = self.text(**other + 4) == key || is_passed_with(key, self.text(**other + 4)) && *other < at;
+                same && self.sign(self.closing(**other + 3) + 1) != Some('.')
+            };
+            let always =
+                !actions.is_empty() && actions.iter().all(|action| key.is_some_and(|key| always_passed(action, key)));
+            if self.sign(close + 1) == Some('.')
+                && key.is_some()
+                && !always
+                && !lookups.iter().any(|other| tested(&other))
+            {
                 let message =
                     format!("the detail `{}` is used without a test that it is present", key.unwrap_or_default());
                 self.find(findings, &codes::PG013, *at, close + 2, message);
@@ -205,4 +223,22 @@ impl Script<'_> {
             }
         }
     }
+}
+
+/// Whether a mechanism passes both details or neither: systemd passes unit and verb together.
+fn is_passed_with(one: Option<&str>, other: Option<&str>) -> bool {
+    matches!((one, other), (Some("unit"), Some("verb")) | (Some("verb"), Some("unit")))
+}
+
+/// Whether the mechanism passes this detail with each request for the action: libvirt does for objects that have a name.
+fn always_passed(action: &str, key: &str) -> bool {
+    let of =
+        |object: &str, keys: &[&str]| action.starts_with(&format!("org.libvirt.api.{object}.")) && keys.contains(&key);
+    action.starts_with("org.libvirt.api.") && key == "connect_driver"
+        || of("domain", &["domain_name", "domain_uuid"])
+        || of("network", &["network_name", "network_uuid"])
+        || of("storage-pool", &["pool_name", "pool_uuid"])
+        || of("storage-vol", &["pool_name", "pool_uuid", "vol_name", "vol_key"])
+        || of("interface", &["interface_name"])
+        || of("node-device", &["node_device_name"])
 }
