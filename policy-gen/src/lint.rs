@@ -3,6 +3,7 @@
 
 pub mod codes;
 pub mod compile;
+pub mod distributed;
 pub mod effects;
 pub mod groups;
 pub mod mistakes;
@@ -218,9 +219,10 @@ fn unknown_at_load(what: &str) -> String {
 #[must_use]
 pub fn line_span(source: &Source, line: usize) -> Range<usize> {
     let text = source.text();
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let rest = text.get(start..).unwrap_or_default();
-    let content = rest.lines().next().unwrap_or_default();
+    let bytes = source.line_bytes(line);
+    let start = bytes.start;
+    let content = text.get(bytes).unwrap_or_default();
+    let content = content.strip_suffix('\r').unwrap_or(content);
     let from = start + content.len() - content.trim_start().len();
     let to = from + content.trim().len();
     if from == to { start..(start + 1).min(text.len()) } else { from..to }

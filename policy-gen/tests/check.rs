@@ -62,14 +62,16 @@ fn check_finds_actions_that_an_earlier_file_decides_and_groups_with_other_names(
     let tree = Tree::with_rule("if (action.id == 'org.example.run') { return 'no'; }");
     let later = "if (action.id == 'org.example.run' &&\n        subject.isInGroup('libvirtd')) { return 'yes'; }";
     tree.rule("50-y.rules", later);
-    assert_eq!(checked(&tree, "polkit:126"), (Some(0), vec!["warning PG022 50-y.rules:2".to_owned()]));
+    let found = |notes: &[&str]| (Some(0), notes.iter().map(|note| (*note).to_owned()).collect::<Vec<_>>());
+    let earlier = ["warning PG022 50-y.rules:2", "note PG071 50-y.rules:3"];
+    assert_eq!(checked(&tree, "polkit:126"), found(&earlier));
     tree.write("etc/group", "root:x:0:\nbob:x:3002:\nlibvirt:x:3100:\npolkitd:x:990:\n");
-    let both = vec!["warning PG022 50-y.rules:2".to_owned(), "warning PG023 50-y.rules:3".to_owned()];
-    assert_eq!(checked(&tree, "polkit:126"), (Some(0), both));
+    let both = ["warning PG022 50-y.rules:2", "warning PG023 50-y.rules:3", "note PG071 50-y.rules:3"];
+    assert_eq!(checked(&tree, "polkit:126"), found(&both));
     // The name sorts before the other file's name.
     std::fs::remove_file(tree.0.path().join("etc/polkit-1/rules.d/50-y.rules")).unwrap();
     tree.rule("05-y.rules", later);
-    assert_eq!(checked(&tree, "polkit:126").1, ["warning PG023 05-y.rules:3"]);
+    assert_eq!(checked(&tree, "polkit:126").1, ["warning PG023 05-y.rules:3", "note PG071 05-y.rules:3"]);
 }
 
 #[test]

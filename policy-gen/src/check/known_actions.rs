@@ -109,8 +109,14 @@ impl KnownActions {
 /// Returns the start of an id that is common to the actions of a program, with the last dot.
 fn namespace(id: &str) -> String {
     let parts: Vec<&str> = id.split('.').collect();
-    let count = if id.starts_with("org.libvirt.") { 2 } else { parts.len().saturating_sub(1).clamp(1, 3) };
-    format!("{}.", parts.get(..count).unwrap_or_default().join("."))
+    let shared = ["org.freedesktop.", "org.gnome.", "org.kde.", "org.debian."];
+    let count = match parts.len() {
+        _ if id.starts_with("org.libvirt.") => 2,
+        // The programs of these projects have names of three parts.
+        3 if !shared.iter().any(|project| id.starts_with(project)) => 2,
+        _ => 3,
+    };
+    format!("{}.", parts.get(..count.min(parts.len())).unwrap_or_default().join("."))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{eprint, print};
 use crate::actions;
+use crate::check;
 use crate::cli::Check;
 use crate::failure::Failure;
 use crate::lint::codes::Code;
@@ -60,6 +61,9 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
         findings.extend(lint::groups::lint(&files, &names).map_err(unreachable)?);
     }
+    if options.paths.is_empty() {
+        lint::distributed::accept(&mut findings, &files, &Tree::open(options.root.as_deref())?);
+    }
     findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
     if let Some(why) = no_engine {
         eprint(&format!("note: the rules were only parsed, not run: {why}"));
@@ -78,8 +82,11 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         }
     }
     for file in files.iter().filter(|file| file.kind == Some(FileKind::Policy)) {
-        let (Ok((_, own)) | Err(own)) = policy::read(std::slice::from_ref(&file.source));
-        own.problems().into_iter().for_each(|problem| tell(&codes::PG050, problem.clone(), &file.source));
+        let own = policy_problems(file, options)?;
+        for problem in own.problems() {
+            let code = if problem.level == Level::Error { &codes::PG050 } else { &codes::PG051 };
+            tell(code, problem.clone(), &file.source);
+        }
     }
     if options.json {
         print(&json!({ "findings": all }).to_string());
@@ -88,6 +95,20 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
     }
     let strict = options.strict && report.problems().iter().any(|problem| problem.level == Level::Warning);
     Ok(if report.has_errors() || strict { WRONG } else { super::DONE })
+}
+
+/// Reads a policy file, and checks its actions, details, units and accounts against the host, unless it is for another polkit.
+fn policy_problems(file: &File, options: &Check) -> Result<Report, Failure> {
+    match policy::read(std::slice::from_ref(&file.source)) {
+        Ok((policy, mut own)) => {
+            let of_host = options.root.is_some() || options.target.is_none();
+            let tree = if of_host { Some(Tree::open(options.root.as_deref())?) } else { None };
+            let names = accounts(options)?.filter(|_| of_host);
+            check::named(&policy, names.as_ref(), tree.as_ref(), &mut own)?;
+            Ok(own)
+        }
+        Err(own) => Ok(own),
+    }
 }
 
 fn explain(id: &str) -> Result<u8, Failure> {

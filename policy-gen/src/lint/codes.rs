@@ -143,6 +143,10 @@ codes! {
     PG050 Error "the policy file has an error"
         "`generate` and `install` refuse the file for the same reason."
         "correct the file"
+    PG051 Warning "the policy file names something that does not exist"
+        "An action, a detail, a unit, a user or a group of the policy does not exist here, or the policy has another weakness. \
+         `generate` and `install` warn of the same."
+        "correct the name, or install the package first"
     PG060 Error "an assignment where a comparison is meant"
         "`=` sets the value, and the condition is true if the new value is: `if (action.id = \"org.example.run\")` is true for every \
          action, and the rules that follow see the new id."

@@ -1,5 +1,6 @@
 //! Finds mistakes in pkla files. polkit does not report them: polkitd discards the warnings of the helper.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use polkit_config::report::Source;
@@ -42,8 +43,9 @@ pub fn lint(file: &File, target: Target, known: &KnownActions) -> Vec<Finding> {
             }
         }
     }
+    let by_name: BTreeMap<&str, &Group> = groups.iter().rev().map(|group| (group.name.as_str(), group)).collect();
     for entry in &entries {
-        let Some(group) = groups.iter().find(|group| group.name == entry.name) else { continue };
+        let Some(group) = by_name.get(entry.name.as_str()) else { continue };
         identities(source, group, entry, target, &mut findings);
         actions(source, group, entry, known, &mut findings);
         if entry.results.any.is_none() {
@@ -138,9 +140,14 @@ fn matches_no_user(identity: &str, target: Target) -> Option<&'static str> {
 
 /// Finds entries whose results a later entry with the same identities and actions removes.
 fn overridden(source: &Source, entries: &[Entry], findings: &mut Vec<Finding>) {
-    for (number, earlier) in entries.iter().enumerate() {
-        let same = |later: &&Entry| later.identities == earlier.identities && later.actions == earlier.actions;
-        let Some(later) = entries.iter().skip(number + 1).find(same) else { continue };
+    // From the end: for each pair of lists, the next entry with the same.
+    let mut next: BTreeMap<(&[String], &[String]), &Entry> = BTreeMap::new();
+    let mut pairs: Vec<(&Entry, &Entry)> = Vec::new();
+    for entry in entries.iter().rev() {
+        let later = next.insert((&entry.identities, &entry.actions), entry);
+        pairs.extend(later.map(|later| (entry, later)));
+    }
+    for (earlier, later) in pairs.into_iter().rev() {
         let BySession { any, inactive, active } = earlier.results;
         let gone =
             |was: Option<ImplicitAuthorization>, now: Option<ImplicitAuthorization>| was.is_some() && now.is_none();

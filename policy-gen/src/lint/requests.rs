@@ -11,19 +11,7 @@ use super::{File, Finding, codes};
 use crate::check::details::is_passed;
 use crate::check::known_actions::KnownActions;
 use crate::check::mechanisms::{is_by_process, passed};
-
-/// Groups whose members can become root without the rule.
-pub const ROOT_GROUPS: [(&str, &str); 9] = [
-    ("empower", "systemd's rule for run0 grants it every action"),
-    ("docker", "a container can be given every file of the host"),
-    ("podman", "a container can be given every file of the host"),
-    ("incus-admin", "a container can be given every file of the host"),
-    ("lxd", "a container can be given every file of the host"),
-    ("libvirt", "a domain can be given every disk and file of the host"),
-    ("libvirtd", "a domain can be given every disk and file of the host"),
-    ("disk", "its members read and write every disk"),
-    ("shadow", "its members read the passwords"),
-];
+use crate::check::root::ROOT_GROUPS;
 
 /// Checks one rules file.
 #[must_use]

@@ -1,5 +1,7 @@
 //! Finds mistakes in rules files that compile.
 
+use std::collections::BTreeMap;
+
 use super::read::{Rule, Script};
 use super::{File, Finding, codes, sessions};
 use crate::implicit_authorization::ImplicitAuthorization;
@@ -112,12 +114,26 @@ impl Script<'_> {
             .clone()
             .filter(|at| self.word(*at) == action && self.sign(at + 1) == Some('.') && self.word(at + 2) == "lookup")
             .collect();
-        let mut session_noted = false;
+        // The bodies of inner functions are in the order of their starts; the end is that of all before.
+        let mut ends: Vec<(usize, usize)> = Vec::new();
+        for inner in &rule.inner {
+            let last = ends.last().map_or(0, |(_, end)| *end);
+            ends.push((inner.start, inner.end.max(last)));
+        }
+        let is_inner = |at: usize| {
+            let before = ends.partition_point(|(start, _)| *start <= at);
+            before.checked_sub(1).and_then(|place| ends.get(place)).is_some_and(|(_, end)| at < *end)
+        };
+        let (mut session_noted, mut is_guarded) = (false, false);
+        // Rules for users at the seat are not for services.
+        let requires =
+            |name: &str| rule.body.clone().any(|at| self.is_property(at, subject, name) && self.is_wanted(at));
+        let at_seat = requires("local") && requires("active");
         for at in rule.body.clone() {
-            let own = !rule.inner.iter().any(|inner| inner.contains(&at));
-            if self.word(at) == "return" && own {
+            if self.word(at) == "return" && !is_inner(at) {
                 self.returned(at + 1, subject, findings);
             }
+            is_guarded |= self.word(at) == "try";
             let property = self.word(at + 2);
             let is_object = self.sign(at + 1) == Some('.') && (at == 0 || self.sign(at - 1) != Some('.'));
             if is_object && self.word(at) == action && self.sign(at + 3) == Some('(') && !ACTION.contains(&property) {
@@ -133,7 +149,7 @@ impl Script<'_> {
                     let message = format!("{subject} has no {property} before polkit {since}");
                     self.find(findings, &codes::PG015, at, at + 2, message);
                 }
-                if matches!(property, "local" | "active") && self.is_wanted(at) && !session_noted {
+                if matches!(property, "local" | "active") && self.is_wanted(at) && !session_noted && !at_seat {
                     session_noted = true;
                     self.find(
                         findings,
@@ -145,31 +161,28 @@ impl Script<'_> {
                 }
             }
             if self.word(at) == "polkit" && self.sign(at + 1) == Some('.') && self.word(at + 2) == "spawn" {
-                let guarded =
-                    rule.body.clone().take_while(|before| *before < at).any(|before| self.word(before) == "try");
-                if !guarded {
+                if !is_guarded {
                     self.find(findings, &codes::PG021, at, at + 2, "an exception of polkit.spawn() is not caught");
                 }
             }
         }
         let actions: Vec<&str> =
             rule.body.clone().filter_map(|at| self.text(at)).filter(|text| super::effects::is_action(text)).collect();
+        // The details that are tested, each with its first test.
+        let mut tested: BTreeMap<&str, usize> = BTreeMap::new();
+        for at in &lookups {
+            let is_used = self.sign(self.closing(at + 3) + 1) == Some('.');
+            if let Some(key) = self.text(at + 4).filter(|_| !is_used) {
+                tested.entry(key).or_insert(*at);
+            }
+        }
         for at in &lookups {
             let close = self.closing(at + 3);
-            let key = self.text(at + 4);
-            let tested = |other: &&usize| {
-                let same = self.text(**other + 4) == key || is_passed_with(key, self.text(**other + 4)) && *other < at;
-                same && self.sign(self.closing(**other + 3) + 1) != Some('.')
-            };
-            let always =
-                !actions.is_empty() && actions.iter().all(|action| key.is_some_and(|key| always_passed(action, key)));
-            if self.sign(close + 1) == Some('.')
-                && key.is_some()
-                && !always
-                && !lookups.iter().any(|other| tested(&other))
-            {
-                let message =
-                    format!("the detail `{}` is used without a test that it is present", key.unwrap_or_default());
+            let Some(key) = self.text(at + 4).filter(|_| self.sign(close + 1) == Some('.')) else { continue };
+            let with = passed_with(key).and_then(|other| tested.get(other)).is_some_and(|test| test < at);
+            let always = !actions.is_empty() && actions.iter().all(|action| always_passed(action, key));
+            if !tested.contains_key(key) && !with && !always {
+                let message = format!("the detail `{key}` is used without a test that it is present");
                 self.find(findings, &codes::PG013, *at, close + 2, message);
             }
         }
@@ -225,9 +238,13 @@ impl Script<'_> {
     }
 }
 
-/// Whether a mechanism passes both details or neither: systemd passes unit and verb together.
-fn is_passed_with(one: Option<&str>, other: Option<&str>) -> bool {
-    matches!((one, other), (Some("unit"), Some("verb")) | (Some("verb"), Some("unit")))
+/// Returns the detail that the mechanism passes together with this one: systemd passes unit and verb, or neither.
+fn passed_with(key: &str) -> Option<&'static str> {
+    match key {
+        "unit" => Some("verb"),
+        "verb" => Some("unit"),
+        _ => None,
+    }
 }
 
 /// Whether the mechanism passes this detail with each request for the action: libvirt does for objects that have a name.
