@@ -69,7 +69,10 @@ fn grants_of_every_action_are_reported_with_their_subjects() {
         ("if (['bob', 'eve'].indexOf(subject.user) != -1) { return 'yes'; }", "the user `bob` and the user `eve`"),
         ("return subject.isInGroup('ops') && 'yes';", "the group `ops`"),
         ("if (subject.isInGroup('ops') && subject.active && subject.local) { return 'yes'; }", "the group `ops`"),
-        ("if (subject.isInGroup('a') && subject.isInGroup('b')) { return 'yes'; }", "several of the conditions"),
+        (
+            "if (subject.isInGroup('a') && subject.isInGroup('b')) { return 'yes'; }",
+            "a user with several of the conditions",
+        ),
         ("if (action.id != 'org.a.b.c' && subject.user == 'bob') return 'yes';", "the user `bob`"),
     ] {
         assert!(message(body, "PG081").starts_with(who), "{body}: {}", message(body, "PG081"));
@@ -122,7 +125,7 @@ fn files_that_never_decide_are_reported() {
         "if (action.id == 'org.a.b.c') { polkit.Result.YES; }",
         "if (action.id == 'org.a.b.c' && subject.user === 3) { return 'yes'; }",
         "if (action.id == 'org.a.b.c') { return; } else { return null; } return 'yes';",
-        "if (action.id === 'org.a.b.c' && subject.groups == 'ops') { return polkit.Result.YES; }",
+        "if (action.id === 'org.a.b.c' && subject.isInGroup == 'ops') { return polkit.Result.YES; }",
         "var is = action.id == 'org.a.b.c'; if (is && subject.isInGroup(subject)) { return 'no'; }",
     ] {
         assert!(codes(body).contains(&"PG086".to_owned()), "{body}: {:?}", codes(body));
@@ -236,8 +239,8 @@ fn files_of_packages_are_not_judged_but_errors_in_them_are() {
         &file("if (action.id == 'org.example.run') { return 'yes'; }"),
     );
     tree.write(
-        "usr/share/polkit-1/rules.d/60-local.rules",
-        &file("if (action.id == 'org.example.run2') { return 'yes'; }"),
+        "usr/share/polkit-1/rules.d/40-local.rules",
+        &file("if (action.id == 'org.example.run') { return 'yes'; }"),
     );
     tree.write("usr/share/polkit-1/rules.d/70-broken.rules", "let a = 1;\n");
     tree.write(
@@ -254,5 +257,5 @@ fn files_of_packages_are_not_judged_but_errors_in_them_are() {
         .iter()
         .map(|finding| format!("{} {}", text(&finding["code"]), text(&finding["file"]).rsplit('/').next().unwrap()))
         .collect();
-    assert_eq!(found, ["PG083 60-local.rules", "PG001 70-broken.rules"]);
+    assert_eq!(found, ["PG083 40-local.rules", "PG001 70-broken.rules"]);
 }

@@ -231,8 +231,7 @@ pub fn permissions() -> impl Iterator<Item = &'static str> {
     NEEDS.iter().map(|(permission, ..)| *permission)
 }
 
-/// Returns the permissions of an object for a call (`open-console` of `domain` is DomainOpenConsole) or a virsh command. Permissions
-/// whose first call it is come first.
+/// Returns the permissions of an object for a call (`open-console` of `domain` is DomainOpenConsole) or a virsh command.
 #[must_use]
 pub fn for_call(object: &str, name: &str) -> Vec<&'static str> {
     let capital = |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
@@ -255,8 +254,11 @@ pub fn for_call(object: &str, name: &str) -> Vec<&'static str> {
     let exact = own().filter(|(_, of, _)| calls(of, true));
     let similar = own().filter(|(_, of, _)| calls(of, false));
     let by_command = own().filter(|(_, _, of)| of_virsh(of));
-    let mut found: Vec<&str> = Vec::new();
-    for (permission, ..) in exact.chain(similar).chain(by_command) {
+    let mut found: Vec<&str> = exact.map(|(permission, ..)| *permission).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    for (permission, ..) in similar.chain(by_command) {
         if !found.contains(permission) {
             found.push(permission);
         }

@@ -50,6 +50,8 @@ pub(super) struct Named {
     pub(super) has_result: bool,
     /// The details by the names of the variables that hold them.
     variables: BTreeMap<String, String>,
+    /// The texts of lists, by the names of the variables that hold them.
+    lists: BTreeMap<String, Vec<String>>,
 }
 
 impl Named {
@@ -59,6 +61,8 @@ impl Named {
             Ok(tree) => statements(&tree, &Names::default(), &mut named),
             Err(_) => named.is_plain = false,
         }
+        // The values of a detail that is not compared with texts are not known.
+        named.is_plain &= named.details.values().all(|values| !values.is_empty());
         named
     }
 
@@ -125,6 +129,13 @@ impl Visitor for Named {
                             self.value(detail, &items.iter().collect::<Vec<_>>(), "");
                         }
                     }
+                    ("indexOf", Kind::Name(list)) if self.detail(object).is_none() => {
+                        if let Some(detail) = self.detail(first) {
+                            let values = self.lists.get(list).cloned().unwrap_or_default();
+                            self.is_plain &= !values.is_empty();
+                            self.details.entry(detail).or_default().extend(values);
+                        }
+                    }
                     ("indexOf" | "startsWith", _) => {
                         if let Some(detail) = self.detail(object) {
                             self.value(detail, &[first], "x");
@@ -141,6 +152,10 @@ impl Visitor for Named {
         match statement {
             Statement::Declaration(declared) => {
                 for (name, value) in declared {
+                    if let Some(Expression { kind: Kind::Array(items), .. }) = value {
+                        let texts = items.iter().filter_map(|item| item.text()).map(str::to_owned);
+                        self.lists.insert(name.clone(), texts.collect());
+                    }
                     if let Some(detail) = value.as_ref().and_then(|value| self.detail(value)) {
                         self.variables.insert(name.clone(), detail);
                     }

@@ -81,7 +81,7 @@ impl Mistakes<'_> {
             return Some(format!("`{shown}` is an object, which equals no text"));
         }
         if self.is_list(one, names) && is_text {
-            return Some(format!("`{shown}` is a list, which equals no text"));
+            return Some(format!("`{shown}` is a list, and not a text"));
         }
         if matches!(self.scope.resolve(one).kind, Kind::Regex) && is_text {
             return Some(format!("`{shown}` is a regular expression: call its method test()"));
