@@ -1,5 +1,7 @@
-//! Finds mistakes in rules, pkla and policy files. Each kind of mistake has a stable code: [`codes`] lists them. [`script`] splits
-//! JavaScript into tokens; [`rules`], [`shadow`], [`groups`] and [`pkla`] check files. The JavaScript engine reports syntax errors.
+//! Finds mistakes in rules, pkla and policy files. Each kind of mistake has a stable code: [`codes`] lists them.
+//!
+//! [`script`] splits JavaScript into tokens, and `syntax` parses it. [`rules`], [`mistakes`], [`requests`], [`shadow`], [`groups`] and
+//! [`pkla`] read files; [`effects`] runs rules files. The JavaScript engine reports syntax errors, which [`compile`] explains.
 
 pub mod codes;
 pub mod compile;

@@ -236,11 +236,11 @@ fn files_of_packages_are_not_judged_but_errors_in_them_are() {
     let tree = Tree::with_rule("return null;");
     tree.write(
         "usr/share/polkit-1/rules.d/50-shipped.rules",
-        &file("if (action.id == 'org.example.run') { return 'yes'; }"),
+        file("if (action.id == 'org.example.run') { return 'yes'; }"),
     );
     tree.write(
         "usr/share/polkit-1/rules.d/40-local.rules",
-        &file("if (action.id == 'org.example.run') { return 'yes'; }"),
+        file("if (action.id == 'org.example.run') { return 'yes'; }"),
     );
     tree.write("usr/share/polkit-1/rules.d/70-broken.rules", "let a = 1;\n");
     tree.write(

@@ -217,6 +217,7 @@ fn installed(
     for file in pkla {
         files.push(read_in(&tree, &file.path)?);
     }
+    policies(&tree, files)?;
     for (file, read) in files.iter().enumerate() {
         let path = Path::new(read.source.name());
         let path = path.strip_prefix(tree.path()).unwrap_or(path);
@@ -241,6 +242,27 @@ fn installed(
     }
     for closed in found.closed_to_us {
         eprint(&format!("note: {closed} was not checked: only root may read it"));
+    }
+    Ok(())
+}
+
+/// Collects the policy files of the tree, which `install` reads.
+fn policies(tree: &Tree, files: &mut Vec<File>) -> Result<(), Failure> {
+    let unreadable = |error| Failure::Unreachable(format!("cannot list the policy files: {error}"));
+    let mut paths = vec!["etc/polkit-policy-gen/policy.toml".to_owned()];
+    let fragments = "etc/polkit-policy-gen/policy.d";
+    if tree.has_directory(fragments).map_err(unreadable)? {
+        let names = tree.names(fragments).map_err(unreadable)?;
+        let names = names.into_iter().filter(|name| name.ends_with(".toml") && !name.starts_with('.'));
+        paths.extend(names.map(|name| format!("{fragments}/{name}")));
+    }
+    for path in paths {
+        // Empty files and links to /dev/null are masks.
+        if let Ok(Some(bytes)) = tree.read_bytes(&path)
+            && !bytes.is_empty()
+        {
+            files.push(File::new(&tree.shown(&path), bytes));
+        }
     }
     Ok(())
 }

@@ -77,8 +77,9 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
     let mut find = |code: &'static Code, message: String| findings.push(Finding::at(code, span.clone(), message));
     for identity in &entry.identities {
         let every_user = matches!(identity.as_str(), "*" | "unix-user:*" | "unix-*" | "unix-*:*");
-        let gives = [entry.results.any, entry.results.inactive, entry.results.active].into_iter().flatten();
-        if every_user && gives.into_iter().any(|word| word != ImplicitAuthorization::No) {
+        // Authentication is not access, and users at the seat are not services.
+        let gives = entry.results.any == Some(ImplicitAuthorization::Yes);
+        if every_user && gives {
             find(&codes::PG034, format!("`{identity}` matches every user"));
         }
         if let Some(why) = matches_no_user(identity, target) {

@@ -160,10 +160,9 @@ impl Script<'_> {
                     );
                 }
             }
-            if self.word(at) == "polkit" && self.sign(at + 1) == Some('.') && self.word(at + 2) == "spawn" {
-                if !is_guarded {
-                    self.find(findings, &codes::PG021, at, at + 2, "an exception of polkit.spawn() is not caught");
-                }
+            let spawns = self.is_property(at, "polkit", "spawn");
+            if spawns && !is_guarded {
+                self.find(findings, &codes::PG021, at, at + 2, "an exception of polkit.spawn() is not caught");
             }
         }
         let actions: Vec<&str> =
