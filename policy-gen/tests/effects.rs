@@ -259,3 +259,38 @@ fn files_of_packages_are_not_judged_but_errors_in_them_are() {
         .collect();
     assert_eq!(found, ["PG083 40-local.rules", "PG001 70-broken.rules"]);
 }
+
+/// Generates the files of a policy for a target, and returns the findings in them.
+fn of_own_files(policy: &str, target: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("policy.toml"), folder.path().join("files"));
+    std::fs::write(&input, policy).unwrap();
+    std::fs::create_dir(&output).unwrap();
+    let program = || Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+    let generated =
+        program().arg("generate").arg(&input).args(["--target", target, "-o"]).arg(&output).output().unwrap();
+    assert!(generated.status.success(), "{generated:?}");
+    let checked = program().args(["check", "--strict", "--json", "--target", target]).arg(&output).output().unwrap();
+    let value: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let findings = value["findings"].as_array().unwrap();
+    findings.iter().map(|finding| format!("{} {}", text(&finding["code"]), text(&finding["message"]))).collect()
+}
+
+#[test]
+fn files_of_this_program_have_no_findings() {
+    let rules = "[[grant]]\nactions = [\"org.libvirt.unix.manage\", \"org.libvirt.api.*\"]\ngroups = [\"vm\"]\nresult = \"yes\"\n\
+                 [[grant]]\nactions = [\"org.freedesktop.login1.reboot\"]\nusers = [\"bob\"]\nnetgroups = [\"ops\"]\n\
+                 result = { any = \"no\", inactive = \"auth_admin\", active = \"yes\" }\n\
+                 [[systemd]]\nunits = [\"nginx.service\", \"app@*.service\"]\nverbs = [\"restart\"]\ngroups = [\"deploy\"]\n\
+                 [[hook]]\nactions = [\"org.freedesktop.policykit.exec\"]\non_failure = \"nothing\"\n\
+                 [[agent]]\nactions = [\"org.example.run\"]\nusers = [\"www-data\"]\n";
+    for target in ["polkit:126", "debian:12", "polkit:0.115"] {
+        assert_eq!(of_own_files(rules, target), [""; 0], "{target}");
+    }
+    let pkla = "[[grant]]\nactions = [\"org.libvirt.unix.manage\"]\ngroups = [\"vm\"]\nresult = \"yes\"\n\
+                [[grant]]\nactions = [\"org.example.*\"]\nusers = [\"bob\"]\nresult = { any = \"no\", inactive = \"no\", active = \"yes\" }\n";
+    assert_eq!(of_own_files(pkla, "debian:11"), [""; 0]);
+    let roles =
+        "[libvirt]\nmode = \"acl\"\n[[libvirt_role]]\nrole = \"operator\"\ngroups = [\"ops\"]\ndomains = [\"web-*\"]\n";
+    assert_eq!(of_own_files(roles, "polkit:126"), [""; 0]);
+}

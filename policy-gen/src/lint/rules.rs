@@ -128,7 +128,9 @@ impl Script<'_> {
         // Rules for users at the seat are not for services.
         let requires =
             |name: &str| rule.body.clone().any(|at| self.is_property(at, subject, name) && self.is_wanted(at));
-        let at_seat = requires("local") && requires("active");
+        // A rule that also tests the opposite decides for both.
+        let decides_both = rule.body.clone().any(|at| self.is_property(at, subject, "local") && !self.is_wanted(at));
+        let at_seat = decides_both || requires("local") && requires("active");
         for at in rule.body.clone() {
             if self.word(at) == "return" && !is_inner(at) {
                 self.returned(at + 1, subject, findings);

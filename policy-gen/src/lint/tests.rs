@@ -167,6 +167,8 @@ fn pg017_authentication_that_libvirt_cannot_request() {
 fn pg018_session_conditions_that_exclude_services() {
     assert_eq!(rule("if (subject.local) { return \"yes\"; }"), [("PG018", 2)]);
     for right in [
+        // The rule decides for both.
+        "!subject.local) { return \"no\"; } if (subject.active",
         // The rule is for users at the seat.
         "subject.local && subject.active",
         "subject.session",
