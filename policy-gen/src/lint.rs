@@ -157,7 +157,10 @@ pub fn lint(files: &[File], target: Target, registered: &Registered) -> (Vec<Fin
         findings.extend(shadow::lint(files));
         no_engine = load(files, target, &mut findings).err();
         if no_engine.is_none() {
-            findings.extend(effects::lint(files, target, registered));
+            let known: Vec<usize> =
+                findings.iter().filter(|found| found.code == &codes::PG010).map(|found| found.file).collect();
+            let effects = effects::lint(files, target, registered).into_iter();
+            findings.extend(effects.filter(|found| found.code != &codes::PG010 || !known.contains(&found.file)));
         }
     }
     findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));

@@ -294,3 +294,13 @@ fn files_of_this_program_have_no_findings() {
         "[libvirt]\nmode = \"acl\"\n[[libvirt_role]]\nrole = \"operator\"\ngroups = [\"ops\"]\ndomains = [\"web-*\"]\n";
     assert_eq!(of_own_files(roles, "polkit:126"), [""; 0]);
 }
+
+#[test]
+fn rules_that_never_end_or_that_end_polkitd_cost_one_time_limit() {
+    let start = std::time::Instant::now();
+    let found = codes("for (;;) { }");
+    assert!(!found.contains(&"PG086".to_owned()), "{found:?}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(30), "{:?}", start.elapsed());
+    assert_eq!(codes("var result = { yes: 1 }; return result;"), ["PG010"]);
+    assert_eq!(codes("if (subject.isInGroup('ops')) { return true; }"), ["PG010"]);
+}

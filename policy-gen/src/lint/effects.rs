@@ -10,7 +10,7 @@ mod report;
 use std::collections::BTreeMap;
 
 use super::{File, Finding};
-use crate::implicit_authorization::ImplicitAuthorization;
+use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::target::Target;
 use crate::verdict::engine::Engine;
 use crate::verdict::evaluate::{added_in, beginning};
@@ -71,15 +71,23 @@ fn observe(
     let limit = (CALLS_MAX / loaded.lines.len()).clamp(REQUESTS_MIN, REQUESTS_MAX);
     let matrix = Matrix::of(file.source.text(), target, registered, limit);
     let numbers = engine.put(matrix.probes.iter().map(|probe| probe.request.clone()));
-    let answers = engine.answers(numbers).ok()?;
-    let mut probes: Vec<(Probe, EngineReply)> =
-        matrix.probes.into_iter().zip(answers).filter_map(|(probe, reply)| Some((probe, reply.ok()?))).collect();
+    let (replies, is_whole) = engine.replies_until_failure(&numbers);
+    // The first requests are those of a user that the file does not name, in each session.
+    let kills = replies.iter().any(|reply| matches!(reply.end, End::Kills(_)));
+    if replies.len() < Session::ALL.len() && !kills {
+        return None;
+    }
+    let mut probes: Vec<(Probe, EngineReply)> = matrix.probes.into_iter().zip(replies).collect();
     if rules.len() > 1 && probes.iter().any(|(_, reply)| matches!(reply.end, End::Threw(..))) {
         with_the_files_before(&mut probes, rules, place);
     }
     let added_in = added_in(&file.bytes);
     let line = |line: &u32| beginning(&added_in, usize::try_from(*line).unwrap_or(0));
-    Some(Replies { probes, lines: loaded.lines.iter().map(line).collect(), is_complete: matrix.is_complete })
+    Some(Replies {
+        probes,
+        lines: loaded.lines.iter().map(line).collect(),
+        is_complete: matrix.is_complete && is_whole,
+    })
 }
 
 /// Removes exceptions that do not occur when the other files are loaded, too: a file may use the variables of another file.
@@ -98,15 +106,10 @@ fn with_the_files_before(probes: &mut Vec<(Probe, EngineReply)>, rules: &[(usize
     let requests: Vec<_> =
         threw.iter().filter_map(|at| probes.get(*at)).map(|(probe, _)| probe.request.clone()).collect();
     let numbers = engine.put(requests);
-    let Ok(answers) = engine.answers(numbers) else { return };
+    let (replies, _) = engine.replies_until_failure(&numbers);
     let remains =
         |reply: &EngineReply| matches!(reply.end, End::Threw(..)) && reply.rule.is_none_or(|rule| own.contains(&rule));
-    let gone: Vec<usize> = threw
-        .iter()
-        .zip(answers)
-        .filter(|(_, answer)| !answer.as_ref().is_ok_and(&remains))
-        .map(|(at, _)| *at)
-        .collect();
+    let gone: Vec<usize> = threw.iter().zip(replies).filter(|(_, reply)| !remains(reply)).map(|(at, _)| *at).collect();
     for at in gone.into_iter().rev() {
         probes.remove(at);
     }

@@ -26,6 +26,7 @@ pub(super) struct Observed<'a> {
 impl Observed<'_> {
     pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings = self.exceptions();
+        findings.extend(self.ends());
         let everything = self.everything();
         let decides_all = !everything.is_empty();
         findings.extend(everything);
@@ -75,7 +76,7 @@ impl Observed<'_> {
             let message = format!("every user is granted every action{}{}", in_sessions(&sessions), self.unreached());
             return vec![self.at(&codes::PG080, reply, message)];
         }
-        let decided = unnamed.iter().all(|(_, reply)| result(reply).is_some()) && !unnamed.is_empty();
+        let decided = unnamed.iter().all(|(_, reply)| result(reply).is_some()) && unnamed.len() == Session::ALL.len();
         let Some((_, reply)) = unnamed.first().filter(|_| decided) else { return Vec::new() };
         if with(ImplicitAuthorization::No).len() == unnamed.len() {
             let message = format!("every user is refused every action that the file does not name{}", self.unreached());
@@ -136,6 +137,15 @@ impl Observed<'_> {
         let decides = self.all().any(|(_, reply)| reply.end != End::Nothing || !reply.unknown.is_empty());
         let message = "the rules have no result for any action and any subject that the file names";
         (self.probes.is_complete && !decides).then(|| Finding::of_file(&codes::PG086, 0, message))
+    }
+
+    /// A rule that returns another value than a string.
+    fn ends(&self) -> Option<Finding> {
+        let ends = self.all().find_map(|(_, reply)| match &reply.end {
+            End::Kills(message) if reply.unknown.is_empty() => Some(message),
+            _ => None,
+        });
+        ends.map(|message| Finding::of_file(&codes::PG010, 0, format!("a rule ends polkitd: {}", escape(message))))
     }
 
     /// Exceptions, by line and message.
