@@ -75,6 +75,18 @@ impl Script<'_> {
             && self.sign(place + 1) == Some('.')
             && self.word(place + 2) == "Result"
             && self.sign(place + 3) == Some('.');
+        let own = self.word(place + 2);
+        let is_own = self.word(place) == "polkit" && self.sign(place + 1) == Some('.');
+        let is_object = place == 0 || self.sign(place - 1) != Some('.');
+        if is_own && is_object && RESULTS.contains(&own) && self.sign(place + 3) != Some('=') {
+            self.find(
+                findings,
+                &codes::PG012,
+                place,
+                place + 2,
+                format!("polkit has no {own}: use polkit.Result.{own}"),
+            );
+        }
         let name = self.word(place + 4);
         if named && !name.is_empty() && !RESULTS.contains(&name) {
             self.find(findings, &codes::PG012, place, place + 4, format!("there is no polkit.Result.{name}"));

@@ -117,6 +117,7 @@ fn pg011_strings_that_are_not_results() {
 #[test]
 fn pg012_unknown_names_of_polkit_result() {
     assert_eq!(rule("return polkit.Result.Yes;"), [("PG012", 2)]);
+    assert_eq!(rule("return polkit.YES;"), [("PG012", 2)]);
     assert_eq!(rule("return polkit.Result.NOT_HANDLED || polkit.Result.YES;"), CLEAN);
     assert_eq!(rule("// polkit.Result.Yes\nvar text = \"polkit.Result.Yes\", pattern = /polkit.Result.Yes/;"), CLEAN);
 }
