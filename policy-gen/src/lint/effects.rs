@@ -22,6 +22,8 @@ use report::Observed;
 
 /// Limit of the calls of rules for one file: requests times rules.
 const CALLS_MAX: usize = 120_000;
+/// The length of a short rule.
+const RULE_BYTES: usize = 100;
 /// Limits of the requests for one file.
 const REQUESTS_MIN: usize = 12;
 const REQUESTS_MAX: usize = 6_000;
@@ -68,7 +70,9 @@ fn observe(
     {
         return None;
     }
-    let limit = (CALLS_MAX / loaded.lines.len()).clamp(REQUESTS_MIN, REQUESTS_MAX);
+    // A long rule costs as much as several short ones.
+    let rules_count = loaded.lines.len().max(file.bytes.len() / RULE_BYTES);
+    let limit = (CALLS_MAX / rules_count.max(1)).clamp(REQUESTS_MIN, REQUESTS_MAX);
     let matrix = Matrix::of(file.source.text(), target, registered, limit);
     let numbers = engine.put(matrix.probes.iter().map(|probe| probe.request.clone()));
     let (replies, is_whole) = engine.replies_until_failure(&numbers);
