@@ -60,6 +60,16 @@ impl Source {
         (start, line.strip_suffix('\r').unwrap_or(line))
     }
 
+    /// Returns the bytes of a line, counted from 1, without its line break. A line that does not exist is empty, at the end.
+    #[must_use]
+    pub fn line_bytes(&self, line: usize) -> Range<usize> {
+        let Some(start) = line.checked_sub(1).and_then(|index| self.starts.get(index)).copied() else {
+            return self.text.len()..self.text.len();
+        };
+        let end = self.starts.get(line).map_or(self.text.len(), |next| next.saturating_sub(1));
+        start..end.max(start)
+    }
+
     /// Returns line and column of this byte. Both count from 1; the column counts characters.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {

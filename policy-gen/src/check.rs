@@ -1,10 +1,13 @@
 //! Checks of a policy against the host or tree that it is for.
 
-mod details;
+pub mod details;
+pub mod known_actions;
 pub mod libvirt;
-mod root;
+pub mod mechanisms;
+pub mod root;
 pub(crate) mod suggest_name;
 mod units;
+mod unregistered;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +51,8 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
         None => passwords_unseen(policy, report),
     }
     details(policy, report);
+    let tree = host.filter(|host| !host.create).and_then(|host| host.tree);
+    unregistered::actions(policy, tree, report);
     unreached_agents(policy, report);
     refusing_hooks(policy, report);
     if let Some(tree) = host.and_then(|host| host.tree) {
@@ -56,6 +61,36 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
     }
     root_equivalent(policy, report);
     policy.libvirt.iter().for_each(|libvirt| libvirt::roles(libvirt, report));
+    Ok(())
+}
+
+/// Checks the names in a policy: actions and details, and units, users and groups if they are known. Passwords are not checked.
+///
+/// # Errors
+/// [`Failure::Unreachable`] if the user database does not answer.
+pub fn named(policy: &Policy, names: Option<&Names>, tree: Option<&Tree>, report: &mut Report) -> Result<(), Failure> {
+    details(policy, report);
+    unregistered::actions(policy, tree, report);
+    if let Some(tree) = tree {
+        units(policy, tree, report);
+    }
+    let Some(names) = names else { return Ok(()) };
+    let shipped = tree.map(Shipped::of).unwrap_or_default();
+    let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
+    for grant in &policy.grants {
+        for user in &grant.users {
+            if names.user(&user.value).map_err(unreachable)?.is_none() {
+                let hint = suggest_name::user(&user.value, names).map_err(unreachable)?;
+                report.push(absent("user", &user.value, user.at.clone(), GrantKind::Grant, hint));
+            }
+        }
+        for group in &grant.groups {
+            if names.group(&group.value).map_err(unreachable)?.is_none() {
+                let hint = shipped.group(&group.value, names).map_err(unreachable)?;
+                report.push(absent("group", &group.value, group.at.clone(), GrantKind::Grant, hint));
+            }
+        }
+    }
     Ok(())
 }
 

@@ -1,15 +1,22 @@
-//! Finds mistakes in rules, pkla and policy files. Each kind of mistake has a stable code: [`codes`] lists them. [`script`] splits
-//! JavaScript into tokens; [`rules`], [`shadow`], [`groups`] and [`pkla`] check files. The JavaScript engine reports syntax errors.
+//! Finds mistakes in rules, pkla and policy files. Each kind of mistake has a stable code: [`codes`] lists them.
+//!
+//! [`script`] splits JavaScript into tokens, and `syntax` parses it. [`rules`], [`mistakes`], [`requests`], [`shadow`], [`groups`] and
+//! [`pkla`] read files; [`effects`] runs rules files. The JavaScript engine reports syntax errors, which [`compile`] explains.
 
 pub mod codes;
 pub mod compile;
+pub mod distributed;
+pub mod effects;
 pub mod groups;
+pub mod mistakes;
 pub mod pkla;
 mod read;
+pub mod requests;
 pub mod rules;
 pub mod script;
 mod sessions;
 pub mod shadow;
+mod syntax;
 
 use std::ops::Range;
 
@@ -19,6 +26,7 @@ use crate::target::{JavaScript, Target, Version};
 use crate::verdict::engine::Engine;
 use crate::verdict::files::Rules;
 use codes::Code;
+use effects::Registered;
 
 /// A mistake and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,13 +139,14 @@ impl File {
 /// Returns all findings in the order of the files and of their places. The rules files share one engine, as in polkitd. The second
 /// value is the error if they could not be run.
 #[must_use]
-pub fn lint(files: &[File], target: Target) -> (Vec<Finding>, Option<String>) {
+pub fn lint(files: &[File], target: Target, registered: &Registered) -> (Vec<Finding>, Option<String>) {
     let mut findings = Vec::new();
+    let known = requests::known(registered);
     for (number, file) in files.iter().enumerate() {
         let found = if file.is_rules() && target.version >= Version::RULES {
-            rules::lint(file, target)
+            [rules::lint(file, target), mistakes::lint(file), requests::lint(file, &known)].concat()
         } else if file.is_pkla() {
-            pkla::lint(file, target)
+            pkla::lint(file, target, &known)
         } else {
             Vec::new()
         };
@@ -147,6 +156,12 @@ pub fn lint(files: &[File], target: Target) -> (Vec<Finding>, Option<String>) {
     if target.version >= Version::RULES {
         findings.extend(shadow::lint(files));
         no_engine = load(files, target, &mut findings).err();
+        if no_engine.is_none() {
+            let known: Vec<usize> =
+                findings.iter().filter(|found| found.code == &codes::PG010).map(|found| found.file).collect();
+            let effects = effects::lint(files, target, registered).into_iter();
+            findings.extend(effects.filter(|found| found.code != &codes::PG010 || !known.contains(&found.file)));
+        }
     }
     findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
     (findings, no_engine)
@@ -165,18 +180,26 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
     let engine = Engine::start(&rules)?;
     for ((number, file), loaded) in numbered.iter().zip(engine.loaded()) {
         let Some(error) = &loaded.error else { continue };
+        // polkitd runs the program: this program does not, so the error says nothing about the file.
+        if !loaded.unknown.is_empty() {
+            let what = loaded.unknown.iter().map(|what| unknown_at_load(what)).collect::<Vec<_>>().join(", ");
+            let message = format!("the effect of the file depends on {what}");
+            findings.push(Finding::of_file(&codes::PG005, *number, message));
+            continue;
+        }
+        let lines = file.source.text().lines().count();
+        let line = loaded.line.filter(|line| *line <= lines.max(1));
         let code = match target.javascript {
             JavaScript::Duktape if error.starts_with("SyntaxError") => &codes::PG001,
             JavaScript::Duktape => &codes::PG002,
             _ => &codes::PG003,
         };
-        let span = loaded.line.map(|line| line_span(&file.source, line));
-        let why = loaded.line.filter(|_| error.starts_with("SyntaxError"));
+        let why = line.filter(|_| error.starts_with("SyntaxError"));
         let why = why.and_then(|line| compile::why(file.source.text(), line));
-        let (message, help) = why.map_or_else(
-            || (error.clone(), code.help),
-            |why| (format!("{error}: {}", why.message), why.help.unwrap_or(code.help)),
-        );
+        let span = why.as_ref().and_then(|why| why.span.clone());
+        let span = span.or_else(|| line.map(|line| line_span(&file.source, line)));
+        let (message, help) =
+            why.map_or_else(|| (error.clone(), code.help), |why| (why.message, why.help.unwrap_or(code.help)));
         findings.push(Finding { span, help, ..Finding::of_file(code, *number, message) });
     }
     for (path, why) in engine.cut() {
@@ -186,13 +209,25 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
     Ok(())
 }
 
+/// Describes an unknown fact that a file used when it was loaded.
+fn unknown_at_load(what: &str) -> String {
+    match what.split_once(' ') {
+        Some(("program", line)) => {
+            format!("the output of a program that is not run: {}", polkit_config::escape::escape(line))
+        }
+        Some(("netgroup", name)) => format!("the members of the netgroup {}", polkit_config::escape::escape(name)),
+        _ => polkit_config::escape::escape(what),
+    }
+}
+
 /// Returns the bytes of a line, counted from 1, without surrounding blanks.
 #[must_use]
 pub fn line_span(source: &Source, line: usize) -> Range<usize> {
     let text = source.text();
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let rest = text.get(start..).unwrap_or_default();
-    let content = rest.lines().next().unwrap_or_default();
+    let bytes = source.line_bytes(line);
+    let start = bytes.start;
+    let content = text.get(bytes).unwrap_or_default();
+    let content = content.strip_suffix('\r').unwrap_or(content);
     let from = start + content.len() - content.trim_start().len();
     let to = from + content.trim().len();
     if from == to { start..(start + 1).min(text.len()) } else { from..to }

@@ -62,14 +62,16 @@ fn check_finds_actions_that_an_earlier_file_decides_and_groups_with_other_names(
     let tree = Tree::with_rule("if (action.id == 'org.example.run') { return 'no'; }");
     let later = "if (action.id == 'org.example.run' &&\n        subject.isInGroup('libvirtd')) { return 'yes'; }";
     tree.rule("50-y.rules", later);
-    assert_eq!(checked(&tree, "polkit:126"), (Some(0), vec!["warning PG022 50-y.rules:2".to_owned()]));
+    let found = |notes: &[&str]| (Some(0), notes.iter().map(|note| (*note).to_owned()).collect::<Vec<_>>());
+    let earlier = ["warning PG022 50-y.rules:2", "note PG071 50-y.rules:3"];
+    assert_eq!(checked(&tree, "polkit:126"), found(&earlier));
     tree.write("etc/group", "root:x:0:\nbob:x:3002:\nlibvirt:x:3100:\npolkitd:x:990:\n");
-    let both = vec!["warning PG022 50-y.rules:2".to_owned(), "warning PG023 50-y.rules:3".to_owned()];
-    assert_eq!(checked(&tree, "polkit:126"), (Some(0), both));
+    let both = ["warning PG022 50-y.rules:2", "warning PG023 50-y.rules:3", "note PG071 50-y.rules:3"];
+    assert_eq!(checked(&tree, "polkit:126"), found(&both));
     // The name sorts before the other file's name.
     std::fs::remove_file(tree.0.path().join("etc/polkit-1/rules.d/50-y.rules")).unwrap();
     tree.rule("05-y.rules", later);
-    assert_eq!(checked(&tree, "polkit:126").1, ["warning PG023 05-y.rules:3"]);
+    assert_eq!(checked(&tree, "polkit:126").1, ["warning PG023 05-y.rules:3", "note PG071 05-y.rules:3"]);
 }
 
 #[test]
@@ -165,4 +167,52 @@ fn the_manual_page_has_every_code_and_every_option() {
             assert!(page.contains(&format!("Fl -{option}")), "{name} --{option}");
         }
     }
+}
+
+#[test]
+fn check_warns_at_the_place_of_names_in_a_policy_that_do_not_exist() {
+    let tree = Tree::new();
+    let policy = "[[grant]]\nactions = [\"org.libvirt.api.domain\", \"org.libvirt.unix.read\", \"org.example.rum\"]\n\
+                  users = [\"bob\", \"eve\"]\ngroups = [\"operators\"]\nresult = \"yes\"\n\
+                  [[systemd]]\nunits = [\"wbe.service\"]\nverbs = [\"restart\"]\nusers = [\"bob\"]\n\
+                  [[grant]]\nactions = [\"org.freedesktop.login1.reboot\"]\nusers = [\"bob\"]\nresult = \"yes\"\ndetails = { unit = \"x\" }\n";
+    let names =
+        ["org.libvirt.unix.monitor", "org.example.run", "eve", "operators", "wbe.service", "not a known detail"];
+    let shown_of = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_polkit-policy-gen"));
+        command.args(words).current_dir(tree.0.path()).stdin(Stdio::null());
+        let output = command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus").output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    tree.write("policy.toml", policy);
+    tree.write("var/lib/dpkg/status", "Package: polkitd\nStatus: install ok installed\nVersion: 126-2\n");
+    let root = tree.0.path().display().to_string();
+    let generated = shown_of(&["generate", "policy.toml", "--target", &format!("root:{root}")]);
+    let installed = shown_of(&["install", "policy.toml", "--root", &root, "--dry-run"]);
+    for shown in [&generated, &installed] {
+        for name in names {
+            assert!(shown.contains(name), "{name}: {shown}");
+        }
+        for place in
+            ["policy.toml:2:12", "policy.toml:2:38", "policy.toml:2:63", "policy.toml:3:17", "policy.toml:7:10"]
+        {
+            assert!(shown.contains(place), "{place}: {shown}");
+        }
+    }
+    // `check --root` reads the policy files of the tree.
+    tree.write("etc/polkit-policy-gen/policy.toml", policy);
+    let (code, found) = checked(&tree, "polkit:126");
+    assert_eq!(code, Some(0), "{found:?}");
+    assert_eq!(found.iter().filter(|finding| finding.contains("PG051 policy.toml:2")).count(), 3, "{found:?}");
+}
+
+#[test]
+fn a_right_policy_has_no_findings() {
+    let tree = Tree::new();
+    tree.write("etc/systemd/system/web.service", "[Service]\n");
+    tree.write(
+        "etc/polkit-policy-gen/policy.toml",
+        "[[grant]]\nactions = [\"org.example.run\", \"org.libvirt.unix.monitor\", \"org.example.*\"]\ngroups = [\"vm\"]\nresult = \"yes\"\n",
+    );
+    assert_eq!(checked(&tree, "polkit:126"), (Some(0), vec![]));
 }

@@ -2,7 +2,7 @@
 
 use polkit_config::report::{Problem, Report};
 
-use crate::emit::details::known;
+use super::mechanisms::passed;
 use crate::implicit_authorization::ImplicitAuthorization;
 use crate::policy::{Grant, Policy};
 
@@ -27,17 +27,23 @@ pub(super) fn details(policy: &Policy, report: &mut Report) {
                 report.push(Problem::error(action.at.clone(), message).help(help));
                 continue;
             }
-            let keys = known(id);
-            for detail in
-                grant.details.iter().filter(|detail| !keys.is_empty() && !keys.contains(&detail.key.value.as_str()))
-            {
+            let Some(keys) = passed(id) else { continue };
+            for detail in grant.details.iter().filter(|detail| !is_passed(&keys, &detail.key.value)) {
                 let message = format!("`{}` is not a known detail of {id}", detail.key.value);
-                report
-                    .push(Problem::warning(detail.key.at.clone(), message).help(format!("known: {}", keys.join(", "))));
+                let help = match keys.as_slice() {
+                    [] => "the mechanism passes no details: remove the condition to grant the whole action".to_owned(),
+                    keys => format!("known: {}", keys.join(", ")),
+                };
+                report.push(Problem::warning(detail.key.at.clone(), message).help(help));
             }
         }
         outlived(grant, policy, report);
     }
+}
+
+/// Whether a mechanism passes a detail. polkit itself reads the details that begin with `polkit.`.
+pub fn is_passed(keys: &[&str], detail: &str) -> bool {
+    keys.contains(&detail) || detail.starts_with("polkit.")
 }
 
 fn outlived(grant: &Grant, policy: &Policy, report: &mut Report) {

@@ -22,9 +22,28 @@ const ROOT_EQUIVALENT: &[(&str, &str)] = &[
     ("org.freedesktop.machine1.host-open-pty", "it opens a terminal of the host"),
 ];
 
+/// Groups whose members can become root.
+pub const ROOT_GROUPS: [(&str, &str); 9] = [
+    ("empower", "systemd's rule for run0 grants it every action"),
+    ("docker", "a container can be given every file of the host"),
+    ("podman", "a container can be given every file of the host"),
+    ("incus-admin", "a container can be given every file of the host"),
+    ("lxd", "a container can be given every file of the host"),
+    ("libvirt", "a domain can be given every disk and file of the host"),
+    ("libvirtd", "a domain can be given every disk and file of the host"),
+    ("disk", "its members read and write every disk"),
+    ("shadow", "its members read the passwords"),
+];
+
 /// Notes each root-equivalent action once, with a less powerful alternative.
 pub(super) fn root_equivalent(policy: &Policy, report: &mut Report) {
     let mut noted: BTreeSet<&str> = BTreeSet::new();
+    for group in policy.members.iter().map(|member| &member.group) {
+        if let Some((_, why)) = ROOT_GROUPS.iter().find(|(known, _)| *known == group.value) {
+            let message = format!("a member of `{}` is root-equivalent: {why}", group.value);
+            report.push(Problem::note(group.at.clone(), message).help("add the user only if it may become root"));
+        }
+    }
     for action in policy.hooks.iter().flat_map(|hook| &hook.actions) {
         let known = ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action.value);
         known.into_iter().for_each(|(id, how)| note(id, how, &action.at, &mut noted, report));

@@ -1,4 +1,4 @@
-//! Checks that the units in grants of `start` exist.
+//! Checks that the units in grants exist.
 
 use polkit_config::report::{Problem, Report};
 
@@ -24,7 +24,7 @@ const DIRECTORIES: [&str; 9] = [
 pub(super) fn units(policy: &Policy, tree: &Tree, report: &mut Report) {
     let about_units =
         policy.grants.iter().filter(|grant| grant.actions.iter().any(|own| own.value.covers(SYSTEMD_ACTION)));
-    for grant in about_units.filter(|grant| grant.gives() && is_started(grant)) {
+    for grant in about_units.filter(|grant| grant.gives()) {
         let Some(detail) = narrowed_to_units(grant) else { continue };
         for unit in &detail.values {
             let name = template(unit.value.as_str());
@@ -33,9 +33,16 @@ pub(super) fn units(policy: &Policy, tree: &Tree, report: &mut Report) {
             if name.contains('*') || files.any(|mode| !matches!(mode, Ok(None))) {
                 continue;
             }
-            let message =
-                format!("there is no unit `{name}`: a user who may start it can create it with any program, as root");
-            let help = "install the unit first, or correct the name (systemd 257 and later tell polkit the name of a transient unit)";
+            let (message, help) = if is_started(grant) {
+                (
+                    format!(
+                        "there is no unit `{name}`: a user who may start it can create it with any program, as root"
+                    ),
+                    "install the unit first, or correct the name (systemd 257 and later tell polkit the name of a transient unit)",
+                )
+            } else {
+                (format!("there is no unit `{name}`"), "install the unit first, or correct the name")
+            };
             report.push(Problem::warning(unit.at.clone(), message).help(help));
         }
     }

@@ -9,9 +9,12 @@ use polkit_config::report::{Level, Problem, Report, Source};
 use serde_json::{Value, json};
 
 use super::{eprint, print};
+use crate::actions;
+use crate::check;
 use crate::cli::Check;
 use crate::failure::Failure;
 use crate::lint::codes::Code;
+use crate::lint::effects::Registered;
 use crate::lint::{self, File, FileKind, Finding, codes};
 use crate::policy;
 use crate::target::{self, Spelling, Target};
@@ -51,11 +54,15 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         }
         files.sort_by_cached_key(key);
     }
-    let (found, no_engine) = lint::lint(&files, target);
+    let registered = registered(options, target)?;
+    let (found, no_engine) = lint::lint(&files, target, &registered);
     findings.extend(found);
     if let Some(names) = accounts(options)? {
         let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
         findings.extend(lint::groups::lint(&files, &names).map_err(unreachable)?);
+    }
+    if options.paths.is_empty() {
+        lint::distributed::accept(&mut findings, &files, &Tree::open(options.root.as_deref())?);
     }
     findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
     if let Some(why) = no_engine {
@@ -75,8 +82,11 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         }
     }
     for file in files.iter().filter(|file| file.kind == Some(FileKind::Policy)) {
-        let (Ok((_, own)) | Err(own)) = policy::read(std::slice::from_ref(&file.source));
-        own.problems().into_iter().for_each(|problem| tell(&codes::PG050, problem.clone(), &file.source));
+        let own = policy_problems(file, options)?;
+        for problem in own.problems() {
+            let code = if problem.level == Level::Error { &codes::PG050 } else { &codes::PG051 };
+            tell(code, problem.clone(), &file.source);
+        }
     }
     if options.json {
         print(&json!({ "findings": all }).to_string());
@@ -85,6 +95,20 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
     }
     let strict = options.strict && report.problems().iter().any(|problem| problem.level == Level::Warning);
     Ok(if report.has_errors() || strict { WRONG } else { super::DONE })
+}
+
+/// Reads a policy file, and checks its actions, details, units and accounts against the host, unless it is for another polkit.
+fn policy_problems(file: &File, options: &Check) -> Result<Report, Failure> {
+    match policy::read(std::slice::from_ref(&file.source)) {
+        Ok((policy, mut own)) => {
+            let of_host = options.root.is_some() || options.target.is_none();
+            let tree = if of_host { Some(Tree::open(options.root.as_deref())?) } else { None };
+            let names = accounts(options)?.filter(|_| of_host);
+            check::named(&policy, names.as_ref(), tree.as_ref(), &mut own)?;
+            Ok(own)
+        }
+        Err(own) => Ok(own),
+    }
 }
 
 fn explain(id: &str) -> Result<u8, Failure> {
@@ -103,6 +127,17 @@ fn accounts(options: &Check) -> Result<Option<Names>, Failure> {
         None if options.paths.is_empty() || options.target.is_none() => Ok(Some(Names::Host)),
         None => Ok(None),
     }
+}
+
+/// Returns the registered actions to check against: those of the tree, or of the host unless the files are for another polkit.
+fn registered(options: &Check, target: Target) -> Result<Registered, Failure> {
+    if options.root.is_none() && !options.paths.is_empty() && options.target.is_some() {
+        return Ok(Registered::new());
+    }
+    let tree = Tree::open(options.root.as_deref())?;
+    let unreadable = |error| Failure::Unreachable(format!("cannot read the actions: {error}"));
+    let found = actions::of_tree(&tree, Some(target.version)).map_err(unreadable)?;
+    Ok(found.actions.into_iter().map(|declared| (declared.action.id, declared.action.results.any)).collect())
 }
 
 /// Returns the sort key that polkitd uses for rules.
@@ -182,6 +217,7 @@ fn installed(
     for file in pkla {
         files.push(read_in(&tree, &file.path)?);
     }
+    policies(&tree, files)?;
     for (file, read) in files.iter().enumerate() {
         let path = Path::new(read.source.name());
         let path = path.strip_prefix(tree.path()).unwrap_or(path);
@@ -206,6 +242,27 @@ fn installed(
     }
     for closed in found.closed_to_us {
         eprint(&format!("note: {closed} was not checked: only root may read it"));
+    }
+    Ok(())
+}
+
+/// Collects the policy files of the tree, which `install` reads.
+fn policies(tree: &Tree, files: &mut Vec<File>) -> Result<(), Failure> {
+    let unreadable = |error| Failure::Unreachable(format!("cannot list the policy files: {error}"));
+    let mut paths = vec!["etc/polkit-policy-gen/policy.toml".to_owned()];
+    let fragments = "etc/polkit-policy-gen/policy.d";
+    if tree.has_directory(fragments).map_err(unreadable)? {
+        let names = tree.names(fragments).map_err(unreadable)?;
+        let names = names.into_iter().filter(|name| name.ends_with(".toml") && !name.starts_with('.'));
+        paths.extend(names.map(|name| format!("{fragments}/{name}")));
+    }
+    for path in paths {
+        // Empty files and links to /dev/null are masks.
+        if let Ok(Some(bytes)) = tree.read_bytes(&path)
+            && !bytes.is_empty()
+        {
+            files.push(File::new(&tree.shown(&path), bytes));
+        }
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ fn check_for(spelling: &Spelling, policy: &Policy, report: &mut Report) -> Resul
     };
     let tree = Tree::open(root.map(PathBuf::as_path))?;
     let (passwords, shipped) = (Passwords::of(&tree), Shipped::of(&tree));
-    let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: None, create: false };
+    let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: Some(&tree), create: false };
     check::all(policy, Some(&host), report)
 }
 

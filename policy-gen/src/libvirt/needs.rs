@@ -226,6 +226,46 @@ pub fn of(permission: &str) -> Option<Need> {
     NEEDS.iter().find(|(known, ..)| *known == permission).map(|(_, calls, virsh)| Need { calls, virsh })
 }
 
+/// Returns all permissions.
+pub fn permissions() -> impl Iterator<Item = &'static str> {
+    NEEDS.iter().map(|(permission, ..)| *permission)
+}
+
+/// Returns the permissions of an object for a call (`open-console` of `domain` is DomainOpenConsole) or a virsh command.
+#[must_use]
+pub fn for_call(object: &str, name: &str) -> Vec<&'static str> {
+    let capital = |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
+    let camel = |text: &str| text.split(['-', '_']).map(capital).collect::<String>();
+    let (call, command) = (format!("{}{}", camel(object), camel(name)), name.replace('_', "-"));
+    let start = format!("{object}.");
+    let own = || NEEDS.iter().filter(|(permission, ..)| permission.starts_with(&start));
+    let calls = |calls: &&str, exact: bool| {
+        calls.split(", ").filter_map(|one| one.split(' ').next()).any(|one| match exact {
+            true => one == call,
+            // `DomainDefineXML` for `define`.
+            false => one.strip_prefix(&call).is_some_and(|rest| rest == "XML" || rest == "Flags" || rest == "XMLDesc"),
+        })
+    };
+    let of_virsh = |commands: &&str| {
+        commands.split(", ").any(|one| {
+            one == command || one.split_once('-').is_some_and(|(_, rest)| rest == command && object != "domain")
+        })
+    };
+    let exact = own().filter(|(_, of, _)| calls(of, true));
+    let similar = own().filter(|(_, of, _)| calls(of, false));
+    let by_command = own().filter(|(_, _, of)| of_virsh(of));
+    let mut found: Vec<&str> = exact.map(|(permission, ..)| *permission).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    for (permission, ..) in similar.chain(by_command) {
+        if !found.contains(permission) {
+            found.push(permission);
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,13 @@
 //! Finds mistakes in pkla files. polkit does not report them: polkitd discards the warnings of the helper.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use polkit_config::report::Source;
 
 use super::codes::{self, Code};
 use super::{File, Finding, line_span};
+use crate::check::known_actions::KnownActions;
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::target::{Target, Version};
 use crate::verdict::keyfile::{self, Group};
@@ -15,7 +17,7 @@ const KEYS: [&str; 6] = ["Identity", "Action", "ResultAny", "ResultInactive", "R
 
 /// Checks one file.
 #[must_use]
-pub fn lint(file: &File, target: Target) -> Vec<Finding> {
+pub fn lint(file: &File, target: Target, known: &KnownActions) -> Vec<Finding> {
     let source = &file.source;
     let groups = match keyfile::parse(&file.bytes) {
         Ok(groups) => groups,
@@ -41,9 +43,11 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
             }
         }
     }
+    let by_name: BTreeMap<&str, &Group> = groups.iter().rev().map(|group| (group.name.as_str(), group)).collect();
     for entry in &entries {
-        let Some(group) = groups.iter().find(|group| group.name == entry.name) else { continue };
+        let Some(group) = by_name.get(entry.name.as_str()) else { continue };
         identities(source, group, entry, target, &mut findings);
+        actions(source, group, entry, known, &mut findings);
         if entry.results.any.is_none() {
             let message = format!("[{}] has no ResultAny", entry.name);
             findings.push(Finding::at(&codes::PG035, line_span(source, entry.line), message));
@@ -73,8 +77,9 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
     let mut find = |code: &'static Code, message: String| findings.push(Finding::at(code, span.clone(), message));
     for identity in &entry.identities {
         let every_user = matches!(identity.as_str(), "*" | "unix-user:*" | "unix-*" | "unix-*:*");
-        let gives = [entry.results.any, entry.results.inactive, entry.results.active].into_iter().flatten();
-        if every_user && gives.into_iter().any(|word| word != ImplicitAuthorization::No) {
+        // Authentication is not access, and users at the seat are not services.
+        let gives = entry.results.any == Some(ImplicitAuthorization::Yes);
+        if every_user && gives {
             find(&codes::PG034, format!("`{identity}` matches every user"));
         }
         if let Some(why) = matches_no_user(identity, target) {
@@ -84,6 +89,29 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
     if entry.actions.iter().any(|action| action.trim() != action) {
         let message = "a blank at the end of an action is part of its id".to_owned();
         findings.push(Finding::at(&codes::PG032, key_span(source, group, "Action"), message));
+    }
+}
+
+/// Finds actions that no .policy file defines, and grants of every action.
+fn actions(source: &Source, group: &Group, entry: &Entry, known: &KnownActions, findings: &mut Vec<Finding>) {
+    let span = key_span(source, group, "Action");
+    let words: Vec<ImplicitAuthorization> =
+        [entry.results.any, entry.results.inactive, entry.results.active].into_iter().flatten().collect();
+    for action in &entry.actions {
+        // `org.*` also matches the actions of packages that are installed later.
+        let every_action = action.contains('*') && action.trim_matches(['*', '?', '.']).split('.').count() <= 1;
+        if every_action && action.trim_matches(['*', '?', '.']).len() <= 3 {
+            // Refusals and authentication for every action are policies of kiosks and directories.
+            if !words.contains(&ImplicitAuthorization::Yes) {
+                continue;
+            }
+            let message = format!("`{action}` grants every action to {}", entry.identities.join(", "));
+            findings.push(Finding::at(&codes::PG038, span.clone(), message));
+        } else if !action.contains(['*', '?', '[', ' ']) && known.is_unknown(action) {
+            let (message, help) = known.describe(action);
+            let message = help.map_or_else(|| message.clone(), |help| format!("{message}: {help}"));
+            findings.push(Finding::at(&codes::PG068, span.clone(), message));
+        }
     }
 }
 
@@ -113,9 +141,14 @@ fn matches_no_user(identity: &str, target: Target) -> Option<&'static str> {
 
 /// Finds entries whose results a later entry with the same identities and actions removes.
 fn overridden(source: &Source, entries: &[Entry], findings: &mut Vec<Finding>) {
-    for (number, earlier) in entries.iter().enumerate() {
-        let same = |later: &&Entry| later.identities == earlier.identities && later.actions == earlier.actions;
-        let Some(later) = entries.iter().skip(number + 1).find(same) else { continue };
+    // From the end: for each pair of lists, the next entry with the same.
+    let mut next: BTreeMap<(&[String], &[String]), &Entry> = BTreeMap::new();
+    let mut pairs: Vec<(&Entry, &Entry)> = Vec::new();
+    for entry in entries.iter().rev() {
+        let later = next.insert((&entry.identities, &entry.actions), entry);
+        pairs.extend(later.map(|later| (entry, later)));
+    }
+    for (earlier, later) in pairs.into_iter().rev() {
         let BySession { any, inactive, active } = earlier.results;
         let gone =
             |was: Option<ImplicitAuthorization>, now: Option<ImplicitAuthorization>| was.is_some() && now.is_none();

@@ -1,9 +1,11 @@
 //! Finds mistakes in rules files that compile.
 
+use std::collections::BTreeMap;
+
 use super::read::{Rule, Script};
 use super::{File, Finding, codes, sessions};
 use crate::implicit_authorization::ImplicitAuthorization;
-use crate::target::{JavaScript, Target};
+use crate::target::{JavaScript, Target, Version};
 
 const RESULTS: [&str; 7] = ["NO", "YES", "AUTH_SELF", "AUTH_SELF_KEEP", "AUTH_ADMIN", "AUTH_ADMIN_KEEP", "NOT_HANDLED"];
 /// The properties of a subject. Other properties of all objects are unlikely to be used by mistake.
@@ -24,6 +26,9 @@ const SUBJECT: [&str; 15] = [
     "hasOwnProperty",
     "constructor",
 ];
+/// The versions from which on a subject has these properties.
+const SINCE: [(&str, Version); 3] =
+    [("system_unit", Version(124)), ("no_new_privileges", Version(124)), ("uid", Version(127))];
 const ACTION: [&str; 5] = ["lookup", "toString", "hasOwnProperty", "isPrototypeOf", "valueOf"];
 /// Names that Duktape 2.7 does not have.
 const MISSING: [&str; 6] = ["Set", "Map", "WeakMap", "WeakSet", "Promise", "BigInt"];
@@ -58,7 +63,7 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
         }
     }
     for rule in script.rules() {
-        script.rule(&rule, &mut findings);
+        script.rule(&rule, target, &mut findings);
         sessions::lint(&script, &rule, &mut findings);
     }
     findings
@@ -70,6 +75,18 @@ impl Script<'_> {
             && self.sign(place + 1) == Some('.')
             && self.word(place + 2) == "Result"
             && self.sign(place + 3) == Some('.');
+        let own = self.word(place + 2);
+        let is_own = self.word(place) == "polkit" && self.sign(place + 1) == Some('.');
+        let is_object = place == 0 || self.sign(place - 1) != Some('.');
+        if is_own && is_object && RESULTS.contains(&own) && self.sign(place + 3) != Some('=') {
+            self.find(
+                findings,
+                &codes::PG012,
+                place,
+                place + 2,
+                format!("polkit has no {own}: use polkit.Result.{own}"),
+            );
+        }
         let name = self.word(place + 4);
         if named && !name.is_empty() && !RESULTS.contains(&name) {
             self.find(findings, &codes::PG012, place, place + 4, format!("there is no polkit.Result.{name}"));
@@ -102,19 +119,35 @@ impl Script<'_> {
         }
     }
 
-    fn rule(&self, rule: &Rule, findings: &mut Vec<Finding>) {
+    fn rule(&self, rule: &Rule, target: Target, findings: &mut Vec<Finding>) {
         let (action, subject) = (rule.parameter(0, "action"), rule.parameter(1, "subject"));
         let lookups: Vec<usize> = rule
             .body
             .clone()
             .filter(|at| self.word(*at) == action && self.sign(at + 1) == Some('.') && self.word(at + 2) == "lookup")
             .collect();
-        let mut session_noted = false;
+        // The bodies of inner functions are in the order of their starts; the end is that of all before.
+        let mut ends: Vec<(usize, usize)> = Vec::new();
+        for inner in &rule.inner {
+            let last = ends.last().map_or(0, |(_, end)| *end);
+            ends.push((inner.start, inner.end.max(last)));
+        }
+        let is_inner = |at: usize| {
+            let before = ends.partition_point(|(start, _)| *start <= at);
+            before.checked_sub(1).and_then(|place| ends.get(place)).is_some_and(|(_, end)| at < *end)
+        };
+        let (mut session_noted, mut is_guarded) = (false, false);
+        // Rules for users at the seat are not for services.
+        let requires =
+            |name: &str| rule.body.clone().any(|at| self.is_property(at, subject, name) && self.is_wanted(at));
+        // A rule that also tests the opposite decides for both.
+        let decides_both = rule.body.clone().any(|at| self.is_property(at, subject, "local") && !self.is_wanted(at));
+        let at_seat = decides_both || requires("local") && requires("active");
         for at in rule.body.clone() {
-            let own = !rule.inner.iter().any(|inner| inner.contains(&at));
-            if self.word(at) == "return" && own {
+            if self.word(at) == "return" && !is_inner(at) {
                 self.returned(at + 1, subject, findings);
             }
+            is_guarded |= self.word(at) == "try";
             let property = self.word(at + 2);
             let is_object = self.sign(at + 1) == Some('.') && (at == 0 || self.sign(at - 1) != Some('.'));
             if is_object && self.word(at) == action && self.sign(at + 3) == Some('(') && !ACTION.contains(&property) {
@@ -125,7 +158,12 @@ impl Script<'_> {
                 if !SUBJECT.contains(&property) && !assigned {
                     self.find(findings, &codes::PG015, at, at + 2, format!("{subject} has no {property}"));
                 }
-                if matches!(property, "local" | "active") && self.is_wanted(at) && !session_noted {
+                let since = SINCE.iter().find(|(name, since)| *name == property && target.version < *since);
+                if let Some((_, since)) = since {
+                    let message = format!("{subject} has no {property} before polkit {since}");
+                    self.find(findings, &codes::PG015, at, at + 2, message);
+                }
+                if matches!(property, "local" | "active") && self.is_wanted(at) && !session_noted && !at_seat {
                     session_noted = true;
                     self.find(
                         findings,
@@ -136,22 +174,28 @@ impl Script<'_> {
                     );
                 }
             }
-            if self.word(at) == "polkit" && self.sign(at + 1) == Some('.') && self.word(at + 2) == "spawn" {
-                let guarded =
-                    rule.body.clone().take_while(|before| *before < at).any(|before| self.word(before) == "try");
-                if !guarded {
-                    self.find(findings, &codes::PG021, at, at + 2, "an exception of polkit.spawn() is not caught");
-                }
+            let spawns = self.is_property(at, "polkit", "spawn");
+            if spawns && !is_guarded {
+                self.find(findings, &codes::PG021, at, at + 2, "an exception of polkit.spawn() is not caught");
+            }
+        }
+        let actions: Vec<&str> =
+            rule.body.clone().filter_map(|at| self.text(at)).filter(|text| super::effects::is_action(text)).collect();
+        // The details that are tested, each with its first test.
+        let mut tested: BTreeMap<&str, usize> = BTreeMap::new();
+        for at in &lookups {
+            let is_used = self.sign(self.closing(at + 3) + 1) == Some('.');
+            if let Some(key) = self.text(at + 4).filter(|_| !is_used) {
+                tested.entry(key).or_insert(*at);
             }
         }
         for at in &lookups {
             let close = self.closing(at + 3);
-            let key = self.text(at + 4);
-            let tested =
-                |other: &&usize| self.text(**other + 4) == key && self.sign(self.closing(**other + 3) + 1) != Some('.');
-            if self.sign(close + 1) == Some('.') && key.is_some() && !lookups.iter().any(|other| tested(&other)) {
-                let message =
-                    format!("the detail `{}` is used without a test that it is present", key.unwrap_or_default());
+            let Some(key) = self.text(at + 4).filter(|_| self.sign(close + 1) == Some('.')) else { continue };
+            let with = passed_with(key).and_then(|other| tested.get(other)).is_some_and(|test| test < at);
+            let always = !actions.is_empty() && actions.iter().all(|action| always_passed(action, key));
+            if !tested.contains_key(key) && !with && !always {
+                let message = format!("the detail `{key}` is used without a test that it is present");
                 self.find(findings, &codes::PG013, *at, close + 2, message);
             }
         }
@@ -205,4 +249,26 @@ impl Script<'_> {
             }
         }
     }
+}
+
+/// Returns the detail that the mechanism passes together with this one: systemd passes unit and verb, or neither.
+fn passed_with(key: &str) -> Option<&'static str> {
+    match key {
+        "unit" => Some("verb"),
+        "verb" => Some("unit"),
+        _ => None,
+    }
+}
+
+/// Whether the mechanism passes this detail with each request for the action: libvirt does for objects that have a name.
+fn always_passed(action: &str, key: &str) -> bool {
+    let of =
+        |object: &str, keys: &[&str]| action.starts_with(&format!("org.libvirt.api.{object}.")) && keys.contains(&key);
+    action.starts_with("org.libvirt.api.") && key == "connect_driver"
+        || of("domain", &["domain_name", "domain_uuid"])
+        || of("network", &["network_name", "network_uuid"])
+        || of("storage-pool", &["pool_name", "pool_uuid"])
+        || of("storage-vol", &["pool_name", "pool_uuid", "vol_name", "vol_key"])
+        || of("interface", &["interface_name"])
+        || of("node-device", &["node_device_name"])
 }

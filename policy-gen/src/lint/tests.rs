@@ -1,6 +1,7 @@
 use polkit_config::names::Names;
 
 use super::*;
+use crate::check::known_actions::KnownActions;
 use crate::target::Pkla;
 
 fn target(version: u32) -> Target {
@@ -11,8 +12,11 @@ fn target(version: u32) -> Target {
 
 fn found(name: &str, text: &str, version: u32) -> Vec<(&'static str, usize)> {
     let file = File::new(name, text.as_bytes().to_vec());
-    let findings =
-        if file.is_rules() { rules::lint(&file, target(version)) } else { pkla::lint(&file, target(version)) };
+    let findings = if file.is_rules() {
+        rules::lint(&file, target(version))
+    } else {
+        pkla::lint(&file, target(version), &KnownActions::new(std::iter::empty()))
+    };
     findings
         .iter()
         .map(|finding| {
@@ -49,7 +53,30 @@ fn pg001_names_common_mistakes() {
         ("f(function () {\n  if ((a ||\n      b) {\n  }\n});\n", 3, "the `(` in line 2 is not closed"),
         ("f(function () {\n});\n}\n", 3, "the `}` in line 3 closes nothing"),
         ("f(function () {\n  if (a) {\n});\n", 3, "the `{` in line 1 is not closed"),
-        ("var a = \"(\" // {\n  @;\n", 2, ""),
+        ("var a = \"(\" // {\n  @;\n", 2, "the character `@` has no meaning here"),
+        ("if (a and b) {\n}\n", 1, "`and` is not an operator: `&&` is meant"),
+        ("f(function () {\n  return a or b;\n});\n", 2, "`or` is not an operator: `||` is meant"),
+        ("if (not a) {\n}\n", 1, "`not` is not an operator: `!` is meant"),
+        ("if (a) then {\n}\n", 1, "`then` is not a keyword: put statements between `{` and `}`"),
+        ("if (a) {\n} elif (b) {\n}\n", 2, "`elif` is not a keyword: `else if` is meant"),
+        (
+            "f(function () {\n  if (a.b(\"c\")) == 0 && d) { e; }\n});\n",
+            2,
+            "one `)` too many: the condition ends before `==`",
+        ),
+        ("if (a) && (b) {\n}\n", 1, "one `)` too many: the condition ends before `&&`"),
+        ("var a = {\n  \"b\": 1\n  \"c\": 2\n};\n", 3, "a `,` is missing after the property in line 2"),
+        ("var a = [\n  \"b\"\n  \"c\"\n];\n", 3, "a `,` is missing after the item in line 2"),
+        ("var a = {b: 1; c: 2};\n", 1, "a list is separated by `,`, and not by `;`"),
+        ("f(function (a b) {\n});\n", 1, "an operator or a `,` is missing before `b`"),
+        ("if (a == \"b) {\n}\n", 1, "the string is not closed in its line"),
+        ("if (a == “b”) {\n}\n", 1, "`“` is not a quotation mark of JavaScript"),
+        ("if (a &&) {\n}\n", 1, "a value is missing before `)`"),
+        ("if (a) {\n  b;\n}; else { c; }\n", 3, "`else` does not follow the statement of an `if`"),
+        ("if (a == b {\n}\n", 1, "the `(` in line 1 is not closed"),
+        ("if (a b) {\n}\n", 1, "an operator or a `,` is missing before `b`"),
+        ("f({\n  a: b,\n  c: d\n);\n", 4, "the `{` in line 1 is not closed"),
+        ("var a = 1;\n", 1, ""),
     ] {
         assert_eq!(why(text, line), expected, "{text}");
     }
@@ -90,6 +117,7 @@ fn pg011_strings_that_are_not_results() {
 #[test]
 fn pg012_unknown_names_of_polkit_result() {
     assert_eq!(rule("return polkit.Result.Yes;"), [("PG012", 2)]);
+    assert_eq!(rule("return polkit.YES;"), [("PG012", 2)]);
     assert_eq!(rule("return polkit.Result.NOT_HANDLED || polkit.Result.YES;"), CLEAN);
     assert_eq!(rule("// polkit.Result.Yes\nvar text = \"polkit.Result.Yes\", pattern = /polkit.Result.Yes/;"), CLEAN);
 }
@@ -138,8 +166,17 @@ fn pg017_authentication_that_libvirt_cannot_request() {
 
 #[test]
 fn pg018_session_conditions_that_exclude_services() {
-    assert_eq!(rule("if (subject.local && subject.active) { return \"yes\"; }"), [("PG018", 2)]);
-    for right in ["subject.session", "!subject.local", "subject.active !== true", "subject.local == false"] {
+    assert_eq!(rule("if (subject.local) { return \"yes\"; }"), [("PG018", 2)]);
+    for right in [
+        // The rule decides for both.
+        "!subject.local) { return \"no\"; } if (subject.active",
+        // The rule is for users at the seat.
+        "subject.local && subject.active",
+        "subject.session",
+        "!subject.local",
+        "subject.active !== true",
+        "subject.local == false",
+    ] {
         assert_eq!(rule(&format!("if ({right}) {{ return \"yes\"; }}")), CLEAN, "{right}");
     }
 }
@@ -287,7 +324,7 @@ fn the_help_matches_the_mistake() {
     assert_eq!(script("let a = 1;\n"), None);
     let pkla = |from: &str, to: &str| {
         let file = File::new("x.pkla", ENTRY.replace(from, to).into_bytes());
-        pkla::lint(&file, target(122)).first().map(|found| found.help)
+        pkla::lint(&file, target(122), &KnownActions::new(std::iter::empty())).first().map(|found| found.help)
     };
     assert_eq!(pkla("[a]\n", "[a]\n; comment\n"), Some("start comments with `#`"));
     assert_eq!(pkla("Action=org.example.*", "Action=org.a;\n   org.b;"), Some("put the whole list on one line"));
@@ -335,4 +372,40 @@ fn pg037_results_that_a_later_entry_overrides() {
     assert_eq!(found("x.pkla", &later("ResultActive=no\n"), 122), [("PG037", 1)]);
     assert_eq!(found("x.pkla", &later("ResultInactive=no\n"), 122), [("PG037", 1)]);
     assert_eq!(found("x.pkla", &later("ResultInactive=no\nResultActive=no\n"), 122), CLEAN);
+}
+
+#[test]
+fn pg013_a_detail_that_is_passed_with_a_tested_one_is_present() {
+    let both = "action.lookup(\"verb\") == \"start\" && action.lookup(\"unit\").indexOf(\"a@\") == 0";
+    assert_eq!(rule(&format!("if ({both}) {{ return \"yes\"; }}")), CLEAN);
+    let nested = "if (action.lookup('verb') == 'start') {\nif (action.lookup('unit').match(/a/)) { return 'yes'; }\n}";
+    assert_eq!(rule(nested), CLEAN);
+    let other = "action.lookup(\"reader\") == \"a\" && action.lookup(\"unit\").indexOf(\"a\") == 0";
+    assert_eq!(rule(&format!("if ({other}) {{ return \"yes\"; }}")), [("PG013", 2)]);
+    let libvirt = "action.id == \"org.libvirt.api.domain.start\" && action.lookup(\"domain_name\").indexOf(\"a\") == 0";
+    assert_eq!(rule(&format!("if ({libvirt}) {{ return \"yes\"; }}")), CLEAN);
+}
+
+#[test]
+fn pg015_properties_that_a_version_does_not_have() {
+    let codes = |property: &str, version| {
+        let text = format!(
+            "polkit.addRule(function (action, subject) {{ if (subject.{property} == \"a\") {{ return \"no\"; }} }});"
+        );
+        found("a.rules", &text, version)
+    };
+    for (property, since) in [("system_unit", 124), ("no_new_privileges", 124), ("uid", 127)] {
+        assert_eq!(codes(property, since - 1), [("PG015", 1)], "{property}");
+        assert_eq!(codes(property, since), CLEAN, "{property}");
+    }
+}
+
+#[test]
+fn pg038_and_pg068_actions_of_entries() {
+    assert_eq!(entry("org.example.*", "*"), [("PG038", 3)]);
+    assert_eq!(entry("org.example.*", "org.a;org.*"), [("PG038", 3)]);
+    assert_eq!(entry("org.example.*", "org.libvirt.api.domain.create"), [("PG068", 3)]);
+    assert_eq!(entry("org.example.*", "org.libvirt.api.domain.start;org.libvirt.unix.*;com.example.x"), CLEAN);
+    assert_eq!(found("x.pkla", &ENTRY.replace("org.example.*", "*").replace("=yes", "=auth_admin"), 122), CLEAN);
+    assert_eq!(found("x.pkla", &ENTRY.replace("org.example.*", "*").replace("=yes", "=no"), 122), CLEAN);
 }

@@ -27,6 +27,7 @@ pub(super) fn subjects(table: &mut Table, title: &str, report: &mut Report) -> S
         let problem = Problem::error(table.at().clone(), format!("{title} has no users, groups or netgroups"));
         report.push(problem.help("add `groups = [\"…\"]`, `users = [\"…\"]` or `netgroups = [\"…\"]`"));
     }
+    every_user(&users, &groups, report);
     check_names("user", &users, report);
     check_names("group", &groups, report);
     check_names("netgroup", &netgroups, report);
@@ -55,6 +56,17 @@ pub(super) fn patterns(actions: Vec<Spanned<String>>, report: &mut Report) -> Ve
         }
     });
     read.collect()
+}
+
+/// Refuses `*` as a name: a policy grants to named users and groups.
+fn every_user(users: &[Spanned<String>], groups: &[Spanned<String>], report: &mut Report) {
+    for name in users.iter().chain(groups).filter(|name| matches!(name.value.as_str(), "*" | "ALL" | "everybody")) {
+        let problem = Problem::error(name.at.clone(), format!("`{}` does not mean every user", name.value));
+        report.push(problem.help(
+            "name a group that the users are in; for really every user, also services and guests, write a rules file: \
+             `polkit.addRule(function (action) { if (action.id == \"ID\") { return polkit.Result.YES; } });`",
+        ));
+    }
 }
 
 pub(super) fn check_actions(actions: &[Spanned<String>], report: &mut Report) {

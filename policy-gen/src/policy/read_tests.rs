@@ -235,3 +235,13 @@ fn a_member_has_names_of_at_most_31_characters() {
         assert_eq!(lines, expected, "{found}");
     }
 }
+
+#[test]
+fn a_star_does_not_mean_every_user_and_the_error_says_how_to_write_it() {
+    for (key, name) in [("users", "*"), ("groups", "*"), ("users", "ALL"), ("users", "everybody")] {
+        let text = format!("[[grant]]\nactions = [\"org.a.b\"]\n{key} = [\"{name}\"]\nresult = \"yes\"\n");
+        let lines = problems(&text);
+        assert!(lines.contains("does not mean every user") && lines.contains("polkit.addRule"), "{lines}");
+        assert!(lines.starts_with("p.toml:3:"), "{lines}");
+    }
+}

@@ -143,6 +143,22 @@ impl Engine {
         Ok(numbers.filter_map(|number| self.answers.remove(&number)).collect())
     }
 
+    /// Returns the replies up to the first request that exceeds the time limit or ends the engine, and whether these are all. The engine
+    /// is not restarted, so that rules which never end cost the time limit once.
+    pub fn replies_until_failure(&mut self, numbers: &Range<u64>) -> (Vec<EngineReply>, bool) {
+        let mut replies = Vec::new();
+        while !numbers.is_empty() && self.next < numbers.end {
+            self.send();
+            let Ok(reply) = self.worker.receive() else { return (replies, false) };
+            let asked = self.open.pop_front().map_or(0, |line| line.len());
+            self.sent = self.sent.saturating_sub(1);
+            self.in_flight = self.in_flight.saturating_sub(asked);
+            self.next += 1;
+            replies.push(reply);
+        }
+        (replies, true)
+    }
+
     /// Sends further requests if less than half of the limit is in flight.
     fn send(&mut self) {
         if self.in_flight > IN_FLIGHT_MAX / 2 || (self.suspects > 0 && self.sent > 0) {

@@ -15,6 +15,7 @@ use polkit_config::names::Names;
 
 use action_request::ActionRequest;
 use policy_data::PolicyData;
+pub(crate) use policy_data::{added_in, beginning};
 use user_facts::UserFacts;
 
 use super::engine::Engine;

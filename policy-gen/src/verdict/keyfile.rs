@@ -32,6 +32,7 @@ pub struct KeyfileError {
 /// One malformed line invalidates the file.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Group>, KeyfileError> {
     let mut groups: Vec<Group> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut current = None;
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -46,10 +47,11 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Group>, KeyfileError> {
         if let Some(name) = header(line) {
             let name = name.ok_or(broken("invalid group name"))?;
             let name = String::from_utf8_lossy(name).into_owned();
-            let place = groups.iter().position(|group| group.name == name);
+            let place = places.get(&name).copied();
             if let Some(group) = place.and_then(|place| groups.get_mut(place)) {
                 group.merged_at.get_or_insert(number);
             } else {
+                places.insert(name.clone(), groups.len());
                 groups.push(Group { name, line: number, merged_at: None, keys: BTreeMap::new() });
             }
             current = Some(place.unwrap_or(groups.len() - 1));

@@ -2,7 +2,7 @@
 #![no_main]
 
 use polkit_policy_gen::lint::script::tokens;
-use polkit_policy_gen::lint::{File, compile, rules, shadow};
+use polkit_policy_gen::lint::{File, compile, mistakes, rules, shadow};
 use polkit_policy_gen::target::{JavaScript, Pkla, Target, Version};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -19,7 +19,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
     let target = Target { version: Version(126), pkla: Pkla::Compat, javascript: JavaScript::Duktape };
     let files = [File::new("10-a.rules", bytes.to_vec()), File::new("20-b.rules", bytes.to_vec())];
-    for finding in rules::lint(&files[0], target).into_iter().chain(shadow::lint(&files)) {
+    for finding in rules::lint(&files[0], target).into_iter().chain(mistakes::lint(&files[0])).chain(shadow::lint(&files)) {
         let span = finding.span.unwrap_or(0..0);
         assert!(files[finding.file].source.text().get(span).is_some(), "findings are about whole characters");
     }

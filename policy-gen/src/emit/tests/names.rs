@@ -50,7 +50,7 @@ fn name() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn accepted_names_appear_only_as_ascii_data(users in proptest::collection::vec(name(), 1..5), label in name()) {
-        let users: Vec<String> = users.into_iter().filter(|name| check_name(name).is_ok() && name.chars().all(|c| u32::from(c) <= 0xffff)).collect();
+        let users: Vec<String> = users.into_iter().filter(|name| name != "*" && check_name(name).is_ok() && name.chars().all(|c| u32::from(c) <= 0xffff)).collect();
         prop_assume!(!users.is_empty());
         let quoted: Vec<String> = users.iter().map(|name| quote::toml(name)).collect();
         let text = format!("[[grant]]\nname = {}\nactions = ['a.b']\nusers = [{}]\nresult = 'yes'\n", quote::toml(&label), quoted.join(", "));

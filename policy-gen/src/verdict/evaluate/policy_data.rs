@@ -45,7 +45,8 @@ impl PolicyData {
 
     fn loaded(&mut self, number: usize, loaded: &LoadReply) {
         let Some(Rules { path, bytes }) = self.files.rules.get(number) else { return };
-        let line = |line: &u32| beginning(bytes, usize::try_from(*line).unwrap_or(0));
+        let added_in = added_in(bytes);
+        let line = |line: &u32| beginning(&added_in, usize::try_from(*line).unwrap_or(0));
         self.rules.extend(loaded.lines.iter().map(|reported| (number, line(reported))));
         self.always.extend(loaded.unknown.iter().map(|what| format!("{what}, which {path} uses")));
         let Some(error) = &loaded.error else { return };
@@ -80,9 +81,15 @@ fn implying(files: &Files) -> BTreeMap<String, Vec<String>> {
     implying
 }
 
-/// Returns the first line of the addRule call for which the engine reports the last line.
-fn beginning(source: &[u8], reported: usize) -> usize {
-    let lines: Vec<&[u8]> = source.split(|byte| *byte == b'\n').take(reported).collect();
-    let named = |line: &&[u8]| line.windows(7).any(|word| word == b"addRule");
-    lines.iter().rposition(named).map_or(reported, |number| number + 1)
+/// Returns the lines that contain the word `addRule`, from 1.
+pub(crate) fn added_in(source: &[u8]) -> Vec<usize> {
+    let named = |line: &[u8]| line.windows(7).any(|word| word == b"addRule");
+    let lines = source.split(|byte| *byte == b'\n').zip(1..);
+    lines.filter(|(line, _)| named(line)).map(|(_, number)| number).collect()
+}
+
+/// Returns the first line of the addRule call for which the engine reports the last line. `added_in` is that of [`added_in`].
+pub(crate) fn beginning(added_in: &[usize], reported: usize) -> usize {
+    let before = added_in.partition_point(|line| *line <= reported);
+    before.checked_sub(1).and_then(|place| added_in.get(place)).copied().unwrap_or(reported)
 }

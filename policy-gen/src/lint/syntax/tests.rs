@@ -1,0 +1,55 @@
+use super::*;
+
+fn error(source: &str) -> (usize, Context) {
+    let unexpected = parse(source).expect_err(source);
+    (unexpected.span.start, unexpected.context)
+}
+
+#[test]
+fn everything_that_duktape_compiles_has_a_tree() {
+    for source in [
+        "",
+        "polkit.addRule(function (action, subject) { return null; });",
+        "var a = 1, b; const c = /[/]x\\//gi; a = b / c / 2; if (a) /x/.test(b);",
+        "for (var i = 0; i < 3; i += 1) { continue; } for (var k in {a: 1, 'b': 2,}) ; do { a } while (a) b",
+        "label: while (true) { break label }\nfunction f(a, b) { return\n a }\nf()",
+        "switch (a) { case 'x': case \"y\": b; break; default: c }",
+        "try { a() } catch (e) { throw e } finally { b() }",
+        "x = a ? b : c ? d : function () {} ; new Role('x').check(a)[0].b; new a.B; typeof a === 'x' && !('k' in b)",
+        "a = [1, , 2,]; b = -1e-3 + .5 + 0x1F; a\n++b; c++; delete a.b, void 0;",
+        "(function () { \"use strict\"; }());\n!function () {}();",
+        "if (a) b; else if (c) d; else { e }",
+        "var text = 'it\\'s', other = \"a\\\nb\";",
+        "function a() {}\n/x/.test(b);",
+        "if (a)\n  /x/.test(b);",
+    ] {
+        assert!(parse(source).is_ok(), "{source}: {:?}", parse(source));
+    }
+}
+
+#[test]
+fn the_place_and_the_situation_of_an_error_are_known() {
+    assert_eq!(error("if (a and b) { }"), (6, Context::ConditionEnd(3)));
+    assert_eq!(error("if (a) == b) { }"), (7, Context::AfterCondition(6)));
+    assert_eq!(error("if a { }"), (3, Context::ConditionStart));
+    assert_eq!(error("a = {b: 1\n c: 2}"), (11, Context::List('{', 4, 9)));
+    assert_eq!(error("f(a b)"), (4, Context::List('(', 1, 3)));
+    assert_eq!(error("{ a;"), (4, Context::BlockEnd(0)));
+    assert_eq!(error("a = ;"), (4, Context::Value));
+    assert_eq!(error("a b"), (2, Context::StatementEnd));
+}
+
+#[test]
+fn deep_nesting_has_no_tree_and_ends() {
+    for source in
+        ["(".repeat(100_000), "[".repeat(100_000), "{".repeat(100_000), "!".repeat(100_000), "a=".repeat(100_000)]
+    {
+        assert!(parse(&source).is_err());
+    }
+    let calls = format!("a{}", ".b()".repeat(100_000));
+    assert_eq!(parse(&calls).map(|_| ()).map_err(|error| error.context), Err(Context::Depth));
+    // Long lists and chains are not deep.
+    let chain = vec!["a == b"; 20_000].join(" || ");
+    let branches = vec!["if (a) { b }"; 20_000].join(" else ");
+    assert!(parse(&chain).is_ok() && parse(&branches).is_ok());
+}
