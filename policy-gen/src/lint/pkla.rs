@@ -77,8 +77,11 @@ fn identities(source: &Source, group: &Group, entry: &Entry, target: Target, fin
     let mut find = |code: &'static Code, message: String| findings.push(Finding::at(code, span.clone(), message));
     for identity in &entry.identities {
         let every_user = matches!(identity.as_str(), "*" | "unix-user:*" | "unix-*" | "unix-*:*");
-        // Authentication is not access, and users at the seat are not services.
-        let gives = entry.results.any == Some(ImplicitAuthorization::Yes);
+        // An administrator's password is not every user's, and users at the seat are not services.
+        let gives = matches!(
+            entry.results.any,
+            Some(ImplicitAuthorization::Yes | ImplicitAuthorization::AuthSelf | ImplicitAuthorization::AuthSelfKeep)
+        );
         if every_user && gives {
             find(&codes::PG034, format!("`{identity}` matches every user"));
         }

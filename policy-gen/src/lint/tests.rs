@@ -349,18 +349,21 @@ fn pg033_entries_with_the_same_name() {
 #[test]
 fn pg034_to_pg036_every_user_no_service_and_unknown_keys() {
     assert_eq!(entry("unix-user:bob", "unix-user:*"), [("PG034", 2)]);
-    for result in ["yes", "auth_self", "auth_self_keep", "auth_admin", "auth_admin_keep"] {
+    for (result, gives) in
+        [("yes", true), ("auth_self", true), ("auth_self_keep", true), ("auth_admin", false), ("no", false)]
+    {
         for every in ["*", "unix-user:*", "unix-*", "unix-*:*"] {
             let text = ENTRY.replace("unix-user:bob", every).replace("=yes", &format!("={result}"));
-            assert_eq!(found("x.pkla", &text, 122), [("PG034", 2)], "{every} {result}");
+            let expected = if gives { &[("PG034", 2)][..] } else { &[] };
+            assert_eq!(found("x.pkla", &text, 122), expected, "{every} {result}");
         }
     }
-    for one in ["ResultAny", "ResultInactive", "ResultActive"] {
+    // Users at the seat are not services.
+    for one in ["ResultInactive", "ResultActive"] {
         let refuses = ENTRY.replace("unix-user:bob", "*").replace("=yes", "=no");
-        let text = refuses.replace(&format!("{one}=no"), &format!("{one}=auth_admin"));
-        assert_eq!(found("x.pkla", &text, 122), [("PG034", 2)], "{one}");
+        let text = refuses.replace(&format!("{one}=no"), &format!("{one}=yes"));
+        assert_eq!(found("x.pkla", &text, 122), CLEAN, "{one}");
     }
-    assert_eq!(found("x.pkla", &ENTRY.replace("unix-user:bob", "*").replace("=yes", "=no"), 122), CLEAN);
     assert_eq!(entry("ResultAny=yes\n", ""), [("PG035", 1)]);
     assert_eq!(entry("ResultAny=yes\n", "ResultAny=yes\nResultsAny=yes\n"), [("PG036", 5)]);
 }

@@ -25,6 +25,10 @@ const LIMIT: Duration = Duration::from_secs(3);
 
 /// Marks each fix that cannot be evaluated, or whose evaluation fails, as manual, with the reason.
 pub fn fixes(findings: &mut [Finding], facts: &Facts) {
+    // Another user can read neither all rules nor the agent, and cannot apply a fix.
+    if !facts.is_root {
+        return;
+    }
     let (Some(subject), Some(answer), Some(target)) = (&facts.subject, &facts.answer, facts.target) else { return };
     for fix in findings.iter_mut().flat_map(|finding| &mut finding.fixes) {
         if fix.manual || !fix.steps.contains(&Step::Install) {
