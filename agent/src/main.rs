@@ -20,8 +20,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Something that the agent needs cannot be reached.
 const CANNOT_REACH: u8 = 3;
-/// The configuration has errors. `check` reports that by 1.
-const BROKEN: u8 = 3;
+/// The configuration has errors (EX_CONFIG of sysexits.h). The unit does not restart the agent then. `check` reports that by 1.
+const BROKEN: u8 = 78;
 
 fn main() -> ExitCode {
     // The agent's own children. They are not for users, so they are not part of the command line.
@@ -73,7 +73,9 @@ fn run(origin: Origin) -> ExitCode {
     terminal::report(&loaded.report);
     let Some(config) = loaded.config else {
         terminal::error("the configuration has errors: not started");
-        return BROKEN.into();
+        // A user database that does not answer can answer later.
+        let code = if loaded.report.has_only_temporary_errors() { CANNOT_REACH } else { BROKEN };
+        return code.into();
     };
     match serve(origin, config) {
         Ok(()) => ExitCode::SUCCESS,

@@ -47,6 +47,8 @@ pub struct Problem {
     pub message: String,
     /// The remedy.
     pub help: Option<String>,
+    /// Whether the same configuration can be right later.
+    pub is_temporary: bool,
     /// The source, if the report does not have it yet: a file that could not be read to its end.
     pub(crate) source: Option<Box<Source>>,
 }
@@ -55,7 +57,7 @@ impl Problem {
     /// A problem for which the configuration is refused.
     #[must_use]
     pub fn error(at: Location, message: impl Into<String>) -> Self {
-        Self { at, level: Level::Error, message: message.into(), help: None, source: None }
+        Self { at, level: Level::Error, message: message.into(), help: None, is_temporary: false, source: None }
     }
 
     /// A problem that does not stop the configuration from being used.
@@ -68,6 +70,12 @@ impl Problem {
     #[must_use]
     pub fn note(at: Location, message: impl Into<String>) -> Self {
         Self { level: Level::Note, ..Self::error(at, message) }
+    }
+
+    /// Marks the problem as one that can end without a change of the configuration: a user database that does not answer.
+    #[must_use]
+    pub fn temporary(self) -> Self {
+        Self { is_temporary: true, ..self }
     }
 
     /// Adds a remedy.
@@ -142,6 +150,13 @@ impl Report {
     #[must_use]
     pub fn errors(&self) -> usize {
         self.problems.iter().filter(|problem| problem.level == Level::Error).count()
+    }
+
+    /// Whether there are errors, and all of them are temporary.
+    #[must_use]
+    pub fn has_only_temporary_errors(&self) -> bool {
+        let errors = || self.problems.iter().filter(|problem| problem.level == Level::Error);
+        errors().next().is_some() && errors().all(|problem| problem.is_temporary)
     }
 
     /// Whether at least one problem is of [`Level::Error`].

@@ -35,7 +35,7 @@ Example:
     polkit-service-agent run --config /root/draft.toml
 
 Runs until SIGTERM. SIGHUP reads the configuration again; one with errors changes nothing.
-Exit codes: 0 ended by a signal; 3 the configuration has errors, or the bus or polkitd cannot be reached.")]
+Exit codes: 0 ended by a signal; 3 the bus, polkitd or the user database cannot be reached; 78 the configuration has errors.")]
     Run(ConfigFile),
     /// Register this process with the running agent, then become COMMAND.
     #[command(after_help = "\

@@ -194,14 +194,16 @@ fn session(word: Option<&str>, seat: Option<&str>) -> Fact<Session> {
 }
 
 fn json(verdict: &Verdict<'_>, near: &[NearMiss<'_>]) -> String {
-    let near: Vec<_> = near.iter().map(|near| serde_json::json!({ "rule": near.rule.id, "keys": near.keys })).collect();
-    serde_json::json!({
+    let mut json = serde_json::json!({
         "verdict": verdict.answer().word(),
         "rule": verdict.rule_id(),
         "reason": verdict.reason().word(),
-        "near": near,
-    })
-    .to_string()
+    });
+    if let (Some(object), false) = (json.as_object_mut(), near.is_empty()) {
+        let near = near.iter().map(|near| serde_json::json!({ "rule": near.rule.id, "keys": near.keys }));
+        object.insert("near".to_owned(), near.collect());
+    }
+    json.to_string()
 }
 
 fn text(verdict: &Verdict<'_>, config: &Config, near: &[NearMiss<'_>]) -> String {

@@ -9,7 +9,7 @@ use polkit_config::{
 
 use super::{
     rule_entry::{Identity, RuleEntry},
-    serve::named_user,
+    serve::{Missing, named_user},
 };
 
 /// The longest file name, in bytes.
@@ -41,7 +41,8 @@ pub(super) fn read(
         }
     }
     let credentials = credentials.unwrap_or_default().into_iter().filter_map(|name| checked(name, report)).collect();
-    let identity = identity.and_then(|name| Some(Identity { user: named_user(&name, report)?, at: name.at }));
+    let identity =
+        identity.and_then(|name| Some(Identity { user: named_user(&name, Missing::Error, report)?, at: name.at }));
     (credentials, identity)
 }
 

@@ -19,7 +19,7 @@ use super::{
     limited,
     rule_entry::RuleEntry,
     run_for_users::runs_for_users,
-    serve::{checked_unit, named_group, named_user},
+    serve::{Missing, checked_unit, named_group, named_user},
     settings::Settings,
 };
 use crate::{base::root_control::program, config::root_equivalent::NEVER_NARROWED};
@@ -35,8 +35,8 @@ pub(super) fn read(mut table: Table, file: &ConfigFile, settings: &Settings, rep
     let id = table.required_string("id", report).and_then(|id| checked_id(id, report));
     let actions = table.required_strings("action", report).map(|list| patterns(list, report));
     let unit = table.string("unit", report).and_then(|unit| checked_unit(unit, report));
-    let user = table.string("user", report).and_then(|name| named_user(&name, report));
-    let group = table.string("group", report).and_then(|name| named_group(&name, report));
+    let user = table.string("user", report);
+    let group = table.string("group", report);
     let exe = table.path("exe", report);
     let session = table.string("session", report);
     let seat = table.string("seat", report).and_then(|seat| checked_seat(seat, report));
@@ -50,7 +50,14 @@ pub(super) fn read(mut table: Table, file: &ConfigFile, settings: &Settings, rep
     let hold = table.duration("hold", report).and_then(|hold| checked_hold(hold, answer.as_ref(), report));
     let (credentials, identity) = authenticate::read(&mut table, answer.as_ref(), report);
     table.finish(report);
-    if report.errors() > before {
+    // A grant to a user who does not exist now never matches. A refusal could miss the user later.
+    let grants = answer.as_ref().is_some_and(|answer| answer.value.grants());
+    let missing = if grants { Missing::Skipped("this rule") } else { Missing::Error };
+    let named = user.is_some() as usize + group.is_some() as usize;
+    let user = user.and_then(|name| named_user(&name, missing, report));
+    let group = group.and_then(|name| named_group(&name, missing, report));
+    let found = user.is_some() as usize + group.is_some() as usize;
+    if report.errors() > before || found < named {
         return None;
     }
     let (id, actions, answer) = (id?, actions?, answer?);

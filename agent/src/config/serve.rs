@@ -224,13 +224,16 @@ pub(super) fn checked_unit(unit: Spanned<String>, report: &mut Report) -> Option
 
 fn who_may(name: Spanned<String>, report: &mut Report) -> Option<ExecPrincipal> {
     match name.value.strip_prefix('@') {
-        Some(group) => named_group(&Spanned { value: group.to_owned(), at: name.at }, report).map(ExecPrincipal::Group),
+        Some(group) => {
+            let group = Spanned { value: group.to_owned(), at: name.at };
+            named_group(&group, Missing::Skipped("this group"), report).map(ExecPrincipal::Group)
+        }
         None => served_user(&name, report).map(ExecPrincipal::User),
     }
 }
 
 fn served_user(name: &Spanned<String>, report: &mut Report) -> Option<Named> {
-    let user = named_user(name, report)?;
+    let user = named_user(name, Missing::Skipped("this entry"), report)?;
     if user.id == 0 {
         report.push(Problem::error(name.at.clone(), "root needs no agent: polkit allows root everything"));
         return None;
@@ -238,32 +241,45 @@ fn served_user(name: &Spanned<String>, report: &mut Report) -> Option<Named> {
     Some(user)
 }
 
+/// What a user or group means that does not exist now.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Missing {
+    /// The configuration has an error.
+    Error,
+    /// What names it has no effect, and is skipped with a warning: it would never match.
+    Skipped(&'static str),
+}
+
 /// Looks up a user.
-pub(super) fn named_user(name: &Spanned<String>, report: &mut Report) -> Option<Named> {
+pub(super) fn named_user(name: &Spanned<String>, missing: Missing, report: &mut Report) -> Option<Named> {
     match Names::Host.user(&name.value) {
         Ok(Some(user)) => Some(Named { name: name.value.clone(), id: user.uid }),
-        Ok(None) => unknown("user", name, "getent passwd", report),
+        Ok(None) => unknown("user", name, "getent passwd", missing, report),
         Err(error) => failed("user", name, &error.to_string(), report),
     }
 }
 
 /// Looks up a group.
-pub(super) fn named_group(name: &Spanned<String>, report: &mut Report) -> Option<Named> {
+pub(super) fn named_group(name: &Spanned<String>, missing: Missing, report: &mut Report) -> Option<Named> {
     match Names::Host.group(&name.value) {
         Ok(Some(group)) => Some(Named { name: name.value.clone(), id: group.gid }),
-        Ok(None) => unknown("group", name, "getent group", report),
+        Ok(None) => unknown("group", name, "getent group", missing, report),
         Err(error) => failed("group", name, &error.to_string(), report),
     }
 }
 
-fn unknown(kind: &str, name: &Spanned<String>, list: &str, report: &mut Report) -> Option<Named> {
-    let problem = Problem::error(name.at.clone(), format!("there is no {kind} `{}` on this host", name.value));
-    report.push(problem.help(format!("`{list}` lists the names")));
+fn unknown(kind: &str, name: &Spanned<String>, list: &str, missing: Missing, report: &mut Report) -> Option<Named> {
+    let message = format!("there is no {kind} `{}` on this host", name.value);
+    report.push(match missing {
+        Missing::Error => Problem::error(name.at.clone(), message).help(format!("`{list}` lists the names")),
+        Missing::Skipped(what) => Problem::warning(name.at.clone(), format!("{message}: {what} is skipped"))
+            .help(format!("`{list}` lists the names; when the {kind} exists, reload the agent")),
+    });
     None
 }
 
 fn failed(kind: &str, name: &Spanned<String>, error: &str, report: &mut Report) -> Option<Named> {
-    report
-        .push(Problem::error(name.at.clone(), format!("the {kind} `{}` could not be looked up: {error}", name.value)));
+    let message = format!("the {kind} `{}` could not be looked up: {error}", name.value);
+    report.push(Problem::error(name.at.clone(), message).temporary());
     None
 }

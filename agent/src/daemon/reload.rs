@@ -45,6 +45,12 @@ impl Reload {
         }
     }
 
+    /// Whether no configuration is being read.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.reading.is_none()
+    }
+
     /// Waits for the configuration. Pends forever if none is being read. Cancel-safe.
     pub async fn next(&mut self) -> Loaded {
         let Some(reading) = &mut self.reading else { return std::future::pending().await };

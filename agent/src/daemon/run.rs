@@ -27,7 +27,10 @@ use crate::{
     },
     config::{Config, Loaded, Origin, ServeTarget, advisories},
     daemon::{reload::Reload, systemd::Systemd},
-    ipc::{bus, exec_socket},
+    ipc::{
+        bus::{self, ReloadReply},
+        exec_socket,
+    },
     kernel::{
         answer::{
             context::{self, Context},
@@ -54,6 +57,8 @@ const WAKE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The number of events that can wait for the bus. Further events are lost.
 const EVENTS: usize = 256;
+/// The most callers of `Reload` that wait to be read.
+const RELOADS: usize = 16;
 
 /// Runs until a signal ends it.
 ///
@@ -97,7 +102,8 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
     let context = Arc::new(context);
     let (events, mut hints) = if is_root { events() } else { no_events() };
     let (status_sender, status) = watch::channel(Arc::default());
-    if is_root && let Err(error) = bus::publish(&connection, status, Arc::clone(&context), heard).await {
+    let (reloads, mut reload_calls) = mpsc::channel(RELOADS);
+    if is_root && let Err(error) = bus::publish(&connection, status, Arc::clone(&context), heard, reloads).await {
         tracing::warn!("cannot take the bus name, so `status` does not work: {error}; is the bus policy installed?");
     }
     let mut agent = Running {
@@ -109,6 +115,7 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
         systemd: Systemd::new(),
         connection,
         reload: Reload::new(origin),
+        reload_replies: Vec::new(),
         is_root,
         config: config_sender,
         polkitd: polkitd_sender,
@@ -137,6 +144,10 @@ pub async fn run(origin: Origin, config: Config) -> Result<(), String> {
             },
             Some((process, reply)) = asked.recv() => agent.registry.add_exec(process, reply),
             _ = reload.recv() => agent.reload.begin(),
+            Some(reply) = reload_calls.recv() => {
+                agent.reload_replies.push(reply);
+                agent.reload.begin();
+            }
             loaded = agent.reload.next() => agent.reload(loaded),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -192,6 +203,8 @@ struct Running {
     systemd: Systemd,
     connection: Connection,
     reload: Reload,
+    /// The callers of `Reload` that wait for the configuration that is being read.
+    reload_replies: Vec<ReloadReply>,
     is_root: bool,
     config: watch::Sender<Arc<Config>>,
     polkitd: watch::Sender<Option<context::Polkitd>>,
@@ -324,16 +337,28 @@ impl Running {
         }
     }
 
-    /// Puts the whole new configuration in force, or keeps the whole old one.
+    /// Puts the whole new configuration in force, or keeps the whole old one, and tells the callers of `Reload`. If the configuration
+    /// is read once more, they wait for that.
     fn reload(&mut self, loaded: Loaded) {
+        let result = self.put_in_force(loaded);
+        if let Err(error) = &result {
+            tracing::error!("{error}: the old configuration stays in force");
+        }
+        if self.reload.is_idle() {
+            for reply in self.reload_replies.drain(..) {
+                // Fails if the caller is gone.
+                let _ = reply.send(result.clone());
+            }
+        }
+    }
+
+    fn put_in_force(&mut self, loaded: Loaded) -> Result<(), String> {
         for line in loaded.report.lines() {
             tracing::warn!("{line}");
         }
         match loaded.config {
             Some(config) if !self.is_root && serves_only_its_own(&config).is_err() => {
-                tracing::error!(
-                    "the new configuration does not serve the agent's own session: the old configuration stays in force"
-                );
+                Err("the new configuration does not serve the agent's own session".into())
             }
             Some(config) => {
                 let config = Arc::new(config);
@@ -345,8 +370,9 @@ impl Running {
                 for line in advisories::stale_grants(&old, &config) {
                     tracing::warn!("{line}");
                 }
+                Ok(())
             }
-            None => tracing::error!("the new configuration has errors: the old configuration stays in force"),
+            None => Err("the new configuration has errors".into()),
         }
     }
 

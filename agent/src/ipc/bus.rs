@@ -12,7 +12,7 @@ use polkit_agent_rules::{
 };
 use polkit_dbus::Connection;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use zbus::{DBusError, fdo, message::Header, object_server::SignalEmitter};
 
 use crate::{
@@ -38,13 +38,19 @@ enum Error {
     ZBus(zbus::Error),
     /// The word does not count, and why.
     Refused(String),
+    /// The new configuration is not in force, and why.
+    NotInForce(String),
 }
+
+/// A caller of `Reload`, who waits for the result.
+pub type ReloadReply = oneshot::Sender<Result<(), String>>;
 
 /// What stands behind the object.
 struct Agent1 {
     status: watch::Receiver<Arc<Status>>,
     context: Arc<Context>,
     connection: Connection,
+    reloads: mpsc::Sender<ReloadReply>,
 }
 
 #[zbus::interface(name = "io.github.polkit_service_agent.Agent1")]
@@ -76,6 +82,17 @@ impl Agent1 {
     /// Denies a request, or revokes its approval.
     async fn deny(&self, #[zbus(header)] header: Header<'_>, id: &str) -> Result<(), Error> {
         Ok(approvals::deny(&self.context, &self.connection, sender(&header)?, id).await?)
+    }
+
+    /// Reads the configuration again. Returns when the new configuration is in force. Only root may call it.
+    async fn reload(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
+        if self.caller(&header).await? != 0 {
+            return Err(Error::Refused("only root may reload the agent".into()));
+        }
+        let (reply, result) = oneshot::channel();
+        let ends = |_| Error::NotInForce("the agent ends".into());
+        self.reloads.send(reply).await.map_err(|_| Error::NotInForce("the agent ends".into()))?;
+        result.await.map_err(ends)?.map_err(Error::NotInForce)
     }
 
     /// The valid approvals, as a JSON list: see `pending --approved --json` in the manual.
@@ -199,10 +216,11 @@ pub async fn publish(
     status: watch::Receiver<Arc<Status>>,
     context: Arc<Context>,
     mut heard: mpsc::Receiver<Event>,
+    reloads: mpsc::Sender<ReloadReply>,
 ) -> Result<(), String> {
     let server = connection.object_server();
     server.at(log_control::PATH, LogControl::new(connection)).await.map_err(|error| error.to_string())?;
-    let object = Agent1 { status, context, connection: connection.clone() };
+    let object = Agent1 { status, context, connection: connection.clone(), reloads };
     server.at(PATH, object).await.map_err(|error| error.to_string())?;
     connection.request_name(NAME).await.map_err(|error| error.to_string())?;
     let emitter = SignalEmitter::new(connection, PATH).map_err(|error| error.to_string())?.into_owned();

@@ -1,6 +1,7 @@
 //! Start, restart, reload, following, limits and hardening of the agent.
 
 mod clock;
+mod configuration;
 mod faults;
 mod following;
 mod hardening;

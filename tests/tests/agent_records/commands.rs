@@ -193,7 +193,8 @@ fn test_answers_in_exit_codes_and_json(root: &Root) {
     let test = |arguments: &[&str]| run(&bed, &[&["test", "--json", "--user", "www-data"], arguments].concat());
     let said = |arguments: &[&str]| {
         let output = test(arguments);
-        (output.code(), output.text().to_owned())
+        let without_near = output.text().split(",\"near\":").next().unwrap_or_default();
+        (output.code(), format!("{}}}", without_near.trim_end_matches('}')))
     };
     let json = |verdict: &str, rule: &str, reason: &str| {
         format!("{{\"verdict\":\"{verdict}\",\"rule\":{rule},\"reason\":\"{reason}\"}}")

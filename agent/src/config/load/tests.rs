@@ -96,13 +96,34 @@ fn a_wrong_type_says_what_to_write() {
 }
 
 #[test]
-fn users_groups_units_and_answers_that_do_not_exist_are_refused() {
+fn a_grant_and_an_entry_for_a_missing_user_are_skipped_with_a_warning() {
+    let serve = "[[serve]]\nuser = \"no-such-name\"\n[[serve]]\nexec = [\"@no-group\", \"bin\"]\n";
+    let rules = RULE.replace("daemon", "no-such-name") + &RULE.replace("\"a\"", "\"b\"");
+    let Some((folder, loaded)) = loaded(format!("{serve}{rules}")) else { return };
+    let place = format!("{}/", folder.path().display());
+    let lines: Vec<String> = loaded.report.lines().into_iter().map(|line| line.replace(&place, "")).collect();
+    assert_eq!(
+        lines,
+        [
+            "agent.toml:2:8: there is no user `no-such-name` on this host: this entry is skipped (`getent passwd` lists the names; when the user exists, reload the agent)",
+            "agent.toml:4:9: there is no group `no-group` on this host: this group is skipped (`getent group` lists the names; when the group exists, reload the agent)",
+            "agent.toml:8:8: there is no user `no-such-name` on this host: this rule is skipped (`getent passwd` lists the names; when the user exists, reload the agent)",
+        ]
+    );
+    let config = loaded.config.unwrap();
+    let served: Vec<String> = config.serve.iter().map(|serve| serve.target.to_string()).collect();
+    let rules: Vec<&str> = config.rules.iter().map(|rule| rule.id.as_str()).collect();
+    assert_eq!((served, rules), (vec!["exec".to_owned()], vec!["b"]));
+}
+
+#[test]
+fn refusals_of_missing_users_units_and_answers_that_do_not_exist_are_errors() {
     refused!(
-        RULE.replace("daemon", "no-such-name"),
+        RULE.replace("daemon", "no-such-name").replace("\"allow\"", "\"deny\""),
         "agent.toml:4:8: there is no user `no-such-name` on this host (`getent passwd` lists the names)",
     );
     refused!(
-        RULE.replace("user", "group").replace("daemon", "no-group"),
+        RULE.replace("user", "group").replace("daemon", "no-group").replace("\"allow\"", "\"dismiss\""),
         "agent.toml:4:9: there is no group `no-group` on this host (`getent group` lists the names)",
     );
     refused!(
