@@ -60,7 +60,7 @@ fn a_reload_returns_when_the_new_configuration_is_in_force(root: &Root) {
     let call = ["call", NAME, PATH, NAME, "Reload"];
     let refused = bed.exec([&["busctl", "--system"][..], &call].concat());
     assert!(!refused.status.success() && refused.stderr.contains("the new configuration has errors"), "{refused}");
-    // Only root may call it, also of the users whom the bus policy lets in.
+    // Only root may call it, also of the users that the bus policy lets in.
     let script = "groupadd --system polkit-approvers 2>/dev/null; usermod -aG polkit-approvers www-data
         systemctl reload dbus 2>/dev/null || true; sleep 0.3";
     let _ = bed.exec(["sh", "-c", script]);
