@@ -89,6 +89,13 @@ The record of the installed files is in /var/lib/polkit-policy-gen (with --root 
     /// Remove everything that `install` wrote
     #[command(after_help = "Example:\n  polkit-policy-gen remove --dry-run && polkit-policy-gen remove")]
     Remove(Remove),
+    /// List what is installed, from which policy file, and since when
+    #[command(after_help = "\
+Example:
+  polkit-policy-gen list --json | jq -r '.sources[].file'
+
+Only root may read the record of a host.")]
+    List(List),
     /// List the registered actions: implicit authorizations, details, and uses by libvirt
     #[command(after_help = "\
 Examples:
@@ -226,6 +233,9 @@ pub struct Install {
     /// Show the diff and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Also remove what other policy files granted
+    #[arg(long)]
+    pub replace: bool,
     /// Create polkit's rules directory if it is missing, with owner and mode of that version's package
     #[arg(long)]
     pub mkdir: bool,
@@ -240,6 +250,17 @@ pub struct Diff {
     #[command(flatten)]
     /// The policy, and the tree to work on.
     pub place: Place,
+}
+
+/// Options of `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Read the tree below DIR instead of the host
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `remove`.

@@ -8,7 +8,9 @@ pub mod doctor;
 pub mod explain;
 pub mod generate;
 pub mod install;
+mod installed;
 pub mod libvirt;
+pub mod list;
 pub mod remove;
 pub mod restart;
 mod sources;
@@ -25,6 +27,7 @@ use crate::cli::Place;
 use crate::emit::{self, File, Owner};
 use crate::failure::Failure;
 use crate::install::plan::{Conflict, Plan};
+use crate::install::record::SourceRecord;
 use crate::install::run::DesiredState;
 use crate::libvirt::conf::Edit;
 use crate::libvirt::{daemons, shipped};
@@ -59,13 +62,15 @@ pub struct PreparedPolicy {
     pub members: Vec<(String, String)>,
     /// The changes to libvirt's configuration files.
     pub edits: Vec<Edit>,
+    /// The policy files, and what each of them contains.
+    pub sources: Vec<SourceRecord>,
 }
 
 impl PreparedPolicy {
     /// Returns the desired state of the tree.
     #[must_use]
     pub fn desired_state(&self) -> DesiredState<'_> {
-        DesiredState { files: &self.files, members: &self.members, edits: &self.edits }
+        DesiredState { files: &self.files, members: &self.members, edits: &self.edits, sources: &self.sources }
     }
 }
 
@@ -120,7 +125,8 @@ pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
     let policy = accept(draft)?;
     let members = policy.members.iter().map(|member| (member.user.value.clone(), member.group.value.clone()));
     let members = members.collect();
-    Ok(PreparedPolicy { tree, names, target, policy, files, members, edits })
+    let sources = installed::sources(&policy, &tree, place.policy.as_deref());
+    Ok(PreparedPolicy { tree, names, target, policy, files, members, edits, sources })
 }
 
 /// Finds libvirt's daemons and the groups that packages allow to manage libvirt.

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             Command::Generate(options) => command::generate::run(&options).await,
             Command::Install(options) => command::install::run(&options).await,
             Command::Diff(options) => command::diff::run(&options).await,
+            Command::List(options) => command::list::run(&options),
             Command::Libvirt(options) => command::libvirt::run(&options),
             Command::Actions(options) => command::actions::run(&options).await,
             Command::Remove(options) => command::remove::run(&options),

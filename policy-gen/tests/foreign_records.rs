@@ -118,6 +118,6 @@ fn only_root_can_read_the_record_after_an_installation() {
     chmod(&root.path().join(RECORD), 0o755);
     chmod(&root.path().join(&state), 0o644);
     let (_folder, other) = policy(&GRANT.replace("machines", "second"));
-    assert!(run(&["install", &other, "--root", dir]).status.success());
+    assert!(run(&["install", &other, "--replace", "--root", dir]).status.success());
     assert_eq!((mode(RECORD), mode(&state)), (0o700, 0o600));
 }

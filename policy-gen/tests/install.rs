@@ -113,8 +113,11 @@ fn a_killed_installation_leaves_each_file_old_or_new_and_the_next_one_finishes()
     let mut killed = 0;
     for round in 0..60 {
         let (path, word) = if round % 2 == 0 { (&yes, "\"yes\"") } else { (&no, "\"no\"") };
-        let mut child =
-            command(&["install", path, "--root", dir]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(&["install", path, "--replace", "--root", dir])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(Duration::from_micros(300 * (round % 30)));
         child.kill().unwrap();
         killed += usize::from(child.wait().unwrap().signal().is_some());
@@ -122,7 +125,7 @@ fn a_killed_installation_leaves_each_file_old_or_new_and_the_next_one_finishes()
             assert!(found.ends_with("}());\n"), "half a file: {found}");
         }
         if round % 3 == 2 {
-            let finished = run(&["install", path, "--root", dir]);
+            let finished = run(&["install", path, "--replace", "--root", dir]);
             assert!(finished.status.success(), "{finished:?}");
             assert!(std::fs::read_to_string(&rules).unwrap().contains(word));
         }
@@ -201,4 +204,56 @@ fn changes_between_diff_and_install_are_planned_again() {
     let _ = other.wait().unwrap();
     assert!(!rules.exists());
     assert!(run(&["install", &path, "--root", dir]).status.success());
+}
+
+#[test]
+fn a_second_policy_file_does_not_remove_what_the_first_one_granted() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let (_first_folder, first) = policy(GRANT);
+    let (_second_folder, second) = policy(&GRANT.replace("machines", "others").replace("\"vm\"", "\"root\""));
+    assert!(run(&["install", &first, "--root", dir]).status.success());
+    let before = state(root.path());
+    let refused = run(&["install", &second, "--root", dir]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    for said in [first.as_str(), "grant \"machines\": org.libvirt.unix.manage", "use --replace", "Nothing was changed"]
+    {
+        assert!(err(&refused).contains(said), "no `{said}`: {refused:?}");
+    }
+    assert_eq!(state(root.path()), before);
+    let listed = run(&["list", "--json", "--root", dir]);
+    let listed: serde_json::Value = serde_json::from_str(&out(&listed)).unwrap();
+    let sources = listed.pointer("/sources").and_then(|found| found.as_array()).unwrap();
+    let of = |key: &str| sources.first().and_then(|source| source.get(key)).cloned().unwrap();
+    assert_eq!((sources.len(), of("file")), (1, std::fs::canonicalize(&first).unwrap().to_str().unwrap().into()));
+    // The same file with another content, and the same content again, are no loss. The time stays with the content.
+    assert!(run(&["install", &first, "--root", dir]).status.success());
+    assert_eq!(state(root.path()), before);
+    std::fs::write(&first, GRANT.replace("machines", "renamed")).unwrap();
+    assert!(run(&["install", &first, "--root", dir]).status.success());
+    assert!(out(&run(&["list", "--root", dir])).contains("grant \"renamed\""));
+    assert!(run(&["install", &second, "--replace", "--root", dir]).status.success());
+    let listed = out(&run(&["list", "--root", dir]));
+    assert!(listed.contains("grant \"others\"") && !listed.contains("renamed"), "{listed}");
+}
+
+#[test]
+fn a_file_that_was_taken_out_of_the_folder_is_removed_by_the_next_installation() {
+    let root = tree();
+    let dir = root.path().to_str().unwrap();
+    let folder = root.path().join("etc/polkit-policy-gen/policy.d");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("10-a.toml"), GRANT).unwrap();
+    std::fs::write(folder.join("20-b.toml"), GRANT.replace("machines", "others")).unwrap();
+    assert!(run(&["install", "--root", dir]).status.success());
+    let listed = out(&run(&["list", "--root", dir]));
+    assert!(listed.contains("/etc/polkit-policy-gen/policy.d/10-a.toml") && listed.contains("others"), "{listed}");
+    std::fs::remove_file(folder.join("20-b.toml")).unwrap();
+    assert!(run(&["install", "--root", dir]).status.success());
+    assert!(!out(&run(&["list", "--root", dir])).contains("others"));
+    // A file elsewhere would remove the rest.
+    let (_folder, other) = policy(GRANT);
+    assert_eq!(run(&["install", &other, "--root", dir]).status.code(), Some(1));
+    assert!(run(&["remove", "--root", dir]).status.success());
+    assert_eq!(out(&run(&["list", "--root", dir])), "nothing is installed\n");
 }

@@ -1,5 +1,6 @@
 //! The subcommand `install`.
 
+use super::installed::refuse_loss;
 use super::restart::{change, show_restarts};
 use super::{DONE, NOT_AS_EXPECTED, PreparedPolicy, eprint, prepare, print, refuse_conflicts, show_diff};
 use crate::cli::Install;
@@ -18,15 +19,21 @@ pub async fn run(options: &Install) -> Result<u8, Failure> {
     let prepared = prepare(place).await?;
     let mkdir = options.mkdir.then_some(prepared.target.version);
     let install_target = InstallTarget { tree: &prepared.tree, names: &prepared.names, mkdir };
+    let explicit = place.policy.is_some();
+    let loss = if options.replace { Ok(()) } else { refuse_loss(&prepared.tree, &prepared.sources, explicit) };
     if options.dry_run {
+        if let Err(loss) = &loss {
+            eprint(&loss.to_string());
+        }
         let plan = plan_now(&install_target, &prepared.desired_state())?;
         show_restarts(&prepared.tree, &Restarts::after(&plan.changes));
         return Ok(show_diff(&plan));
     }
+    loss?;
     let lock = lock(&prepared.tree)?;
     let plan = plan_now(&install_target, &prepared.desired_state())?;
     refuse_conflicts(&plan.conflicts, place.force)?;
-    if plan.is_empty() && !plan.unfinished {
+    if plan.is_empty() && !plan.unfinished && !plan.sources_change {
         print("nothing to change");
     } else {
         let restarts = Restarts::after(&plan.changes);

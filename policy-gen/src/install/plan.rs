@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use similar::TextDiff;
 
-use super::record::{FileRecord, MemberRecord, OldFile, Record, digest};
+use super::record::{FileRecord, MemberRecord, OldFile, Record, SourceRecord, digest};
 use crate::emit::File;
 use crate::tree::Contents;
 
@@ -63,6 +63,8 @@ pub struct Plan {
     pub members: Vec<MemberChange>,
     /// Whether an earlier installation was interrupted, so that its record and its temporary files must be cleaned up.
     pub unfinished: bool,
+    /// Whether the recorded policy files change.
+    pub sources_change: bool,
     /// The conflicts with manual changes.
     pub conflicts: Vec<Conflict>,
     /// The record during the installation.
@@ -105,6 +107,16 @@ pub fn plan(
 }
 
 impl Plan {
+    /// Records the policy files. A file whose tables are already installed keeps its time.
+    pub fn sources(&mut self, wanted: &[SourceRecord], record: &Record) {
+        let known = |one: &SourceRecord| {
+            record.sources.iter().find(|known| known.name == one.name && known.tables == one.tables)
+        };
+        self.done.sources = wanted.iter().map(|one| known(one).unwrap_or(one).clone()).collect();
+        self.pending.sources.clone_from(&self.done.sources);
+        self.sources_change = self.done.sources != record.sources;
+    }
+
     fn file(&mut self, path: &str, wanted: Option<&str>, recorded: Option<&FileRecord>, current: Option<&Contents>) {
         let before = match recorded {
             Some(recorded) => recorded.before.clone(),

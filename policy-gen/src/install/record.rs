@@ -35,6 +35,21 @@ pub struct Record {
     /// The edited configuration files of other packages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<EditRecord>,
+    /// The policy files from which all this was generated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceRecord>,
+}
+
+/// A policy file from which something is installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceRecord {
+    /// The path, or `standard input`.
+    pub name: String,
+    /// The tables of the file, one sentence each.
+    pub tables: Vec<String>,
+    /// Since when these tables are installed, in seconds since 1970.
+    pub since: u64,
 }
 
 /// An installed file.

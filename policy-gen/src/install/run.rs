@@ -11,7 +11,7 @@ use super::directories::{make_directories, prepare_directories, remove_directori
 use super::members::{change_host, create_in_tree, is_member, tree_changes};
 use super::paths::may_be_written;
 use super::plan::{Change, Current, MemberChange, NewFile, Plan, plan};
-use super::record::{DIRECTORY, DIRECTORY_MODE, MODE, NAME, PENDING, Record};
+use super::record::{DIRECTORY, DIRECTORY_MODE, MODE, NAME, PENDING, Record, SourceRecord};
 use super::write::{StagedChanges, sweep};
 use crate::emit::File;
 use crate::failure::Failure;
@@ -39,6 +39,8 @@ pub struct DesiredState<'a> {
     pub members: &'a [(String, String)],
     /// The edits of configuration files of other packages.
     pub edits: &'a [Edit],
+    /// The policy files of all this.
+    pub sources: &'a [SourceRecord],
 }
 
 /// An exclusive lock of a tree, on the directory of the record. Dropping it removes the directory if it contains no record.
@@ -73,7 +75,7 @@ pub fn plan_now(install_target: &InstallTarget<'_>, desired: &DesiredState<'_>) 
 }
 
 fn read_and_plan(install_target: &InstallTarget<'_>, desired: &DesiredState<'_>) -> Result<Plan, Failure> {
-    let DesiredState { files, members, edits } = desired;
+    let DesiredState { files, members, edits, sources } = desired;
     let tree = install_target.tree;
     let record = Record::read(tree)?;
     let mut current = Current::new();
@@ -96,6 +98,7 @@ fn read_and_plan(install_target: &InstallTarget<'_>, desired: &DesiredState<'_>)
     }
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
     let mut plan = plan(files, members, &record, &current, &is);
+    plan.sources(sources, &record);
     plan.edit(edits, &record, &current).map_err(|error| Failure::Refused(format!("{error}. Nothing was changed.")))?;
     Ok(plan)
 }

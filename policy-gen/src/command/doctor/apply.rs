@@ -255,7 +255,7 @@ async fn installed_as_it_stands() -> Result<(), Failure> {
 }
 
 async fn install() -> Result<(), Failure> {
-    let options = Install { place: place(), dry_run: false, mkdir: true, restart: false };
+    let options = Install { place: place(), dry_run: false, replace: false, mkdir: true, restart: false };
     // The next examination shows the effect.
     command::install::run(&options).await.map(drop)
 }

@@ -16,7 +16,14 @@ fn file() -> FileRecord {
 fn record() -> Record {
     let member = MemberRecord { user: "www-data".into(), group: "vm".into(), before: false };
     let directories = vec![DIRECTORY.to_owned()];
-    Record { pending: true, files: vec![file()], directories, members: vec![member], edits: Vec::new() }
+    Record {
+        pending: true,
+        files: vec![file()],
+        directories,
+        members: vec![member],
+        edits: Vec::new(),
+        sources: Vec::new(),
+    }
 }
 
 /// Why a record is refused, for a reader that restores only files of root.

@@ -18,8 +18,13 @@ const KEYS: [&str; 4] = ["auth_unix_rw", "access_drivers", "unix_sock_group", "u
 /// # Errors
 /// The first entry that this program never writes, for a sentence.
 pub fn check(record: &Record, may_own: &dyn Fn(u32) -> bool) -> Result<(), String> {
-    let Record { pending: _, files, directories, members, edits } = record;
-    if [files.len(), directories.len(), members.len(), edits.len()].into_iter().any(|length| length > ENTRIES_MAX) {
+    let Record { pending: _, files, directories, members, edits, sources } = record;
+    // Only shown.
+    let tables = sources.iter().map(|source| source.tables.len()).sum();
+    if [files.len(), directories.len(), members.len(), edits.len(), sources.len(), tables]
+        .into_iter()
+        .any(|length| length > ENTRIES_MAX)
+    {
         return Err("there are too many entries".to_owned());
     }
     files.iter().try_for_each(|record| file(record, may_own))?;
