@@ -112,6 +112,8 @@ impl Plan {
         let known = |one: &SourceRecord| {
             record.sources.iter().find(|known| known.name == one.name && known.tables == one.tables)
         };
+        // A policy without an effect on the tree is not installed.
+        let wanted = if self.done.is_empty() { &[] } else { wanted };
         self.done.sources = wanted.iter().map(|one| known(one).unwrap_or(one).clone()).collect();
         self.pending.sources.clone_from(&self.done.sources);
         self.sources_change = self.done.sources != record.sources;

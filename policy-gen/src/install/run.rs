@@ -98,8 +98,8 @@ fn read_and_plan(install_target: &InstallTarget<'_>, desired: &DesiredState<'_>)
     }
     let is = |user: &str, group: &str| known.get(&(user.to_owned(), group.to_owned())).copied().unwrap_or(false);
     let mut plan = plan(files, members, &record, &current, &is);
-    plan.sources(sources, &record);
     plan.edit(edits, &record, &current).map_err(|error| Failure::Refused(format!("{error}. Nothing was changed.")))?;
+    plan.sources(sources, &record);
     Ok(plan)
 }
 

@@ -50,7 +50,7 @@ enum Way {
 
 /// The script for it, with numbers that differ from round to round.
 fn interrupted(way: Way, round: usize, path: &str, whole: f64) -> String {
-    let install = format!("polkit-policy-gen install {path} --root /img");
+    let install = format!("polkit-policy-gen install {path} --replace --root /img");
     match way {
         // At a moment between its start and its end. (No time at all would be no limit.)
         Way::Killed => {
@@ -83,7 +83,7 @@ fn an_installation_that_is_cut_short_leaves_the_old_files_or_the_new_ones_and_th
     bed.write(policies[0], 0o600, policy("yes", "bob"));
     bed.write(policies[1], 0o600, policy("no", "www-data"));
     let installed = policies.map(|path| {
-        let _ = run(&["install", path]).success();
+        let _ = run(&["install", path, "--replace"]).success();
         let installed = state(&bed);
         let _ = run(&["remove"]).success();
         assert_eq!(state(&bed), before);
@@ -134,7 +134,7 @@ fn an_installation_that_is_cut_short_leaves_the_old_files_or_the_new_ones_and_th
             let _ = run(&["remove"]).success();
             before.clone()
         } else {
-            let _ = run(&["install", path]).success();
+            let _ = run(&["install", path, "--replace"]).success();
             new.clone()
         };
         assert_eq!(state(&bed), old, "{way:?} {round}: what was finished is not as it should be");
