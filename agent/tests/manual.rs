@@ -76,9 +76,11 @@ fn the_manual_names_every_field_of_a_record() {
     let verdict = decide(&rules, &model::facts(), &history);
     let subject =
         Process { pid: SubjectPid::new(7).unwrap(), start_time: StartTime(8), uid: SubjectUid::new(33).unwrap() };
+    let details = [("unit".to_owned(), "a.service".to_owned())].into();
     let decision = DecisionRecord {
         way: Way::Challenge,
         action: Some("org.example.x"),
+        details: Some(&details),
         verdict: &verdict,
         subject: Some(subject),
         uid: subject.uid,

@@ -15,7 +15,7 @@ use crate::{
     base::{clock::local_zone, terminal},
     cli::{
         args::DecisionsOptions,
-        journal_reader::{self, DecisionJoiner, JournalDecision, Span},
+        journal_reader::{self, DecisionJoiner, JournalDecision, JournalEntry, Span},
         suggest::suggest,
     },
     config::{Origin, load},
@@ -103,6 +103,7 @@ fn to_json(decided: &JournalDecision) -> Value {
         "time": seconds(decision.time),
         "way": decision.get("WAY"),
         "action": decision.get("ACTION"),
+        "details": details(decision),
         "verdict": decision.get("VERDICT"),
         "rule": decision.get("RULE"),
         "reason": decision.get("REASON"),
@@ -120,6 +121,12 @@ fn to_json(decided: &JournalDecision) -> Value {
         "microseconds": ended.and_then(|outcome| outcome.number("MICROSECONDS")),
         "times": decided.times(),
     })
+}
+
+/// The details of the action. The values are escaped. Details that are too long for a record are cut, and then a text.
+fn details(decision: &JournalEntry) -> Value {
+    let Some(text) = decision.get("DETAILS") else { return json!({}) };
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
 /// Converts microseconds since 1970 to seconds.
@@ -141,11 +148,17 @@ fn to_text(decided: &JournalDecision, zone: &TimeZone) -> String {
             reason => format!("rule \"{rule}\", {reason}"),
         },
     );
+    let details: String = match details(decision) {
+        Value::Object(details) => {
+            details.iter().map(|(key, value)| format!(" {key}={}", value.as_str().unwrap_or_default())).collect()
+        }
+        cut => format!(" {}", cut.as_str().unwrap_or_default()),
+    };
     let user = decision.get("USER").unwrap_or_else(|| get("SUBJECT_UID"));
     let place = decision.get("UNIT").or_else(|| decision.get("SESSION")).unwrap_or("-");
     let times = if decided.times() > 1 { format!(", {} times", decided.times()) } else { String::new() };
     format!(
-        "{time} {:<7} {} {user} {place} pid {} ({by}; {}{times})",
+        "{time} {:<7} {}{details} {user} {place} pid {} ({by}; {}{times})",
         get("VERDICT"),
         get("ACTION"),
         get("SUBJECT_PID"),

@@ -1,6 +1,6 @@
 //! The narrowest rules that would have allowed the refusals, as TOML. A TOML encoder writes the values.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use polkit_agent_rules::unit_pattern::UnitPattern;
 use polkit_config::names::Names;
@@ -24,6 +24,7 @@ struct RefusalKind {
     uid: u32,
     unit: Option<String>,
     exe: Option<String>,
+    details: BTreeMap<String, String>,
     by_hook: bool,
 }
 
@@ -43,8 +44,8 @@ pub fn suggest(decisions: &[JournalDecision], names: &Names, taken: &BTreeSet<St
     parts.collect::<Vec<_>>().join("\n")
 }
 
-fn key(kind: &RefusalKind) -> (&str, u32, Option<&str>, &str) {
-    (&kind.action, kind.uid, kind.unit.as_deref(), &kind.reason)
+fn key(kind: &RefusalKind) -> (&str, u32, Option<&str>, &str, &BTreeMap<String, String>) {
+    (&kind.action, kind.uid, kind.unit.as_deref(), &kind.reason, &kind.details)
 }
 
 fn kind(decided: &JournalDecision) -> Option<RefusalKind> {
@@ -60,6 +61,8 @@ fn kind(decided: &JournalDecision) -> Option<RefusalKind> {
         uid: decision.get("SUBJECT_UID")?.parse().ok()?,
         unit: text("UNIT"),
         exe: text("EXE"),
+        // Details that were cut are not exact.
+        details: decision.get("DETAILS").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
         by_hook: decision.get("WAY") == Some("hook"),
     })
 }
@@ -92,7 +95,14 @@ fn one(kind: &RefusalKind, times: u64, names: &Names, taken: &mut BTreeSet<Strin
     ];
     lines.push("[[rule]]".to_owned());
     let set = |(key, value): (&str, &str)| format!("{key} = {}", toml::Value::from(value));
-    lines.extend(keys.into_iter().filter_map(|(key, value)| value.map(|value| set((key, value)))));
+    let [id, action, unit, user, exe, answer] = keys.map(|(key, value)| value.map(|value| set((key, value))));
+    let details = (!kind.details.is_empty()).then(|| {
+        let pair = |(key, value): (&String, &String)| {
+            format!("{} = {}", toml::Value::from(key.as_str()), toml::Value::from(value.as_str()))
+        };
+        format!("details = {{ {} }}", kind.details.iter().map(pair).collect::<Vec<_>>().join(", "))
+    });
+    lines.extend([id, action, unit, user, exe, details, answer].into_iter().flatten());
     lines.join("\n") + "\n"
 }
 
@@ -124,11 +134,15 @@ fn advice(kind: &RefusalKind, user: Option<&str>) -> Option<String> {
     for_reason
         .or_else(|| user.is_none().then(|| "The uid has no name on this host, and a rule needs one".to_owned()))
         .or_else(|| {
-            let exact = ActionPattern::new(&kind.action).is_ok() && !kind.action.contains(['*', '\\', '…']);
+            let is_plain = |text: &String| !text.contains(['*', '\\', '…']);
+            let exact = ActionPattern::new(&kind.action).is_ok()
+                && is_plain(&kind.action)
+                && kind.details.iter().all(|(key, value)| is_plain(key) && is_plain(value));
             (!exact).then(|| "A rule cannot name this action".to_owned())
         })
         .or_else(|| {
-            let wide = NEVER_NARROWED.contains(&kind.action.as_str());
+            let is_narrow = ["unit", "program"].iter().any(|key| kind.details.contains_key(*key));
+            let wide = NEVER_NARROWED.contains(&kind.action.as_str()) && !is_narrow;
             wide.then(|| {
                 "A rule would allow this for all programs or all units, which is root-equivalent. Write a policy rule by \
                  [[systemd]] of polkit-policy-gen, or use the hook with `details`"

@@ -168,7 +168,7 @@ fn another_identity_than_the_agent_s_own_is_refused_at_load(root: &Root) {
         bed.write("/home/agent.toml", 0o644, config);
         let output = bed.exec_as(user, ["polkit-service-agent", "check", "--config", "/home/agent.toml"]);
         let run = bed.exec_as(user, ["polkit-service-agent", "run", "--config", "/home/agent.toml"]);
-        assert_eq!((output.code(), run.code()), (Some(1), Some(3)), "{output}\n{run}");
+        assert_eq!((output.code(), run.code()), (Some(1), Some(78)), "{output}\n{run}");
         output.stderr
     };
     let config = CONFIG.replace("kiosk", "games");

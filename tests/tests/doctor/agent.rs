@@ -62,6 +62,16 @@ fn a_unit_gets_the_verb_and_the_unit_of_the_text_and_nothing_else(root: &Root) {
     assert!(!inside(&bed, "ci.service", "alice", "systemctl stop deployed.service").status.success());
     assert!(!inside(&bed, "ci.service", "alice", "systemctl restart ssh.service").status.success());
     assert!(!restart("ci.service", "bob") && !restart("deployed.service", "alice"));
+    // The records tell a restart from a stop.
+    sh(&bed, "journalctl --sync");
+    let decisions = bed.exec(["polkit-service-agent", "decisions"]).success().stdout;
+    for (verdict, verb) in [("allow", "restart"), ("deny", "stop")] {
+        let is_shown =
+            |line: &str| line.contains(verdict) && line.contains(&format!("unit=deployed.service verb={verb} alice"));
+        assert!(decisions.lines().any(is_shown), "{verdict} {verb}: {decisions}");
+    }
+    let suggested = bed.exec(["polkit-service-agent", "decisions", "--suggest"]).success().stdout;
+    assert!(suggested.contains("details = { \"unit\" = \"deployed.service\", \"verb\" = \"stop\" }"), "{suggested}");
     sh(&bed, &undo);
     // Empty directories of the configuration stay.
     let stays = |line: &&str| line.contains("/polkit-policy-gen") || line.contains("/polkit-service-agent");

@@ -39,6 +39,21 @@ fn a_refusal_becomes_the_narrowest_rule() {
 }
 
 #[test]
+fn a_refusal_with_details_becomes_a_rule_with_these_details() {
+    const UNITS: &str = "org.freedesktop.systemd1.manage-units";
+    let details = r#"{"unit":"web.service","verb":"restart"}"#;
+    let by_hook = |details: &str| refused(&[("ACTION", UNITS), ("WAY", "hook"), ("DETAILS", details)]);
+    let text = suggested(&[by_hook(details), by_hook(details), by_hook(r#"{"unit":"web.service","verb":"stop"}"#)]);
+    let found = rules(&text);
+    let of = |number: usize, key: &str| found[number]["details"][key].as_str().unwrap().to_owned();
+    assert_eq!([of(0, "unit"), of(0, "verb"), of(1, "verb")], ["web.service", "restart", "stop"]);
+    // A value that is escaped or cut is not exact, and without details the rule would be root-equivalent.
+    for hostile in [r#"{"unit":"a\\x1b"}"#, r#"{"unit":"*"}"#, r#"{"unit":"a"#, r#"{"verb":"stop"}"#] {
+        assert_eq!(rules(&suggested(&[by_hook(hostile)])), [], "{hostile}");
+    }
+}
+
+#[test]
 fn the_most_frequent_comes_first_and_counted_ones_count() {
     let counted = refused(&[("ACTION", "org.example.often"), ("REPEATED", "9")]);
     let text = suggested(&[refused(&[]), refused(&[]), counted]);

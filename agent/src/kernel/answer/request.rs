@@ -177,6 +177,10 @@ impl Case {
         Some(DecisionRecord {
             way: request.way(),
             action: request.action(),
+            details: match request {
+                Request::Hook(hook) => Some(&hook.details),
+                Request::Challenge(_) => None,
+            },
             verdict,
             subject: self.process(request).map(|pinned| Process { uid, ..pinned.process }),
             uid,

@@ -1,5 +1,7 @@
 //! A decision and its outcome, as the recorder gets them.
 
+use std::collections::BTreeMap;
+
 use polkit_agent_rules::{
     facts::SubjectInfo,
     verdict::{Reason, Verdict},
@@ -33,6 +35,8 @@ pub struct DecisionRecord<'a> {
     pub way: Way,
     /// The action, as it came. `None` if the challenge could not be decoded.
     pub action: Option<&'a str>,
+    /// The details of the action. Only hook requests carry them.
+    pub details: Option<&'a BTreeMap<String, String>>,
     /// The verdict.
     pub verdict: &'a Verdict<'a>,
     /// The process of the subject. `None` if a challenge to the agent of a session names no process.
@@ -55,7 +59,8 @@ impl DecisionRecord<'_> {
     pub fn kind(&self) -> String {
         let verdict = self.verdict;
         let (answer, reason) = (verdict.answer().word(), verdict.reason().word());
-        format!("{} {answer} {reason} {}", self.action.unwrap_or_default(), verdict.rule_id().unwrap_or_default())
+        let (action, rule) = (self.action.unwrap_or_default(), verdict.rule_id().unwrap_or_default());
+        format!("{action} {answer} {reason} {rule} {:?}", self.details)
     }
 }
 

@@ -7,6 +7,7 @@ use polkit_agent_rules::{
     facts::{Approver, LoginUid},
 };
 use polkit_types::escape::escape;
+use serde_json::Value;
 
 use crate::kernel::audit::{
     decision::{DecisionRecord, Outcome},
@@ -57,6 +58,8 @@ pub struct JournalEntry {
     pub fields: Vec<(&'static str, String)>,
 }
 
+/// The longest details, in bytes.
+const LONGEST_DETAILS: usize = 512;
 /// The longest command line, in bytes.
 const LONGEST_COMMAND_LINE: usize = 1024;
 
@@ -71,6 +74,10 @@ impl JournalEntry {
         entry.add("ENTRY", "decision");
         entry.add("WAY", decision.way.word());
         entry.add("ACTION", &escape(decision.action.unwrap_or_default()));
+        if let Some(details) = decision.details.filter(|details| !details.is_empty()) {
+            let escaped = details.iter().map(|(key, value)| (escape(key), escape(value).into()));
+            entry.push("DETAILS", cut(&Value::Object(escaped.collect()).to_string(), LONGEST_DETAILS));
+        }
         entry.add("VERDICT", verdict.answer().word());
         entry.add("RULE", &escape(verdict.rule_id().unwrap_or_default()));
         entry.add("REASON", verdict.reason().word());

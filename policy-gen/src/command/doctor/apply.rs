@@ -83,6 +83,7 @@ struct Done {
 struct AgentState {
     active: bool,
     enabled: bool,
+    failed: bool,
 }
 
 impl Done {
@@ -272,7 +273,7 @@ async fn uninstall() -> Result<(), Failure> {
 
 fn agent_state() -> AgentState {
     let is = |word: &str| run(&["systemctl", word, "--quiet", AGENT]).is_ok();
-    AgentState { active: is("is-active"), enabled: is("is-enabled") }
+    AgentState { active: is("is-active"), enabled: is("is-enabled"), failed: is("is-failed") }
 }
 
 /// Brings the agent back to an earlier state, with the configuration that is on disk now.
@@ -281,7 +282,9 @@ fn restore_agent(before: &AgentState) -> Result<(), Failure> {
         (true, _) => run_tool(&["systemctl", "reload", AGENT]),
         (false, true) => run_tool(&["systemctl", "stop", AGENT]),
         (false, false) => run_tool(&["systemctl", "disable", "--now", AGENT]),
-    }
+    }?;
+    // A failed start leaves the unit failed.
+    if before.failed || before.active { Ok(()) } else { run_tool(&["systemctl", "reset-failed", AGENT]) }
 }
 
 async fn restart_polkitd() -> Result<(), Failure> {

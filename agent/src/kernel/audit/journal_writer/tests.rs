@@ -25,6 +25,7 @@ async fn open_with(recorder: &Recorder, verdict: &Verdict<'_>) -> io::Result<Ope
     let decision = DecisionRecord {
         way: Way::Challenge,
         action: Some("org.example.x"),
+        details: None,
         verdict,
         subject: Some(subject),
         uid: subject.uid,

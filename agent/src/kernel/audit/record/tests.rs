@@ -21,6 +21,7 @@ fn entry(action: &str, info: &SubjectInfo) -> JournalEntry {
     let decision = DecisionRecord {
         way: Way::Challenge,
         action: Some(action),
+        details: None,
         verdict: &verdict,
         subject: Some(subject()),
         uid: subject().uid,
@@ -61,6 +62,31 @@ fn approver() -> Approver {
 }
 
 #[test]
+fn the_record_of_a_hook_request_has_its_details_escaped_and_refusals_with_other_details_differ() {
+    let (rules, info) = ([], SubjectInfo::default());
+    let verdict = decide(&rules, &model::facts(), &History::default());
+    let details =
+        |verb: &str| [("unit".to_owned(), "a\u{1b}.service".to_owned()), ("verb".to_owned(), verb.to_owned())].into();
+    let (restart, stop) = (details("restart"), details("stop"));
+    let decision = |details| DecisionRecord {
+        way: Way::Hook,
+        action: Some(model::ACTION),
+        details: Some(details),
+        verdict: &verdict,
+        subject: Some(subject()),
+        uid: subject().uid,
+        session: None,
+        info: &info,
+        caller: None,
+        identity: None,
+    };
+    let entry = JournalEntry::decision(&RecordId("0123".into()), &decision(&restart));
+    let shown = entry.fields.iter().find(|(key, _)| *key == "DETAILS").map(|(_, value)| value.as_str());
+    assert_eq!(shown, Some(r#"{"unit":"a\\x1b.service","verb":"restart"}"#));
+    assert_ne!(decision(&restart).kind(), decision(&stop).kind());
+}
+
+#[test]
 fn the_record_of_a_grant_has_rule_caller_identity_and_approver() {
     let rules = [model::rule(Answer::Ask)];
     let history = History { approved: [("r".to_owned(), approver())].into(), ..History::default() };
@@ -68,6 +94,7 @@ fn the_record_of_a_grant_has_rule_caller_identity_and_approver() {
     let decision = DecisionRecord {
         way: Way::Hook,
         action: Some(model::ACTION),
+        details: None,
         verdict: &verdict,
         subject: Some(subject()),
         uid: subject().uid,
