@@ -56,7 +56,7 @@ fn code(findings: &[Finding], facts: &Facts) -> u8 {
         facts.answer.as_ref().map_or(facts.subject.is_some() && facts.target.is_none(), |answer| answer.is_unknown());
     match findings.is_empty() {
         false => WRONG,
-        true if unknown => UNSEEN,
+        true if unknown || facts.lacks_rights() => UNSEEN,
         true => super::DONE,
     }
 }

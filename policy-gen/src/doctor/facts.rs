@@ -328,6 +328,12 @@ impl Facts {
         self.target.map(|target| target.version)
     }
 
+    /// Whether the caller lacks the rights to examine the host: without root only a yes of polkitd is certain.
+    #[must_use]
+    pub fn lacks_rights(&self) -> bool {
+        !self.is_root && !self.answer.as_ref().is_some_and(Decision::is_yes)
+    }
+
     /// Whether the action is the management of libvirt.
     #[must_use]
     pub fn is_about_manage(&self) -> bool {

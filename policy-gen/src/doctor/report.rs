@@ -59,7 +59,9 @@ pub fn json(findings: &[Finding], facts: &Facts) -> Value {
 pub fn text(findings: &[Finding], facts: &Facts, colour: bool) -> String {
     let bold = |text: &str| if colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
     let mut out = String::new();
-    if findings.is_empty() {
+    if findings.is_empty() && facts.lacks_rights() {
+        out.push_str(&format!("{}: run this as root\n", bold("could not look everywhere")));
+    } else if findings.is_empty() {
         out.push_str(&format!("{}{}\n", bold("no problem found"), content(facts)));
     }
     for (number, finding) in findings.iter().enumerate() {

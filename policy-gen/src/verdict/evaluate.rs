@@ -14,6 +14,7 @@ use std::rc::Rc;
 use polkit_config::names::Names;
 
 use action_request::ActionRequest;
+pub use policy_data::NOT_RUN;
 use policy_data::PolicyData;
 pub(crate) use policy_data::{added_in, beginning};
 use user_facts::UserFacts;

@@ -41,9 +41,23 @@ fn a_healthy_bed_gives_no_finding(root: &Root) {
     nothing(&bed, "root", &[]);
     nothing(&bed, "root", &["--user", "carol"]);
     nothing(&bed, "root", &["--user", "alice", "--action", "org.libvirt.unix.monitor"]);
-    nothing(&bed, "carol", &[]);
+    // Another user has no right to look everywhere.
+    let seen = look_as(&bed, "carol", &[]);
+    assert_eq!((seen.exit, seen.codes().len()), (3, 0), "{:#}", seen.json);
     nothing(&bed, "carol", &["--action", MANAGE]);
     first(&bed, "not-in-group", &["--user", "alice"]);
+    // Without the engine, nothing follows from the rules.
+    sh(&bed, "mv /usr/libexec/polkit-policy-gen-js /tmp/js 2>/dev/null || true");
+    if bed.exists("/tmp/js") {
+        let found = look(&bed, &["--user", "alice"]);
+        assert_eq!((found.codes(), found.first_fix()), (vec!["rules-not-run"], None), "{:#}", found.json);
+        sh(&bed, "mv /tmp/js /usr/libexec/polkit-policy-gen-js");
+    }
+    // A daemon that authenticates by SASL does not ask polkit.
+    sh(&bed, "echo 'auth_unix_rw = \"sasl\"' >> /etc/libvirt/libvirtd.conf");
+    let found = look(&bed, &["--user", "alice"]);
+    assert_eq!((found.codes(), found.first_fix()), (vec!["sasl-not-polkit"], None), "{:#}", found.json);
+    sh(&bed, "sed -i '/\"sasl\"/d' /etc/libvirt/libvirtd.conf");
     // Without libvirt, too.
     sh(&bed, "rm -rf /usr/sbin/libvirtd /lib/systemd/system/libvirtd* /usr/lib/systemd/system/libvirtd*");
     nothing(&bed, "root", &[]);

@@ -3,11 +3,12 @@
 use super::broken::{breaks, not_registered, not_reloaded};
 use super::evidence::with_evidence;
 use super::{Finding, agent};
-use crate::doctor::facts::{Decision, Facts, GroupRemedy, RunningResult, Subject};
+use crate::doctor::facts::{Daemon, Decision, Facts, GroupRemedy, RunningResult, Subject};
 use crate::doctor::fixes::{access, manual, read_only};
 use crate::emit::quote::shell;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
+use crate::verdict::evaluate::NOT_RUN;
 use crate::verdict::{DeciderKind, Outcome, RuleError};
 
 const API: &str = "org.libvirt.api.";
@@ -30,8 +31,16 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
     if unregistered {
         return vec![not_registered(facts, answer)];
     }
+    if answer.action == MANAGE
+        && let Some(daemon) = facts.daemon().filter(|daemon| daemon.auth.as_deref() == Some("sasl"))
+    {
+        return vec![sasl(daemon)];
+    }
     if let Some(finding) = agent::finding(facts, subject, answer) {
         return vec![finding];
+    }
+    if !answer.is_yes() && answer.depends_on.iter().any(|what| what.starts_with(NOT_RUN)) {
+        return vec![with_evidence(rules_not_run(), facts, subject, answer)];
     }
     if answer.is_yes()
         || answer.is_unknown()
@@ -64,6 +73,30 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
         _ => asks(facts, subject, answer),
     });
     found
+}
+
+/// The daemon does not ask polkit.
+fn sasl(daemon: &Daemon) -> Finding {
+    let commands = [
+        "saslpasswd2 -a libvirt USER    # then connect as this user".to_owned(),
+        "virsh -r -c qemu:///system list    # read-only, if auth_unix_ro is not \"sasl\"".to_owned(),
+    ];
+    Finding::new(
+        "sasl-not-polkit",
+        format!("{} authenticates its clients by SASL, and does not ask polkit", daemon.name),
+    )
+    .evidence(format!("/{}: auth_unix_rw = \"sasl\"", daemon.conf))
+    .fix(manual("use-sasl", &commands, "what SASL users of libvirt may do"))
+}
+
+/// Without the engine nothing follows from the rules.
+fn rules_not_run() -> Finding {
+    let commands = ["# install polkit-policy-gen-js: a build with libduktape (Debian: duktape-dev)".to_owned()];
+    Finding::new(
+        "rules-not-run",
+        "the policy rules were not run, so it is unknown whether a rule allows or refuses the request",
+    )
+    .fix(manual("install-engine", &commands, "nothing"))
 }
 
 fn asks(facts: &Facts, subject: &Subject, answer: &Decision) -> Finding {

@@ -7,6 +7,9 @@ use crate::verdict::engine::Engine;
 use crate::verdict::files::{Files, Rules, SkipReason, SkippedFile};
 use crate::verdict::wire::LoadReply;
 
+/// The beginning of the unknown fact if no rule was run.
+pub const NOT_RUN: &str = "the rules, which this program cannot run";
+
 /// The data of an evaluation besides the request and the replies of the rules.
 #[derive(Debug)]
 pub(super) struct PolicyData {
@@ -29,7 +32,7 @@ impl PolicyData {
             read.always.push(format!("the content of {closed}, which only root may read"));
         }
         match engine {
-            Some(Err(why)) => read.always.push(format!("the rules, which this program cannot run: {why}")),
+            Some(Err(why)) => read.always.push(format!("{NOT_RUN}: {why}")),
             Some(Ok(engine)) => {
                 for (path, why) in engine.cut() {
                     read.always.push(format!("the effect of {path} in polkitd: when run by this program, {why}"));
