@@ -212,6 +212,15 @@ fn an_open_socket_and_an_unreadable_configuration_stop_the_installation() {
 }
 
 #[test]
+fn our_own_drop_in_does_not_stop_the_next_installation() {
+    let root = tree(&["libvirtd"], true);
+    done(root.path(), &["install"], SOCKET);
+    done(root.path(), &["install"], SOCKET);
+    let drop_in = read(root.path(), "etc/systemd/system/libvirtd.socket.d/50-polkit-policy-gen.conf");
+    assert!(drop_in.contains("SocketGroup=vm\n"), "{drop_in}");
+}
+
+#[test]
 fn the_generated_policy_file_of_each_mode_can_be_installed() {
     let folder = tempfile::tempdir().unwrap();
     for (number, words) in [

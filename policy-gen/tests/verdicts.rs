@@ -253,6 +253,16 @@ fn a_file_that_does_not_compile_is_skipped_with_its_line() {
 }
 
 #[test]
+fn on_0_105_the_verdict_names_the_netgroup_of_a_pkla_entry() {
+    let tree = Tree::new();
+    let entry = "[1]\nIdentity=unix-netgroup:n\nAction=*\nResultAny=yes\n";
+    tree.write("etc/polkit-1/localauthority/50-local.d/x.pkla", entry);
+    let (code, verdict) = tree.explain("polkit:0.105", &[]);
+    assert_eq!((code, text(&verdict["verdict"])), (Some(5), "depends"), "{verdict}");
+    assert!(text(&verdict["depends_on"][0]).contains("netgroup n"), "{verdict}");
+}
+
+#[test]
 fn the_verdict_names_unknown_facts() {
     let depends = |body: &str| text(&Tree::with_rule(body).verdict()["depends_on"][0]).to_owned();
     assert!(depends("return polkit.spawn(['/bin/x', 'y']) ? 'yes' : 'no';").contains("/bin/x y"));

@@ -201,6 +201,17 @@ fn each_state_of_the_agent_has_its_own_code_and_no_fix_bypasses_it() {
 }
 
 #[test]
+fn without_root_the_agent_is_not_the_cause_because_only_root_may_ask_it() {
+    for is_root in [true, false] {
+        let facts = changed(|facts| {
+            served_by_agent(facts);
+            facts.is_root = is_root;
+        });
+        assert_eq!(codes(&facts).iter().any(|code| code.starts_with("agent-")), is_root, "{:?}", codes(&facts));
+    }
+}
+
+#[test]
 fn with_a_running_agent_the_first_fix_is_a_rule_of_the_agent() {
     let facts = changed(|facts| {
         facts.agent.installed = true;

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use polkit_config::report::Source;
 
 use super::*;
+use crate::policy::permissions::root_equivalent;
 use crate::policy::{Draft, Policy, PolicyRequest};
 
 fn policy(text: &str) -> (Policy, Vec<String>) {
@@ -120,4 +121,26 @@ fn a_user_without_a_role_gets_nothing_if_the_policy_says_so() {
     assert_eq!(problems, [""; 0]);
     let answer = policy.libvirt.unwrap().answer("org.libvirt.api.domain.getattr", Some("web-1"), "x", &BTreeSet::new());
     assert_eq!(answer, Some(ImplicitAuthorization::No));
+}
+
+#[test]
+fn a_role_is_root_equivalent_by_the_permissions_that_it_has() {
+    let of = |role: &str, pools: &str| {
+        let text = format!(
+            "[libvirt]\nmode = 'acl'\n\n[[libvirt_role]]\nrole = '{role}'\ngroups = 'ops'\ndomains = '*'\n{pools}"
+        );
+        let (policy, problems) = policy(&text);
+        assert_eq!(problems, [""; 0]);
+        let found = root_equivalent(&policy.libvirt.unwrap().roles[0]);
+        found.into_iter().map(|(permission, _)| permission).collect::<Vec<_>>()
+    };
+    for role in ["viewer", "console", "operator"] {
+        assert_eq!(of(role, "pools = '*'\n"), [""; 0], "{role}");
+    }
+    let domains = ["domain.write", "domain.block-write", "domain.snapshot", "domain.core-dump", "domain.hibernate"];
+    assert_eq!(of("admin", ""), domains);
+    assert_eq!(
+        of("admin", "pools = 'default'\n"),
+        [&domains[..], &["storage-vol.create", "storage-vol.data-write"]].concat()
+    );
 }

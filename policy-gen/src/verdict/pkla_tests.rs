@@ -71,6 +71,15 @@ fn files_of_a_directory_have_no_order_in_0_105() {
 }
 
 #[test]
+fn the_entries_of_one_file_have_their_order_in_0_105() {
+    let (yes, no) =
+        ("[1]\nIdentity=unix-user:u\nAction=*\nResultAny=yes\n", "[2]\nIdentity=unix-user:u\nAction=*\nResultAny=no\n");
+    let (first, second) = (format!("{yes}{no}"), format!("{no}{yes}"));
+    assert_eq!(words(&pkla(Reader::Native, &[&[&first]]), "u", &[]), [Some(ImplicitAuthorization::No)]);
+    assert_eq!(words(&pkla(Reader::Native, &[&[&second]]), "u", &[]), [Some(ImplicitAuthorization::Yes)]);
+}
+
+#[test]
 fn a_malformed_entry_does_not_affect_the_others() {
     let dropped = |text: &str| parse(text.as_bytes()).1.first().map(|dropped| (dropped.line, dropped.why.clone()));
     let why = |text: &str| dropped(text).unwrap().1;

@@ -19,6 +19,7 @@ on_each_suite_with_rules! {
     a_cookie_handed_over_by_polkitd_s_user_is_refused_for_its_sender
     a_cookie_that_was_used_is_worth_nothing
     a_cancellation_by_another_sender_does_nothing
+    polkitd_can_cancel_a_challenge_whose_cookie_another_sender_has_used
     polkitd_s_cancellation_ends_the_question_as_often_as_it_comes
 }
 
@@ -177,6 +178,19 @@ fn a_cancellation_by_another_sender_does_nothing(root: &Root) {
     double.release();
     assert_eq!(RUNTIME.block_on(asked).unwrap(), Ok(()));
     assert_eq!(agent.outcome(MANAGE).get("OUTCOME"), "sent", "{}", agent.said());
+}
+
+fn polkitd_can_cancel_a_challenge_whose_cookie_another_sender_has_used(root: &Root) {
+    let (bed, double, agent, process) = with_double(root, Response::Hold, POOL);
+    let registered = double.registered(process.pid());
+    let asked = double.begin_aside(&registered, question(MANAGE, process.pid(), "a-cookie"));
+    until(|| double.answers().len() == 1);
+    let other = Peer::of(&bed, "polkitd");
+    let same = question(MANAGE, process.pid(), "a-cookie");
+    let of_other = other.call(&registered.name, &registered.path, AGENT, "BeginAuthentication", &same);
+    assert_eq!(ended(of_other), Err(FAILED.to_owned()));
+    assert_eq!(double.cancel(&registered, "a-cookie"), Ok(()));
+    assert_eq!(RUNTIME.block_on(asked).unwrap(), Err(CANCELLED.to_owned()), "{}", agent.said());
 }
 
 fn polkitd_s_cancellation_ends_the_question_as_often_as_it_comes(root: &Root) {

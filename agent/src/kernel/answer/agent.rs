@@ -49,9 +49,10 @@ impl Agent for RegisteredAgent {
     ) -> impl Future<Output = (Reply, AfterReply)> + Send + 'static {
         let (cancel, cancelled) = watch::channel(false);
         let challenge = challenge.ok();
-        let cookie = challenge.as_ref().map(|challenge| challenge.cookie.clone());
-        // Only challenges of polkitd can be cancelled. A challenge of another sender must not replace one of polkitd.
-        if let Some(cookie) = cookie.clone().filter(|_| self.context.is_polkitd(&sender)) {
+        // Only challenges of polkitd can be cancelled. A challenge of another sender must neither replace nor remove one of polkitd.
+        let of_polkitd = challenge.as_ref().filter(|_| self.context.is_polkitd(&sender));
+        let cookie = of_polkitd.map(|challenge| challenge.cookie.clone());
+        if let Some(cookie) = cookie.clone() {
             self.open().insert(cookie, cancel);
         }
         let (scope, authority) = (self.scope.clone(), self.authority.clone());

@@ -109,6 +109,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_stage_leaves_time_for_the_record_and_the_reply() {
+        let length = Duration::from_secs(60);
+        let (guard, _cancel) = guard(length);
+        assert!(guard.remaining() <= length - FOR_THE_REPLY, "{:?}", guard.remaining());
+    }
+
+    #[tokio::test]
     async fn a_record_that_takes_too_long_is_an_error() {
         let (guard, _cancel) = guard(Duration::ZERO);
         let error = guard.record(std::future::pending::<io::Result<()>>()).await.unwrap_err();

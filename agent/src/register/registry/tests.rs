@@ -117,3 +117,17 @@ async fn exec_registers_only_within_the_limits_of_its_entry() {
     let full = registry.target_for_exec(&Child::new().pin()).unwrap_err();
     assert!(full.contains("no registration is free"), "{full}");
 }
+
+#[tokio::test]
+async fn a_user_has_sixteen_registrations_by_exec() {
+    let (mut registry, _) = registry("126", &["a"]);
+    let exec = ServeTarget::Exec(Vec::new());
+    let config = Config { max_registrations: 20, ..Config::of(vec![Serve::of(exec.clone())], Vec::new()) };
+    registry.context = Arc::new(Context::of(config, Path::new("/nonexistent/journal")));
+    let children: Vec<Child> = (0..17).map(|_| Child::new()).collect();
+    for (number, child) in children.iter().enumerate() {
+        let target = registry.target_for_exec(&child.pin());
+        assert_eq!(target.is_ok(), number < 16, "{number}: {target:?}");
+        registry.add(exec.clone(), child.pin(), None);
+    }
+}

@@ -56,6 +56,28 @@ fn the_process_of_the_caller_must_have_the_uid_that_the_bus_names() {
 }
 
 #[test]
+fn a_process_with_the_pid_of_an_ended_caller_does_not_approve() {
+    let own = rustix::process::getuid().as_raw();
+    let names = Names::Root(Tree::parse(&format!("own:x:{own}:900::/:/bin/sh\n"), "polkit-approvers:x:900:\n"));
+    let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let pidfd = || {
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap()
+    };
+    let of = |fd: std::os::fd::OwnedFd| {
+        let credentials = ConnectionCredentials::default().set_unix_user_id(own).set_process_id(std::process::id());
+        examine(&credentials.set_process_fd(fd.into()), &names).map(drop).map_err(|why| why.to_string())
+    };
+    let (first, second) = (pidfd(), pidfd());
+    let of_living = of(first);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let of_ended = of(second).unwrap_err();
+    assert_eq!(of_living, Ok(()));
+    assert!(of_ended.contains("cannot read the process of the caller"), "{of_ended}");
+}
+
+#[test]
 fn a_process_of_another_user_cannot_use_a_connection_of_root() {
     // Only root can start a process of another user.
     if !rustix::process::geteuid().is_root() {

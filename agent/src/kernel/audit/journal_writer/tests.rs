@@ -107,17 +107,20 @@ async fn every_grant_of_a_flood_has_a_record_of_its_own() {
     let path = folder.path().join("socket");
     let journal = StdDatagram::bind(&path).unwrap();
     journal.set_nonblocking(true).unwrap();
-    let recorder = to(&path);
-    let rules = [model::rule(Answer::Allow)];
-    let grant = decide(&rules, &model::facts(), &History::default());
-    for number in 0..40 {
-        let id = open_with(&recorder, &grant).await.unwrap().id().unwrap();
-        let record = text(&journal);
-        assert!(record.contains(&format!("POLKIT_AGENT_RECORD={id}\n")), "{number}: {record}");
-        assert!(record.contains("POLKIT_AGENT_VERDICT=allow\n"), "{number}: {record}");
+    for answer in [Answer::Allow, Answer::Ask, Answer::Authenticate] {
+        let recorder = to(&path);
+        let rules = [model::rule(answer)];
+        let grant = decide(&rules, &model::facts(), &History::default());
+        for number in 0..40 {
+            let id = open_with(&recorder, &grant).await.unwrap().id().unwrap();
+            let record = text(&journal);
+            assert!(record.contains(&format!("POLKIT_AGENT_RECORD={id}\n")), "{number}: {record}");
+            assert!(record.contains(&format!("POLKIT_AGENT_VERDICT={}\n", answer.word())), "{number}: {record}");
+        }
+        recorder.flush().await.unwrap();
+        let more = journal.recv(&mut [0]).unwrap_err();
+        assert_eq!(more.kind(), io::ErrorKind::WouldBlock, "{}: no grant was counted", answer.word());
     }
-    recorder.flush().await.unwrap();
-    assert_eq!(journal.recv(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock, "no grant was counted");
 }
 
 #[tokio::test]
