@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use polkit_agent_rules::rule::Rule;
+use polkit_agent_rules::rule::{Rule, SessionKey};
 
 use crate::{
     base::terminal,
-    config::{Config, Loaded, Origin, advisories, load},
+    config::{Config, ExecPrincipal, Loaded, Origin, Serve, ServeTarget, advisories, load},
 };
 
 /// Reads the configuration and shows its problems, its files and its rules.
@@ -32,7 +32,7 @@ fn describe(loaded: &Loaded, config: &Config) -> String {
         lines.push(format!("  {}{empty}{}", file.path.display(), masked.unwrap_or_default()));
     }
     lines.push("Served:".to_owned());
-    lines.extend(config.serve.iter().map(|serve| format!("  {}", serve.target)));
+    lines.extend(config.serve.iter().map(|serve| format!("  {}", line_of_entry(serve))));
     lines.push("Rules, in their order; the first match wins. A request without a match is refused:".to_owned());
     lines.extend(config.rules.iter().map(|rule| format!("  {}", line_of(rule))));
     lines.extend(separations(config));
@@ -58,7 +58,41 @@ fn separations(config: &Config) -> Vec<String> {
     lines
 }
 
+/// An entry with its way, and the users of `exec`.
+fn line_of_entry(serve: &Serve) -> String {
+    let way = if serve.by_hook { " (hook)" } else { "" };
+    let ServeTarget::Exec(principals) = &serve.target else { return format!("{}{way}", serve.target) };
+    let name = |principal: &ExecPrincipal| match principal {
+        ExecPrincipal::User(user) => user.name.clone(),
+        ExecPrincipal::Group(group) => format!("@{}", group.name),
+    };
+    format!("{} by {}", serve.target, principals.iter().map(name).collect::<Vec<_>>().join(", "))
+}
+
+/// A rule with all its conditions, on one line.
 fn line_of(rule: &Rule) -> String {
     let actions: Vec<String> = rule.actions.iter().map(ToString::to_string).collect();
-    format!("{} \"{}\": {} ({})", rule.answer.word(), rule.id, actions.join(", "), rule.origin)
+    let session = rule.session.as_ref().map(|session| match session {
+        SessionKey::None => "none".to_owned(),
+        SessionKey::Active => "active".to_owned(),
+        SessionKey::Inactive => "inactive".to_owned(),
+        SessionKey::Local => "local".to_owned(),
+        SessionKey::Remote => "remote".to_owned(),
+        SessionKey::Class(class) => class.clone(),
+    });
+    let conditions = [
+        ("unit", rule.unit.as_ref().map(ToString::to_string)),
+        ("user", rule.user.as_ref().map(|user| user.name.clone())),
+        ("group", rule.group.as_ref().map(|group| group.name.clone())),
+        ("exe", rule.exe.as_ref().map(|exe| exe.display().to_string())),
+        ("session", session),
+        ("seat", rule.seat.as_ref().map(ToString::to_string)),
+        ("at_most", rule.at_most.map(|most| format!("{} in {} s", most.times, most.per.as_secs()))),
+    ];
+    let mut shown: Vec<String> =
+        conditions.into_iter().filter_map(|(key, value)| Some(format!("{key} {}", value?))).collect();
+    shown.extend(rule.details.iter().map(|(key, value)| format!("detail {key}={value}")));
+    shown.extend((!rule.when.is_always()).then(|| "at certain times".to_owned()));
+    let shown = if shown.is_empty() { "every subject".to_owned() } else { shown.join(", ") };
+    format!("{} \"{}\": {} for {shown} ({})", rule.answer.word(), rule.id, actions.join(", "), rule.origin)
 }

@@ -1,13 +1,41 @@
 //! Advisories about grants of a configuration: `check`, `test` and each start show them.
 
-use polkit_agent_rules::rule::{Answer, Rule, SessionKey};
+use polkit_agent_rules::{
+    rule::{Answer, Rule, SessionKey},
+    unit_pattern::UnitPattern,
+};
 
-use crate::config::{Config, root_equivalent::ROOT_EQUIVALENT};
+use crate::config::{Config, ServeTarget, root_equivalent::ROOT_EQUIVALENT};
 
 /// One line for each grant of a root-equivalent action, and for each rule with `session = "active"`.
 #[must_use]
 pub fn of(config: &Config) -> Vec<String> {
-    [root_equivalent(config), active(config)].concat()
+    [root_equivalent(config), active(config), unserved(config)].concat()
+}
+
+/// One line for each grant to a unit that no entry serves: the agent is never asked about its processes. Entries for sessions, pid files
+/// and `exec` can serve processes of any unit.
+fn unserved(config: &Config) -> Vec<String> {
+    let serves = |unit: &UnitPattern, rule: &Rule| {
+        let example = |pattern: &UnitPattern| pattern.to_string().replace('*', "x");
+        config.serve.iter().any(|serve| match &serve.target {
+            ServeTarget::Unit(served) => served.covers(&example(unit)) || unit.covers(&example(served)),
+            ServeTarget::User(user) => rule.user.as_ref().is_none_or(|of_rule| of_rule.id == user.id),
+            ServeTarget::PidFile(_) | ServeTarget::SessionUser(_) | ServeTarget::OwnSession | ServeTarget::Exec(_) => {
+                true
+            }
+        })
+    };
+    let grants = config.rules.iter().filter(|rule| rule.answer.grants());
+    let of_units = grants.filter_map(|rule| Some((rule, rule.unit.as_ref()?)));
+    let unserved = of_units.filter(|(rule, unit)| !serves(unit, rule));
+    let line = |(rule, unit): (&Rule, &UnitPattern)| {
+        format!(
+            "rule \"{}\" ({}) grants to {unit}, which no [[serve]] entry serves: the agent is not asked about its processes",
+            rule.id, rule.origin
+        )
+    };
+    unserved.map(line).collect()
 }
 
 /// In earlier versions the word covered every session that logind calls active, also without a seat.
@@ -57,4 +85,39 @@ pub fn stale_grants(old: &Config, new: &Config) -> Vec<String> {
         )
     };
     gone.map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use polkit_agent_rules::{model, rule::Named};
+
+    use super::*;
+    use crate::config::Serve;
+
+    fn unit(name: &str) -> UnitPattern {
+        UnitPattern::new(name).unwrap()
+    }
+
+    #[test]
+    fn a_grant_to_a_unit_that_no_entry_serves_is_named() {
+        let named = |target: ServeTarget, of_rule: &str| {
+            let rule = Rule { unit: Some(unit(of_rule)), ..model::rule(Answer::Allow) };
+            unserved(&Config::of(vec![Serve::of(target)], vec![rule])).len()
+        };
+        let user = |id| ServeTarget::User(Named { name: "u".into(), id });
+        for (target, of_rule, expected) in [
+            (ServeTarget::Unit(unit("web.service")), "web.service", 0),
+            (ServeTarget::Unit(unit("web.service")), "wbe.service", 1),
+            (ServeTarget::Unit(unit("app@*.service")), "app@7.service", 0),
+            (ServeTarget::Unit(unit("app@7.service")), "app@*.service", 0),
+            (ServeTarget::Unit(unit("app@*.service")), "other.service", 1),
+            (user(33), "web.service", 0),
+            (user(34), "web.service", 1),
+            (ServeTarget::PidFile("/run/x.pid".into()), "web.service", 0),
+        ] {
+            assert_eq!(named(target.clone(), of_rule), expected, "{target} {of_rule}");
+        }
+        let refusal = Rule { unit: Some(unit("web.service")), ..model::rule(Answer::Deny) };
+        assert_eq!(unserved(&Config::of(vec![], vec![refusal])), [""; 0], "a refusal needs no entry");
+    }
 }

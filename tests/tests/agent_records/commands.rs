@@ -182,6 +182,16 @@ fn check_tells_the_order_and_what_is_root_equivalent(root: &Root) {
             && position("allow \"pool\"") < position("deny \"late\"")
     );
     assert!(position("root-equivalent") > 0);
+    assert!(position("allow \"pool\": org.libvirt.unix.manage for unit pool.service") > 0);
+    bed.write(
+        CONFIG_FILE,
+        0o644,
+        POOL.replacen("unit = \"pool.service\"", "unit = \"poool.service\"\nway = \"hook\"", 1),
+    );
+    let check = run(&bed, &["check"]).success();
+    for said in ["poool.service (hook)", "grants to pool.service, which no [[serve]] entry serves"] {
+        assert!(check.stdout.contains(said), "{check}");
+    }
 }
 
 // What the rules say.
