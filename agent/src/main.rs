@@ -4,6 +4,7 @@
 use std::{path::Path, process::ExitCode};
 
 use clap::Parser;
+use polkit_config::output;
 use polkit_service_agent::{
     base::{blocking, log, paths, reader, terminal},
     cli::{
@@ -37,7 +38,18 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
-    match Cli::parse().command {
+    let code = command(Cli::parse().command);
+    match output::failure() {
+        Some(failure) => {
+            terminal::error(&failure);
+            CANNOT_REACH.into()
+        }
+        None => code,
+    }
+}
+
+fn command(command: Command) -> ExitCode {
+    match command {
         Command::Run(file) => run(origin(file)),
         Command::Exec { command } => exec::run(Path::new(paths::EXEC_SOCKET), &command),
         Command::Status { json } => ask(status::run(json)),

@@ -11,6 +11,7 @@ pub mod bounded;
 pub mod file;
 pub mod log;
 pub mod names;
+pub mod output;
 pub mod report;
 mod source;
 pub mod table;

@@ -19,6 +19,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use polkit_config::escape::escape;
 use polkit_config::names::Names;
+use polkit_config::output;
 use polkit_config::report::{Problem, Report, Source};
 
 use crate::check::libvirt::LibvirtFacts;
@@ -199,10 +200,10 @@ fn escape_line(text: &str) -> String {
     escape(text).replace("\\\\", "\\")
 }
 
-/// Prints lines to standard output. Write errors are ignored: the output is closed.
+/// Prints lines to standard output.
 fn print(text: &str) {
     if !text.is_empty() {
-        let _ = writeln!(std::io::stdout(), "{text}");
+        output::print(text);
     }
 }
 

@@ -32,7 +32,10 @@ fn main() -> ExitCode {
         }
     });
     match done {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => match polkit_config::output::failure() {
+            Some(failure) => fail(&failure, 3),
+            None => ExitCode::from(code),
+        },
         Err(failure) => fail(&failure.to_string(), failure.code()),
     }
 }

@@ -257,3 +257,16 @@ fn the_log_variable_shows_diagnostics_that_are_hidden_by_default() {
     let expected = "polkit-policy-gen: changed a file path=";
     assert!(err(&shown).lines().any(|line| line.starts_with(expected) && line.contains("45-polkit")), "{shown:?}");
 }
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_a_reader_that_ended_is_none() {
+    let root = tree();
+    let list = ["list", "--root", root.path().to_str().unwrap()];
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let failed = command(&list).stdout(full).output().unwrap();
+    assert!(failed.status.code() == Some(3) && err(&failed).contains("cannot write to standard output"), "{failed:?}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = command(&list).stdout(writer).output().unwrap();
+    assert!(ended.status.code() == Some(0) && ended.stderr.is_empty(), "{ended:?}");
+}

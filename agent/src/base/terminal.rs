@@ -1,13 +1,13 @@
-//! The output of the commands. A reader that ended is not an error.
+//! The output of the commands.
 
 use std::io::{IsTerminal, Write};
 
-use polkit_config::report::Report;
+use polkit_config::{output, report::Report};
 use polkit_types::escape::escape;
 
 /// Prints a result to stdout.
 pub fn print(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    output::print(text);
 }
 
 /// Prints an error to stderr.

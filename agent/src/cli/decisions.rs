@@ -35,11 +35,28 @@ pub fn run(shown: &DecisionsOptions) -> ExitCode {
         Ok(code) => code,
         // The reader of the output ended.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) if error.get_ref().is_some_and(|inner| inner.is::<Unwritten>()) => {
+            terminal::error(&error.to_string());
+            CANNOT_READ.into()
+        }
         Err(error) => {
             terminal::error(&format!("cannot read the journal by journalctl: {error}"));
             CANNOT_READ.into()
         }
     }
+}
+
+/// Standard output failed, and not the journal.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output: {0}")]
+struct Unwritten(io::Error);
+
+/// Marks a failure to write. A reader that ended keeps its kind.
+fn written(result: io::Result<()>) -> io::Result<()> {
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => error,
+        _ => io::Error::other(Unwritten(error)),
+    })
 }
 
 fn past(span: &Span, shown: &DecisionsOptions) -> io::Result<ExitCode> {
@@ -53,14 +70,14 @@ fn past(span: &Span, shown: &DecisionsOptions) -> io::Result<ExitCode> {
     decisions.extend(joined.without_outcome(u64::MAX));
     decisions.sort_by_key(|decided| decided.decision.time);
     if shown.suggest {
-        let taken = load(&Origin::Host).config.map(|config| config.rules.into_iter().map(|rule| rule.id).collect());
-        write!(io::stdout(), "{}", suggest(&decisions, &Names::Host, &taken.unwrap_or_default()))?;
+        let rules = load(&Origin::Host).config.map(|config| config.rules).unwrap_or_default();
+        written(write!(io::stdout(), "{}", suggest(&decisions, &Names::Host, &rules)))?;
         return Ok(ExitCode::SUCCESS);
     }
     let zone = local_zone().unwrap_or(TimeZone::UTC);
     let mut stdout = io::stdout().lock();
     for decided in &decisions {
-        writeln!(stdout, "{}", line(decided, shown.json, &zone))?;
+        written(writeln!(stdout, "{}", line(decided, shown.json, &zone)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -84,7 +101,7 @@ fn follow(span: &Span, json: bool) -> io::Result<ExitCode> {
         ready.extend(joined.without_outcome(u64::try_from(old).unwrap_or(u64::MAX)));
         let mut stdout = io::stdout().lock();
         for decided in &ready {
-            writeln!(stdout, "{}", line(decided, json, &zone))?;
+            written(writeln!(stdout, "{}", line(decided, json, &zone)))?;
         }
         stdout.flush()?;
     }

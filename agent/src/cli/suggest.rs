@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use polkit_agent_rules::unit_pattern::UnitPattern;
+use polkit_agent_rules::{
+    rule::{Answer, Rule},
+    unit_pattern::UnitPattern,
+};
 use polkit_config::names::Names;
 use polkit_types::pattern::ActionPattern;
 
@@ -28,20 +31,35 @@ struct RefusalKind {
     by_hook: bool,
 }
 
-/// One suggestion for each kind of refusal, the most frequent first. `taken` has the rule ids of the configuration.
+/// One suggestion for each kind of refusal that the present rules do not allow, the most frequent first.
 #[must_use]
-pub fn suggest(decisions: &[JournalDecision], names: &Names, taken: &BTreeSet<String>) -> String {
+pub fn suggest(decisions: &[JournalDecision], names: &Names, rules: &[Rule]) -> String {
     let mut counted: HashMap<RefusalKind, u64> = HashMap::new();
     for decided in decisions {
-        if let Some(kind) = kind(decided) {
+        if let Some(kind) = kind(decided).filter(|kind| !is_allowed(kind, rules)) {
             *counted.entry(kind).or_default() += decided.times();
         }
     }
     let mut counted: Vec<(RefusalKind, u64)> = counted.into_iter().collect();
     counted.sort_by(|(a, times), (b, others)| others.cmp(times).then_with(|| key(a).cmp(&key(b))));
-    let mut taken = taken.clone();
+    let mut taken: BTreeSet<String> = rules.iter().map(|rule| rule.id.clone()).collect();
     let parts = counted.iter().map(|(kind, times)| one(kind, *times, names, &mut taken));
     parts.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a rule allows such a request now: it was written after the refusal. Only for refusals without a rule: for the others the
+/// suggestion is advice. Rules with conditions that a record does not have do not count.
+fn is_allowed(kind: &RefusalKind, rules: &[Rule]) -> bool {
+    let allows = |rule: &Rule| {
+        let Rule { group: None, exe: None, session: None, seat: None, .. } = rule else { return false };
+        rule.answer == Answer::Allow
+            && rule.when.is_always()
+            && rule.actions.iter().any(|pattern| pattern.covers(&kind.action))
+            && rule.user.as_ref().is_none_or(|user| user.id == kind.uid)
+            && rule.unit.as_ref().is_none_or(|unit| kind.unit.as_ref().is_some_and(|of| unit.covers(of)))
+            && rule.details.iter().all(|(key, wanted)| kind.details.get(key).is_some_and(|value| wanted.covers(value)))
+    };
+    kind.reason == "no-rule" && rules.iter().any(allows)
 }
 
 fn key(kind: &RefusalKind) -> (&str, u32, Option<&str>, &str, &BTreeMap<String, String>) {

@@ -1,4 +1,6 @@
+use polkit_agent_rules::model;
 use polkit_config::names::Tree;
+use polkit_types::pattern::Glob;
 
 use super::*;
 use crate::{cli::journal_reader::JournalEntry, kernel::audit::journal_writer::MESSAGE_ID};
@@ -17,7 +19,7 @@ fn refused(fields: &[(&str, &str)]) -> JournalDecision {
 }
 
 fn suggested(decisions: &[JournalDecision]) -> String {
-    suggest(decisions, &Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", "")), &BTreeSet::new())
+    suggest(decisions, &Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", "")), &[])
 }
 
 /// The rules in a text, as a reader of TOML sees them.
@@ -120,8 +122,22 @@ fn no_two_ids_are_the_same() {
     let text = suggest(
         &[refused(&[]), other],
         &Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", "")),
-        &["apache2-example-x".to_owned()].into(),
+        &[Rule { id: "apache2-example-x".into(), ..model::rule(Answer::Deny) }],
     );
     let ids: Vec<_> = rules(&text).iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids, ["apache2-example-x-2", "apache2-example-x-3"]);
+}
+
+#[test]
+fn a_refusal_that_the_present_rules_allow_is_left_out() {
+    let names = Names::Root(Tree::parse("www-data:x:33:33::/:/bin/sh\n", ""));
+    let decisions = [refused(&[("ACTION", model::ACTION)])];
+    let rule = Rule { unit: UnitPattern::new("apache2.service"), ..model::rule(Answer::Allow) };
+    assert_eq!(suggest(&decisions, &names, std::slice::from_ref(&rule)), "");
+    let other_unit = Rule { unit: UnitPattern::new("web.service"), ..rule.clone() };
+    let refusal = Rule { answer: Answer::Deny, ..rule.clone() };
+    let narrower = Rule { details: [("unit".to_owned(), Glob::new("a"))].into(), ..rule };
+    for rule in [other_unit, refusal, narrower] {
+        assert!(suggest(&decisions, &names, &[rule]).contains("[[rule]]"));
+    }
 }
