@@ -257,3 +257,19 @@ fn a_file_that_was_taken_out_of_the_folder_is_removed_by_the_next_installation()
     assert!(run(&["remove", "--root", dir]).status.success());
     assert_eq!(out(&run(&["list", "--root", dir])), "nothing is installed\n");
 }
+
+#[test]
+fn a_file_that_is_generated_into_a_rules_directory_is_said_to_be_unrecorded() {
+    let root = tree();
+    let (folder, path) = policy(GRANT);
+    let target = format!("root:{}", root.path().display());
+    let rules = root.path().join("etc/polkit-1/rules.d/10-x.rules");
+    let generate = |output: &str| run(&["generate", &path, "--target", &target, "-o", output]);
+    let noted = generate(rules.to_str().unwrap());
+    assert!(
+        noted.status.success() && err(&noted).contains("10-x.rules is in a directory that polkit reads"),
+        "{noted:?}"
+    );
+    let elsewhere = generate(folder.path().join("x.rules").to_str().unwrap());
+    assert!(elsewhere.status.success() && !err(&elsewhere).contains("is in a directory"), "{elsewhere:?}");
+}

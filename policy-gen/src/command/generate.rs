@@ -7,7 +7,7 @@ use polkit_config::names::Names;
 use polkit_config::report::{Problem, Report, Source};
 
 use super::sources::explicit;
-use super::{DONE, accept, option_problem};
+use super::{DONE, accept, eprint, option_problem};
 use crate::check::{self, HostFacts, Shipped};
 use crate::cli::Generate;
 use crate::emit::{self, File, Origin, Owner};
@@ -129,5 +129,14 @@ pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure
         changes.push(Change { path, to: Some(to) });
     }
     StagedChanges::new(&host, &changes)?.commit()?.keep();
+    let is_read =
+        |change: &&Change| ["/rules.d/", "/localauthority/"].iter().any(|folder| change.path.contains(folder));
+    for change in changes.iter().filter(is_read) {
+        eprint(&format!(
+            "note: /{} is in a directory that polkit reads, and no installation has a record of it: `polkit-policy-gen remove` \
+             does not remove it. `polkit-policy-gen install` records what it writes",
+            polkit_config::escape::escape(&change.path)
+        ));
+    }
     Ok(DONE)
 }

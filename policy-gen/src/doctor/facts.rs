@@ -70,6 +70,8 @@ pub struct Facts {
     pub has_selinux: bool,
     /// Services that were refused recently.
     pub recent_refusals: Vec<RecentRefusal>,
+    /// Refusals of libvirt's daemons in the last hour: the number, and the time of the last one in microseconds since 1970.
+    pub refusals_of_libvirt: (usize, u64),
     /// The agent.
     pub agent: Agent,
     /// Facts that could not be determined.

@@ -76,7 +76,10 @@ fn is_about_libvirt(examination: &Examination, facts: &mut Facts, messages: &[St
     if examination.unit.is_none() && examination.pid.is_none() {
         return true;
     }
-    let refused = || context::libvirt_refused_lately().then(|| "libvirtd refused a client in the last hour".to_owned());
+    let refused = || {
+        let (times, _) = context::refusals_of_libvirt();
+        (times > 0).then(|| "libvirtd refused a client in the last hour".to_owned())
+    };
     let sign = facts.subject.as_ref().and_then(|subject| context::sign_of_libvirt(subject, messages).or_else(refused));
     facts.sign_of_libvirt = sign;
     facts.sign_of_libvirt.is_some()
@@ -135,6 +138,9 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     files::hidepid(&names, &mut facts);
     facts.has_selinux = files::selinux_enforces();
     journal::look(&mut facts);
+    if facts.subject.is_none() && examination.error.is_none() && examination.action.is_none() {
+        facts.refusals_of_libvirt = context::refusals_of_libvirt();
+    }
     agent::look(&mut facts, action.as_deref());
     if !is_root {
         facts

@@ -330,7 +330,14 @@ fn a_service_that_complained_in_the_journal_is_named() {
     let text = found.json.to_string();
     assert!(text.contains("panel.service") && !text.contains("fine.service"), "{text}");
     sh(&bed, "usermod -aG libvirt www-data");
-    assert_eq!(look(&bed, &[]).codes(), [""; 0]);
+    // libvirtd's journal has the refusal, and not the client.
+    let found = look(&bed, &[]);
+    assert_eq!(found.codes(), ["refused-by-libvirt"], "{:#}", found.json);
+    let cause = &found.json["findings"][0]["cause"];
+    assert!(
+        cause.as_str().unwrap().starts_with("libvirt refused one request in the last hour (the last at 2"),
+        "{cause}"
+    );
 }
 
 #[test]

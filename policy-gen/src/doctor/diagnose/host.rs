@@ -159,6 +159,10 @@ pub(super) fn around(facts: &Facts) -> Vec<Finding> {
             );
         }
     }
+    let (times, last) = facts.refusals_of_libvirt;
+    if times > 0 && facts.subject.is_none() && facts.recent_refusals.is_empty() {
+        found.push(refused_by_libvirt(times, last));
+    }
     let class = facts.reported.as_ref().map(|reported| reported.class);
     if class == Some(Class::RemoteClient) {
         found.push(
@@ -174,4 +178,18 @@ pub(super) fn around(facts: &Facts) -> Vec<Finding> {
         );
     }
     found
+}
+
+/// libvirt's daemons do not log the client that they refused.
+fn refused_by_libvirt(times: usize, last: u64) -> Finding {
+    let requests = if times == 1 { "one request".to_owned() } else { format!("{times} requests") };
+    let time = i64::try_from(last).ok().and_then(|last| jiff::Timestamp::from_microsecond(last).ok());
+    let time = time.map(|time| format!(" (the last at {})", time.strftime("%F %T UTC"))).unwrap_or_default();
+    let commands = [
+        "polkit-policy-gen doctor --unit UNIT".to_owned(),
+        "polkit-policy-gen doctor --user USER --action org.libvirt.unix.manage".to_owned(),
+    ];
+    Finding::new("refused-by-libvirt", format!("libvirt refused {requests} in the last hour{time}"))
+        .evidence("libvirt does not log the client: name its unit or user")
+        .fix(manual("say-who", &commands, "nothing: it shows the possible fixes"))
 }

@@ -74,24 +74,29 @@ fn of_unit(unit: &str) -> Option<String> {
         .map(|line| line.trim().to_owned())
 }
 
-/// Whether a process of this host is a daemon of libvirt that refused a client, by its journal.
-pub(super) fn libvirt_refused_lately() -> bool {
+/// Returns the refusals of libvirt's daemons in the last hour, by their journal: the number, and the time of the last one in
+/// microseconds since 1970.
+pub(super) fn refusals_of_libvirt() -> (usize, u64) {
     let argv = [
         "journalctl",
         "--quiet",
         "--no-pager",
         "--output=json",
         "--since=-1h",
-        "--lines=200",
+        "--lines=400",
         "_COMM=libvirtd",
         "+",
         "_COMM=virtqemud",
     ];
-    let Some((true, text)) = run(&argv, LIMIT) else { return false };
-    let refused = |line: &str| {
-        let entry: Value = serde_json::from_str(line).unwrap_or_default();
-        let message = entry.get("MESSAGE").and_then(Value::as_str).unwrap_or_default();
-        message.contains("no polkit agent available") || message.contains("access denied by policy")
+    let Some((true, text)) = run(&argv, LIMIT) else { return (0, 0) };
+    let time = |line: &str| {
+        let entry: Value = serde_json::from_str(line).ok()?;
+        let message = entry.get("MESSAGE").and_then(Value::as_str)?;
+        let is_refusal =
+            ["no polkit agent available", "access denied by policy"].iter().any(|text| message.contains(text));
+        let time = entry.get("__REALTIME_TIMESTAMP").and_then(Value::as_str)?.parse().ok()?;
+        is_refusal.then_some(time)
     };
-    text.lines().any(refused)
+    let times: Vec<u64> = text.lines().filter_map(time).collect();
+    (times.len(), times.into_iter().max().unwrap_or_default())
 }
