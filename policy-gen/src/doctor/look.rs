@@ -52,9 +52,11 @@ fn action_of(examination: &Examination, facts: &Facts) -> Option<String> {
     let named = examination.action.clone().or_else(|| reported.and_then(|reported| reported.action.clone()));
     let socket = reported.and_then(|reported| reported.socket.as_deref());
     let of_socket = || Some(if socket?.ends_with("-ro") { "org.libvirt.unix.monitor" } else { MANAGE }.to_owned());
+    let unauthenticated = reported.is_some_and(|reported| reported.class == Class::NoAuthentication);
     let acl = reported.is_some_and(|reported| reported.class == Class::AclRefused);
     let of_libvirt = || {
-        let wanted = facts.subject.is_some() && facts.about_libvirt && !facts.libvirt.daemons.is_empty() && !acl;
+        let is_known = facts.subject.is_some() && !facts.libvirt.daemons.is_empty();
+        let wanted = unauthenticated || facts.about_libvirt && is_known && !acl;
         wanted.then(|| MANAGE.to_owned())
     };
     named.or_else(of_socket).or_else(of_libvirt)

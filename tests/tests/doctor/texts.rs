@@ -1,7 +1,7 @@
 //! Error texts of services: the doctor names the action, and blames libvirt only for libvirt's errors. The texts of systemd's own
 //! commands are those of the real commands, and the actions are those that the real polkitd was asked for.
 
-use polkit_tests::doctor::{healthy, healthy_full, look, sh};
+use polkit_tests::doctor::{MANAGE, healthy, healthy_full, look, sh};
 use polkit_tests::{Bed, FullBed, LightBed, Output, Root, Suite, on_each_suite, require};
 use serde_json::Value;
 
@@ -121,6 +121,16 @@ fn the_text_of_another_service_leads_to_its_action_and_never_to_libvirt(root: &R
         assert!(!words.contains("libvirt"), "{text}: {words}");
         assert_eq!(request["user"], Value::Null, "{text}");
     }
+    // Packages ship pkla files that this polkit does not read, beside policy rules.
+    let vendor = "/var/lib/polkit-1/localauthority/10-vendor.d/zz-package.pkla";
+    sh(
+        &bed,
+        &format!(
+            "mkdir -p /var/lib/polkit-1/localauthority/10-vendor.d; printf '[libvirt]\nIdentity=unix-group:libvirt\nAction=org.libvirt.unix.manage\nResultAny=yes\n' > {vendor}"
+        ),
+    );
+    let (_, words) = read(&bed, "Call to Reboot failed: Access denied");
+    assert!(!words.contains("pkla"), "{words}");
     // Also with a user who is not in the group libvirt, the fixes are about the action of the text.
     for text in ["Call to Reboot failed: Access denied", "the weather is fine", "Failed to obtain auth"] {
         let found = look(&bed, &["--user", "www-data", "--error", text]);
@@ -156,8 +166,8 @@ fn a_libvirt_error_of_any_client_is_libvirts() {
     let _ = bed.exec(["chmod", "0660", "/run/libvirt/libvirt-sock"]).success();
     let found = look(&bed, &["--user", "www-data", "--error", closed]);
     assert_eq!(found.codes().first().copied(), Some("socket-closed"), "{:#}", found.json);
-    let (_, words) = read(&bed, "2026/07/27 19:03:43 authentication required");
-    assert!(words.contains("client-without-polkit"), "{words}");
+    let (request, words) = read(&bed, "2026/07/27 19:03:43 authentication required");
+    assert!(words.contains("client-without-polkit") && request["action"] == MANAGE, "{request} {words}");
     let (_, words) =
         read(&bed, "error: authentication failed: Failed to step SASL negotiation: -1 (SASL(-1): generic failure)");
     assert!(

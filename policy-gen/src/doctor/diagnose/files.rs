@@ -29,7 +29,10 @@ pub(super) fn all(facts: &Facts) -> Vec<(bool, Finding)> {
     for skipped in &facts.skipped {
         let about = refused && facts.skipped_about.contains(&skipped.file);
         if matches!(skipped.why, SkipReason::NeedsPklaCompat(_)) {
-            unread_pkla.push(skipped);
+            // Packages ship a pkla file beside an equivalent policy rule.
+            if !skipped.file.starts_with("/var/lib/polkit-1/") {
+                unread_pkla.push(skipped);
+            }
         } else if matches!(skipped.why, SkipReason::DirectoryOfOtherVersion(_)) {
             // Packages may contain rules for other versions.
             if !skipped.file.starts_with("/usr/share/") {

@@ -59,8 +59,9 @@ fn no_bus(facts: &Facts, why: &str) -> Finding {
     };
     let finding = finding.evidence(format!("cannot connect to the system bus: {why}"));
     if facts.container.is_some() {
-        let commands =
-            ["# run the client on the host, or share the sockets of the host's bus and libvirt with the container"];
+        let commands = [
+            "# run the client on the host, or share the sockets of the host's bus and of the service with the container",
+        ];
         return finding.fix(manual("use-the-host", &commands.map(str::to_owned), "what the sockets allow"));
     }
     if facts.has_systemd {
