@@ -47,6 +47,10 @@ fn run(root: &Path, words: &[&str], policy: &str) -> Output {
     if !words.contains(&"remove") {
         command.arg(file.path());
     }
+    // Each policy is a file of its own.
+    if words.contains(&"install") {
+        command.arg("--replace");
+    }
     command.arg("--root").arg(root);
     command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus").output().unwrap()
 }
