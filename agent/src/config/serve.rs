@@ -283,3 +283,29 @@ fn failed(kind: &str, name: &Spanned<String>, error: &str, report: &mut Report) 
     report.push(Problem::error(name.at.clone(), message).temporary());
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use polkit_types::SubjectUid;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_for_a_user_registers_no_process_of_a_session_and_an_unknown_cgroup_is_unknown() {
+        let user = ServeTarget::User(Named { name: "alice".into(), id: 1000 });
+        let state = |uid, cgroup: Fact<String>| ProcessState {
+            uid: SubjectUid::new(uid).unwrap(),
+            cgroup,
+            program: Fact::Unknown,
+        };
+        let session = Fact::Known("/user.slice/user-1000.slice/session-3.scope".to_owned());
+        let service = Fact::Known("/system.slice/job.service".to_owned());
+        assert_eq!(user.covers(&state(1000, service.clone())), Fact::Known(true));
+        assert_eq!(user.covers(&state(1001, service)), Fact::Known(false));
+        assert_eq!(user.covers(&state(1000, session.clone())), Fact::Known(false));
+        assert_eq!(user.covers(&state(1000, Fact::Unknown)), Fact::Unknown);
+        // The hook registers nothing, so it serves sessions, too.
+        let by_hook = Serve { target: user, max: None, new_per_second: None, by_hook: true };
+        assert_eq!(by_hook.covers(&state(1000, session)), Fact::Known(true));
+    }
+}

@@ -3,7 +3,7 @@ use polkit_agent_rules::{
     facts::{ApproverUid, Facts, SubjectInfo},
     history::History,
     model,
-    rule::Answer,
+    rule::{Answer, Rule},
     verdict::{Reason, Verdict, decide},
 };
 use polkit_types::{CallerPid, IdentityUid, Process, StartTime, SubjectPid, SubjectUid};
@@ -84,6 +84,29 @@ fn the_record_of_a_hook_request_has_its_details_escaped_and_refusals_with_other_
     let shown = entry.fields.iter().find(|(key, _)| *key == "DETAILS").map(|(_, value)| value.as_str());
     assert_eq!(shown, Some(r#"{"unit":"a\\x1b.service","verb":"restart"}"#));
     assert_ne!(decision(&restart).kind(), decision(&stop).kind());
+}
+
+#[test]
+fn refusals_by_different_rules_are_not_equal() {
+    let kind = |id: &str| {
+        let rules = [Rule { id: id.to_owned(), ..model::rule(Answer::Deny) }];
+        let verdict = decide(&rules, &model::facts(), &History::default());
+        let decision = DecisionRecord {
+            way: Way::Hook,
+            action: Some(model::ACTION),
+            details: None,
+            verdict: &verdict,
+            subject: Some(subject()),
+            uid: subject().uid,
+            session: None,
+            info: &SubjectInfo::default(),
+            caller: None,
+            identity: None,
+        };
+        decision.kind()
+    };
+    assert_ne!(kind("a"), kind("b"));
+    assert_eq!(kind("a"), kind("a"));
 }
 
 #[test]
