@@ -495,3 +495,17 @@ fn rules_in_a_directory_of_another_version_are_misplaced_and_0_105_reads_none() 
     assert_eq!(found(105), ["rules-not-read"]);
     assert_eq!([found(106), found(122)], [["rule-misplaced"]; 2]);
 }
+
+#[test]
+fn the_running_polkitd_knows_better_than_the_files_whether_an_action_is_registered() {
+    let with = |real| {
+        let facts = with_answer(|answer| {
+            answer.verdict.outcome = Outcome::Unregistered;
+            answer.real = real;
+        });
+        codes(&facts).first().copied()
+    };
+    assert_eq!(with(None), Some("action-not-registered"));
+    assert_eq!(with(Some(RunningResult::Unregistered)), Some("action-not-registered"));
+    assert_ne!(with(Some(RunningResult::Challenge)), Some("action-not-registered"));
+}

@@ -1,4 +1,4 @@
-//! Finds the first known error in a message or log: in the table of [`mechanisms`], in the texts of [`libvirt`], and else by a
+//! Finds the first known error in a message or log: in the table of [`mechanisms`], in the texts of libvirt, and else by a
 //! registered action that a line names. Pure.
 
 mod advice;

@@ -131,3 +131,15 @@ fn a_unit_is_delegated_if_another_user_than_root_owns_it_or_systemd_marked_it() 
     }
     assert_eq!(cgroups.is_delegated("/system.slice/missing.service").unwrap_err().kind(), io::ErrorKind::NotFound);
 }
+
+#[test]
+fn a_walk_that_was_cut_anywhere_gives_no_list() {
+    let deep = (0..=DEEPEST).map(|_| "x").collect::<Vec<_>>().join("/");
+    let siblings: Vec<String> = (0..16).map(|number| format!("system.slice/s{number}.service")).collect();
+    let mut cgroups: Vec<(&str, &str)> = siblings.iter().map(|path| (path.as_str(), "")).collect();
+    let (_whole, cgroups_of_whole) = tree(&cgroups);
+    assert!(cgroups_of_whole.processes_outside("/system.slice/s0.service").is_ok());
+    cgroups.push((&deep, "7\n"));
+    let (_cut, cgroups_of_cut) = tree(&cgroups);
+    assert!(cgroups_of_cut.processes_outside("/system.slice/s0.service").is_err());
+}

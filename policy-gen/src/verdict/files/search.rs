@@ -218,3 +218,33 @@ fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     ends.filter_map(|end| path.get(..end))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_of_polkitd_s_user_counts_and_the_class_decides() {
+        let user = DaemonUser::User { uid: 990, gids: vec![990, 991] };
+        let stat = |mode, uid, gid| {
+            let mut stat = rustix::fs::stat("/").unwrap();
+            (stat.st_mode, stat.st_uid, stat.st_gid) = (mode, uid, gid);
+            stat
+        };
+        for (mode, uid, gid, reads, enters) in [
+            (0o640, 0, 991, true, false),
+            (0o640, 0, 990, true, false),
+            (0o640, 0, 0, false, false),
+            (0o711, 0, 0, false, true),
+            (0o744, 0, 0, true, false),
+            (0o400, 990, 0, true, false),
+            // The class of the owner or of the group decides, even if others have more rights.
+            (0o077, 990, 0, false, false),
+            (0o707, 0, 991, false, false),
+        ] {
+            let stat = stat(mode, uid, gid);
+            assert_eq!((user.may(READ, &stat), user.may(ENTER, &stat)), (reads, enters), "{mode:o} {uid} {gid}");
+            assert!(DaemonUser::Root.may(READ, &stat));
+        }
+    }
+}
