@@ -50,9 +50,10 @@ pub(super) fn read(mut table: Table, file: &ConfigFile, settings: &Settings, rep
     let hold = table.duration("hold", report).and_then(|hold| checked_hold(hold, answer.as_ref(), report));
     let (credentials, identity) = authenticate::read(&mut table, answer.as_ref(), report);
     table.finish(report);
-    // A grant to a user who does not exist now never matches. A refusal could miss the user later.
-    let grants = answer.as_ref().is_some_and(|answer| answer.value.grants());
-    let missing = if grants { Missing::Skipped("this rule") } else { Missing::Error };
+    // A rule that allows a user who does not exist now never matches. Without any other rule, a later rule could allow the user once
+    // the user exists: a rule that asks or authenticates also keeps requests from later rules.
+    let allows = answer.as_ref().is_some_and(|answer| answer.value == Answer::Allow);
+    let missing = if allows { Missing::Skipped("this rule") } else { Missing::Error };
     let named = user.is_some() as usize + group.is_some() as usize;
     let user = user.and_then(|name| named_user(&name, missing, report));
     let group = group.and_then(|name| named_group(&name, missing, report));

@@ -96,7 +96,7 @@ fn a_wrong_type_says_what_to_write() {
 }
 
 #[test]
-fn a_grant_and_an_entry_for_a_missing_user_are_skipped_with_a_warning() {
+fn a_rule_that_allows_and_an_entry_for_a_missing_user_are_skipped_with_a_warning() {
     let serve = "[[serve]]\nuser = \"no-such-name\"\n[[serve]]\nexec = [\"@no-group\", \"bin\"]\n";
     let rules = RULE.replace("daemon", "no-such-name") + &RULE.replace("\"a\"", "\"b\"");
     let Some((folder, loaded)) = loaded(format!("{serve}{rules}")) else { return };
@@ -117,9 +117,13 @@ fn a_grant_and_an_entry_for_a_missing_user_are_skipped_with_a_warning() {
 }
 
 #[test]
-fn refusals_of_missing_users_units_and_answers_that_do_not_exist_are_errors() {
+fn rules_that_refuse_or_ask_missing_users_units_and_answers_that_do_not_exist_are_errors() {
     refused!(
         RULE.replace("daemon", "no-such-name").replace("\"allow\"", "\"deny\""),
+        "agent.toml:4:8: there is no user `no-such-name` on this host (`getent passwd` lists the names)",
+    );
+    refused!(
+        RULE.replace("daemon", "no-such-name").replace("\"allow\"", "\"ask\""),
         "agent.toml:4:8: there is no user `no-such-name` on this host (`getent passwd` lists the names)",
     );
     refused!(
