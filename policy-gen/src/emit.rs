@@ -4,6 +4,7 @@ pub mod daemons;
 pub mod details;
 pub mod hook;
 pub mod pkla;
+pub mod plain;
 pub mod quote;
 pub mod roles;
 pub mod rules;
@@ -57,6 +58,8 @@ const AGENT_HERE: &str = "polkit uses the first result in the order of the file 
                           (its grants need no agent), and before 49-, 50-, 60- and 90-.";
 /// The file in the pkla directory.
 pub const PKLA: &str = "polkit-policy-gen.pkla";
+/// The beginning of the comment above a rule or an entry. The rest of the comment is the name of the grant.
+pub const NAME: &str = "Grant: ";
 /// The sysusers.d file of the memberships.
 pub const SYSUSERS: &str = "polkit-policy-gen.conf";
 

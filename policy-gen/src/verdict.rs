@@ -135,6 +135,8 @@ pub struct Decider {
     pub line: Option<usize>,
     /// The action that implies the requested one, if it decided.
     pub by_action: Option<String>,
+    /// The grant of polkit-policy-gen, if [`Evaluator::name_grant`] found it.
+    pub grant: Option<String>,
 }
 
 /// A step of an evaluation.

@@ -51,8 +51,8 @@ fn the_policy_of_a_tree_is_the_default_and_its_fragments_apply() {
     std::fs::write(own.join("policy.d/30-masked.toml"), "").unwrap();
     let shown = out(&run(&["diff", "--root", dir]));
     let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("{text} in {shown}"));
-    assert!(at("// 0: first") < at("// 1: second") && at("// 1: second") < at("// 2: machines"));
-    assert!(at("// 2: machines") < at("// 3: fourth"));
+    assert!(at("// Grant: first") < at("// Grant: second") && at("// Grant: second") < at("// Grant: machines"));
+    assert!(at("// Grant: machines") < at("// Grant: fourth"));
     let origin = "from /etc/polkit-policy-gen/policy.d/10-a.toml, /etc/polkit-policy-gen/policy.d/20-b.toml, \
                   /etc/polkit-policy-gen/policy.toml, /etc/polkit-policy-gen/policy.d/60-c.toml. ";
     assert!(shown.contains(origin), "{shown}");
@@ -122,7 +122,7 @@ fn a_killed_installation_leaves_each_file_old_or_new_and_the_next_one_finishes()
         child.kill().unwrap();
         killed += usize::from(child.wait().unwrap().signal().is_some());
         if let Ok(found) = std::fs::read_to_string(&rules) {
-            assert!(found.ends_with("}());\n"), "half a file: {found}");
+            assert!(found.ends_with("\n});\n"), "half a file: {found}");
         }
         if round % 3 == 2 {
             let finished = run(&["install", path, "--replace", "--root", dir]);

@@ -53,7 +53,8 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
         details: options.detail.iter().cloned().collect(),
         ..AccessRequest::default()
     };
-    let verdict = evaluator.verdict(&access_request)?;
+    let mut verdict = evaluator.verdict(&access_request)?;
+    evaluator.name_grant(&tree, &access_request, &mut verdict)?;
     let suggestions = suggest::suggestions(&mut evaluator, &tree, &spelling, &access_request, &verdict)?;
     if options.json {
         let mut object = json!(Brief::from(&verdict));
@@ -100,6 +101,8 @@ struct DecidedBy<'a> {
     file: Option<&'a str>,
     line: Option<usize>,
     by_action: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<&'a str>,
 }
 
 impl<'a> From<&'a Verdict> for Brief<'a> {
@@ -111,6 +114,7 @@ impl<'a> From<&'a Verdict> for Brief<'a> {
                 file: decider.file.as_deref(),
                 line: decider.line,
                 by_action: decider.by_action.as_deref(),
+                grant: decider.grant.as_deref(),
             }),
             depends_on: &verdict.depends_on,
             ends_polkitd: verdict.ends_polkitd.as_deref(),

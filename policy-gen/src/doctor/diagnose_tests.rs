@@ -9,7 +9,7 @@ use crate::target::{JavaScript, Pkla, Target, Version};
 use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Verdict};
 
 fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Decision {
-    let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None };
+    let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None, grant: None };
     let verdict = Verdict {
         outcome: Outcome::Result(word),
         decided_by: Some(decider),

@@ -16,8 +16,8 @@ use polkit_config::pattern::ActionPattern;
 use polkit_config::report::{Problem, Report};
 use polkit_config::table::Spanned;
 
-use super::Origin;
 use super::quote::comment;
+use super::{NAME, Origin};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::policy::{Grant, Policy};
 
@@ -53,7 +53,7 @@ pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
         let actions: Vec<&str> = grant.actions.iter().map(|action| action.value.as_str()).collect();
         let [any, inactive, active] = grant.results.all().map(ImplicitAuthorization::text);
         out.push_str(&format!(
-            "\n# {}\n[{}]\nIdentity={}\nAction={}\nResultAny={any}\nResultInactive={inactive}\nResultActive={active}\n",
+            "\n# {NAME}{}\n[{}]\nIdentity={}\nAction={}\nResultAny={any}\nResultInactive={inactive}\nResultActive={active}\n",
             comment(&grant.label),
             number + 1,
             identities.concat().join(";"),

@@ -1,6 +1,6 @@
 //! JavaScript rules, in the ES5 that both mozjs (polkit 0.106 to 125) and Duktape (121 and later) support.
 //!
-//! The grants are a table: for each action and each name, it has the number of the first grant with this name. polkitd looks up the
+//! Few grants become one rule each, which a reviewer can read: see [`plain`]. Many grants are a table: for each action and each name, it has the number of the first grant with this name. polkitd looks up the
 //! user and each of the user's groups, so a check takes the same time with ten grants or ten thousand. The lowest number found is
 //! the first applicable grant. Action patterns are found by their prefix; there are only few prefix lengths. If grants have details,
 //! a name has a list of numbers, and the first applicable one counts. Netgroups of an action are checked one by one, as long as they
@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use polkit_config::pattern::{ActionPattern, Glob};
 
 use super::Origin;
+use super::plain;
 use super::quote::{comment, javascript};
 use super::script::{DECIDE, FIND};
 use crate::policy::{Detail, Grant};
@@ -62,6 +63,12 @@ pub(crate) struct Line {
 /// Generates a rules file. The second line explains its file name. The same grants give the same bytes.
 #[must_use]
 pub fn emit(grants: &[&Grant], why_here: &str, origin: &Origin) -> String {
+    let mut out = format!("// {}\n// {why_here}\n", super::first_line(origin));
+    out.push_str(&if plain::suits(grants) { plain::emit(grants) } else { tables(grants) });
+    out
+}
+
+pub(super) fn tables(grants: &[&Grant]) -> String {
     let mut names: BTreeMap<&str, Names<'_>> = BTreeMap::new();
     for (number, grant) in grants.iter().enumerate() {
         for action in &grant.actions {
@@ -75,7 +82,7 @@ pub fn emit(grants: &[&Grant], why_here: &str, origin: &Origin) -> String {
             }
         }
     }
-    let mut out = format!("// {}\n// {why_here}\n{FIND}", super::first_line(origin));
+    let mut out = FIND.to_owned();
     add(&mut out, "addGrants", grants.iter().enumerate().map(|(number, grant)| grant_line(number, grant)));
     add(&mut out, "addNames", names.iter().flat_map(|(action, names)| name_lines(action, names)));
     let patterns: Vec<&ActionPattern> = names.values().map(|names| names.pattern).filter(|p| !p.is_exact()).collect();
@@ -161,12 +168,12 @@ fn pattern_line(pattern: &ActionPattern) -> Line {
 }
 
 /// Returns the text before the first star.
-fn beginning(pattern: &ActionPattern) -> &str {
+pub(super) fn beginning(pattern: &ActionPattern) -> &str {
     pattern.as_str().split('*').next().unwrap_or_default()
 }
 
 /// Formats a pattern as a regular expression. A pattern contains only letters, digits, `-`, `_`, `.` and `*`.
-fn expression(pattern: &str) -> String {
+pub(super) fn expression(pattern: &str) -> String {
     let (start, end) = pattern.strip_suffix('*').map_or((pattern, ""), |start| (start, ".*"));
     format!("/^{}{end}$/", start.replace('.', "\\.").replace('*', "[^.]*"))
 }

@@ -3,6 +3,7 @@
 
 mod action_request;
 mod decide;
+mod grant;
 mod policy_data;
 mod user_facts;
 mod verdict_steps;

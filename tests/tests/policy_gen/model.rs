@@ -44,7 +44,13 @@ fn next(
     refused: &mut usize,
 ) -> (String, Policy, String) {
     loop {
-        let text = random.policy(world, turn);
+        let mut text = random.policy(world, turn);
+        // Few grants become rules, and many a table: every second policy has many, of an action that no question is about.
+        if format == Format::Rules && turn % 2 == 1 {
+            text.push_str(
+                &"\n[[grant]]\nactions = ['org.example.other']\nusers = ['root']\nresult = 'yes'\n".repeat(40),
+            );
+        }
         let read = policy::read(&[Source::new("p.toml", text.as_str())]);
         let (policy, mut report) = read.unwrap_or_else(|report| panic!("{text}\n{:?}", report.lines()));
         let files = emit::files(&policy, &Origin::Options, format, Owner::Admin, &mut report);

@@ -33,8 +33,10 @@ pub(super) fn text(
             .by_action
             .as_ref()
             .map_or_else(String::new, |action| format!(" for {}, which implies it", escape(action)));
+        let grant =
+            decider.grant.as_ref().map_or_else(String::new, |grant| format!(", the grant \"{}\"", escape(grant)));
         let place = place(decider).map_or_else(String::new, |place| format!(": {place}"));
-        out.push_str(&format!("  decided by {what}{by}{place}\n"));
+        out.push_str(&format!("  decided by {what}{grant}{by}{place}\n"));
     }
     if let Some(why) = &verdict.ends_polkitd {
         out.push_str(&format!("  polkitd itself ends, for all users of the host: {}\n", escape(why)));

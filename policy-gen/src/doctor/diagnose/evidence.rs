@@ -22,7 +22,9 @@ pub(super) fn decided(answer: &Decision) -> String {
     let place = by.and_then(|by| by.file.as_ref()).map_or_else(String::new, |file| {
         by.and_then(|by| by.line).map_or_else(|| format!(" at {file}"), |line| format!(" at {file}:{line}"))
     });
-    format!("polkit's decision is {}, from {what}{place}", answer.verdict.outcome.text())
+    let grant =
+        by.and_then(|by| by.grant.as_ref()).map_or_else(String::new, |grant| format!(" (the grant \"{grant}\")"));
+    format!("polkit's decision is {}, from {what}{place}{grant}", answer.verdict.outcome.text())
 }
 
 fn checked(subject: &Subject, answer: &Decision) -> String {

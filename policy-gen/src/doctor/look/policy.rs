@@ -99,6 +99,7 @@ fn answer(
     {
         decider.file = evaluator.ending_file(&access_request)?;
     }
+    evaluator.name_grant(tree, &access_request, &mut verdict)?;
     let yes = Outcome::Result(ImplicitAuthorization::Yes);
     let (mut groups, mut sessions) = (Vec::new(), Vec::new());
     let open = !matches!(verdict.outcome, Outcome::Result(ImplicitAuthorization::Yes) | Outcome::Unregistered);

@@ -29,7 +29,7 @@ impl PolicyData {
             return Some(verdict);
         };
         if request.user.uid == Some(0) {
-            let decider = Decider { kind: DeciderKind::Root, file: None, line: None, by_action: None };
+            let decider = Decider { kind: DeciderKind::Root, file: None, line: None, by_action: None, grant: None };
             let mut verdict = Verdict::of(Outcome::Result(ImplicitAuthorization::Yes), Some(decider));
             verdict.step("root", "yes: polkit allows root everything", None, None);
             return Some(verdict);
@@ -62,7 +62,7 @@ impl PolicyData {
     fn implicit(registered: &RegisteredAction, request: &ActionRequest<'_>) -> Verdict {
         let word = registered.action.results.of(request.access_request.session);
         let (file, line) = (Some(registered.file.clone()), Some(registered.action.line));
-        let decider = Decider { kind: DeciderKind::Implicit, file: file.clone(), line, by_action: None };
+        let decider = Decider { kind: DeciderKind::Implicit, file: file.clone(), line, by_action: None, grant: None };
         let mut verdict = Verdict::of(Outcome::Result(word), Some(decider));
         verdict.step("implicit", word.text(), file, line);
         if let Some(rival) = &registered.rival {

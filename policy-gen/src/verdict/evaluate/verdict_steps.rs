@@ -46,7 +46,7 @@ impl Verdict {
         line: Option<usize>,
     ) {
         self.outcome = Outcome::Result(word);
-        self.decided_by = Some(Decider { kind, file, line, by_action: None });
+        self.decided_by = Some(Decider { kind, file, line, by_action: None, grant: None });
     }
 
     /// Records that an error of a rule decides.

@@ -1,0 +1,154 @@
+//! One rule per grant, as an administrator would write it by hand. For few grants, because polkitd runs one rule after the other.
+//!
+//! The results are those of the tables of [`rules`](super::rules). A rule cannot throw, because an exception would deny every action
+//! of the host: it uses only what polkit itself defines.
+
+use std::collections::BTreeSet;
+
+use polkit_config::pattern::{ActionPattern, Glob};
+use polkit_config::table::Spanned;
+
+use super::NAME;
+use super::quote::{comment, javascript};
+use super::rules::{beginning, expression};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
+use crate::policy::{Detail, Grant};
+
+/// The largest number of grants in this form.
+const GRANTS: usize = 32;
+/// The largest number of actions, names and values in this form.
+const TERMS: usize = 160;
+/// The longest condition in one line.
+const WIDTH: usize = 100;
+
+/// Compares a detail with a pattern, which is given as the texts between its stars.
+const MATCHES: &str = r#"
+    function matches(value, parts) {
+        if (typeof value !== "string") {
+            return false;
+        }
+        var last = parts.length - 1;
+        var at = parts[0].length;
+        var end = value.length - parts[last].length;
+        if (at > end || value.slice(0, at) !== parts[0] || value.slice(end) !== parts[last]) {
+            return false;
+        }
+        for (var i = 1; i < last; i += 1) {
+            at = value.indexOf(parts[i], at);
+            if (at === -1 || at + parts[i].length > end) {
+                return false;
+            }
+            at += parts[i].length;
+        }
+        return true;
+    }
+"#;
+
+/// Whether the grants are few enough for this form.
+pub(super) fn suits(grants: &[&Grant]) -> bool {
+    let terms = |grant: &&Grant| {
+        let values: usize = grant.details.iter().map(|detail| detail.values.len()).sum();
+        grant.actions.len() + grant.users.len() + grant.groups.len() + grant.netgroups.len() + values
+    };
+    grants.len() <= GRANTS && grants.iter().map(terms).sum::<usize>() <= TERMS
+}
+
+/// Generates the rules, in the order of the grants. The same grants give the same bytes.
+pub(super) fn emit(grants: &[&Grant]) -> String {
+    let needs_function = grants.iter().flat_map(|grant| &grant.details).any(|detail| !patterns(detail).is_empty());
+    if needs_function {
+        let rules: String = grants.iter().map(|grant| rule(grant, "    ")).collect();
+        format!("(function () {{{MATCHES}{rules}}}());\n")
+    } else {
+        grants.iter().map(|grant| rule(grant, "")).collect()
+    }
+}
+
+fn rule(grant: &Grant, indent: &str) -> String {
+    let mut conditions = vec![one_of(actions(&grant.actions)), one_of(subjects(grant))];
+    conditions.extend(grant.details.iter().map(|detail| one_of(values(detail))));
+    let mut condition = conditions.join(" && ");
+    if condition.len() > WIDTH {
+        condition = conditions.join(&format!(" &&\n{indent}            "));
+    }
+    let returned = result(grant.results);
+    format!(
+        "\n{indent}// {NAME}{}\n{indent}polkit.addRule(function (action, subject) {{\n{indent}    if ({condition}) {{\n\
+         {indent}        return {returned};\n{indent}    }}\n{indent}}});\n",
+        comment(&grant.label)
+    )
+}
+
+/// Joins alternatives. Each of them binds more tightly than `||`.
+fn one_of(alternatives: Vec<String>) -> String {
+    match alternatives.as_slice() {
+        [one] => one.clone(),
+        several => format!("({})", several.join(" || ")),
+    }
+}
+
+/// `value === "a"`, or `["a", "b"].indexOf(value) !== -1`.
+fn is_one(value: &str, texts: BTreeSet<&str>) -> Option<String> {
+    let texts: Vec<String> = texts.into_iter().map(javascript).collect();
+    match texts.as_slice() {
+        [] => None,
+        [one] => Some(format!("{value} === {one}")),
+        several => Some(format!("[{}].indexOf({value}) !== -1", several.join(", "))),
+    }
+}
+
+fn actions(actions: &[Spanned<ActionPattern>]) -> Vec<String> {
+    let (exact, patterns): (Vec<_>, Vec<_>) =
+        actions.iter().map(|action| &action.value).partition(|action| action.is_exact());
+    let pattern = |pattern: &&ActionPattern| {
+        let (text, begins) = (pattern.as_str(), beginning(pattern));
+        if text.strip_suffix('*') == Some(begins) {
+            format!("action.id.indexOf({}) === 0", javascript(begins))
+        } else {
+            format!("{}.test(action.id)", expression(text))
+        }
+    };
+    let exact = is_one("action.id", exact.into_iter().map(ActionPattern::as_str).collect());
+    exact.into_iter().chain(patterns.iter().map(pattern)).collect()
+}
+
+fn subjects(grant: &Grant) -> Vec<String> {
+    let calls = |function: &'static str, names| {
+        sorted(names).into_iter().map(move |name| format!("subject.{function}({})", javascript(name)))
+    };
+    let user = is_one("subject.user", sorted(&grant.users));
+    user.into_iter().chain(calls("isInGroup", &grant.groups)).chain(calls("isInNetGroup", &grant.netgroups)).collect()
+}
+
+fn sorted(names: &[Spanned<String>]) -> BTreeSet<&str> {
+    names.iter().map(|name| name.value.as_str()).collect()
+}
+
+fn values(detail: &Detail) -> Vec<String> {
+    let value = format!("action.lookup({})", javascript(&detail.key.value));
+    let exact = detail.values.iter().map(|value| &value.value).filter(|value| value.is_exact());
+    let exact = is_one(&value, exact.map(Glob::as_str).collect());
+    let pattern = |pattern: &str| {
+        let parts: Vec<String> = pattern.split('*').map(javascript).collect();
+        format!("matches({value}, [{}])", parts.join(", "))
+    };
+    exact.into_iter().chain(patterns(detail).into_iter().map(pattern)).collect()
+}
+
+fn patterns(detail: &Detail) -> BTreeSet<&str> {
+    detail.values.iter().map(|value| &value.value).filter(|value| !value.is_exact()).map(Glob::as_str).collect()
+}
+
+/// The result by the state of the session. `subject.active` also holds in a session without a seat, so it counts only with `local`.
+fn result(results: BySession<ImplicitAuthorization>) -> String {
+    let [any, inactive, active] = results.all().map(|result| javascript(result.text()));
+    if inactive != active && inactive != any {
+        format!("!subject.local ? {any} : subject.active ? {active} : {inactive}")
+    } else if active == any {
+        any
+    } else if active == inactive {
+        format!("subject.local ? {active} : {any}")
+    } else {
+        format!("subject.local && subject.active ? {active} : {any}")
+    }
+}
