@@ -57,7 +57,7 @@ fn command(command: Command) -> ExitCode {
         Command::Approve { id, length } => ask(approve::approve(&id, length)),
         Command::Deny { id } => ask(approve::deny(&id)),
         Command::Decisions(shown) => decisions::run(&shown),
-        Command::Check(file) => check::run(&origin(file)),
+        Command::Check(file) => ask(check::run(&origin(file))),
         Command::Test(asked) => {
             let file = ConfigFile { config: asked.config.config.clone() };
             test::run(&origin(file), &asked)

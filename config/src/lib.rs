@@ -2,7 +2,7 @@
 //!
 //! In the order of the data: [`trust`] checks that root alone controls a path, [`bounded`] reads with a size limit,
 //! [`mod@file`] reads files that only root can have written, [`table`] reads them strictly as TOML, [`names`] looks up users
-//! and groups, [`report`] shows every problem of every file at once, and [`log`] shows diagnostics. The agent and the generator
+//! and groups, [`near`] finds the name that was meant, [`report`] shows every problem of every file at once, and [`log`] shows diagnostics. The agent and the generator
 //! use this crate.
 
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ pub mod bounded;
 pub mod file;
 pub mod log;
 pub mod names;
+pub mod near;
 pub mod output;
 pub mod report;
 mod source;

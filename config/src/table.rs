@@ -13,6 +13,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 use value::{Entry, Value, entries};
 
+use crate::near::nearest;
 use crate::report::{Location, Problem, Report, Source};
 
 /// A value and its place in the file.
@@ -253,13 +254,11 @@ impl Table {
             let at = self.source.at(entry.key_span.clone());
             let place = if self.title.is_empty() { String::new() } else { format!(" in {}", self.title) };
             let problem = Problem::error(at, format!("unknown key `{}`{place}", entry.key));
-            let near = self.known.iter().map(|known| (strsim::damerau_levenshtein(known, &entry.key), *known)).min();
+            let near = nearest(&entry.key, self.known.iter().copied(), |known| 2.max(known.len() / 3));
             report.push(match near {
-                Some((distance, known)) if distance <= 2.max(known.len() / 3) => {
-                    problem.help(format!("did you mean `{known}`?"))
-                }
-                _ if self.known.is_empty() => problem,
-                _ => problem.help(format!("known here: {}", self.known.join(", "))),
+                Some(known) => problem.help(format!("did you mean `{known}`?")),
+                None if self.known.is_empty() => problem,
+                None => problem.help(format!("known here: {}", self.known.join(", "))),
             });
         }
     }

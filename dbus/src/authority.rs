@@ -46,6 +46,40 @@ impl Authorization {
     }
 }
 
+/// An action that polkitd knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredAction {
+    /// The id.
+    pub id: String,
+    /// The implicit authorization of a subject without a session at a seat, such as a service.
+    pub without_session: Implicit,
+}
+
+/// The kind of an implicit authorization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Implicit {
+    /// polkitd allows the action without authentication (`yes`).
+    Allowed,
+    /// The user must authenticate (`auth_self`, `auth_self_keep`).
+    User,
+    /// An administrator must authenticate (`auth_admin`, `auth_admin_keep`).
+    Administrator,
+    /// polkitd refuses (`no`), or sends a number that is not known here.
+    Refused,
+}
+
+impl Implicit {
+    /// Reads polkit's number (PolkitImplicitAuthorization, 0.105 to 128).
+    fn of(number: u32) -> Self {
+        match number {
+            1 | 3 => Self::User,
+            2 | 4 => Self::Administrator,
+            5 => Self::Allowed,
+            _ => Self::Refused,
+        }
+    }
+}
+
 /// The kind of registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Registration {
@@ -190,11 +224,11 @@ impl Authority {
         Ok(Authorization { authorized, challenge, details })
     }
 
-    /// Returns the ids of all registered actions, unordered.
+    /// Returns all registered actions, unordered.
     ///
     /// # Errors
     /// Bus errors.
-    pub async fn actions(&self) -> Result<Vec<String>, AuthorityError> {
+    pub async fn actions(&self) -> Result<Vec<RegisteredAction>, AuthorityError> {
         // Id, description, message, vendor, vendor URL, icon, the three implicit authorizations, annotations.
         type Action = (String, String, String, String, String, String, u32, u32, u32, HashMap<String, String>);
         let locale = "C";
@@ -203,7 +237,8 @@ impl Authority {
         let (actions,): (Vec<Action>,) = body
             .deserialize()
             .map_err(|_| DecodeError::Type { field: "EnumerateActions", expected: "a(ssssssuuua{ss})" })?;
-        Ok(actions.into_iter().map(|action| action.0).collect())
+        let registered = |action: Action| RegisteredAction { id: action.0, without_session: Implicit::of(action.6) };
+        Ok(actions.into_iter().map(registered).collect())
     }
 
     async fn property(&self, name: &'static str) -> Result<String, AuthorityError> {

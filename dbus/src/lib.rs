@@ -28,7 +28,7 @@ mod subject;
 mod version;
 
 pub use agent::{AGENT_INTERFACE, AfterReply, Agent, AgentStream, Reply, Sender, serve};
-pub use authority::{Authority, Authorization, Interaction, Registration};
+pub use authority::{Authority, Authorization, Implicit, Interaction, RegisteredAction, Registration};
 pub use bus::{connect, connect_over, connect_to, open_stream};
 pub use challenge::{Challenge, Details};
 pub use cookie::Cookie;

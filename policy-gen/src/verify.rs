@@ -117,7 +117,9 @@ pub async fn compare(policy: &Policy, names: &Names) -> Result<Comparison, Strin
     };
     let named = policy.grants.iter().flat_map(|grant| &grant.netgroups);
     let netgroups = Netgroups::of(named.map(|name| name.value.as_str()))?;
-    let mut comparison = Planner { policy, names, netgroups, actions: actions.into_iter().collect() }.queries()?;
+    let mut comparison =
+        Planner { policy, names, netgroups, actions: actions.into_iter().map(|action| action.id).collect() }
+            .queries()?;
     let deadline = Instant::now() + RELOAD;
     loop {
         for row in comparison.rows.iter_mut().filter(|row| row.user.is_some()) {

@@ -1,5 +1,7 @@
 //! `polkit-service-agent check`.
 
+mod host;
+
 use std::process::ExitCode;
 
 use polkit_agent_rules::rule::{Rule, SessionKey};
@@ -10,8 +12,7 @@ use crate::{
 };
 
 /// Reads the configuration and shows its problems, its files and its rules.
-#[must_use]
-pub fn run(origin: &Origin) -> ExitCode {
+pub async fn run(origin: &Origin) -> ExitCode {
     let loaded = load(origin);
     terminal::report(&loaded.report);
     let Some(config) = &loaded.config else {
@@ -20,11 +21,11 @@ pub fn run(origin: &Origin) -> ExitCode {
         );
         return ExitCode::FAILURE;
     };
-    terminal::print(&describe(&loaded, config));
+    terminal::print(&describe(&loaded, config, host::notes(config).await));
     ExitCode::SUCCESS
 }
 
-fn describe(loaded: &Loaded, config: &Config) -> String {
+fn describe(loaded: &Loaded, config: &Config, of_host: Vec<String>) -> String {
     let mut lines = vec!["Files, in the order of their rules:".to_owned()];
     for file in &loaded.files {
         let masked = file.instead_of.as_ref().map(|path| format!(" (instead of {})", path.display()));
@@ -36,7 +37,7 @@ fn describe(loaded: &Loaded, config: &Config) -> String {
     lines.push("Rules, in their order; the first match wins. A request without a match is refused:".to_owned());
     lines.extend(config.rules.iter().map(|rule| format!("  {}", line_of(rule))));
     lines.extend(separations(config));
-    lines.extend(advisories::of(config).into_iter().map(|note| format!("note: {note}")));
+    lines.extend(advisories::of(config).into_iter().chain(of_host).map(|note| format!("note: {note}")));
     lines.join("\n")
 }
 

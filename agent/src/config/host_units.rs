@@ -60,8 +60,30 @@ fn uids(units: &UnitPattern) -> Option<Vec<u32>> {
 }
 
 fn shown(units: &[&UnitPattern]) -> io::Result<String> {
+    show(PROPERTIES, ["*.service".to_owned()].into_iter().chain(units.iter().map(ToString::to_string)))
+}
+
+/// The name by which systemd knows a unit, or `None` if no unit of that name exists. In the order of `names`, which are no patterns.
+/// Nothing if the system manager does not respond.
+#[must_use]
+pub fn known_as(names: &[String]) -> Vec<(String, Option<String>)> {
+    if names.is_empty() || !Path::new(BOOTED).exists() {
+        return Vec::new();
+    }
+    let text = show("--property=Id,LoadState", names.iter().cloned()).unwrap_or_default();
+    names.iter().cloned().zip(text.split("\n\n").map(loaded)).collect()
+}
+
+/// The name in a block of [`known_as`], if the unit exists.
+fn loaded(block: &str) -> Option<String> {
+    let value = |key: &str| block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    value("Id").filter(|_| value("LoadState") != Some("not-found")).map(str::to_owned)
+}
+
+/// Runs `systemctl show`, with limits of time and length.
+fn show(properties: &str, units: impl Iterator<Item = String>) -> io::Result<String> {
     let mut command = Command::new("systemctl");
-    command.args(["show", PROPERTIES, "--no-pager", "--", "*.service"]).args(units.iter().map(ToString::to_string));
+    command.args(["show", properties, "--no-pager", "--"]).args(units);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let (sender, receiver) = mpsc::channel();
@@ -131,6 +153,13 @@ mod tests {
         assert_eq!((units[0].is_delegated, units[1].is_delegated), (false, true));
         assert_eq!((units[0].opens_sessions, units[1].opens_sessions), (false, true));
         assert_eq!(units[2].user, None);
+    }
+
+    #[test]
+    fn a_unit_that_was_not_found_has_no_name() {
+        assert_eq!(loaded("Id=httpd.service\nLoadState=not-found"), None);
+        assert_eq!(loaded("Id=apache2.service\nLoadState=loaded\n"), Some("apache2.service".to_owned()));
+        assert_eq!(loaded("LoadState=masked\nId=web.service"), Some("web.service".to_owned()));
     }
 
     #[test]

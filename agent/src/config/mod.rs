@@ -3,7 +3,7 @@
 pub mod advisories;
 mod authenticate;
 mod files;
-mod host_units;
+pub mod host_units;
 mod limited;
 mod load;
 pub mod root_equivalent;

@@ -43,6 +43,7 @@ pub fn against_asking(root: &Root, table: &mut Table) {
     let files = format!("/proc/{}/root", bed.pid1());
     let none = HashMap::new();
     let registered = runtime.block_on(authority.actions()).expect("polkitd answers");
+    let registered: Vec<String> = registered.into_iter().map(|action| action.id).collect();
     let all = (format!("all {} actions in turn", registered.len()), registered);
     let one = ACTIONS.map(|(action, implied)| (format!("{action}, {implied}"), vec![action.to_owned()]));
     for (name, actions) in one.iter().chain([&all]) {
