@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use script::{AFTER, BEFORE};
 
 use crate::emit::quote::{comment, javascript};
-use crate::emit::rules::{Line, add, key};
+use crate::emit::tables::{Line, add, key};
 use crate::implicit_authorization::ImplicitAuthorization;
 use crate::verdict::pkla::{Entry, Pkla, Reader, glob};
 

@@ -1,14 +1,16 @@
 //! Generates the files of a policy, and the changes to libvirt's [`daemons`]. Pure.
 
+mod action_pattern;
 pub mod daemons;
 pub mod details;
 pub mod hook;
 pub mod pkla;
-pub mod plain;
+mod plain;
 pub mod quote;
 pub mod roles;
 pub mod rules;
 mod script;
+pub(crate) mod tables;
 
 use polkit_config::report::{Problem, Report};
 

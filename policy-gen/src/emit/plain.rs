@@ -1,6 +1,6 @@
 //! One rule per grant, as an administrator would write it by hand. For few grants, because polkitd runs one rule after the other.
 //!
-//! The results are those of the tables of [`rules`](super::rules). A rule cannot throw, because an exception would deny every action
+//! The results are those of the tables of [`tables`](super::tables). A rule cannot throw, because an exception would deny every action
 //! of the host: it uses only what polkit itself defines.
 
 use std::collections::BTreeSet;
@@ -9,8 +9,8 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::table::Spanned;
 
 use super::NAME;
+use super::action_pattern::{beginning, expression};
 use super::quote::{comment, javascript};
-use super::rules::{beginning, expression};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::policy::{Detail, Grant};
 

@@ -1,7 +1,7 @@
+mod few;
+mod many;
 mod names;
 mod pkla;
-mod plain_rules;
-mod tables;
 
 use insta::assert_snapshot;
 use polkit_config::report::Source;

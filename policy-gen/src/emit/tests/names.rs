@@ -83,9 +83,9 @@ proptest! {
         prop_assume!(!users.is_empty());
         let quoted: Vec<String> = users.iter().map(|name| quote::toml(name)).collect();
         let text = format!("[[grant]]\nname = {}\nactions = ['a.b']\nusers = [{}]\nresult = 'yes'\n", quote::toml(&label), quoted.join(", "));
-        let text = super::tables::tables(&text, GrantKind::Grant);
+        let text = super::many::tables(&text, GrantKind::Grant);
         prop_assert!(text.is_ascii());
-        let plain = super::tables::tables("[[grant]]\nactions = ['a.b']\nusers = ['x']\nresult = 'yes'\n", GrantKind::Grant);
+        let plain = super::many::tables("[[grant]]\nactions = ['a.b']\nusers = ['x']\nresult = 'yes'\n", GrantKind::Grant);
         let other = |text: &str| -> Vec<String> {
             text.lines().filter(|line| !line.contains("users: {") && !line.contains("{any:")).map(str::to_owned).collect()
         };

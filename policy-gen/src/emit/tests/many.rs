@@ -7,7 +7,7 @@ pub(super) fn tables(text: &str, kind: GrantKind) -> String {
     let mut draft = Draft::read(&[Source::new("p.toml", text)], Report::new());
     let (policy, report) = draft.parts();
     assert!(!report.has_errors(), "{:?}", report.lines());
-    rules::tables(&policy.grants.iter().filter(|grant| grant.kind == kind).collect::<Vec<_>>())
+    tables::emit(&policy.grants.iter().filter(|grant| grant.kind == kind).collect::<Vec<_>>())
 }
 
 #[test]
