@@ -20,6 +20,7 @@ const BASE: &[&str] = &[
     "systemd",
     "systemd-sysv",
     "libpam-systemd",
+    "libnss-systemd",
     "dbus",
     "procps",
     "iproute2",

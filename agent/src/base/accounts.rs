@@ -8,10 +8,16 @@ use std::{
     time::SystemTime,
 };
 
-use polkit_config::names::{Names, Tree};
+use polkit_config::{
+    bounded,
+    names::{Names, Tree},
+};
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
+/// The folder in which systemd keeps a file for each uid of a unit with `DynamicUser=`, with the name of the user (dynamic-user.c,
+/// systemd 235 to 262). The files belong to root, and only root can read them.
+const DYNAMIC: &str = "/run/systemd/dynamic-uid";
 
 /// The parsed files. They are read again when a file changes.
 #[derive(Debug, Default)]
@@ -20,6 +26,17 @@ pub struct Accounts {
 }
 
 type Stamps = [Option<SystemTime>; 2];
+
+/// The name of a dynamic user, while its unit runs.
+#[must_use]
+pub fn dynamic_name(uid: u32) -> Option<String> {
+    dynamic(Path::new(DYNAMIC), uid)
+}
+
+fn dynamic(folder: &Path, uid: u32) -> Option<String> {
+    let text = bounded::kernel_text(folder.join(uid.to_string())).ok()?;
+    text.strip_suffix('\n').filter(|name| !name.is_empty()).map(str::to_owned)
+}
 
 impl Accounts {
     /// The users and groups of this moment. `None` if the files cannot be read.
@@ -52,6 +69,18 @@ mod tests {
     fn write(path: &PathBuf, text: &str, seconds: u64) {
         fs::write(path, text).unwrap();
         File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+    }
+
+    #[test]
+    fn the_name_of_a_dynamic_user_is_in_the_file_of_its_uid() {
+        let folder = tempfile::tempdir().unwrap();
+        for (uid, text) in [("62396", "ci\n"), ("62397", ""), ("62398", "\n"), ("62399", "half")] {
+            fs::write(folder.path().join(uid), text).unwrap();
+        }
+        assert_eq!(dynamic(folder.path(), 62396).as_deref(), Some("ci"));
+        for other in [62397, 62398, 62399, 0] {
+            assert_eq!(dynamic(folder.path(), other), None, "{other}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use polkit_agent_rules::{requirements::Requirements, rule::Rule};
@@ -29,6 +29,10 @@ pub struct Config {
     pub requirements: Requirements,
     /// The units that rules name, and their users, as they were when the configuration was read.
     pub host: Host,
+    /// The files, in the order of their rules.
+    pub files: Vec<PathBuf>,
+    /// The time before the files were read.
+    pub read_at: SystemTime,
 }
 
 #[cfg(test)]
@@ -37,7 +41,8 @@ impl Config {
     pub(crate) fn of(serve: Vec<Serve>, rules: Vec<Rule>) -> Self {
         let (answer_within, max_registrations) = (Duration::from_secs(20), 10);
         let requirements = Requirements::of(&rules);
-        Self { answer_within, max_registrations, serve, rules, requirements, host: Host::default() }
+        let (files, read_at) = (Vec::new(), SystemTime::UNIX_EPOCH);
+        Self { answer_within, max_registrations, serve, rules, requirements, host: Host::default(), files, read_at }
     }
 }
 
@@ -73,17 +78,29 @@ pub struct Loaded {
 #[must_use]
 pub fn load(origin: &Origin) -> Loaded {
     let mut report = Report::new();
-    let files = match origin {
-        Origin::Host => files::of_host(Path::new(paths::CONFIG), Path::new(paths::VENDOR_CONFIG), &mut report),
-        Origin::File(path) => vec![ConfigFile::alone(path)],
-    };
+    let files = listed(origin, &mut report);
     let config = read(&files, &mut report);
     files::warn_of_masked_refusals(&files, &mut report);
     let config = config.filter(|_| !report.has_errors());
     Loaded { files, report, config }
 }
 
+/// The files of the configuration, as they are on disk now.
+#[must_use]
+pub fn files_of(origin: &Origin) -> Vec<PathBuf> {
+    // An error leaves files out, so the list differs from the one in force.
+    listed(origin, &mut Report::new()).into_iter().map(|file| file.path).collect()
+}
+
+fn listed(origin: &Origin, report: &mut Report) -> Vec<ConfigFile> {
+    match origin {
+        Origin::Host => files::of_host(Path::new(paths::CONFIG), Path::new(paths::VENDOR_CONFIG), report),
+        Origin::File(path) => vec![ConfigFile::alone(path)],
+    }
+}
+
 fn read(files: &[ConfigFile], report: &mut Report) -> Option<Config> {
+    let read_at = SystemTime::now();
     let mut tables: Vec<(&ConfigFile, Table)> = Vec::new();
     for file in files.iter().filter(|file| !file.masks()) {
         match file.read() {
@@ -125,6 +142,8 @@ fn read(files: &[ConfigFile], report: &mut Report) -> Option<Config> {
         requirements: Requirements::of(&rules),
         rules,
         host,
+        files: files.iter().map(|file| file.path.clone()).collect(),
+        read_at,
     })
 }
 

@@ -20,6 +20,10 @@ pub struct Status {
     pub polkit_error: Option<String>,
     /// Seconds since the agent started.
     pub uptime: u64,
+    /// The files of the configuration in force.
+    pub files: Vec<String>,
+    /// The time before they were read, in microseconds since 1970.
+    pub read_at: u64,
     /// The number of registrations.
     pub registrations: usize,
     /// The number of registrations whose descriptors polkitd may have leaked.
@@ -92,6 +96,7 @@ impl Status {
             "time": self.time,
             "polkit": { "version": self.polkit, "health": self.health.word(), "error": self.polkit_error },
             "uptime": self.uptime,
+            "configuration": { "files": self.files, "read_microseconds": self.read_at },
             "registrations": self.registrations,
             "pending": 0,
             "leaked": self.leaked,
@@ -135,6 +140,11 @@ pub fn to_text(status: &Value) -> String {
         let _ = writeln!(out, "the bus reports: {}", text(error));
     }
     let _ = writeln!(out, "{} registrations, up {} s", field("registrations"), field("uptime"));
+    if status.pointer("/configuration/changed_on_disk") == Some(&Value::Bool(true)) {
+        out.push_str(
+            "the configuration on disk is newer than the one in force: systemctl reload polkit-service-agent\n",
+        );
+    }
     let seconds = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
     match field("pending").as_str() {
         "0" | "?" => {}
@@ -194,6 +204,8 @@ mod tests {
             health: PolkitdHealth::Well,
             polkit_error: None,
             uptime: 60,
+            files: vec!["/etc/polkit-service-agent/agent.toml".into()],
+            read_at: 7,
             registrations: 12,
             leaked: 3,
             strained: false,
@@ -217,6 +229,8 @@ mod tests {
         for (key, value) in [("registrations", 12), ("pending", 0), ("leaked", 3), ("over_limit", 138)] {
             assert_eq!(json.get(key), Some(&json!(value)), "{key}");
         }
+        assert_eq!(json.pointer("/configuration/read_microseconds"), Some(&json!(7)));
+        assert_eq!(json.pointer("/configuration/files/0"), Some(&json!("/etc/polkit-service-agent/agent.toml")));
         assert_eq!(json.pointer("/served/0/way"), Some(&json!("events")));
         assert_eq!(json.pointer("/served/1/processes"), Some(&json!(0)));
         assert_eq!(json.pointer("/served/0/since"), Some(&json!(40)));

@@ -164,7 +164,7 @@ fn hooked(facts: &mut Facts) {
 #[test]
 fn each_state_of_the_agent_has_its_own_code_and_no_fix_bypasses_it() {
     type Change = fn(&mut Facts);
-    let cases: [(&str, &str, Change); 7] = [
+    let cases: [(&str, &str, Change); 8] = [
         ("agent-unbound", "bind-agent", |_| ()),
         ("agent-not-running", "start-agent", |facts| {
             bound(facts);
@@ -182,6 +182,12 @@ fn each_state_of_the_agent_has_its_own_code_and_no_fix_bypasses_it() {
         ("agent-refuses", "change-agent-rule", |facts| {
             facts.agent.verdict = Some("deny".to_owned());
             facts.agent.near = vec![("web".to_owned(), vec!["unit".to_owned()])];
+        }),
+        ("agent-config-outdated", "reload-agent", |facts| {
+            served_by_agent(facts);
+            facts.has_systemd = true;
+            facts.agent.installed = true;
+            facts.agent.is_outdated = true;
         }),
         ("agent-config-broken", "correct-config", |facts| facts.agent.broken = Some("error: unknown key".to_owned())),
     ];

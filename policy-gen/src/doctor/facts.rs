@@ -296,6 +296,8 @@ pub struct Agent {
     pub serves: bool,
     /// Whether it serves the unit by the hook.
     pub by_hook: bool,
+    /// Whether the configuration on disk is newer than the one in force.
+    pub is_outdated: bool,
     /// The first error of the agent's configuration.
     pub broken: Option<String>,
 }

@@ -149,6 +149,12 @@ fn each_state_of_the_agent_is_found(root: &Root) {
     config(&rule("deployed.service", "ci.service"));
     assert!(!may());
     first(&bed, "agent-not-serving", "no [[serve]] entry serves ci.service");
+    // The files on disk are right, and the agent did not read them.
+    bed.write("/etc/polkit-service-agent/agent.toml", 0o600, rule("ci.service", "ci.service"));
+    assert!(!may());
+    first(&bed, "agent-config-outdated", "did not read it yet");
+    let _ = doctor(&bed, &["--unit", "ci.service", "--action", MANAGE, "--fix", "reload-agent", "--yes"]).success();
+    assert!(may());
     // The files on disk are broken; the agent keeps its old configuration.
     bed.write("/etc/polkit-service-agent/agent.toml", 0o600, "[agent]\nno-such-key = 1\n");
     first(&bed, "agent-config-broken", "keeps its old configuration");

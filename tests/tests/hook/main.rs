@@ -1,5 +1,6 @@
 //! Hook requests: policy rules that ask the agent.
 
+mod dynamic;
 mod process;
 mod rule;
 mod unit;

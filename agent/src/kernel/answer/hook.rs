@@ -13,7 +13,7 @@ use polkit_config::names::Names;
 use polkit_types::{SubjectPid, SubjectUid};
 
 use crate::{
-    base::blocking,
+    base::{accounts, blocking},
     config::{Config, ServeTarget},
     kernel::{
         answer::{
@@ -80,8 +80,8 @@ pub async fn look_up(context: &Context, config: &Arc<Config>, state: &ProcessSta
     (account, isolation.map_or_else(|_| Isolation::default(), Result::unwrap_or_default))
 }
 
-/// Whether `user` is the name of this uid: in /etc, or as the user was looked up when the configuration that names it was loaded. The
-/// hook does not serve users that neither knows, for example most users of a directory.
+/// Whether `user` is the name of this uid: in /etc, as the user was looked up when the configuration that names it was loaded, or as
+/// systemd made the user for a running unit (`DynamicUser=`). The hook does not serve other users, for example most of a directory.
 fn is_user(names: &Names, config: &Config, uid: SubjectUid, user: &str) -> bool {
     let served = config.serve.iter().filter_map(|serve| match &serve.target {
         ServeTarget::User(user) => Some(user),
@@ -90,7 +90,11 @@ fn is_user(names: &Names, config: &Config, uid: SubjectUid, user: &str) -> bool 
     let mut named = config.rules.iter().filter_map(|rule| rule.user.as_ref()).chain(served);
     match names.user(user) {
         Ok(Some(known)) => known.uid == uid.get(),
-        Ok(None) => named.any(|known| known.name == user && known.id == uid.get()) || user.parse() == Ok(uid.get()),
+        Ok(None) => {
+            named.any(|known| known.name == user && known.id == uid.get())
+                || user.parse() == Ok(uid.get())
+                || accounts::dynamic_name(uid.get()).as_deref() == Some(user)
+        }
         Err(_) => false,
     }
 }

@@ -14,7 +14,7 @@ use polkit_config::names::{LookupError, Names, User};
 use polkit_types::{SubjectUid, escape::escape};
 
 use crate::{
-    base::{cgroup, clock, paths},
+    base::{accounts, cgroup, clock, paths},
     kernel::subject::{isolation::Isolation, logind, slow_facts::SlowFacts},
 };
 
@@ -43,7 +43,8 @@ impl Account {
     pub fn look_up(names: &Names, uid: SubjectUid, requirements: &Requirements) -> Self {
         let user = names.user_by_uid(uid.get());
         let groups = if requirements.groups { groups(names, &user, uid) } else { Fact::Unknown };
-        Self { name: user.ok().flatten().map(|user| escape(&user.name)), groups }
+        let name = user.ok().flatten().map(|user| user.name).or_else(|| accounts::dynamic_name(uid.get()));
+        Self { name: name.map(|name| escape(&name)), groups }
     }
 }
 

@@ -56,6 +56,11 @@ impl Registry {
             last_unfinished: None,
             not_served: 0,
             uptime: started.elapsed().as_secs(),
+            files: config.files.iter().map(|path| path.display().to_string()).collect(),
+            read_at: config
+                .read_at
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX)),
             registrations: self.len(),
             leaked: self.backend.as_ref().map_or(0, |backend| backend.leak_budget.total()),
             strained: self.backend.is_some()

@@ -32,6 +32,10 @@ pub(super) fn finding(facts: &Facts, subject: &Subject, answer: &Decision) -> Op
     let is_meant = ways.registration || ways.hook || agent.serves || agent.verdict.as_deref() == Some("allow");
     let (finding, fixes) = match &agent.broken {
         Some(error) if is_meant => (broken(facts, error), vec![manual("correct-config", &[CHECK.to_owned()], NOTHING)]),
+        _ if agent.running && agent.is_outdated && agent.verdict.as_deref() == Some("allow") => {
+            let cause = "the configuration of polkit-service-agent on disk would allow the request, and the agent did not read it yet";
+            (Finding::new("agent-config-outdated", cause), vec![start(facts)])
+        }
         _ if !agent.running && (ways.registration || ways.hook) => (stopped(&ways), vec![start(facts)]),
         _ if agent.running && is_meant => running(facts, subject, answer, &ways)?,
         _ => return None,

@@ -30,6 +30,7 @@ pub(super) fn look(facts: &mut Facts, action: Option<&str>) {
         Some(status) => {
             facts.agent.running = status.is_object();
             facts.agent.serves = served(facts, &status);
+            facts.agent.is_outdated = status.pointer("/configuration/changed_on_disk") == Some(&Value::Bool(true));
         }
         None if !facts.is_root => facts.unseen.push("polkit-service-agent: only root may ask it".to_owned()),
         None => {}

@@ -23,7 +23,7 @@ pub fn start(facts: &Facts) -> Fix {
         return manual("start-agent", &["polkit-service-agent run".to_owned()], grants);
     }
     Fix {
-        id: "start-agent",
+        id: if facts.agent.running { "reload-agent" } else { "start-agent" },
         commands: vec![start_command(facts)],
         grants: grants.to_owned(),
         undo: stop_command(facts),
