@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::full::FullBuilder;
 use crate::light::LightBuilder;
-use crate::{Bed, FullBed, LightBed, Output, Root, Suite, program};
+use crate::{Bed, FullBed, LightBed, Output, Root, Suite, product_dir};
 use serde_json::Value;
 
 /// The action of most scenarios.
@@ -21,11 +21,15 @@ pub const PKLA: &str = "/etc/polkit-1/localauthority/50-local.d";
 /// brings its own.
 fn files(suite: Suite) -> Vec<(String, u32, Vec<u8>)> {
     let read = |path: &Path| std::fs::read(path).unwrap();
-    let own = program("polkit-policy-gen");
+    let own = product_dir().join("polkit-policy-gen");
     let mut files = Vec::new();
     if suite != Suite::Bullseye {
         files.push(("/usr/bin/polkit-policy-gen".to_owned(), 0o755, read(&own)));
-        files.push(("/usr/libexec/polkit-policy-gen-js".to_owned(), 0o755, read(&program("polkit-policy-gen-js"))));
+        files.push((
+            "/usr/libexec/polkit-policy-gen-js".to_owned(),
+            0o755,
+            read(&product_dir().join("polkit-policy-gen-js")),
+        ));
         return files;
     }
     let told = Command::new("ldd").arg(&own).output().unwrap();

@@ -50,7 +50,7 @@ pub use bed::{Bed, Process};
 pub use full::FullBed;
 pub use light::LightBed;
 pub use output::Output;
-pub use paths::{libvirt_probe, program};
+pub use paths::{libvirt_probe, product_dir, program};
 pub use polkit::Polkit;
 pub use skip::{Root, require};
 pub use stand_in::{Script, Seen, StandIn};

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{Bed, FullBed, Output, Root, Suite, program};
+use crate::{Bed, FullBed, Output, Root, Suite, product_dir, program};
 
 /// Where the policy of a test is.
 pub const POLICY: &str = "/root/policy.toml";
@@ -49,7 +49,7 @@ pub fn prepare(bed: &FullBed) {
     bed.write("/var/www/html/libvirt.php", 0o644, PAGE);
     let _ = bed.exec(["sh", "-ec", script]).success();
     if bed.suite() != Suite::Bullseye {
-        bed.copy_in(program("polkit-policy-gen"), "/usr/bin/polkit-policy-gen", 0o755);
+        bed.copy_in(product_dir().join("polkit-policy-gen"), "/usr/bin/polkit-policy-gen", 0o755);
     }
 }
 

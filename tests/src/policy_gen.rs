@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::polkit::{Verdict, subject};
-use crate::{LightBed, Output, Polkit, Process, Root, Suite, program};
+use crate::{LightBed, Output, Polkit, Process, Root, Suite, product_dir};
 
 /// A grant for the group `vm`.
 pub const GRANT: &str = r#"
@@ -61,7 +61,7 @@ fn prepare(bed: LightBed) -> LightBed {
     let shadow = bed.read("/etc/shadow").replace("carol:!:", "carol:$y$j9T$abc$def:");
     bed.write("/etc/shadow", 0o640, shadow);
     if bed.suite() != Suite::Bullseye {
-        bed.copy_in(program("polkit-policy-gen"), "/usr/bin/polkit-policy-gen", 0o755);
+        bed.copy_in(product_dir().join("polkit-policy-gen"), "/usr/bin/polkit-policy-gen", 0o755);
     }
     bed
 }

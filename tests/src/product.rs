@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-use crate::paths::profile_dir;
+use crate::paths::product_dir;
 use crate::{FullBed, LightBed, Root};
 
 /// A page that lists libvirt's domains, through libvirtd's socket and its test driver, which always has a domain `test`.
@@ -38,12 +39,17 @@ polkit.addRule(function (action, subject) {
 /// A file of the product: its path, mode and content.
 pub type File = (String, u32, Vec<u8>);
 
-/// All files that `make install PREFIX=/usr` makes, from the programs of the running profile.
+/// All files that `make install PREFIX=/usr` makes, from the programs of the running profile. They are made once in a test program.
 ///
 /// # Panics
 /// If it fails.
 #[must_use]
-pub fn files() -> Vec<File> {
+pub fn files() -> &'static [File] {
+    static FILES: OnceLock<Vec<File>> = OnceLock::new();
+    FILES.get_or_init(install)
+}
+
+fn install() -> Vec<File> {
     let destination = tempfile::tempdir().expect("a temporary folder");
     let completions = tempfile::tempdir().expect("a temporary folder");
     polkit_completions::write(completions.path()).expect("writing completions");
@@ -51,7 +57,7 @@ pub fn files() -> Vec<File> {
     let make = Command::new("make")
         .args(["--silent", "install", "PREFIX=/usr"])
         .arg(format!("DESTDIR={}", destination.path().display()))
-        .arg(format!("BUILT={}", profile_dir().display()))
+        .arg(format!("BUILT={}", product_dir().display()))
         .arg(format!("COMPLETIONS={}", completions.path().display()))
         .current_dir(top)
         .output()
@@ -79,11 +85,11 @@ fn collect(top: &Path, folder: &Path, files: &mut Vec<File>) {
 /// A full bed with the product installed and nothing configured.
 #[must_use]
 pub fn full(root: &Root) -> crate::full::FullBuilder {
-    files().into_iter().fold(FullBed::on(root), |bed, (path, mode, content)| bed.file(&path, mode, content))
+    files().iter().fold(FullBed::on(root), |bed, (path, mode, content)| bed.file(path, *mode, content))
 }
 
 /// A light bed with the product installed and nothing configured.
 #[must_use]
 pub fn light(root: &Root) -> crate::light::LightBuilder {
-    files().into_iter().fold(LightBed::on(root), |bed, (path, mode, content)| bed.file(&path, mode, content))
+    files().iter().fold(LightBed::on(root), |bed, (path, mode, content)| bed.file(path, *mode, content))
 }

@@ -10,7 +10,7 @@ const UNITS: &str = "org.freedesktop.systemd1.manage-units";
 /// A full bed with the product, a unit of alice, and a unit that she wants to restart.
 fn bed(root: &Root) -> FullBed {
     let bed = healthy_full(root, |builder| {
-        product::files().into_iter().fold(builder, |bed, (path, mode, content)| bed.file(&path, mode, content))
+        product::files().iter().fold(builder, |bed, (path, mode, content)| bed.file(path, *mode, content))
     });
     let sleeps = |user: &str| format!("[Service]\nUser={user}\nExecStart=/bin/sleep 1000\n");
     bed.write("/etc/systemd/system/ci.service", 0o644, sleeps("alice"));
@@ -30,7 +30,8 @@ fn inside(bed: &Bed, unit: &str, user: &str, command: &str) -> Output {
 
 /// What a fix can change: files with their content, owners and modes, directories, and the state of the agent's unit.
 fn state(bed: &Bed) -> String {
-    let script = "find /etc /var/lib/polkit-1 /var/lib/polkit-policy-gen ! -type d -printf '%p %m %u %g ' -exec sha256sum {} \\; 2>/dev/null | sort
+    let script = "find /etc /var/lib/polkit-1 /var/lib/polkit-policy-gen ! -type d -printf '%p %m %u %g %l\\n' 2>/dev/null | sort
+        find /etc /var/lib/polkit-1 /var/lib/polkit-policy-gen -type f -exec sha256sum {} + 2>/dev/null | sort
         find /etc -type d -printf '%p %m %u %g\\n' | sort
         systemctl is-enabled polkit-service-agent; systemctl is-active polkit-service-agent; true";
     bed.exec(["sh", "-c", script]).stdout

@@ -184,7 +184,7 @@ fn follow_several(root: &Root, with_systemd: bool) {
 /// Processes of web.service get in by the agent, and no others of their user.
 fn the_rule_for_one_unit_is_for_that_unit_alone(root: &Root) {
     let bed = healthy_full(root, |builder| {
-        product::files().into_iter().fold(builder, |bed, (path, mode, content)| bed.file(&path, mode, content))
+        product::files().iter().fold(builder, |bed, (path, mode, content)| bed.file(path, *mode, content))
     });
     let unit = "[Service]\nUser=www-data\nEnvironment=LIBVIRT_DEFAULT_URI=qemu:///system\nExecStart=/bin/sleep 1000\n";
     bed.write("/etc/systemd/system/web.service", 0o644, unit);

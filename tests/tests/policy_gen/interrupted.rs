@@ -17,7 +17,8 @@ const IMAGE: &str = "mkdir -p /img && mount -t tmpfs -o size=2m,mode=755 none /i
     printf 'Package: polkitd\\nStatus: install ok installed\\nVersion: 126-2\\n' > var/lib/dpkg/status";
 
 /// Every file of the tree but the record, with its mode and digest; and what an installation leaves while it runs.
-const STATE: &str = "cd /img && find . -type f ! -path './var/lib/polkit-policy-gen/*' ! -name fill -printf '%m ' -exec sha256sum {} \\;";
+const STATE: &str = "cd /img && find . -type f ! -path './var/lib/polkit-policy-gen/*' ! -name fill > /tmp/files &&
+    xargs -r stat -c '%a  %n' < /tmp/files && xargs -r sha256sum < /tmp/files";
 
 /// Files by path, with what is in them.
 type State = BTreeMap<String, String>;
@@ -32,8 +33,11 @@ fn policy(result: &str, member: &str) -> String {
 
 fn state(bed: &LightBed) -> State {
     let output = bed.exec(["sh", "-c", STATE]).success();
-    let line = |line: &str| line.rsplit_once("  ").map(|(content, path)| (path.to_owned(), content.to_owned()));
-    output.stdout.lines().filter_map(line).collect()
+    let mut state = State::new();
+    for (content, path) in output.stdout.lines().filter_map(|line| line.rsplit_once("  ")) {
+        state.entry(path.to_owned()).or_default().push_str(&format!("{content} "));
+    }
+    state
 }
 
 fn is_temporary(path: &str) -> bool {
