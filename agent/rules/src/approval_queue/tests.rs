@@ -63,6 +63,8 @@ fn an_approval_covers_the_same_request_and_no_other() {
     assert!(queue.approved(&rules(), &in_session(&request), now).is_empty(), "in a session");
     let renamed = [Rule { id: "s".into(), ..rules()[0].clone() }];
     assert!(queue.approved(&renamed, &request, now).is_empty());
+    let grants = [Rule { answer: Answer::Allow, ..rules()[0].clone() }];
+    assert!(queue.approved(&grants, &request, now).is_empty(), "a rule that asks for no approval");
 }
 
 #[test]
@@ -238,4 +240,57 @@ fn the_places_of_all_users_are_limited_as_well() {
         let _ = queue.wait(number.to_string(), pending(&request, now), now, || ());
     }
     assert!(!queue.has_capacity(&facts(5000, "org.example.x"), now));
+}
+
+#[test]
+fn the_rules_that_share_a_request_have_their_own_approvals() {
+    let (mut queue, now, request) = (Queue::default(), Instant::now(), facts(33, "org.example.x"));
+    let of_rule =
+        |rule: &str| PendingRequest { scope: ApprovalScope::new(rule, &request).unwrap(), ..pending(&request, now) };
+    let _ = queue.wait("a".into(), of_rule("r"), now, || ());
+    assert_eq!(queue.wait("b".into(), of_rule("s"), now, || ()).0, Some("b".to_owned()));
+    queue.approve("b", approver(1000), Some(LONGEST), now);
+    let two = ["r", "s"].map(|id| Rule { id: id.into(), ..rules()[0].clone() });
+    let approved = queue.approved(&two, &request, now);
+    assert_eq!(approved.keys().collect::<Vec<_>>(), ["s"]);
+    queue.approve("a", approver(1001), Some(LONGEST), now);
+    queue.deny("b");
+    let approved = queue.approved(&two, &request, now);
+    assert_eq!(approved.into_iter().collect::<Vec<_>>(), [("r".to_owned(), approver(1001))]);
+}
+
+#[test]
+fn a_pending_request_shows_the_first_of_its_equal_requests() {
+    let (mut queue, now) = (Queue::default(), Instant::now());
+    let request = Facts { login: LoginUid::parse("1000"), ..in_session(&facts(33, "org.example.x")) };
+    let _ = queue.wait("a".into(), pending(&request, now), now, || ());
+    let later = now + Duration::from_secs(60);
+    let again = PendingRequest { pid: SubjectPid::new(8).unwrap(), ..pending(&request, later) };
+    let _ = queue.wait("b".into(), again, later, || ());
+    let shown: Vec<_> = queue.list(later).map(|(_, request)| request.clone()).collect();
+    let [shown] = shown.as_slice() else { panic!("{shown:?}") };
+    assert_eq!((shown.pid, shown.first, shown.times), (SubjectPid::new(7).unwrap(), now, 2));
+    assert_eq!((shown.rule(), shown.action(), shown.uid().get()), ("r", "org.example.x", 33));
+    assert_eq!((shown.session(), shown.login()), (Some("c1"), LoginUid::parse("1000")));
+}
+
+#[test]
+fn an_approval_of_exactly_one_hour_is_allowed_and_ends_after_it() {
+    let (mut queue, now, request) = (Queue::default(), Instant::now(), facts(33, "org.example.x"));
+    let _ = queue.wait("a".into(), pending(&request, now), now, || ());
+    assert_eq!(queue.approvable("a", approver(0), LONGEST, now).map(drop), Ok(()));
+    queue.approve("a", approver(0), Some(LONGEST), now);
+    let hour = Duration::from_secs(3600);
+    assert!(is_approved(&queue, &request, now + hour - Duration::from_secs(1)));
+    assert!(!is_approved(&queue, &request, now + hour));
+}
+
+#[test]
+fn a_denial_ends_one_request_and_keeps_the_others() {
+    let (mut queue, now) = (Queue::default(), Instant::now());
+    for (id, uid) in [("a", 33), ("b", 34)] {
+        let _ = queue.wait(id.into(), pending(&facts(uid, "org.example.x"), now), now, || ());
+    }
+    queue.deny("a");
+    assert_eq!(queue.list(now).map(|(id, _)| id.to_owned()).collect::<Vec<_>>(), ["b"]);
 }

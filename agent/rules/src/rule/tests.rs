@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     facts::FileId,
     model::{facts, rule},
+    schedule::Moment,
 };
 
 /// A rule of no user, which each test gives one key.
@@ -114,4 +115,46 @@ fn an_unknown_fact_matches_every_answer_except_allow() {
     });
     let expected = [("allow", false), ("deny", true), ("dismiss", true), ("ask", true), ("authenticate", true)];
     assert_eq!(matches, expected);
+}
+
+#[test]
+fn one_of_several_actions_is_enough() {
+    let actions = ["org.example.*", "org.libvirt.unix.manage"].map(|text| ActionPattern::new(text).unwrap());
+    let rule = Rule { actions: actions.into(), ..open() };
+    let truth = |action: &str| rule.truth(&Facts { action: action.into(), ..facts() });
+    assert_eq!([truth("org.example.run"), truth("org.libvirt.unix.manage")], [Truth::True; 2]);
+    assert_eq!(truth("org.libvirt.unix.monitor"), Truth::False);
+}
+
+#[test]
+fn a_user_is_the_user_of_the_process() {
+    let truth = |id| rule_of_user(id).truth(&facts());
+    assert_eq!([truth(33), truth(34), truth(0)], [Truth::True, Truth::False, Truth::False]);
+}
+
+fn rule_of_user(id: u32) -> Rule {
+    Rule { user: Some(Named { name: "www-data".into(), id }), ..open() }
+}
+
+#[test]
+fn hours_need_a_known_time_and_other_rules_need_none() {
+    let day = When { between: Some("08:00-18:00".parse().unwrap()), ..When::default() };
+    let rule = Rule { when: day, ..open() };
+    let at = |time: &str| Fact::Known(Moment::new(time.parse().unwrap(), &jiff::tz::TimeZone::UTC));
+    let truth = |moment| rule.truth(&Facts { moment, ..facts() });
+    assert_eq!(truth(at("2026-11-27T12:00:00Z")), Truth::True);
+    assert_eq!(truth(at("2026-11-27T20:00:00Z")), Truth::False);
+    assert_eq!(truth(Fact::Unknown), Truth::Unknown);
+    assert_eq!(open().truth(&Facts { moment: Fact::Unknown, ..facts() }), Truth::True);
+}
+
+#[test]
+fn a_local_session_includes_the_sessions_of_a_seat_and_no_other() {
+    use SessionKey::{Active, Class, Inactive, Local, None, Remote};
+    let keys = [None, Active, Inactive, Local, Remote, Class("user".into())];
+    for (place, key) in keys.iter().enumerate() {
+        let included: Vec<usize> = (0..keys.len()).filter(|other| key.includes(&keys[*other])).collect();
+        let expected = if *key == Local { vec![1, 2, 3] } else { vec![place] };
+        assert_eq!(included, expected, "{key:?}");
+    }
 }
