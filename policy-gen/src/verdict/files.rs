@@ -248,3 +248,6 @@ impl Search<'_> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;
