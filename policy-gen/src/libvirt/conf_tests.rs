@@ -133,6 +133,52 @@ fn a_new_file_is_empty_after_the_undo() {
     assert_eq!(undo(&edited.text, &edited.ours).unwrap().text, "");
 }
 
+#[test]
+fn only_the_same_old_line_of_the_same_key_is_no_conflict_again() {
+    let number = |text: &str| Value::Number(text.to_owned());
+    let known = apply("x = 1\ny = 1\n", &[set("x", number("2")), set("y", number("3"))], &[]).unwrap().ours;
+    let clashes = |text: &str, key: &'static str| apply(text, &[set(key, number("9"))], &known).unwrap().clashes;
+    assert_eq!([clashes("x = 1\n", "x").len(), clashes("y = 1\n", "y").len()], [0, 0]);
+    let why = "it is not what the policy's mode needs";
+    assert_eq!(clashes("x = 7\n", "x"), [format!("line 1: `x` was set by hand: {why}")], "another old line");
+    assert_eq!(clashes("z = 1\n", "z"), [format!("line 1: `z` was set by hand: {why}")], "another key");
+    // The line is that of another key.
+    let renamed = [KeyRecord { key: "z".into(), was: Some("x = 1\n".into()), now: String::new() }];
+    assert_eq!(apply("x = 1\n", &[set("x", number("9"))], &renamed).unwrap().clashes.len(), 1);
+    let unset = [KeyRecord { key: "x".into(), was: None, now: "x = 1\n".into() }];
+    assert_eq!(apply("x = 1\n", &[set("x", number("9"))], &unset).unwrap().clashes.len(), 1, "there was no line");
+}
+
+#[test]
+fn a_record_sets_its_key_only() {
+    let record =
+        |was: Option<&str>, now: &str| KeyRecord { key: "x".into(), was: was.map(str::to_owned), now: now.into() };
+    assert!(record(None, "x = 1\n").is_of_its_key() && record(Some("x = 1\n"), "# x = 1\n").is_of_its_key());
+    for (was, now) in [
+        (None, "y = 1\n"),
+        (None, "x = 1\ny = 1\n"),
+        (Some("y = 1\n"), "x = 1\n"),
+        (Some("x = 1\ny = 1\n"), "x = 1\n"),
+        (None, "no line"),
+        (Some("no line"), "x = 1\n"),
+    ] {
+        assert!(!record(was, now).is_of_its_key(), "{was:?} {now:?}");
+    }
+}
+
+#[test]
+fn a_line_is_placed_below_the_last_sample_of_its_own_key() {
+    let placed = |text: &str| apply(text, &[set("x", Value::Number("1".into()))], &[]).unwrap().text;
+    let line = "x = 1 # set by polkit-policy-gen\n";
+    assert_eq!(
+        placed("#x = 2\n#x=3\n#xy = 4\n# about x\n#y = 1\n"),
+        format!("#x = 2\n#x=3\n{line}#xy = 4\n# about x\n#y = 1\n")
+    );
+    assert_eq!(placed("y = 1\n"), format!("y = 1\n{line}"));
+    assert_eq!(placed("y = 1"), format!("{line}y = 1"), "the last line has no line break");
+    assert_eq!(placed("y = 1\n#x = 2"), format!("{line}y = 1\n#x = 2"), "the sample has no line break");
+}
+
 proptest! {
     #[test]
     fn an_undo_restores_every_byte(

@@ -55,3 +55,68 @@ fn an_action_outside_policyconfig_is_ignored() {
     assert_eq!(parse(b"<x><action id='a'/></x>").0, []);
     assert_eq!(parse(b"<policyconfig><x><action id='a'/></x></policyconfig>").0, []);
 }
+
+#[test]
+fn each_default_is_that_of_its_session() {
+    let all = "<allow_any>no</allow_any><allow_inactive>auth_self</allow_inactive><allow_active>auth_admin_keep</allow_active>";
+    let (actions, error) = parse(file(all).as_bytes());
+    assert_eq!(error, None);
+    let results = actions[1].results;
+    assert_eq!(
+        results.all(),
+        [ImplicitAuthorization::No, ImplicitAuthorization::AuthSelf, ImplicitAuthorization::AuthAdminKeep]
+    );
+    let only = |element: &str| {
+        let (actions, _) = parse(file(&format!("<{element}>yes</{element}>")).as_bytes());
+        actions[1].results.all().map(|result| result == ImplicitAuthorization::Yes)
+    };
+    assert_eq!(only("allow_any"), [true, false, false]);
+    assert_eq!(only("allow_inactive"), [false, true, false]);
+    assert_eq!(only("allow_active"), [false, false, true]);
+}
+
+#[test]
+fn a_root_element_and_an_attribute_of_another_name_end_the_file() {
+    let error = |text: &str| parse(text.as_bytes()).1.map(|(line, why)| (line, why));
+    let wrong = |line, why: &str| Some((line, why.to_owned()));
+    let (action, annotate) =
+        ("<action> must have exactly the attribute id", "<annotate> must have exactly the attribute key");
+    assert_eq!(error("<policyconfig/>\n<policyconfig/>"), wrong(2, "there is more than one root element"));
+    assert_eq!(error("x<policyconfig/>"), wrong(1, "there is text outside the root element"));
+    assert_eq!(error("<policyconfig>\n<action name='a'/></policyconfig>"), wrong(2, action));
+    assert_eq!(error("<policyconfig><action id='a' b='c'/></policyconfig>"), wrong(1, action));
+    let with = |annotate: &str| {
+        format!("<policyconfig><action id='a'><annotate{annotate}>v</annotate></action></policyconfig>")
+    };
+    assert_eq!(error(&with(" name='k'")), wrong(1, annotate));
+    assert_eq!(error(&with("")), wrong(1, annotate));
+    assert_eq!(error(&with(" key='k'")), None);
+    assert_eq!(error("\u{feff}<policyconfig/>\n \n"), None);
+    let nested = |depth: usize| format!("{}{}", "<policyconfig>".repeat(depth), "</policyconfig>".repeat(depth));
+    assert_eq!(error(&nested(32)), None);
+    assert_eq!(error(&nested(33)), wrong(1, "elements are nested too deeply"));
+}
+
+#[test]
+fn entities_are_the_five_of_xml() {
+    let text = "<policyconfig><action id='a'><description>&lt;&gt;&amp;&quot;&apos;&#65;</description></action></policyconfig>";
+    assert_eq!(parse(text.as_bytes()).0[0].description, "<>&\"'A");
+    assert!(
+        parse(b"<policyconfig><action id='a'><description>&nbsp;</description></action></policyconfig>").1.is_some()
+    );
+}
+
+#[test]
+fn a_file_is_read_up_to_a_nul() {
+    assert_eq!(parse(b"<policyconfig><action id='a'/></policyconfig>\0<").1, None);
+    assert!(parse(b"<policyconfig><action id='a'/>\0</policyconfig>").1.is_some());
+}
+
+#[test]
+fn the_last_part_of_an_annotation_counts_and_defaults_belong_to_their_element() {
+    let text = "<policyconfig><action id='a'><allow_any>yes</allow_any><defaults><annotate key='k'>x</annotate></defaults>\
+                <annotate key='k'>one<!-- c -->two</annotate></action></policyconfig>";
+    let (actions, error) = parse(text.as_bytes());
+    assert_eq!((error, actions[0].results.any), (None, ImplicitAuthorization::No));
+    assert_eq!(actions[0].annotations, [("k".to_owned(), "two".to_owned())].into());
+}

@@ -268,3 +268,6 @@ fn action_requests(requests: &[UserRequest]) -> Vec<ActionRequest<'_>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

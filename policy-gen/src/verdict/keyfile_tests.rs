@@ -59,3 +59,40 @@ fn lists_are_split_at_semicolons_and_keep_their_blanks() {
     assert_eq!(list(b"").unwrap(), [""; 0]);
     assert!(list(b"\\x61").is_err() && list(b"a\\").is_err() && list(b"\xe4").is_err());
 }
+
+#[test]
+fn a_key_has_no_blanks_at_its_ends_and_at_most_one_locale() {
+    for key in ["k", "a b", "k[de]", "k[de_DE.UTF-8@euro]", "k[]", "k[ä]", "k.-_"] {
+        assert!(is_key(key.as_bytes()), "{key}");
+    }
+    for key in
+        ["", " k", "k ", "[de]", " [de]", "k [de]", "k]", "k[de", "k[de]x", "k[de][fr]", "k[d e]", "k]de[", "k[d/e]"]
+    {
+        assert!(!is_key(key.as_bytes()), "{key}");
+    }
+}
+
+#[test]
+fn an_encoding_other_than_utf_8_in_the_first_group_invalidates_the_file() {
+    assert!(parse(b"[a]\nEncoding=utf-8\n").is_ok() && parse(b"[a]\nEncoding=UTF-8\n").is_ok());
+    assert_eq!(parse(b"[a]\nEncoding=latin1\n").map(drop).map_err(|error| error.line), Err(2));
+    assert!(parse(b"[a]\n[b]\nEncoding=latin1\n").is_ok(), "the second group");
+    assert!(parse(b"[a]\nEncodings=latin1\n").is_ok());
+}
+
+#[test]
+fn lines_of_groups_and_keys_are_counted_from_one() {
+    let groups = parse(b"# c\n[a]\nx=1\n\n[b]\n\ty=2\n").unwrap();
+    assert_eq!(groups.iter().map(|group| (group.line, group.merged_at)).collect::<Vec<_>>(), [(2, None), (5, None)]);
+    assert_eq!(groups[0].keys[&b"x"[..]], (b"1".to_vec(), 3));
+    assert_eq!(groups[1].keys[&b"y"[..]], (b"2".to_vec(), 6));
+    let twice = parse(b"[a]\n[a]\n[a]\n").unwrap();
+    assert_eq!(twice[0].merged_at, Some(2), "the first repetition");
+}
+
+#[test]
+fn escape_sequences_of_a_list_are_replaced() {
+    assert_eq!(list(br"\s\n\t\r\\\;;").unwrap(), [" \n\t\r\\;"]);
+    assert_eq!(list(b";;a").unwrap(), ["", "", "a"]);
+    assert_eq!(list(b"a\\").unwrap_err(), "the value ends in `\\`");
+}
