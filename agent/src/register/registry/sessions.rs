@@ -213,3 +213,119 @@ async fn connect_from(scope: PathBuf) -> Result<(Connection, SessionHelper), Fai
     let (helper, stream) = spawned.map_err(io::Error::other).and_then(|spawned| spawned).map_err(Failure::Helper)?;
     Ok((connect_over(stream).await?, helper))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use polkit_agent_rules::rule::Named;
+    use polkit_types::SubjectUid;
+
+    use super::*;
+    use crate::{config::Serve, kernel::answer::context::Context, register::fork_watcher::Events};
+
+    fn user(id: u32) -> ServeTarget {
+        ServeTarget::SessionUser(Named { name: "u".into(), id })
+    }
+
+    fn login(id: &str) -> LogindSession {
+        let uid = SubjectUid::new(1000).unwrap();
+        LogindSession { id: id.into(), uid, class: "user".into(), kind: "tty".into(), scope: None }
+    }
+
+    /// Sessions with these ids, whose tasks never end.
+    fn sessions(entries: &[(&str, ServeTarget)]) -> Sessions {
+        let mut sessions = Sessions::default();
+        for (id, target) in entries {
+            let task = sessions.answering.spawn(std::future::pending());
+            sessions.registered.insert((*id).to_owned(), SessionEntry { target: target.clone(), task });
+        }
+        sessions
+    }
+
+    fn ids(sessions: &Sessions) -> Vec<&str> {
+        let mut ids: Vec<&str> = sessions.registered.keys().map(String::as_str).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[tokio::test]
+    async fn a_session_stays_registered_while_it_is_wanted_for_its_entry() {
+        let mut sessions = sessions(&[("1", user(1000)), ("2", user(1000)), ("3", user(1001))]);
+        assert_eq!((sessions.len(), sessions.count(&user(1000)), sessions.count(&user(1002))), (3, 2, 0));
+        sessions.keep_only(&[(user(1000), login("1")), (user(1000), login("3"))]);
+        assert_eq!(ids(&sessions), ["1"], "session 3 is registered for another entry");
+        for _ in 0..2 {
+            assert!(sessions.answering.join_next().await.unwrap().is_err_and(|error| error.is_cancelled()));
+        }
+        assert_eq!(sessions.answering.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_session_whose_connection_ended_is_registered_again() {
+        let mut sessions = sessions(&[("1", user(1000))]);
+        let task = sessions.answering.spawn(std::future::ready("2".to_owned()));
+        sessions.registered.insert("2".into(), SessionEntry { target: user(1000), task });
+        tokio::task::yield_now().await;
+        sessions.keep_only(&[(user(1000), login("1")), (user(1000), login("2"))]);
+        assert_eq!(ids(&sessions), ["1"]);
+    }
+
+    #[tokio::test]
+    async fn a_failed_session_is_retried_when_its_time_comes() {
+        let mut sessions = sessions(&[]);
+        let now = Instant::now();
+        sessions.retry = [("1".to_owned(), now + RETRY), ("2".to_owned(), now), ("3".to_owned(), now + RETRY)].into();
+        sessions.keep_only(&[(user(1000), login("1")), (user(1000), login("2"))]);
+        assert_eq!(sessions.retry.keys().collect::<Vec<_>>(), ["1"], "session 3 ended");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_polkitd_aborts_the_registrations_of_sessions() {
+        let mut sessions = sessions(&[("1", user(1000))]);
+        sessions.retry.insert("2".into(), Instant::now() + RETRY);
+        sessions.clear();
+        assert!(sessions.len() == 0 && sessions.retry.is_empty());
+        assert!(sessions.answering.join_next().await.unwrap().is_err_and(|error| error.is_cancelled()));
+    }
+
+    fn registry(serve: Vec<Serve>) -> Registry {
+        let config = Config { max_registrations: 2, ..Config::of(serve, Vec::new()) };
+        let context = Context::of(config, Path::new("/nonexistent"));
+        let cgroups = context.cgroups.clone();
+        Registry::new(Arc::new(context), cgroups, Events::default())
+    }
+
+    #[tokio::test]
+    async fn a_session_beyond_the_quota_is_not_registered() {
+        let one = Serve { max: Some(1), ..Serve::of(user(1000)) };
+        let mut registry = registry(vec![one, Serve::of(user(1001))]);
+        registry.sessions = sessions(&[("1", user(1000))]);
+        let config = Arc::clone(&registry.context.config.borrow());
+        registry.add_session(&user(1000), &login("2"), &config).await;
+        assert_eq!(ids(&registry.sessions), ["1"]);
+        let warning = registry.warnings.last().unwrap_or_default();
+        assert!(warning.contains("more than 1 sessions"), "{warning}");
+        registry.sessions = sessions(&[("1", user(1000)), ("2", user(1002))]);
+        registry.add_session(&user(1001), &login("3"), &config).await;
+        assert!(registry.warnings.last().unwrap().starts_with("session_user u: more than 1"), "all places are taken");
+        registry.add_session(&user(4000), &login("4"), &config).await;
+        assert_eq!((ids(&registry.sessions), registry.sessions.retry.len()), (vec!["1", "2"], 0), "no entry");
+    }
+
+    #[tokio::test]
+    async fn only_a_failure_of_the_bus_pauses_the_registrations_of_sessions() {
+        let reports = |failure: Failure| {
+            let mut registry = registry(Vec::new());
+            registry.report_session_failure(&user(1000), &login("7"), &failure);
+            let left = registry.paused_until.map(|until| until.duration_since(Instant::now()));
+            assert!(left.is_none_or(|left| left <= RETRY && left + Duration::from_secs(1) > RETRY), "{left:?}");
+            (left.is_some(), registry.warnings.last().unwrap().to_owned())
+        };
+        let taken = reports(Failure::Authority(AuthorityError::AlreadyRegistered));
+        assert!(!taken.0 && taken.1.contains("session 7 (class user, tty): another agent is registered"), "{taken:?}");
+        assert!(reports(Failure::Authority(AuthorityError::BusLimit("full".into()))).0);
+        assert!(!reports(Failure::Authority(AuthorityError::OtherUser)).0);
+        assert!(!reports(Failure::Helper(io::ErrorKind::NotFound.into())).0);
+    }
+}

@@ -3,6 +3,8 @@ use std::path::Path;
 use super::*;
 use crate::{base::cgroups::cgroup_root, config::Config};
 
+mod stages;
+
 fn target(name: &str) -> ServeTarget {
     ServeTarget::PidFile(format!("/run/{name}.pid").into())
 }
