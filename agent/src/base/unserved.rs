@@ -104,4 +104,20 @@ mod tests {
         assert!(state.minutes.len() <= MOST);
         assert!(line(&mut state, 200_000, now + MINUTE).is_some());
     }
+
+    #[test]
+    fn a_full_minute_of_counts_makes_place_for_other_uids_when_it_is_over() {
+        let (mut state, now) = (State::default(), Instant::now());
+        let most = u32::try_from(MOST).unwrap();
+        for uid in 0..most - 1 {
+            assert!(line(&mut state, uid, now).is_some(), "{uid}");
+        }
+        let later = now + MINUTE / 2;
+        assert!(line(&mut state, most, later).is_some(), "the last place");
+        assert!(line(&mut state, most + 1, later).is_none(), "no place");
+        assert!(line(&mut state, 0, later).is_some(), "a uid that has a place");
+        assert!(line(&mut state, most + 1, now + MINUTE).is_some());
+        assert_eq!(state.minutes.len(), 2, "the uids of the last half minute");
+        assert_eq!(state.count, u64::from(most) + 3);
+    }
 }

@@ -120,4 +120,44 @@ mod tests {
         let refusal = Rule { unit: Some(unit("web.service")), ..model::rule(Answer::Deny) };
         assert_eq!(unserved(&Config::of(vec![], vec![refusal])), [""; 0], "a refusal needs no entry");
     }
+
+    #[test]
+    fn every_root_equivalent_action_of_a_grant_is_named_with_its_reason() {
+        let lines = |answer: Answer, actions: &[&str]| {
+            let actions = actions.iter().map(|text| polkit_types::pattern::ActionPattern::new(text).unwrap()).collect();
+            root_equivalent(&Config::of(vec![], vec![Rule { actions, ..model::rule(answer) }]))
+        };
+        let manage = "org.libvirt.unix.manage";
+        let [line] = lines(Answer::Allow, &["org.example.x", manage]).try_into().unwrap();
+        assert!(line.starts_with(&format!("rule \"r\" (agent.toml:1) grants {manage}, which is root-equivalent: ")));
+        assert!(lines(Answer::Ask, &[manage])[0].contains("lets a person grant"));
+        assert!(lines(Answer::Authenticate, &[manage])[0].contains("authenticates for"));
+        assert_eq!([lines(Answer::Deny, &[manage]).len(), lines(Answer::Dismiss, &[manage]).len()], [0, 0]);
+        assert_eq!(lines(Answer::Allow, &["org.example.x"]), [""; 0]);
+        assert_eq!(lines(Answer::Allow, &["org.freedesktop.systemd1.*"]).len(), 2);
+    }
+
+    #[test]
+    fn a_rule_for_active_sessions_is_explained() {
+        let of = |session| Rule { session, ..model::rule(Answer::Deny) };
+        let sessions = [None, Some(SessionKey::Active), Some(SessionKey::Local), Some(SessionKey::Remote)].map(of);
+        let config = Config::of(vec![], sessions.into());
+        assert_eq!(active(&config).len(), 1);
+        assert_eq!(super::of(&config), active(&config));
+    }
+
+    #[test]
+    fn a_grant_that_changes_or_goes_and_may_be_kept_is_stale() {
+        let grant = || Rule { unbound: true, ..model::rule(Answer::Allow) };
+        let stale =
+            |old: Vec<Rule>, new: Vec<Rule>| stale_grants(&Config::of(vec![], old), &Config::of(vec![], new)).len();
+        let other = Rule { id: "s".into(), ..grant() };
+        assert_eq!(stale(vec![grant()], vec![]), 1);
+        assert_eq!(stale(vec![grant()], vec![other.clone(), grant()]), 0, "one of several rules is the same");
+        assert_eq!(stale(vec![grant()], vec![Rule { origin: "agent.toml:9".into(), ..grant() }]), 0, "moved");
+        assert_eq!(stale(vec![grant()], vec![Rule { user: None, ..grant() }]), 1, "changed");
+        assert_eq!(stale(vec![grant(), other], vec![grant()]), 1);
+        assert_eq!(stale(vec![Rule { unbound: false, ..grant() }], vec![]), 0, "never kept");
+        assert_eq!(stale(vec![Rule { answer: Answer::Deny, ..grant() }], vec![]), 0, "a refusal");
+    }
 }

@@ -98,6 +98,8 @@ mod tests {
         for unit in ["apache2.service", "php*-fpm.service", "session-3.scope", "crontab.service", "app@*.service"] {
             assert!(!runs_for_users(&UnitPattern::new(unit).unwrap()), "{unit}");
         }
-        assert!(!is_run_for_users("apache2.service"));
+        for unit in ["apache2.service", "crontab.service", "user@1000.scope", "ssh@.socket", "session-3.scope"] {
+            assert!(!is_run_for_users(unit), "{unit}");
+        }
     }
 }

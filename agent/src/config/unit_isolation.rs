@@ -127,4 +127,16 @@ mod tests {
             assert_eq!(lacks, ["agent.toml: `r` requires a user of its own, and has no `unit` or no `user`"]);
         }
     }
+
+    #[test]
+    fn the_host_is_read_only_if_a_grant_names_a_unit() {
+        let entry =
+            |rule: Rule| RuleEntry { rule, at: Location { source: "agent.toml".into(), span: None }, identity: None };
+        let is_read = |rules: Vec<Rule>| look(&rules.into_iter().map(entry).collect::<Vec<_>>()) != Host::default();
+        let (plain, unit) = (model::rule(Answer::Allow), UnitPattern::new("a.service"));
+        let of_unit = Rule { unit: unit.clone(), ..model::rule(Answer::Allow) };
+        assert!(!is_read(vec![plain.clone()]) && !is_read(vec![Rule { unit, ..model::rule(Answer::Deny) }]));
+        assert!(is_read(vec![of_unit.clone()]) && is_read(vec![plain.clone(), of_unit]));
+        assert!(is_read(vec![plain, Rule { own_user: true, ..model::rule(Answer::Allow) }]));
+    }
 }

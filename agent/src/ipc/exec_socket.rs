@@ -152,4 +152,51 @@ mod tests {
         let others = Config::of(vec![Serve::of(ServeTarget::User(named("alice", 1000)))], Vec::new());
         assert!(!may_ask(1000, &others, &names), "another form of entry");
     }
+
+    /// The reply to a connection of this test, whose user an entry names. `answer` is that of the registry.
+    async fn reply_to(serve: Vec<Serve>, answer: Option<Result<(), String>>) -> String {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        let (registry, mut requests) = mpsc::channel::<Request>(1);
+        let config = Arc::new(Config::of(serve, Vec::new()));
+        let registrar = tokio::spawn(async move {
+            if let (Some((process, reply)), Some(answer)) = (requests.recv().await, answer) {
+                assert_eq!(process.process.pid.get(), std::process::id());
+                reply.send(answer).unwrap();
+            }
+        });
+        super::answer(server, config, registry).await.unwrap();
+        let mut line = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut client, &mut line).await.unwrap();
+        registrar.await.unwrap();
+        line
+    }
+
+    #[tokio::test]
+    async fn root_is_refused_and_other_users_get_the_answer_of_the_registry() {
+        let uid = rustix::process::geteuid().as_raw();
+        let own = || Serve::of(ServeTarget::Exec(vec![ExecPrincipal::User(Named { name: "u".into(), id: uid })]));
+        if uid == 0 {
+            let expected = "no root needs no agent: polkit allows root everything\n";
+            assert_eq!(reply_to(vec![own()], None).await, expected);
+            return;
+        }
+        assert_eq!(reply_to(vec![own()], Some(Ok(()))).await, "ok\n");
+        assert_eq!(reply_to(vec![own()], Some(Err("full".into()))).await, "no full\n");
+        assert!(reply_to(vec![own()], None).await.starts_with("no the agent failed: "));
+        assert_eq!(reply_to(Vec::new(), None).await, "no no [[serve]] entry names this user in `exec`\n");
+    }
+
+    #[tokio::test]
+    async fn a_stale_socket_is_replaced_and_one_with_a_listener_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/exec.sock");
+        let first = listen(&path).await.unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
+        assert_eq!(listen(&path).await.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        assert!(listen(&path).await.is_ok(), "the socket of an agent that ended");
+        let directory = folder.path().join("directory");
+        fs::create_dir_all(directory.join("x")).unwrap();
+        assert!(listen(&directory).await.is_err());
+    }
 }

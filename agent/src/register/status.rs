@@ -253,4 +253,35 @@ mod tests {
         assert!(to_text(&json!({})).contains("polkitd is not running"));
         assert!(to_text(&json!({"served": [1, {}], "polkit": 7})).contains("? (?)"));
     }
+
+    #[test]
+    fn counts_of_zero_are_not_shown() {
+        let quiet =
+            Status { leaked: 0, unfinished: 0, not_served: 0, last_error: None, served: Vec::new(), ..status() };
+        let expected = "polkitd 126\n12 registrations, up 60 s\nlast full scan: 450 µs";
+        assert_eq!(to_text(&quiet.to_json()), expected);
+        let mut waiting = quiet.to_json();
+        waiting["pending"] = json!(2);
+        assert!(to_text(&waiting).contains("2 requests wait for approval"), "{}", to_text(&waiting));
+    }
+
+    #[test]
+    fn a_polkitd_that_is_slow_or_absent_is_named_first() {
+        let first = |status: Status| to_text(&status.to_json()).lines().take(2).collect::<Vec<_>>().join("|");
+        let slow = Status { health: PolkitdHealth::Slow, ..status() };
+        assert_eq!(first(slow), "polkitd 126 does not respond|12 registrations, up 60 s");
+        let absent = Status { polkit: None, polkit_error: Some("x".into()), health: PolkitdHealth::Absent, ..status() };
+        assert_eq!(first(absent), "polkitd is not running: the agent cannot serve|the bus reports: x");
+    }
+
+    #[test]
+    fn one_process_and_several_sessions_have_their_own_words() {
+        let shown = |target: &str, processes| {
+            let served = vec![ServedEntry { target: target.into(), processes, ..status().served.remove(2) }];
+            to_text(&Status { served, ..status() }.to_json()).lines().nth(2).unwrap().trim().to_owned()
+        };
+        assert_eq!(shown("a.service", 1), "a.service (rescan): 1 process, since 60 s");
+        assert_eq!(shown("session own", 1), "session own (rescan): 1 session, since 60 s");
+        assert_eq!(shown("session_user x", 0), "session_user x (rescan): 0 sessions, since 60 s");
+    }
 }

@@ -53,3 +53,42 @@ fn receive(line: &UnixStream) -> io::Result<(Value, Option<OwnedFd>)> {
     }
     Ok((serde_json::from_slice(&text)?, folder))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// What the child receives if the agent writes these parts and then closes the line.
+    fn received(parts: &[&[u8]]) -> io::Result<(Value, Option<OwnedFd>)> {
+        let (mut ours, theirs) = UnixStream::pair()?;
+        let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
+        let agent = thread::spawn(move || parts.iter().try_for_each(|part| ours.write_all(part)));
+        let received = receive(&theirs);
+        drop(theirs);
+        // Fails if the child refused the rest.
+        let _ = agent.join().unwrap();
+        received
+    }
+
+    #[test]
+    fn a_request_is_one_line_of_json_in_any_number_of_parts() {
+        for parts in [&[&b"{\"a\":1}\n"[..]][..], &[b"{\"a\"", b":1}", b"\n"]] {
+            let (request, folder) = received(parts).unwrap();
+            assert_eq!((request, folder.is_none()), (serde_json::json!({"a": 1}), true));
+        }
+        let long = format!("\"{}\"\n", "x".repeat(LONGEST / 2));
+        assert!(received(&[long.as_bytes()]).unwrap().0.is_string());
+    }
+
+    #[test]
+    fn a_request_without_an_end_and_one_that_is_too_long_are_refused() {
+        for parts in [&[&b"{}"[..]][..], &[b""]] {
+            assert_eq!(received(parts).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        }
+        let long = format!("\"{}\"\n", "x".repeat(2 * LONGEST));
+        assert!(received(&[long.as_bytes()]).is_err());
+        assert!(received(&[b"garbage\n"]).is_err());
+    }
+}

@@ -52,6 +52,7 @@ macro_rules! refused {
 const RULE: &str = "[[rule]]\nid = \"a\"\naction = \"org.example.x\"\nuser = \"daemon\"\nanswer = \"allow\"\n";
 
 mod authenticate;
+mod keys;
 mod limited;
 
 #[test]
