@@ -352,3 +352,6 @@ impl Facts {
         named("virtqemud").filter(listens).or(named("libvirtd")).or(named("virtqemud")).or(self.libvirt.daemons.first())
     }
 }
+
+#[cfg(test)]
+mod tests;

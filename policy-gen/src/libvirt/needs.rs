@@ -247,7 +247,8 @@ pub fn for_call(object: &str, name: &str) -> Vec<&'static str> {
         })
     };
     let of_virsh = |commands: &&str| {
-        commands.split(", ").any(|one| {
+        // A note about a domain follows the commands after a semicolon.
+        commands.split(';').next().unwrap_or_default().split(", ").any(|one| {
             one == command || one.split_once('-').is_some_and(|(_, rest)| rest == command && object != "domain")
         })
     };
@@ -276,5 +277,35 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), NEEDS.len());
+    }
+
+    #[test]
+    fn a_call_of_the_api_needs_its_permission() {
+        for (object, name, expected) in [
+            ("domain", "create", &["domain.start"][..]),
+            ("domain", "undefine", &["domain.delete"]),
+            ("domain", "reboot", &["domain.init-control"]),
+            ("domain", "attach_device", &["domain.write"]),
+            ("domain", "attach-device", &["domain.write"]),
+            ("network", "create", &["network.start"]),
+            // `DomainDefineXML`, and the command `define`.
+            ("domain", "define", &["domain.write", "domain.save"]),
+            ("network", "define", &["network.write", "network.save"]),
+            ("node-device", "detach", &["node-device.detach"]),
+            // Commands of virsh, with and without the prefix of the object.
+            ("domain", "dumpxml", &["domain.read"]),
+            ("domain", "managedsave", &["domain.hibernate"]),
+            ("network", "dhcp-leases", &["network.read"]),
+            ("storage-pool", "info", &["storage-pool.read"]),
+            ("network", "edit", &["network.write", "network.save"]),
+            ("secret", "get-value", &["secret.read-secure"]),
+            ("domain", "no-such-call", &[]),
+            ("network", "reboot", &[]),
+            ("", "", &[]),
+        ] {
+            assert_eq!(for_call(object, name), expected, "{object} {name}");
+        }
+        // The prefix of a command of domains is part of its name.
+        assert_eq!(for_call("domain", "device"), [""; 0]);
     }
 }

@@ -4,6 +4,9 @@ use super::*;
 use crate::check::known_actions::KnownActions;
 use crate::target::Pkla;
 
+#[path = "tests/places.rs"]
+mod places;
+
 fn target(version: u32) -> Target {
     let javascript = if version >= 126 { JavaScript::Duktape } else { JavaScript::Mozilla };
     let pkla = if version < 106 { Pkla::Native } else { Pkla::Compat };

@@ -130,3 +130,47 @@ pub enum End {
     /// A rule returned another value, which ends polkitd with this message.
     Kills(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn line(request: &EngineRequest) -> serde_json::Value {
+        serde_json::to_value(request).unwrap()
+    }
+
+    #[test]
+    fn a_fact_that_is_unknown_or_false_is_not_sent() {
+        let request = EngineRequest { action: "org.a.run".into(), user: "bob".into(), ..EngineRequest::default() };
+        assert_eq!(line(&request), json!({"action": "org.a.run", "user": "bob"}));
+        let full = EngineRequest {
+            groups: vec!["vm".into()],
+            in_session: true,
+            has_uid: true,
+            uid: Some(0),
+            netgroups: Some(Vec::new()),
+            ..request
+        };
+        let expected = json!({
+            "action": "org.a.run", "user": "bob", "groups": ["vm"], "in_session": true, "has_uid": true, "uid": 0,
+            "netgroups": [],
+        });
+        assert_eq!(line(&full), expected);
+        assert_eq!(serde_json::from_value::<EngineRequest>(expected).unwrap(), full);
+    }
+
+    #[test]
+    fn no_unit_is_not_an_unknown_unit() {
+        for (unit, json) in [
+            (None, json!({"action": "", "user": ""})),
+            (Some(None), json!({"action": "", "user": "", "unit": null})),
+            (Some(Some("a.service".to_owned())), json!({"action": "", "user": "", "unit": "a.service"})),
+        ] {
+            let request = EngineRequest { unit, ..EngineRequest::default() };
+            assert_eq!(line(&request), json);
+            assert_eq!(serde_json::from_value::<EngineRequest>(json).unwrap(), request);
+        }
+    }
+}

@@ -185,3 +185,7 @@ pub(in crate::lint) fn is_action(text: &str) -> bool {
         && (2..=5).contains(&top.len())
         && !text.starts_with('.')
 }
+
+#[cfg(test)]
+#[path = "named_tests.rs"]
+mod tests;

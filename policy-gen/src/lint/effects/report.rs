@@ -216,3 +216,7 @@ fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>, quote: &str) -> Strin
         (None, _) => String::new(),
     }
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;
