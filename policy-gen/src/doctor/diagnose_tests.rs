@@ -8,6 +8,9 @@ use crate::libvirt::MANAGE;
 use crate::target::{JavaScript, Pkla, Target, Version};
 use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Verdict};
 
+#[path = "diagnose_tests/conditions.rs"]
+mod conditions;
+
 fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Decision {
     let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None, grant: None };
     let verdict = Verdict {
