@@ -6,6 +6,8 @@ use crate::target::Pkla;
 
 #[path = "tests/places.rs"]
 mod places;
+#[path = "tests/requests.rs"]
+mod requests;
 
 fn target(version: u32) -> Target {
     let javascript = if version >= 126 { JavaScript::Duktape } else { JavaScript::Mozilla };

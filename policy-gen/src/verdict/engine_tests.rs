@@ -173,3 +173,13 @@ fn a_reply_that_is_no_json_is_an_error() {
     assert_eq!(worker.receive::<u32>().unwrap_err(), "the engine ended (exit status: 0)");
     assert!(Worker::start(Path::new("/nonexistent")).unwrap_err().starts_with("cannot start /nonexistent: "));
 }
+
+#[test]
+fn the_program_ends_with_its_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let worker = start(&program(&folder, "exec sleep 60"));
+    let process = Path::new("/proc").join(worker.child.id().to_string());
+    assert!(process.exists());
+    drop(worker);
+    assert!(!process.exists(), "the program was killed and reaped");
+}

@@ -137,3 +137,13 @@ fn only_a_known_result_counts() {
         [None; 3]
     );
 }
+
+#[test]
+fn at_most_four_units_are_tried() {
+    let units: Vec<String> = (0..6).map(|number| format!("subject.system_unit == '{number}.service'")).collect();
+    let text =
+        format!("polkit.addRule(function (action, subject) {{ if ({}) {{ return 'yes'; }} }});", units.join(" || "));
+    let tried: std::collections::BTreeSet<_> =
+        matrix(&text, 6000).probes.into_iter().filter_map(|probe| probe.request.unit.flatten()).collect();
+    assert_eq!(tried.into_iter().collect::<Vec<_>>(), ["0.service", "1.service", "2.service", "3.service"]);
+}
