@@ -11,3 +11,6 @@ pub mod shipped;
 
 /// The action that permits everything with libvirt, unless an access driver restricts it. Root-equivalent.
 pub const MANAGE: &str = "org.libvirt.unix.manage";
+
+#[cfg(test)]
+mod tests;

@@ -254,3 +254,6 @@ fn undo(path: &str, restart: &[&[&str]]) -> Vec<String> {
     let back = format!("sed -i 's/^# set aside by polkit-policy-gen: //' {}", shell(path));
     std::iter::once(back).chain(restart.iter().map(|words| line(words))).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,4 @@
+mod daemons;
 mod few;
 mod many;
 mod names;

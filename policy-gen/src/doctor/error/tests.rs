@@ -92,3 +92,12 @@ fn harmful_advice_is_reported() {
     assert_eq!(bad_advice(recipe).len(), 3);
     assert_eq!(bad_advice("Identity=unix-group:vm\nusermod -aG vm apache\n"), [""; 0]);
 }
+
+#[test]
+fn a_registered_action_is_found_without_quotes() {
+    let found = |line: &str| registered(line, &|id| id == "org.example.vm-1.run_x");
+    assert_eq!(found("why is org.example.vm-1.run_x refused?").as_deref(), Some("org.example.vm-1.run_x"));
+    assert_eq!(found("(org.example.vm-1.run_x).").as_deref(), Some("org.example.vm-1.run_x"));
+    assert_eq!(found("org.example.other.run and org.example.vm-1.run_x").as_deref(), Some("org.example.vm-1.run_x"));
+    assert_eq!([found("org.example.vm-1.run"), found("org example")], [None, None]);
+}

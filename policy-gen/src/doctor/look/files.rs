@@ -187,3 +187,7 @@ pub(super) fn edited(tree: &Tree, facts: &mut Facts) {
 pub(super) fn selinux_enforces() -> bool {
     polkit_config::bounded::kernel_text("/sys/fs/selinux/enforce").is_ok_and(|text| text.trim() == "1")
 }
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;

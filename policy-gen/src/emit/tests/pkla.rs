@@ -79,3 +79,15 @@ fn an_order_that_pkla_cannot_express_is_refused() {
     p.toml:9:9: pkla cannot express the name `b;c`: `*`, `?` and `;` have a special meaning (use polkit 0.106 or later)
     ");
 }
+
+#[test]
+fn a_backslash_in_a_name_is_escaped_and_a_separator_is_refused() {
+    let grant = |user: &str| format!("[[grant]]\nactions = ['a.b.c']\nusers = ['{user}']\nresult = 'yes'\n");
+    let (files, problems) = emitted(&grant(r"DOM\bob"), Format::Pkla, Owner::Admin);
+    assert_eq!(problems, [""; 0]);
+    assert!(files[0].text.contains("Identity=unix-user:DOM\\\\bob\n"), "{}", files[0].text);
+    for user in ["a*b", "a?b", "a;b"] {
+        let (_, problems) = emitted(&grant(user), Format::Pkla, Owner::Admin);
+        assert!(!problems.is_empty(), "{user}");
+    }
+}

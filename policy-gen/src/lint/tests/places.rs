@@ -208,3 +208,27 @@ fn a_string_ends_at_its_quote_or_its_line() {
     assert_eq!(tokens_of("'a\nb"), ["text a", "word b"]);
     assert_eq!(tokens_of("`a\nb` c"), ["other `a\nb`", "word c"]);
 }
+
+#[test]
+fn a_mistake_in_a_later_line_than_the_engine_reports_is_named() {
+    let why = |text: &str| compile::why(text, 1).map(|why| (why.message, why.span));
+    let comment = "`#` does not start a comment".to_owned();
+    assert_eq!(why("x = 1;\n# managed\n").map(|(message, _)| message), Some(comment));
+}
+
+#[test]
+fn an_unknown_property_is_a_mistake_unless_it_is_assigned() {
+    assert_eq!(rule("if (subject.inactive == true) { return \"no\"; }"), [("PG015", 2)]);
+    assert_eq!(rule("if (subject.inactive === true) { return \"no\"; }"), [("PG015", 2)]);
+    assert_eq!(rule("subject.inactive = true;"), CLEAN);
+}
+
+#[test]
+fn the_name_of_a_missing_group_is_marked() {
+    let names = Names::Root(polkit_config::names::Tree::parse("", "libvirt:x:100:\n"));
+    let text = "subject.isInGroup(\"libvirtd\")";
+    let file = File::new("a.rules", text.as_bytes().to_vec());
+    let found = groups::lint(&[File::new("x.pkla", Vec::new()), file], &names).unwrap();
+    let marks: Vec<_> = found.iter().map(|finding| (finding.file, &text[finding.span.clone().unwrap()])).collect();
+    assert_eq!(marks, [(1, "\"libvirtd\"")]);
+}

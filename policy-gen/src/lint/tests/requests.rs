@@ -28,6 +28,7 @@ fn pg068_an_action_that_no_file_defines() {
         ("'org.example.vm.x' === action.id", "'org.example.vm.x'"),
         ("['org.example.vm.start', 'org.example.vm.x'].indexOf(action.id) >= 0", "'org.example.vm.x'"),
         ("action.id == 'org.libvirt.unix.mange'", "'org.libvirt.unix.mange'"),
+        ("['x'].indexOf('org.example.vm.st') >= 0", "'org.example.vm.st'"),
         ("action.id.indexOf('org.example.vm.x.') == 0", "'org.example.vm.x.'"),
         ("action.id.startsWith('org.example.vm.x')", "'org.example.vm.x'"),
     ] {
