@@ -266,4 +266,27 @@ mod tests {
             assert!(replied(line.to_vec()).await.is_err(), "{line:?}");
         }
     }
+
+    #[tokio::test]
+    async fn a_key_rests_after_a_read_that_did_not_return_or_while_its_children_live() {
+        let readers = Readers::default();
+        let key = |of: &str| Key { of: of.into(), what: "x".into() };
+        assert!(!readers.rests("a"));
+        state(&readers.state).unfinished.count("a".into(), "x", Instant::now());
+        assert!(readers.rests("a") && !readers.rests("b"));
+        let refused = readers.read(key("a"), &serde_json::json!({}), None).await.unwrap_err();
+        assert_eq!((refused.kind(), readers.unfinished()), (io::ErrorKind::TimedOut, (1, Some("x".to_owned()))));
+        let sleeps = || Command::new("sleep").arg("60").kill_on_drop(true).spawn().unwrap();
+        for _ in 0..LEFT {
+            assert!(!readers.rests("b"));
+            state(&readers.state).left.push(("b".into(), sleeps()));
+        }
+        assert!(readers.rests("b") && !readers.rests("c"), "only children of this key count");
+        let mut left = std::mem::take(&mut state(&readers.state).left);
+        let (_, mut first) = left.remove(0);
+        first.kill().await.unwrap();
+        left.push(("b".into(), first));
+        state(&readers.state).left = left;
+        assert!(!readers.rests("b"), "a child that has ended does not count");
+    }
 }

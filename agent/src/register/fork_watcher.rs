@@ -219,4 +219,37 @@ mod tests {
     fn a_process_that_becomes_a_served_user_is_inspected() {
         assert_eq!(inspected(&[Event::User { pid: 5, uid: 33 }, Event::User { pid: 6, uid: 34 }]), [5]);
     }
+
+    #[test]
+    fn the_main_loop_adds_processes_or_replaces_all() {
+        let interest = Arc::new(Mutex::new(Interest::default()));
+        let events = Events(Some(Arc::clone(&interest)));
+        let sorted = |set: &HashSet<u32>| {
+            let mut sorted: Vec<u32> = set.iter().copied().collect();
+            sorted.sort_unstable();
+            sorted
+        };
+        let now = || {
+            let interest = interest.lock().unwrap();
+            (sorted(&interest.parents), sorted(&interest.users))
+        };
+        events.watch_only([1, 2].into_iter(), [33].into_iter());
+        events.watch([3, 2]);
+        assert_eq!(now(), (vec![1, 2, 3], vec![33]));
+        events.watch_only([4].into_iter(), [34].into_iter());
+        assert_eq!(now(), (vec![4], vec![34]));
+        let inactive = Events::default();
+        inactive.watch([5]);
+        assert!(events.is_active() && !inactive.is_active());
+    }
+
+    #[test]
+    fn children_of_the_manager_that_never_execute_are_forgotten() {
+        let (interest, mut unexeced) = (Interest::default(), HashSet::new());
+        for child in 0..u32::try_from(HINTS).unwrap() + 1 {
+            assert_eq!(to_inspect(Event::Fork { parent: 1, child }, &interest, &mut unexeced), None);
+        }
+        assert_eq!(unexeced.len(), 1);
+        assert_eq!(to_inspect(Event::Acknowledged(0), &interest, &mut unexeced), None);
+    }
 }

@@ -143,3 +143,22 @@ fn a_walk_that_was_cut_anywhere_gives_no_list() {
     let (_cut, cgroups_of_cut) = tree(&cgroups);
     assert!(cgroups_of_cut.processes_outside("/system.slice/s0.service").is_err());
 }
+
+#[test]
+fn a_walk_ends_at_its_depth_and_says_so() {
+    let folders = |depth: usize| {
+        let path = (0..depth).map(|_| "a").collect::<Vec<_>>().join("/");
+        tree(&[(&path, "7\n")])
+    };
+    let (_top, deepest) = folders(DEEPEST);
+    assert_eq!(deepest.processes_outside_user_slices().into_iter().map(SubjectPid::get).collect::<Vec<_>>(), [7]);
+    assert_eq!(deepest.processes_outside("/x.service").unwrap().len(), 1);
+    let (_top, deeper) = folders(DEEPEST + 1);
+    assert!(deeper.processes_outside_user_slices().is_empty() && deeper.processes_outside("/x.service").is_err());
+    let in_unit = |depth: usize| {
+        let below = (0..depth).map(|_| "a").collect::<Vec<_>>().join("/");
+        let (_top, cgroups) = tree(&[(&format!("a.service/{below}"), "7\n")]);
+        pids(&cgroups, "a.service").len()
+    };
+    assert_eq!([in_unit(DEEPEST - 1), in_unit(DEEPEST)], [1, 0]);
+}

@@ -207,4 +207,12 @@ mod tests {
         drop(permits);
         assert!(state.hold().is_some());
     }
+
+    #[test]
+    fn before_the_first_configuration_no_request_waits() {
+        let (state, config, now) = (DecisionState::default(), config(rule(Answer::Ask)), Instant::now());
+        assert_eq!(state.decide(&config, &facts(), now).reason(), Reason::QueueFull);
+        state.set_config(&config);
+        assert_eq!(state.decide(&config, &facts(), now).answer(), Answer::Ask);
+    }
 }
