@@ -289,4 +289,20 @@ mod tests {
         state(&readers.state).left = left;
         assert!(!readers.rests("b"), "a child that has ended does not count");
     }
+
+    #[tokio::test]
+    async fn a_descriptor_goes_with_its_request() {
+        let (ours, theirs) = StdStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let ours = UnixStream::from_std(ours).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let opened = OwnedFd::from(std::fs::File::open(folder.path()).unwrap());
+        for with in [Some(&opened), None] {
+            assert_eq!(send(&ours, b"{}\n", with).unwrap(), 3);
+            let (request, received) = child::receive(&theirs).unwrap();
+            assert_eq!((request, received.is_some()), (serde_json::json!({}), with.is_some()));
+            let inode = |file: &OwnedFd| rustix::fs::fstat(file).unwrap().st_ino;
+            assert_eq!(received.as_ref().map(inode), with.map(inode));
+        }
+    }
 }

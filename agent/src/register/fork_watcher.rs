@@ -192,6 +192,7 @@ fn to_inspect(event: Event, interest: &Interest, unexeced: &mut HashSet<u32>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::register::proc_connector::tests::message;
 
     fn inspected(events: &[Event]) -> Vec<u32> {
         let interest = Interest { parents: [100].into(), users: [33].into() };
@@ -251,5 +252,31 @@ mod tests {
         }
         assert_eq!(unexeced.len(), 1);
         assert_eq!(to_inspect(Event::Acknowledged(0), &interest, &mut unexeced), None);
+    }
+
+    /// A socket that the watcher reads, and the end that sends its datagrams.
+    fn sockets() -> (OwnedFd, std::os::unix::net::UnixDatagram) {
+        let (ours, kernel) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        (ours.into(), kernel)
+    }
+
+    const ACKNOWLEDGEMENT: u32 = 0;
+    const FORK: u32 = 1;
+
+    #[test]
+    fn only_an_acknowledgement_without_an_error_starts_the_watcher() {
+        let waited = |datagrams: &[Vec<u8>], within: Duration| {
+            let (socket, kernel) = sockets();
+            datagrams.iter().for_each(|datagram| drop(kernel.send(datagram).unwrap()));
+            wait_for_acknowledgement(&socket, Instant::now() + within).map_err(|error| error.kind())
+        };
+        let (fork, long) = (message(FORK, &[1, 1, 2, 2]), Duration::from_secs(60));
+        assert_eq!(waited(&[message(ACKNOWLEDGEMENT, &[0])], long), Ok(()));
+        assert_eq!(waited(&[fork.clone(), message(ACKNOWLEDGEMENT, &[0])], long), Ok(()), "after events");
+        assert_eq!(waited(&[message(ACKNOWLEDGEMENT, &[1])], long), Err(io::ErrorKind::PermissionDenied));
+        let short = Duration::from_millis(20);
+        let late = waited(&[fork], short).unwrap_err();
+        assert!(matches!(late, io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{late:?}");
+        assert_eq!(waited(&[message(ACKNOWLEDGEMENT, &[0])], Duration::ZERO), Err(io::ErrorKind::TimedOut));
     }
 }

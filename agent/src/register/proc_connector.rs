@@ -106,12 +106,13 @@ pub fn request(only_wanted: bool) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn message(kind: u32, data: &[u32]) -> Vec<u8> {
+    /// A datagram with one event.
+    pub(in crate::register) fn message(kind: u32, data: &[u32]) -> Vec<u8> {
         let mut event = [kind, 0, 0, 0].map(u32::to_ne_bytes).concat();
         event.extend(data.iter().flat_map(|number| number.to_ne_bytes()));
         let mut bytes = Vec::new();

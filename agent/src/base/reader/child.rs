@@ -33,7 +33,7 @@ pub fn run(report: impl Fn(&Value, Option<&OwnedFd>) -> Option<Value>) -> ExitCo
 }
 
 /// Reads one request, a line of JSON, and the descriptor that came with it.
-fn receive(line: &UnixStream) -> io::Result<(Value, Option<OwnedFd>)> {
+pub(super) fn receive(line: &UnixStream) -> io::Result<(Value, Option<OwnedFd>)> {
     let mut text = Vec::new();
     let mut folder = None;
     while text.last() != Some(&b'\n') {
