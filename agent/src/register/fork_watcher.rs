@@ -267,7 +267,7 @@ mod tests {
     fn only_an_acknowledgement_without_an_error_starts_the_watcher() {
         let waited = |datagrams: &[Vec<u8>], within: Duration| {
             let (socket, kernel) = sockets();
-            datagrams.iter().for_each(|datagram| drop(kernel.send(datagram).unwrap()));
+            assert!(datagrams.iter().all(|datagram| kernel.send(datagram).is_ok()));
             wait_for_acknowledgement(&socket, Instant::now() + within).map_err(|error| error.kind())
         };
         let (fork, long) = (message(FORK, &[1, 1, 2, 2]), Duration::from_secs(60));

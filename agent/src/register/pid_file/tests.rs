@@ -64,3 +64,15 @@ fn root_or_the_user_of_the_process_owns_both_the_file_and_its_folder() {
         assert_eq!(pinned(owners), Err(io::ErrorKind::PermissionDenied), "{owners:?}");
     }
 }
+
+#[test]
+fn a_pid_file_or_a_folder_that_a_group_can_write_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.pid");
+    fs::write(&path, format!("{}\n", std::process::id())).unwrap();
+    for (file, above, is_trusted) in [(0o644, 0o755, true), (0o664, 0o755, false), (0o644, 0o775, false)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(file)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(above)).unwrap();
+        assert_eq!(PidFile::read(&path).is_ok(), is_trusted, "{file:o} {above:o}");
+    }
+}
