@@ -397,7 +397,7 @@ fn later_files_with_rules_are_never_reached() {
     policy.data.files.rules = ["10.rules", "20.rules", "30.rules", "40.rules"].map(rules).into();
     policy.data.rules = vec![(0, 1), (1, 1), (1, 5), (3, 1)];
     let by = |kind, file: &str| {
-        let decider = Decider { kind, file: Some(file.to_owned()), line: None, by_action: None };
+        let decider = Decider { kind, file: Some(file.to_owned()), line: None, by_action: None, grant: None };
         Verdict::of(result("yes"), Some(decider))
     };
     assert_eq!(policy.never_reached(&by(DeciderKind::Rule, "/10.rules")), ["/20.rules", "/40.rules"]);
