@@ -77,7 +77,7 @@ fn each_default_is_that_of_its_session() {
 
 #[test]
 fn a_root_element_and_an_attribute_of_another_name_end_the_file() {
-    let error = |text: &str| parse(text.as_bytes()).1.map(|(line, why)| (line, why));
+    let error = |text: &str| parse(text.as_bytes()).1;
     let wrong = |line, why: &str| Some((line, why.to_owned()));
     let (action, annotate) =
         ("<action> must have exactly the attribute id", "<annotate> must have exactly the attribute key");

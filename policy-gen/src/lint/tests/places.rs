@@ -6,7 +6,7 @@ use super::*;
 fn marked(body: &str) -> Vec<(&'static str, String)> {
     let text = format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n");
     let file = File::new("10-x.rules", text.clone().into_bytes());
-    let mark = |finding: &Finding| text[finding.span.clone().unwrap()].to_owned();
+    let mark = |finding: &Finding| text.get(finding.span.clone().unwrap()).unwrap().to_owned();
     rules::lint(&file, target(126)).iter().map(|finding| (finding.code.id, mark(finding))).collect()
 }
 
@@ -139,7 +139,7 @@ fn a_kind_is_known_by_the_name_or_the_first_line() {
 #[test]
 fn the_span_of_a_line_has_no_blanks_at_its_ends() {
     let source = Source::new("x", "a\n  b c \r\n\n   \nlast");
-    let span = |line| source.text()[line_span(&source, line)].to_owned();
+    let span = |line| source.text().get(line_span(&source, line)).unwrap().to_owned();
     assert_eq!([span(1), span(2), span(5)], ["a", "b c", "last"]);
     assert_eq!([line_span(&source, 3), line_span(&source, 4)], [10..11, 11..12], "one byte of a line without text");
 }
@@ -171,7 +171,7 @@ fn a_finding_becomes_a_problem_of_its_level_at_its_place() {
 /// The kinds and the texts of the tokens.
 fn tokens_of(text: &str) -> Vec<String> {
     let shown = |token: &script::Token| {
-        let source = &text[token.span.clone()];
+        let source = text.get(token.span.clone()).unwrap();
         match &token.kind {
             script::TokenKind::Word => format!("word {source}"),
             script::TokenKind::Text(text) => format!("text {text}"),
@@ -229,6 +229,7 @@ fn the_name_of_a_missing_group_is_marked() {
     let text = "subject.isInGroup(\"libvirtd\")";
     let file = File::new("a.rules", text.as_bytes().to_vec());
     let found = groups::lint(&[File::new("x.pkla", Vec::new()), file], &names).unwrap();
-    let marks: Vec<_> = found.iter().map(|finding| (finding.file, &text[finding.span.clone().unwrap()])).collect();
+    let marks: Vec<_> =
+        found.iter().map(|finding| (finding.file, text.get(finding.span.clone().unwrap()).unwrap())).collect();
     assert_eq!(marks, [(1, "\"libvirtd\"")]);
 }

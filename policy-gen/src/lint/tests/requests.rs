@@ -10,7 +10,7 @@ fn marked(body: &str) -> Vec<(&'static str, String)> {
     let registered: Registered = actions.map(|id| (id.to_owned(), ImplicitAuthorization::No)).into();
     let file = File::new("10-x.rules", text.clone().into_bytes());
     let found = super::super::requests::lint(&file, &super::super::requests::known(&registered));
-    found.iter().map(|finding| (finding.code.id, text[finding.span.clone().unwrap()].to_owned())).collect()
+    found.iter().map(|finding| (finding.code.id, text.get(finding.span.clone().unwrap()).unwrap().to_owned())).collect()
 }
 
 fn yes_if(condition: &str) -> Vec<(&'static str, String)> {
