@@ -12,7 +12,7 @@ use polkit_service_agent::{
         args::{Cli, Command, ConfigFile},
         check, decisions, exec, status, test,
     },
-    config::{Config, Origin, load},
+    config::{Config, Origin, STDIN, load},
     daemon,
     kernel::subject::slow_facts,
     register::{pid_file, session_helper},
@@ -57,7 +57,7 @@ fn command(command: Command) -> ExitCode {
         Command::Approve { id, length } => ask(approve::approve(&id, length)),
         Command::Deny { id } => ask(approve::deny(&id)),
         Command::Decisions(shown) => decisions::run(&shown),
-        Command::Check(file) => ask(check::run(&origin(file))),
+        Command::Check(asked) => ask(check::run(&origin(asked.config), asked.quiet)),
         Command::Test(asked) => {
             let file = ConfigFile { config: asked.config.config.clone() };
             test::run(&origin(file), &asked)
@@ -81,6 +81,10 @@ fn origin(file: ConfigFile) -> Origin {
 
 fn run(origin: Origin) -> ExitCode {
     log::start("polkit-service-agent", "POLKIT_SERVICE_AGENT_LOG");
+    if origin == Origin::File(STDIN.into()) {
+        terminal::error("`run` reads its configuration again on a reload: name a file, not standard input");
+        return BROKEN.into();
+    }
     let loaded = load(&origin);
     terminal::report(&loaded.report);
     let Some(config) = loaded.config else {

@@ -185,6 +185,14 @@ fn read(name: &str, reader: impl Read) -> Result<Source, Problem> {
     from_bytes(name, bytes)
 }
 
+/// Reads standard input, with the checks of [`read_plain`].
+///
+/// # Errors
+/// Read errors, more than [`SIZE_MAX`], and text that is not UTF-8.
+pub fn read_stdin() -> Result<Source, Problem> {
+    read("<stdin>", std::io::stdin().lock())
+}
+
 /// Makes a [`Source`] from bytes that the caller has read, with the checks of [`read_plain`].
 ///
 /// # Errors

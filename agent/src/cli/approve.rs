@@ -26,6 +26,9 @@ pub async fn pending(approved: bool, json: bool) -> ExitCode {
     if json {
         terminal::print(&Value::Array(waiting).to_string());
     } else {
+        if waiting.is_empty() {
+            terminal::print(if approved { "no approval is valid" } else { "no request waits for approval" });
+        }
         for request in &waiting {
             terminal::print(&to_text(request));
         }
@@ -37,17 +40,24 @@ pub async fn pending(approved: bool, json: bool) -> ExitCode {
 pub async fn approve(id: &str, length: Option<Duration>) -> ExitCode {
     // The bus carries whole seconds: a fraction counts as one.
     let seconds = length.map_or(0, |length| length.as_secs() + u64::from(length.subsec_nanos() > 0));
-    done(client::call("Approve", &(id, seconds)).await.map(drop))
+    let covers = match seconds {
+        0 => "the next request like it".to_owned(),
+        _ => format!("all requests like it for {seconds} s"),
+    };
+    done(client::call("Approve", &(id, seconds)).await.map(drop), &format!("approved {}: {covers}", escape(id)))
 }
 
 /// Denies a request, or revokes an approval.
 pub async fn deny(id: &str) -> ExitCode {
-    done(client::call("Deny", &id).await.map(drop))
+    done(client::call("Deny", &id).await.map(drop), &format!("denied {}", escape(id)))
 }
 
-fn done(answer: Result<(), ClientError>) -> ExitCode {
+fn done(answer: Result<(), ClientError>, said: &str) -> ExitCode {
     match answer {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            terminal::print(said);
+            ExitCode::SUCCESS
+        }
         Err(why) => failed(&why),
     }
 }

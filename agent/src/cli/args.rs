@@ -7,7 +7,10 @@ use jiff::{
     Timestamp,
     civil::{DateTime, Time},
 };
-use polkit_config::table::parse_duration;
+use polkit_config::{cgroup::is_unit_name, table::parse_duration};
+
+/// The agent accepts no longer approval.
+const LONGEST_APPROVAL: Duration = Duration::from_secs(3600);
 
 /// A polkit authentication agent for services. It allows what its rules allow and refuses everything else.
 #[derive(Debug, Parser)]
@@ -120,7 +123,7 @@ Example:
     polkit-service-agent check --config draft.toml && systemctl reload polkit-service-agent
 
 Exit codes: 0 no errors, perhaps warnings; 1 errors.")]
-    Check(ConfigFile),
+    Check(CheckOptions),
     /// Show how the rules would answer a request. Nothing is sent to polkit.
     #[command(after_help = "\
 Example:
@@ -137,17 +140,46 @@ authenticate.")]
 /// The configuration to read.
 #[derive(Debug, Args)]
 pub struct ConfigFile {
-    /// Read only this file, instead of agent.toml and its fragments.
+    /// Read only this file, instead of agent.toml and its fragments; `-` is standard input, for `check` and `test`.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// The options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    /// The configuration to read.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// Show only errors and warnings.
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
 }
 
 /// The options of `decisions`.
 #[derive(Debug, Args)]
 pub struct DecisionsOptions {
-    /// Show decisions from this time on, in the format of journalctl(1).
-    #[arg(long, value_name = "TIME", default_value = "-24h", allow_hyphen_values = true)]
+    /// Show decisions from this time on: 1h for the last hour, or a time in the format of journalctl(1).
+    #[arg(long, value_name = "TIME", default_value = "-24h", allow_hyphen_values = true, value_parser = since)]
     pub since: String,
+    /// Show only decisions about this unit.
+    #[arg(long, value_name = "U")]
+    pub unit: Option<String>,
+    /// Show only decisions about this user, a name or a uid.
+    #[arg(long, value_name = "U")]
+    pub user: Option<String>,
+    /// Show only decisions about this action.
+    #[arg(long, value_name = "ID")]
+    pub action: Option<String>,
+    /// Show only decisions that did not allow the request.
+    #[arg(long)]
+    pub denied: bool,
+    /// Show only the last N of these decisions.
+    #[arg(long, short = 'n', value_name = "N", conflicts_with = "follow")]
+    pub lines: Option<usize>,
+    /// Show the decisions of your own agent, which serves only its session.
+    #[arg(long)]
+    pub own: bool,
     /// Also show new decisions as they come.
     #[arg(long)]
     pub follow: bool,
@@ -175,7 +207,7 @@ pub struct TestRequest {
     #[arg(long, value_name = "U", required_unless_present = "pid")]
     pub user: Option<String>,
     /// The subject's unit.
-    #[arg(long, value_name = "U")]
+    #[arg(long, value_name = "U", value_parser = unit)]
     pub unit: Option<String>,
     /// A group of the subject's user; may be given more than once.
     #[arg(long, value_name = "G")]
@@ -222,7 +254,27 @@ fn at(text: &str) -> Result<At, String> {
 }
 
 fn length(text: &str) -> Result<Duration, String> {
-    parse_duration(text).filter(|length| !length.is_zero()).ok_or_else(|| "write a duration as 90s, 10m or 1h".into())
+    let length = parse_duration(text).filter(|length| !length.is_zero()).ok_or("write a duration as 90s, 10m or 1h")?;
+    if length > LONGEST_APPROVAL {
+        return Err("an approval is valid for 1h at most".into());
+    }
+    Ok(length)
+}
+
+/// A name as journalctl(1) reads it: `1h` is `-1h`.
+fn since(text: &str) -> Result<String, String> {
+    Ok(if parse_duration(text).is_some() { format!("-{text}") } else { text.to_owned() })
+}
+
+fn unit(text: &str) -> Result<String, String> {
+    if is_unit_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err(if is_unit_name(&format!("{text}.service")) {
+        format!("write the whole name of the unit: {text}.service")
+    } else {
+        "it cannot be the name of a unit".to_owned()
+    })
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// Reads the configuration and shows its problems, its files and its rules.
-pub async fn run(origin: &Origin) -> ExitCode {
+/// With `quiet` it shows only the problems.
+pub async fn run(origin: &Origin, quiet: bool) -> ExitCode {
     let loaded = load(origin);
     terminal::report(&loaded.report);
     let Some(config) = &loaded.config else {
@@ -21,6 +22,9 @@ pub async fn run(origin: &Origin) -> ExitCode {
         );
         return ExitCode::FAILURE;
     };
+    if quiet {
+        return ExitCode::SUCCESS;
+    }
     terminal::print(&describe(&loaded, config, host::notes(config).await));
     ExitCode::SUCCESS
 }
@@ -32,9 +36,12 @@ fn describe(loaded: &Loaded, config: &Config, of_host: Vec<String>) -> String {
         let empty = if file.masks() { " (empty)" } else { "" };
         lines.push(format!("  {}{empty}{}", file.path.display(), masked.unwrap_or_default()));
     }
-    lines.push("Served:".to_owned());
+    lines.push(if config.serve.is_empty() { "Nothing is served." } else { "Served:" }.to_owned());
     lines.extend(config.serve.iter().map(|serve| format!("  {}", line_of_entry(serve))));
-    lines.push("Rules, in their order; the first match wins. A request without a match is refused:".to_owned());
+    lines.push(match config.rules.as_slice() {
+        [] => "There are no rules: every request is refused.".to_owned(),
+        _ => "Rules, in their order; the first match wins. A request without a match is refused:".to_owned(),
+    });
     lines.extend(config.rules.iter().map(|rule| format!("  {}", line_of(rule))));
     lines.extend(separations(config));
     lines.extend(advisories::of(config).into_iter().chain(of_host).map(|note| format!("note: {note}")));

@@ -29,8 +29,9 @@ const OUTCOME_WITHIN: Duration = Duration::from_secs(62);
 /// Shows decisions.
 #[must_use]
 pub fn run(shown: &DecisionsOptions) -> ExitCode {
-    let span = Span { since: Some(shown.since.clone()), follow: shown.follow };
-    let ended = if shown.follow { follow(&span, shown.json) } else { past(&span, shown) };
+    let own = shown.own.then(|| rustix::process::geteuid().as_raw());
+    let span = Span { since: Some(shown.since.clone()), follow: shown.follow, own };
+    let ended = if shown.follow { follow(&span, shown) } else { past(&span, shown) };
     match ended {
         Ok(code) => code,
         // The reader of the output ended.
@@ -63,12 +64,15 @@ fn past(span: &Span, shown: &DecisionsOptions) -> io::Result<ExitCode> {
     let (mut child, lines) = journal_reader::read(span)?;
     let mut joined = DecisionJoiner::default();
     let mut decisions: Vec<JournalDecision> =
-        journal_reader::entries(lines).filter_map(|entry| joined.take(entry)).collect();
+        journal_reader::entries(lines, span).filter_map(|entry| joined.take(entry)).collect();
     if !child.wait()?.success() {
         return Ok(CANNOT_READ.into());
     }
     decisions.extend(joined.without_outcome(u64::MAX));
     decisions.sort_by_key(|decided| decided.decision.time);
+    decisions.retain(|decided| is_shown(decided, shown));
+    let skipped = shown.lines.map_or(0, |lines| decisions.len().saturating_sub(lines));
+    decisions.drain(..skipped);
     if shown.suggest {
         let rules = load(&Origin::Host).config.map(|config| config.rules).unwrap_or_default();
         written(write!(io::stdout(), "{}", suggest(&decisions, &Names::Host, &rules)))?;
@@ -83,10 +87,11 @@ fn past(span: &Span, shown: &DecisionsOptions) -> io::Result<ExitCode> {
 }
 
 /// Shows new decisions. A decision is shown when its outcome came, or can no longer come.
-fn follow(span: &Span, json: bool) -> io::Result<ExitCode> {
+fn follow(span: &Span, shown: &DecisionsOptions) -> io::Result<ExitCode> {
     let (mut child, lines) = journal_reader::read(span)?;
     let (send, entries) = mpsc::channel();
-    std::thread::spawn(move || journal_reader::entries(lines).try_for_each(|entry| send.send(entry)));
+    let mut read = journal_reader::entries(lines, span);
+    std::thread::spawn(move || read.try_for_each(|entry| send.send(entry)));
     let zone = local_zone().unwrap_or(TimeZone::UTC);
     let mut joined = DecisionJoiner::default();
     loop {
@@ -100,12 +105,24 @@ fn follow(span: &Span, json: bool) -> io::Result<ExitCode> {
         let old = since_1970.saturating_sub(OUTCOME_WITHIN).as_micros();
         ready.extend(joined.without_outcome(u64::try_from(old).unwrap_or(u64::MAX)));
         let mut stdout = io::stdout().lock();
-        for decided in &ready {
-            written(writeln!(stdout, "{}", line(decided, json, &zone)))?;
+        for decided in ready.iter().filter(|decided| is_shown(decided, shown)) {
+            written(writeln!(stdout, "{}", line(decided, shown.json, &zone)))?;
         }
         stdout.flush()?;
     }
     Ok(if child.wait()?.success() { ExitCode::SUCCESS } else { CANNOT_READ.into() })
+}
+
+/// Whether the options select a decision.
+fn is_shown(decided: &JournalDecision, shown: &DecisionsOptions) -> bool {
+    let is = |field: &str, wanted: &Option<String>| {
+        wanted.as_ref().is_none_or(|wanted| decided.decision.get(field) == Some(wanted.as_str()))
+    };
+    let is_allowed = decided.decision.get("VERDICT") == Some("allow") && decided.outcome_word() == "sent";
+    is("UNIT", &shown.unit)
+        && (is("USER", &shown.user) || is("SUBJECT_UID", &shown.user))
+        && is("ACTION", &shown.action)
+        && !(shown.denied && is_allowed)
 }
 
 fn line(decided: &JournalDecision, json: bool, zone: &TimeZone) -> String {
@@ -133,6 +150,7 @@ fn to_json(decided: &JournalDecision) -> Value {
         "exe_claimed": decision.get("EXE_CLAIMED"),
         "command_line": decision.get("COMMAND_LINE"),
         "identity": decision.get("IDENTITY"),
+        "approver": decision.get("APPROVER"),
         "outcome": decided.outcome_word(),
         "error": ended.and_then(|outcome| outcome.get("ERROR")),
         "microseconds": ended.and_then(|outcome| outcome.number("MICROSECONDS")),
@@ -173,10 +191,12 @@ fn to_text(decided: &JournalDecision, zone: &TimeZone) -> String {
     };
     let user = decision.get("USER").unwrap_or_else(|| get("SUBJECT_UID"));
     let place = decision.get("UNIT").or_else(|| decision.get("SESSION")).unwrap_or("-");
+    let approver = decision.get("APPROVER").map_or_else(String::new, |approver| format!(", approved by {approver}"));
+    // The hook printed nothing, and the other rules of polkit decided.
+    let verdict = if decided.outcome_word() == "passed" { "pass" } else { get("VERDICT") };
     let times = if decided.times() > 1 { format!(", {} times", decided.times()) } else { String::new() };
     format!(
-        "{time} {:<7} {}{details} {user} {place} pid {} ({by}; {}{times})",
-        get("VERDICT"),
+        "{time} {verdict:<7} {}{details} {user} {place} pid {} ({by}{approver}; {}{times})",
         get("ACTION"),
         get("SUBJECT_PID"),
         decided.outcome_word()

@@ -22,6 +22,19 @@ pub struct Span {
     pub since: Option<String>,
     /// Also read new entries.
     pub follow: bool,
+    /// The uid of an agent that serves only its session. `None`: the agent of the system.
+    pub own: Option<u32>,
+}
+
+impl Span {
+    /// The fields about the sender that an entry must have.
+    #[must_use]
+    pub fn trusted(&self) -> Vec<(&'static str, String)> {
+        match self.own {
+            Some(uid) => vec![("_UID", uid.to_string())],
+            None => TRUSTED.iter().map(|(field, value)| (*field, (*value).to_owned())).collect(),
+        }
+    }
 }
 
 /// Starts journalctl, which prints one JSON object per line.
@@ -38,7 +51,7 @@ pub fn read(span: &Span) -> io::Result<(Child, BufReader<ChildStdout>)> {
         command.arg(format!("--since={since}"));
     }
     command.arg(format!("MESSAGE_ID={MESSAGE_ID}"));
-    command.args(TRUSTED.map(|(field, value)| format!("{field}={value}")));
+    command.args(span.trusted().into_iter().map(|(field, value)| format!("{field}={value}")));
     command.env_clear().env("LANG", "C.UTF-8");
     if let Some(zone) = std::env::var_os("TZ") {
         command.env("TZ", zone);
@@ -49,8 +62,9 @@ pub fn read(span: &Span) -> io::Result<(Child, BufReader<ChildStdout>)> {
 }
 
 /// The records among these lines. Other entries are skipped.
-pub fn entries(lines: impl BufRead) -> impl Iterator<Item = JournalEntry> {
-    lines.lines().map_while(Result::ok).filter_map(|line| JournalEntry::from_json(&line))
+pub fn entries<R: BufRead>(lines: R, span: &Span) -> impl Iterator<Item = JournalEntry> + use<R> {
+    let trusted = span.trusted();
+    lines.lines().map_while(Result::ok).filter_map(move |line| JournalEntry::from_json(&line, &trusted))
 }
 
 /// One entry of the journal.
@@ -64,10 +78,10 @@ pub struct JournalEntry {
 impl JournalEntry {
     /// Reads the format of journalctl. A field that an entry has twice is a list there; no record has such a field.
     #[must_use]
-    pub fn from_json(line: &str) -> Option<Self> {
+    pub fn from_json(line: &str, trusted: &[(&'static str, String)]) -> Option<Self> {
         let Value::Object(fields) = serde_json::from_str(line).ok()? else { return None };
         let text = |field: &str| fields.get(field).and_then(Value::as_str);
-        let trusted = TRUSTED.into_iter().all(|(field, value)| text(field) == Some(value));
+        let trusted = trusted.iter().all(|(field, value)| text(field) == Some(value));
         let time = text("__REALTIME_TIMESTAMP")?.parse().ok()?;
         (trusted && text("MESSAGE_ID") == Some(MESSAGE_ID)).then_some(Self { time, fields })
     }
@@ -165,19 +179,30 @@ mod tests {
     fn entry(time: u64, id: &str, kind: &str) -> JournalEntry {
         let fields =
             format!(r#""POLKIT_AGENT_RECORD":"{id}","POLKIT_AGENT_ENTRY":"{kind}","POLKIT_AGENT_OUTCOME":"sent""#);
-        JournalEntry::from_json(&line(time, "0", &fields)).unwrap()
+        JournalEntry::from_json(&line(time, "0", &fields), &Span::default().trusted()).unwrap()
     }
 
     #[test]
     fn an_entry_of_another_sender_is_none() {
         let record = r#""POLKIT_AGENT_RECORD":"a","POLKIT_AGENT_ENTRY":"decision""#;
-        assert!(JournalEntry::from_json(&line(1, "0", record)).is_some());
-        assert!(JournalEntry::from_json(&line(1, "33", record)).is_none());
+        assert!(JournalEntry::from_json(&line(1, "0", record), &Span::default().trusted()).is_some());
+        assert!(JournalEntry::from_json(&line(1, "33", record), &Span::default().trusted()).is_none());
         let elsewhere = line(1, "0", record).replace("agent.service", "agent.service.d");
-        assert!(JournalEntry::from_json(&elsewhere).is_none());
+        assert!(JournalEntry::from_json(&elsewhere, &Span::default().trusted()).is_none());
         let twice = line(1, "0", record).replace(r#""_UID":"0""#, r#""_UID":["0","0"]"#);
-        assert!(JournalEntry::from_json(&twice).is_none());
-        assert!(JournalEntry::from_json("[]").is_none() && JournalEntry::from_json("{").is_none());
+        assert!(JournalEntry::from_json(&twice, &Span::default().trusted()).is_none());
+        assert!(
+            JournalEntry::from_json("[]", &Span::default().trusted()).is_none()
+                && JournalEntry::from_json("{", &Span::default().trusted()).is_none()
+        );
+    }
+
+    #[test]
+    fn the_entries_of_an_own_agent_are_those_of_its_user() {
+        let record = r#""POLKIT_AGENT_RECORD":"a","POLKIT_AGENT_ENTRY":"decision""#;
+        let own = Span { own: Some(33), ..Span::default() };
+        assert!(JournalEntry::from_json(&line(1, "33", record), &own.trusted()).is_some());
+        assert!(JournalEntry::from_json(&line(1, "34", record), &own.trusted()).is_none());
     }
 
     #[test]
@@ -200,7 +225,9 @@ mod tests {
     #[test]
     fn counted_refusals_need_no_outcome() {
         let counted = r#""POLKIT_AGENT_RECORD":"a","POLKIT_AGENT_ENTRY":"decision","POLKIT_AGENT_REPEATED":"7""#;
-        let whole = DecisionJoiner::default().take(JournalEntry::from_json(&line(1, "0", counted)).unwrap()).unwrap();
+        let whole = DecisionJoiner::default()
+            .take(JournalEntry::from_json(&line(1, "0", counted), &Span::default().trusted()).unwrap())
+            .unwrap();
         assert_eq!((whole.times(), whole.outcome_word()), (7, "refused"));
     }
 }

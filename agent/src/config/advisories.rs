@@ -54,8 +54,9 @@ fn active(config: &Config) -> Vec<String> {
 fn root_equivalent(config: &Config) -> Vec<String> {
     let grants = config.rules.iter().filter(|rule| rule.answer.grants());
     let lines = grants.flat_map(|rule| {
-        let given =
-            ROOT_EQUIVALENT.iter().filter(|(action, _)| rule.actions.iter().any(|pattern| pattern.covers(action)));
+        let given = ROOT_EQUIVALENT.iter().filter(|(action, _)| {
+            rule.actions.iter().any(|pattern| pattern.covers(action)) && !is_narrowed(rule, action)
+        });
         given.map(|(action, why)| {
             let grants = match rule.answer {
                 Answer::Ask => "lets a person grant",
@@ -66,6 +67,16 @@ fn root_equivalent(config: &Config) -> Vec<String> {
         })
     });
     lines.collect()
+}
+
+/// Whether the details of a rule limit it to named units, or to one program.
+fn is_narrowed(rule: &Rule, action: &str) -> bool {
+    let key = match action {
+        "org.freedesktop.systemd1.manage-units" => "unit",
+        "org.freedesktop.policykit.exec" => "program",
+        _ => return false,
+    };
+    rule.details.get(key).is_some_and(|value| value.as_str() != "*")
 }
 
 /// One line for each grant of the old configuration that the new one does not have, if polkit may have kept its authorizations: the
@@ -96,6 +107,21 @@ mod tests {
 
     fn unit(name: &str) -> UnitPattern {
         UnitPattern::new(name).unwrap()
+    }
+
+    #[test]
+    fn a_grant_of_one_unit_or_one_program_is_not_root_equivalent() {
+        let named = |action: &str, key: &str, value: &str| {
+            let details = [(key.to_owned(), polkit_types::pattern::Glob::new(value))].into();
+            let actions = vec![polkit_types::pattern::ActionPattern::new(action).unwrap()];
+            let rule = Rule { details, actions, ..model::rule(Answer::Allow) };
+            !root_equivalent(&Config::of(vec![], vec![rule])).is_empty()
+        };
+        let units = "org.freedesktop.systemd1.manage-units";
+        assert!(!named(units, "unit", "web.service") && !named(units, "unit", "web-*.service"));
+        assert!(named(units, "unit", "*") && named(units, "verb", "restart"));
+        assert!(!named("org.freedesktop.policykit.exec", "program", "/usr/bin/id"));
+        assert!(named("org.libvirt.unix.manage", "unit", "web.service"));
     }
 
     #[test]

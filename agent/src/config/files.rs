@@ -13,6 +13,9 @@ use polkit_config::{
 };
 use rustix::process::geteuid;
 
+/// The name of standard input.
+pub const STDIN: &str = "-";
+
 /// A file of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFile {
@@ -43,7 +46,11 @@ impl ConfigFile {
     /// everything. A mask that users other than root can have made does not count: reading it fails.
     #[must_use]
     pub fn masks(&self) -> bool {
-        is_trusted_mask(&self.path, self.owner()).is_ok_and(|masks| masks)
+        !self.is_stdin() && is_trusted_mask(&self.path, self.owner()).is_ok_and(|masks| masks)
+    }
+
+    fn is_stdin(&self) -> bool {
+        self.given && self.path == Path::new(STDIN)
     }
 
     fn owner(&self) -> u32 {
@@ -55,6 +62,9 @@ impl ConfigFile {
     /// # Errors
     /// The file cannot be read, or users other than root can write it.
     pub(super) fn read(&self) -> Result<Source, Problem> {
+        if self.is_stdin() {
+            return polkit_config::file::read_stdin();
+        }
         is_trusted_mask(&self.path, self.owner())?;
         read_trusted_by(&self.path, self.owner())
     }

@@ -16,7 +16,7 @@ mod settings;
 mod shadowed;
 mod unit_isolation;
 
-pub use files::ConfigFile;
+pub use files::{ConfigFile, STDIN};
 pub use load::{Config, Loaded, Origin, files_of, load};
 pub use run_for_users::is_run_for_users;
 pub use serve::{ExecPrincipal, Serve, ServeTarget};

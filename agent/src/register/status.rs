@@ -139,7 +139,9 @@ pub fn to_text(status: &Value) -> String {
     if let Some(error) = status.pointer("/polkit/error").filter(|error| error.is_string()) {
         let _ = writeln!(out, "the bus reports: {}", text(error));
     }
-    let _ = writeln!(out, "{} registrations, up {} s", field("registrations"), field("uptime"));
+    let counted = |count: &str, one: &str, more: &str| format!("{count} {}", if count == "1" { one } else { more });
+    let registrations = counted(&field("registrations"), "registration", "registrations");
+    let _ = writeln!(out, "{registrations}, up {} s", field("uptime"));
     if status.pointer("/configuration/changed_on_disk") == Some(&Value::Bool(true)) {
         out.push_str(
             "the configuration on disk is newer than the one in force: systemctl reload polkit-service-agent\n",
@@ -148,7 +150,10 @@ pub fn to_text(status: &Value) -> String {
     let seconds = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
     match field("pending").as_str() {
         "0" | "?" => {}
-        pending => drop(writeln!(out, "{pending} requests wait for approval: polkit-service-agent pending")),
+        pending => {
+            let waiting = counted(pending, "request waits", "requests wait");
+            let _ = writeln!(out, "{waiting} for approval: polkit-service-agent pending");
+        }
     }
     for served in status.get("served").and_then(Value::as_array).into_iter().flatten() {
         let field = |key: &str| served.get(key).map_or_else(|| "?".into(), text);
@@ -171,13 +176,16 @@ pub fn to_text(status: &Value) -> String {
     let _ = writeln!(out, "last full scan: {} µs", field("scan_microseconds"));
     if let Some(count) = status.pointer("/unfinished_reads/count").and_then(Value::as_u64).filter(|count| *count > 0) {
         let last = status.pointer("/unfinished_reads/last").map(text).unwrap_or_default();
-        let _ = writeln!(out, "{count} reads did not return; the last read {last}");
+        let reads = counted(&count.to_string(), "read", "reads");
+        let _ = writeln!(out, "{reads} did not return; the last read {last}");
     }
     if let Some(count) = status.get("not_served").and_then(Value::as_u64).filter(|count| *count > 0) {
-        let _ = writeln!(out, "{count} hook requests were about processes that no entry serves");
+        let requests = counted(&count.to_string(), "hook request was", "hook requests were");
+        let _ = writeln!(out, "{requests} about processes that no entry serves");
     }
     if field("leaked") != "0" {
-        let _ = writeln!(out, "polkitd may have leaked the descriptors of {} registrations", field("leaked"));
+        let leaked = counted(&field("leaked"), "registration", "registrations");
+        let _ = writeln!(out, "polkitd may have leaked the descriptors of {leaked}");
     }
     if let Some(error) = status.get("last_error").filter(|error| error.is_string()) {
         let _ = writeln!(out, "last warning: {}", text(error));

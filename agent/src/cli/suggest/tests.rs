@@ -15,7 +15,11 @@ fn refused(fields: &[(&str, &str)]) -> JournalDecision {
     for (field, value) in fields {
         json[format!("POLKIT_AGENT_{field}")] = (*value).into();
     }
-    JournalDecision { decision: JournalEntry::from_json(&json.to_string()).unwrap(), outcome: None }
+    JournalDecision {
+        decision: JournalEntry::from_json(&json.to_string(), &crate::cli::journal_reader::Span::default().trusted())
+            .unwrap(),
+        outcome: None,
+    }
 }
 
 fn suggested(decisions: &[JournalDecision]) -> String {
