@@ -146,6 +146,8 @@ pub struct Subject {
     pub others: Vec<String>,
     /// Whether the user has a usable password (`None`: unknown).
     pub password: Option<bool>,
+    /// Whether the user exists only while the unit runs (`DynamicUser=`).
+    pub is_dynamic: bool,
 }
 
 /// A process of the subject.

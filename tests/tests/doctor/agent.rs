@@ -2,7 +2,8 @@
 //! undone whole; and each state in which the agent does not allow a request has its own finding.
 
 use polkit_tests::doctor::{MANAGE, doctor, healthy_full, look, sh};
-use polkit_tests::{Bed, FullBed, Output, Root, Suite, product, require};
+use polkit_tests::polkit::{Verdict, subject};
+use polkit_tests::{Bed, FullBed, Output, Polkit, Root, Suite, product, require};
 
 const REFUSAL: &str = "Failed to restart deployed.service: Interactive authentication required.";
 const UNITS: &str = "org.freedesktop.systemd1.manage-units";
@@ -66,7 +67,7 @@ fn a_unit_gets_the_verb_and_the_unit_of_the_text_and_nothing_else(root: &Root) {
     // The records tell a restart from a stop.
     sh(&bed, "journalctl --sync");
     let decisions = bed.exec(["polkit-service-agent", "decisions"]).success().stdout;
-    for (verdict, verb) in [("allow", "restart"), ("deny", "stop")] {
+    for (verdict, verb) in [("allow", "restart"), ("pass", "stop")] {
         let is_shown =
             |line: &str| line.contains(verdict) && line.contains(&format!("unit=deployed.service verb={verb} alice"));
         assert!(decisions.lines().any(is_shown), "{verdict} {verb}: {decisions}");
@@ -98,6 +99,48 @@ fn a_grant_for_a_user_names_the_verb_and_the_unit(root: &Root) {
             let found = look(&bed, &[subject, &["--action", action]].concat());
             assert_eq!(found.first_fix(), None, "{subject:?} {action}: {:#}", found.json);
         }
+    }
+}
+
+fn main_process(bed: &Bed, unit: &str) -> (u32, u32) {
+    let shown = bed.exec(["systemctl", "show", "--property=MainPID", "--value", unit]).success();
+    let pid: u32 = shown.text().parse().unwrap();
+    (pid, bed.exec(["stat", "--format=%u", &format!("/proc/{pid}")]).success().text().parse().unwrap())
+}
+
+/// With nss-systemd the user has a name, and without it only a uid.
+fn a_unit_with_a_dynamic_user_is_fixed_by_its_name_alone(root: &Root) {
+    let bed = bed(root);
+    bed.write("/etc/systemd/system/dyn.service", 0o644, "[Service]\nDynamicUser=yes\nExecStart=/bin/sleep 1000\n");
+    sh(&bed, "systemctl daemon-reload");
+    for databases in ["files", "files systemd"] {
+        sh(&bed, &format!("sed -i 's/^\\(passwd\\|group\\):.*/\\1: {databases}/' /etc/nsswitch.conf"));
+        sh(&bed, "systemctl restart polkit dyn");
+        let (pid, uid) = main_process(&bed, "dyn.service");
+        let asked = ["--unit", "dyn.service", "--action", MANAGE];
+        let found = look(&bed, &asked);
+        // `\n` before the key in JSON.
+        let shown = found.json["findings"][0]["fixes"].to_string();
+        let offered: Vec<&str> = found.json["findings"][0]["fixes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|fix| fix["id"].as_str().unwrap())
+            .collect();
+        assert!(offered.contains(&"hook-rule"), "{databases}: {offered:?}");
+        for other in ["grant-user", "join-group", "agent-rule", "own-user"] {
+            assert!(!offered.contains(&other), "{databases}: {offered:?}");
+        }
+        assert!(!shown.contains("nuser = ") && !shown.contains(&uid.to_string()), "{databases}: {shown}");
+        let undo = undo(&bed, &asked, "hook-rule");
+        let _ = doctor(&bed, &[&asked[..], &["--fix", "hook-rule", "--yes"]].concat()).success();
+        assert_eq!(Polkit::of(&bed).check(&subject(&bed, pid, uid), MANAGE), Verdict::Yes, "{databases}");
+        // The next start has another process, and can have another uid.
+        sh(&bed, "systemctl restart dyn");
+        let (pid, uid) = main_process(&bed, "dyn.service");
+        assert_eq!(Polkit::of(&bed).check(&subject(&bed, pid, uid), MANAGE), Verdict::Yes, "{databases}");
+        sh(&bed, &undo);
+        assert_ne!(Polkit::of(&bed).check(&subject(&bed, pid, uid), MANAGE), Verdict::Yes, "{databases}");
     }
 }
 
@@ -192,6 +235,7 @@ macro_rules! with_agent {
 with_agent! {
     a_unit_gets_the_verb_and_the_unit_of_the_text_and_nothing_else
     a_grant_for_a_user_names_the_verb_and_the_unit
+    a_unit_with_a_dynamic_user_is_fixed_by_its_name_alone
     a_fix_that_fails_leaves_the_host_as_it_was
     each_state_of_the_agent_is_found
 }

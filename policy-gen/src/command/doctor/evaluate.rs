@@ -161,7 +161,9 @@ fn agent(rules: &str, intended: Intended, facts: &Facts, subject: &Subject, answ
     if !allows(&subject.user, unit) {
         return Err("the rule would not allow the request".to_owned());
     }
-    if allows(&subject.user, "another-unit.service") || subject.user != STRANGER && allows(STRANGER, unit) {
+    // A rule for a unit with DynamicUser= names no user.
+    let names_user = !subject.is_dynamic && subject.user != STRANGER;
+    if allows(&subject.user, "another-unit.service") || names_user && allows(STRANGER, unit) {
         return Err("the rule would allow the request to other subjects as well".to_owned());
     }
     Ok(())

@@ -28,11 +28,15 @@ pub fn access(facts: &Facts) -> Vec<Fix> {
         fixes.push(read_only());
     }
     let rule = agent::rule(facts, subject, answer);
-    fixes.extend(rule.is_some().then(|| own_user(subject)).flatten());
+    fixes.extend((rule.is_some() && !subject.is_dynamic).then(|| own_user(subject)).flatten());
     fixes.extend(rule);
     if facts.agent.running && fixes.iter().all(|fix| fix.id == "open-read-only") {
         // A grant would bypass the agent.
         fixes.push(name_the_unit(subject, &answer.action));
+    }
+    if subject.is_dynamic {
+        // The next start of the unit can have another uid.
+        return fixes;
     }
     if answer.grant_comes_first {
         fixes.push(grant_user(facts, subject, answer));

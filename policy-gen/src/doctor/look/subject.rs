@@ -61,7 +61,11 @@ pub(super) fn find(
             Password::Usable => Some(true),
             Password::Unknown(_) => None,
         };
-        (subject.unit_user, subject.unit_type) = subject.unit.as_deref().map(unit_settings).unwrap_or_default();
+        let settings = subject.unit.as_deref().map(unit_settings).unwrap_or_default();
+        let accounts = tree.read_text("etc/passwd").unwrap_or_default();
+        let has_account = accounts.lines().any(|line| line.split(':').next() == Some(subject.user.as_str()));
+        subject.is_dynamic = settings.is_dynamic && !has_account;
+        (subject.unit_user, subject.unit_type) = (settings.user, settings.kind);
         if let Some(process) = &mut subject.process {
             match client::of_process(process.pid, subject.uid) {
                 Some(client) => process.client = client,
@@ -211,11 +215,23 @@ fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Fail
 }
 
 /// Returns `User=` and `Type=` of a unit.
-fn unit_settings(unit: &str) -> (Option<String>, Option<String>) {
-    let shown = run(&["systemctl", "show", "--property=User,Type", "--", unit], SYSTEMCTL);
+/// The settings of a unit that fixes depend on.
+#[derive(Default)]
+struct UnitSettings {
+    user: Option<String>,
+    kind: Option<String>,
+    is_dynamic: bool,
+}
+
+fn unit_settings(unit: &str) -> UnitSettings {
+    let shown = run(&["systemctl", "show", "--property=User,Type,DynamicUser", "--", unit], SYSTEMCTL);
     let text = shown.filter(|(done, _)| *done).map(|(_, text)| text).unwrap_or_default();
     let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).filter(|value| !value.is_empty());
-    (value("User=").map(str::to_owned), value("Type=").map(str::to_owned))
+    UnitSettings {
+        user: value("User=").map(str::to_owned),
+        kind: value("Type=").map(str::to_owned),
+        is_dynamic: value("DynamicUser=") == Some("yes"),
+    }
 }
 
 fn pids(cgroup: &str) -> Vec<u32> {

@@ -84,6 +84,10 @@ pub(super) fn rule(facts: &Facts, subject: &Subject, answer: &Decision) -> Optio
     if is_open {
         return None;
     }
+    if !by_hook && subject.is_dynamic {
+        // An [[agent]] table needs a user who exists.
+        return None;
+    }
     if !by_hook {
         // The agent answers challenges only for users without a usable password. It finds a process within 100 ms.
         let is_late = subject.unit_type.as_deref() == Some("oneshot");
@@ -103,11 +107,12 @@ fn of_unit(facts: &Facts, subject: &Subject, answer: &Decision, unit: &str, by_h
     let details =
         if by_hook && !pairs.is_empty() { format!("details = {{ {} }}\n", pairs.join(", ")) } else { String::new() };
     let rule = format!(
-        "[[serve]]\nunit = {unit}\n{way}\n[[rule]]\nid = \"doctor-{name}\"\naction = {action}\nunit = {unit}\nuser = \
-         {user}\n{details}answer = \"allow\"\n",
+        "[[serve]]\nunit = {unit}\n{way}\n[[rule]]\nid = \"doctor-{name}\"\naction = {action}\nunit = {unit}\n\
+         {user}{details}answer = \"allow\"\n",
         unit = toml(unit),
         action = toml(&answer.action),
-        user = toml(&subject.user)
+        // The user of DynamicUser= exists only while the unit runs, so the unit alone names the processes.
+        user = if subject.is_dynamic { String::new() } else { format!("user = {}\n", toml(&subject.user)) }
     );
     let (id, policy, asks) = if by_hook {
         let last: Vec<&str> = answer.action.rsplit('.').take(3).collect();
@@ -137,8 +142,8 @@ fn of_unit(facts: &Facts, subject: &Subject, answer: &Decision, unit: &str, by_h
         root_equivalent: is_root_equivalent(&answer.action, &facts.details),
         commands,
         grants: format!(
-            "processes of {unit} with the user {} {}; each decision is recorded. {LIMIT}",
-            subject.user,
+            "processes of {unit}{} {}; each decision is recorded. {LIMIT}",
+            if subject.is_dynamic { String::new() } else { format!(" with the user {}", subject.user) },
             request(&answer.action, &facts.details)
         ),
         undo,
