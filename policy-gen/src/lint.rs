@@ -1,6 +1,6 @@
 //! Finds mistakes in rules, pkla and policy files. Each kind of mistake has a stable code: [`codes`] lists them.
 //!
-//! [`script`] splits JavaScript into tokens, and `syntax` parses it. [`rules`], [`mistakes`], [`requests`], [`shadow`], [`groups`] and
+//! `syntax` parses JavaScript, and [`read`] holds a parsed file: each file is parsed once. [`rules`], [`mistakes`], [`requests`], [`shadow`], [`groups`] and
 //! [`pkla`] read files; [`effects`] runs rules files. The JavaScript engine reports syntax errors, which [`compile`] explains.
 
 pub mod codes;
@@ -10,10 +10,9 @@ pub mod effects;
 pub mod groups;
 pub mod mistakes;
 pub mod pkla;
-mod read;
+pub mod read;
 pub mod requests;
 pub mod rules;
-pub mod script;
 mod sessions;
 pub mod shadow;
 mod syntax;
@@ -27,6 +26,7 @@ use crate::verdict::engine::Engine;
 use crate::verdict::files::Rules;
 use codes::Code;
 use effects::Registered;
+use read::Script;
 
 /// A mistake and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,49 +136,85 @@ impl File {
     }
 }
 
-/// Returns all findings in the order of the files and of their places. The rules files share one engine, as in polkitd. The second
-/// value is the error if they could not be run.
-#[must_use]
-pub fn lint(files: &[File], target: Target, registered: &Registered) -> (Vec<Finding>, Option<String>) {
-    let mut findings = Vec::new();
-    let known = requests::known(registered);
-    for (number, file) in files.iter().enumerate() {
-        let found = if file.is_rules() && target.version >= Version::RULES {
-            [rules::lint(file, target), mistakes::lint(file), requests::lint(file, &known)].concat()
-        } else if file.is_pkla() {
-            pkla::lint(file, target, &known)
-        } else {
-            Vec::new()
-        };
-        findings.extend(found.into_iter().map(|finding| Finding { file: number, ..finding }));
-    }
-    let mut no_engine = None;
-    if target.version >= Version::RULES {
-        findings.extend(shadow::lint(files));
-        no_engine = load(files, target, &mut findings).err();
-        if no_engine.is_none() {
-            let known: Vec<usize> =
-                findings.iter().filter(|found| found.code == &codes::PG010).map(|found| found.file).collect();
-            let effects = effects::lint(files, target, registered).into_iter();
-            findings.extend(effects.filter(|found| found.code != &codes::PG010 || !known.contains(&found.file)));
-        }
-    }
-    findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
-    (findings, no_engine)
+/// A rules file that was parsed.
+#[derive(Debug)]
+pub struct RulesFile<'a> {
+    /// The index of the file.
+    pub number: usize,
+    /// The file.
+    pub file: &'a File,
+    /// Its tree.
+    pub script: Script<'a>,
 }
 
-/// Loads the rules files into the engine.
-fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(), String> {
-    let numbered: Vec<(usize, &File)> = files.iter().enumerate().filter(|(_, file)| file.is_rules()).collect();
-    let rules: Vec<Rules> = numbered
-        .iter()
-        .map(|(_, file)| Rules { path: file.source.name().to_owned(), bytes: file.bytes.clone() })
-        .collect();
-    if rules.is_empty() {
-        return Ok(());
+/// Parses the rules files.
+#[must_use]
+pub fn parse(files: &[File]) -> Vec<RulesFile<'_>> {
+    let rules = files.iter().enumerate().filter(|(_, file)| file.is_rules());
+    rules.map(|(number, file)| RulesFile { number, file, script: Script::of(file.source.text()) }).collect()
+}
+
+/// Returns all findings in the order of the files and of their places. `rules` are the parsed rules files: they share one engine, as
+/// in polkitd, which loads them meanwhile. The second value is the error if they could not be run.
+#[must_use]
+pub fn lint(
+    files: &[File],
+    rules: &[RulesFile<'_>],
+    target: Target,
+    registered: &Registered,
+) -> (Vec<Finding>, Option<String>) {
+    if target.version < Version::RULES || rules.is_empty() {
+        return (sorted(read(files, &[], target, registered)), None);
     }
-    let engine = Engine::start(&rules)?;
-    for ((number, file), loaded) in numbered.iter().zip(engine.loaded()) {
+    let (mut findings, engine) = std::thread::scope(|scope| {
+        let reading = scope.spawn(|| read(files, rules, target, registered));
+        // This thread starts the engine: the engine ends with the thread that started it.
+        let all: Vec<Rules> = rules.iter().map(|rules| effects::of_file(rules.file)).collect();
+        let engine = Engine::start(&all);
+        (reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), engine)
+    });
+    let no_engine = match engine {
+        Ok(engine) => {
+            findings.extend(loaded(&engine, rules, target));
+            let known: Vec<usize> =
+                findings.iter().filter(|found| found.code == &codes::PG010).map(|found| found.file).collect();
+            let effects = effects::lint(rules, target, registered, engine).into_iter();
+            findings.extend(effects.filter(|found| found.code != &codes::PG010 || !known.contains(&found.file)));
+            None
+        }
+        Err(why) => Some(why),
+    };
+    (sorted(findings), no_engine)
+}
+
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_key(|finding| (finding.file, finding.span.as_ref().map(|span| span.start), finding.code.id));
+    findings
+}
+
+/// Returns the findings from reading the files, without running them.
+fn read(files: &[File], rules: &[RulesFile<'_>], target: Target, registered: &Registered) -> Vec<Finding> {
+    let known = requests::known(registered);
+    let mut findings = Vec::new();
+    let mut add = |number: usize, found: Vec<Finding>| {
+        findings.extend(found.into_iter().map(|finding| Finding { file: number, ..finding }));
+    };
+    for RulesFile { number, file, script } in rules {
+        add(*number, rules::lint(file, script, target));
+        add(*number, mistakes::lint(script));
+        add(*number, requests::lint(script, &known));
+    }
+    for (number, file) in files.iter().enumerate().filter(|(_, file)| file.is_pkla()) {
+        add(number, pkla::lint(file, target, &known));
+    }
+    findings.extend(shadow::lint(rules));
+    findings
+}
+
+/// Returns the findings from loading the rules files.
+fn loaded(engine: &Engine, rules: &[RulesFile<'_>], target: Target) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (RulesFile { number, file, script }, loaded) in rules.iter().zip(engine.loaded()) {
         let Some(error) = &loaded.error else { continue };
         // polkitd runs the program: this program does not, so the error says nothing about the file.
         if !loaded.unknown.is_empty() {
@@ -195,7 +231,7 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
             _ => &codes::PG003,
         };
         let why = line.filter(|_| error.starts_with("SyntaxError"));
-        let why = why.and_then(|line| compile::why(file.source.text(), line));
+        let why = why.and_then(|line| compile::why(script, line));
         let span = why.as_ref().and_then(|why| why.span.clone());
         let span = span.or_else(|| line.map(|line| line_span(&file.source, line)));
         let (message, help) =
@@ -203,10 +239,10 @@ fn load(files: &[File], target: Target, findings: &mut Vec<Finding>) -> Result<(
         findings.push(Finding { span, help, ..Finding::of_file(code, *number, message) });
     }
     for (path, why) in engine.cut() {
-        let file = numbered.iter().find(|(_, file)| file.source.name() == path).map_or(0, |(number, _)| *number);
+        let file = rules.iter().find(|rules| rules.file.source.name() == path).map_or(0, |rules| rules.number);
         findings.push(Finding::of_file(&codes::PG004, file, format!("when run by this program, {why}")));
     }
-    Ok(())
+    findings
 }
 
 /// Describes an unknown fact that a file used when it was loaded.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use polkit_config::bounded::{TREE_MAX, read_regular, read_to_end};
 use polkit_config::names::{LookupError, Names};
 use polkit_config::report::{Level, Problem, Report, Source};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{eprint, print};
 use crate::actions;
@@ -55,11 +55,12 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         files.sort_by_cached_key(key);
     }
     let registered = registered(options, target)?;
-    let (found, no_engine) = lint::lint(&files, target, &registered);
+    let rules = lint::parse(&files);
+    let (found, no_engine) = lint::lint(&files, &rules, target, &registered);
     findings.extend(found);
     if let Some(names) = accounts(options)? {
         let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
-        findings.extend(lint::groups::lint(&files, &names).map_err(unreachable)?);
+        findings.extend(lint::groups::lint(&rules, &names).map_err(unreachable)?);
     }
     if options.paths.is_empty() {
         lint::distributed::accept(&mut findings, &files, &Tree::open(options.root.as_deref())?);
@@ -72,7 +73,9 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
     files.iter().for_each(|file| report.add_source(&file.source));
     let mut all = Vec::new();
     let mut tell = |code: &Code, mut problem: Problem, source: &Source| {
-        all.push(object(code, &problem, source));
+        if options.json {
+            all.push(Object::new(code, &problem, source));
+        }
         problem.message = format!("{}: {}", code.id, problem.message);
         report.push(problem);
     };
@@ -89,7 +92,8 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         }
     }
     if options.json {
-        print(&json!({ "findings": all }).to_string());
+        let failed = |error| Failure::Unreachable(format!("cannot format the findings as JSON: {error}"));
+        print(&serde_json::to_string(&Output { findings: all }).map_err(failed)?);
     } else {
         print(report.render(std::io::stdout().is_terminal()).trim_end());
     }
@@ -267,14 +271,40 @@ fn policies(tree: &Tree, files: &mut Vec<File>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Formats a finding as JSON. Lines and columns count from 1; the end is exclusive.
-fn object(code: &Code, problem: &Problem, source: &Source) -> Value {
-    let span = problem.at.span.as_ref();
-    let (start, end) = (span.map(|span| source.position(span.start)), span.map(|span| source.position(span.end)));
-    json!({
-        "code": code.id, "severity": problem.level.to_string(), "file": source.name(),
-        "line": start.map(|(line, _)| line), "column": start.map(|(_, column)| column),
-        "end_line": end.map(|(line, _)| line), "end_column": end.map(|(_, column)| column),
-        "message": problem.message, "help": problem.help,
-    })
+/// The output with `--json`.
+#[derive(Serialize)]
+struct Output {
+    findings: Vec<Object>,
+}
+
+/// A finding as JSON. Lines and columns count from 1; the end is exclusive.
+#[derive(Serialize)]
+struct Object {
+    code: &'static str,
+    severity: String,
+    file: String,
+    line: Option<usize>,
+    column: Option<usize>,
+    end_line: Option<usize>,
+    end_column: Option<usize>,
+    message: String,
+    help: Option<String>,
+}
+
+impl Object {
+    fn new(code: &Code, problem: &Problem, source: &Source) -> Self {
+        let span = problem.at.span.as_ref();
+        let (start, end) = (span.map(|span| source.position(span.start)), span.map(|span| source.position(span.end)));
+        Self {
+            code: code.id,
+            severity: problem.level.to_string(),
+            file: source.name().to_owned(),
+            line: start.map(|(line, _)| line),
+            column: start.map(|(_, column)| column),
+            end_line: end.map(|(line, _)| line),
+            end_column: end.map(|(_, column)| column),
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+        }
+    }
 }

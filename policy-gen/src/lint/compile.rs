@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::read::Script;
-use super::script::TokenKind;
-use super::syntax::{self, Context, Unexpected};
+use super::syntax::{Context, Lexeme, Unexpected};
 
 /// A common mistake.
 #[derive(Debug)]
@@ -22,17 +21,17 @@ const SEPARATE: &str = "put a `,` between the two";
 
 /// Returns the mistake in or before a line, counted from 1; `None` if it is not a common one.
 #[must_use]
-pub fn why(source: &str, line: usize) -> Option<CompileError> {
-    let unexpected = syntax::parse(source).err();
+pub fn why(script: &Script<'_>, line: usize) -> Option<CompileError> {
+    let Script { source, tree, .. } = script;
+    let unexpected = tree.as_ref().err();
     let before: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let of_line =
         |from: usize| from..from + source.get(from..).unwrap_or_default().lines().next().unwrap_or_default().len();
     let mut lines = vec![of_line(before)];
-    if let Some(found) = &unexpected {
+    if let Some(found) = unexpected {
         let start = source.get(..found.span.start).unwrap_or_default().rfind('\n').map_or(0, |at| at + 1);
         lines.insert(0, of_line(start));
     }
-    let script = Script::of(source);
     for line in &lines {
         let text = source.get(line.clone()).unwrap_or_default();
         if text.trim_start().starts_with('#') {
@@ -42,18 +41,18 @@ pub fn why(source: &str, line: usize) -> Option<CompileError> {
         }
         let first = script.tokens.partition_point(|token| token.span.start < line.start);
         let end = script.tokens.partition_point(|token| token.span.start < line.end);
-        if let Some((at, what)) = (first..end).find_map(|at| Some((at, newer(&script, at)?))) {
+        if let Some((at, what)) = (first..end).find_map(|at| Some((at, newer(script, at)?))) {
             let message = format!("{what} is newer than ECMAScript 5");
             let span = script.tokens.get(at).map(|token| token.span.clone());
             return Some(CompileError { message, help: None, span });
         }
     }
     let unexpected = unexpected?;
-    let (message, help) = mistake(&script, source, &unexpected)?;
+    let (message, help) = mistake(script, source, unexpected)?;
     let span = match unexpected.context {
         // The place of the missing comma.
         Context::List(_, _, end) if help == SEPARATE => end.saturating_sub(1)..end,
-        _ => unexpected.span,
+        _ => unexpected.span.clone(),
     };
     Some(CompileError { message, help: Some(help), span: Some(span) })
 }
@@ -165,20 +164,14 @@ fn foreign_character(first: char, found: &str) -> Option<(String, &'static str)>
 
 fn newer(script: &Script<'_>, at: usize) -> Option<&'static str> {
     let token = script.tokens.get(at)?;
-    let next = script.tokens.get(at + 1);
-    match (&token.kind, script.word(at)) {
-        (TokenKind::Sign('='), _)
-            if script.sign(at + 1) == Some('>') && next.is_some_and(|next| next.span.start == token.span.end) =>
-        {
-            Some("an arrow function")
-        }
-        (TokenKind::Other, _) if script.source_of(at).starts_with('`') => Some("a template literal"),
-        (TokenKind::Word, "let") if next.is_some_and(|next| next.kind == TokenKind::Word) => Some("`let`"),
-        (TokenKind::Word, "class") => Some("`class`"),
-        (TokenKind::Word, "async" | "await") => Some("`async`"),
-        (TokenKind::Word, "of") if at.checked_sub(1).is_some_and(|before| !script.word(before).is_empty()) => {
-            Some("`for … of`")
-        }
+    let is_word = |place: usize| !script.word(place).is_empty();
+    match token.lexeme {
+        Lexeme::Sign("=>") => Some("an arrow function"),
+        Lexeme::Foreign if script.source_of(at).starts_with('`') => Some("a template literal"),
+        Lexeme::Word("let") if is_word(at + 1) => Some("`let`"),
+        Lexeme::Word("class") => Some("`class`"),
+        Lexeme::Word("async" | "await") => Some("`async`"),
+        Lexeme::Word("of") if at.checked_sub(1).is_some_and(is_word) => Some("`for … of`"),
         _ => None,
     }
 }
@@ -189,17 +182,17 @@ fn brackets(script: &Script<'_>, source: &str) -> Option<String> {
         let start = script.tokens.get(at).map_or(0, |token| token.span.start);
         source.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1
     };
-    let mut open: Vec<(char, usize)> = Vec::new();
+    let mut open: Vec<(&str, usize)> = Vec::new();
     for at in 0..script.tokens.len() {
         let Some(sign) = script.sign(at) else { continue };
         let opens = match sign {
-            '(' | '[' | '{' => {
+            "(" | "[" | "{" => {
                 open.push((sign, at));
                 continue;
             }
-            ')' => '(',
-            ']' => '[',
-            '}' => '{',
+            ")" => "(",
+            "]" => "[",
+            "}" => "{",
             _ => continue,
         };
         match open.pop() {

@@ -9,7 +9,7 @@ mod report;
 
 use std::collections::BTreeMap;
 
-use super::{File, Finding};
+use super::{File, Finding, RulesFile};
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::target::Target;
 use crate::verdict::engine::Engine;
@@ -31,16 +31,18 @@ const REQUESTS_MAX: usize = 6_000;
 /// The registered actions, with their results without a session.
 pub type Registered = BTreeMap<String, ImplicitAuthorization>;
 
-/// Checks all rules files, which are in polkitd's order.
+/// Checks all rules files, which are in polkitd's order. `engine` has loaded them all.
 #[must_use]
-pub fn lint(files: &[File], target: Target, registered: &Registered) -> Vec<Finding> {
+pub fn lint(rules: &[RulesFile<'_>], target: Target, registered: &Registered, engine: Engine) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let is_rules = |(_, file): &(usize, &File)| file.is_rules();
-    let rules: Vec<(usize, &File)> = files.iter().enumerate().filter(is_rules).collect();
-    for (place, (number, file)) in rules.iter().enumerate() {
-        let Some(probes) = observe(file, &rules, place, target, registered) else { continue };
+    // An engine that has loaded only this file can run it.
+    let mut engine = Some(engine).filter(|_| rules.len() == 1);
+    for (place, RulesFile { number, file, .. }) in rules.iter().enumerate() {
+        let alone = engine.take().or_else(|| Engine::start(&[of_file(file)]).ok());
+        let probes = alone.and_then(|engine| observe(engine, rules, place, target, registered));
+        let Some(probes) = probes else { continue };
         let later: Vec<&str> =
-            rules.iter().skip(place + 1).filter_map(|(_, later)| later.source.name().rsplit('/').next()).collect();
+            rules.iter().skip(place + 1).filter_map(|later| later.file.source.name().rsplit('/').next()).collect();
         let found = Observed { file, probes, later: &later, registered }.findings();
         findings.extend(found.into_iter().map(|finding| Finding { file: *number, ..finding }));
     }
@@ -56,15 +58,15 @@ struct Replies {
     is_complete: bool,
 }
 
-/// Runs one file. Returns `None` if it cannot be judged: it does not load alone, or depends on an unknown fact when it loads.
+/// Runs one file in an engine that has loaded only this file. Returns `None` if it cannot be judged: it does not load alone, or depends on an unknown fact when it loads.
 fn observe(
-    file: &File,
-    rules: &[(usize, &File)],
+    mut engine: Engine,
+    rules: &[RulesFile<'_>],
     place: usize,
     target: Target,
     registered: &Registered,
 ) -> Option<Replies> {
-    let mut engine = Engine::start(&[of_file(file)]).ok()?;
+    let RulesFile { file, script, .. } = rules.get(place)?;
     let loaded = engine.loaded().first()?.clone();
     if loaded.error.is_some() || !loaded.unknown.is_empty() || loaded.lines.is_empty() || engine.cut().next().is_some()
     {
@@ -73,7 +75,7 @@ fn observe(
     // A long rule costs as much as several short ones.
     let rules_count = loaded.lines.len().max(file.bytes.len() / RULE_BYTES);
     let limit = (CALLS_MAX / rules_count.max(1)).clamp(REQUESTS_MIN, REQUESTS_MAX);
-    let matrix = Matrix::of(file.source.text(), target, registered, limit);
+    let matrix = Matrix::of(script, target, registered, limit);
     let numbers = engine.put(matrix.probes.iter().map(|probe| probe.request.clone()));
     let (replies, is_whole) = engine.replies_until_failure(&numbers);
     // The first requests are those of a user that the file does not name, in each session.
@@ -95,8 +97,8 @@ fn observe(
 }
 
 /// Removes exceptions that do not occur when the other files are loaded, too: a file may use the variables of another file.
-fn with_the_files_before(probes: &mut Vec<(Probe, EngineReply)>, rules: &[(usize, &File)], place: usize) {
-    let all: Vec<Rules> = rules.iter().map(|(_, file)| of_file(file)).collect();
+fn with_the_files_before(probes: &mut Vec<(Probe, EngineReply)>, rules: &[RulesFile<'_>], place: usize) {
+    let all: Vec<Rules> = rules.iter().map(|rules| of_file(rules.file)).collect();
     let Ok(mut engine) = Engine::start(&all) else { return };
     let own = |engine: &Engine| {
         let count = |loaded: &crate::verdict::wire::LoadReply| loaded.lines.len();
@@ -119,7 +121,8 @@ fn with_the_files_before(probes: &mut Vec<(Probe, EngineReply)>, rules: &[(usize
     }
 }
 
-fn of_file(file: &File) -> Rules {
+/// Returns a file for the engine.
+pub(super) fn of_file(file: &File) -> Rules {
     Rules { path: file.source.name().to_owned(), bytes: file.bytes.clone() }
 }
 

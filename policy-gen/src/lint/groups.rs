@@ -2,21 +2,19 @@
 
 use polkit_config::names::{LookupError, Names};
 
-use super::read::Script;
-use super::{File, Finding, codes};
+use super::{Finding, RulesFile, codes};
 use crate::check::suggest_name::Shipped;
 
 /// Checks all rules files.
 ///
 /// # Errors
 /// The group database does not answer.
-pub fn lint(files: &[File], names: &Names) -> Result<Vec<Finding>, LookupError> {
+pub fn lint(files: &[RulesFile<'_>], names: &Names) -> Result<Vec<Finding>, LookupError> {
     let mut findings = Vec::new();
-    for (number, file) in files.iter().enumerate().filter(|(_, file)| file.is_rules()) {
-        let script = Script::of(file.source.text());
+    for RulesFile { number, script, .. } in files {
         for at in 0..script.tokens.len() {
             let call =
-                script.word(at) == "isInGroup" && script.sign(at + 1) == Some('(') && script.sign(at + 3) == Some(')');
+                script.word(at) == "isInGroup" && script.sign(at + 1) == Some("(") && script.sign(at + 3) == Some(")");
             let Some(group) = script.text(at + 2).filter(|_| call) else { continue };
             if names.group(group)?.is_none()
                 && let Some(here) = Shipped::default().group(group, names)?
@@ -24,7 +22,7 @@ pub fn lint(files: &[File], names: &Names) -> Result<Vec<Finding>, LookupError> 
                 let mut found = Vec::new();
                 let message = format!("there is no group `{group}`: {here}");
                 script.find(&mut found, &codes::PG023, at + 2, at + 2, message);
-                findings.extend(found.into_iter().map(|finding| Finding { file: number, ..finding }));
+                findings.extend(found.into_iter().map(|finding| Finding { file: *number, ..finding }));
             }
         }
     }

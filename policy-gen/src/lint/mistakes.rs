@@ -8,20 +8,20 @@ mod scope;
 
 use std::collections::BTreeSet;
 
+use super::Finding;
 use super::codes::Code;
+use super::read::Script;
 use super::syntax::walk::{Names, Use, Visitor, statements};
-use super::syntax::{self, Expression, Function, Statement};
-use super::{File, Finding};
+use super::syntax::{Expression, Function, Statement};
 use scope::Scope;
 
 /// Checks one file. A file that does not compile has no such findings: the engine reports it.
 #[must_use]
-pub fn lint(file: &File) -> Vec<Finding> {
-    let source = file.source.text();
-    let Ok(tree) = syntax::parse(source) else { return Vec::new() };
-    let scope = Scope::of(&tree);
+pub fn lint(script: &Script<'_>) -> Vec<Finding> {
+    let Script { source, tree: Ok(tree), .. } = script else { return Vec::new() };
+    let scope = Scope::of(tree);
     let mut mistakes = Mistakes { scope: &scope, source, findings: Vec::new(), exempt: BTreeSet::new() };
-    statements(&tree, &Names::default(), &mut mistakes);
+    statements(tree, &Names::default(), &mut mistakes);
     mistakes.findings
 }
 

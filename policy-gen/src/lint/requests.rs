@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::effects::{Registered, is_action};
+use super::read::Script;
 use super::syntax::walk::{Names, Use, Visitor, expression as walk, statements};
-use super::syntax::{self, Expression, Function, Kind, Statement};
-use super::{File, Finding, codes};
+use super::syntax::{Expression, Function, Kind, Statement};
+use super::{Finding, codes};
 use crate::check::details::is_passed;
 use crate::check::known_actions::KnownActions;
 use crate::check::mechanisms::{is_by_process, passed};
@@ -15,10 +16,10 @@ use crate::check::root::ROOT_GROUPS;
 
 /// Checks one rules file.
 #[must_use]
-pub fn lint(file: &File, known: &KnownActions) -> Vec<Finding> {
-    let Ok(tree) = syntax::parse(file.source.text()) else { return Vec::new() };
+pub fn lint(script: &Script<'_>, known: &KnownActions) -> Vec<Finding> {
+    let Ok(tree) = &script.tree else { return Vec::new() };
     let mut requests = Requests { known, prefixes: BTreeSet::new(), findings: Vec::new() };
-    statements(&tree, &Names::default(), &mut requests);
+    statements(tree, &Names::default(), &mut requests);
     requests.findings
 }
 

@@ -47,8 +47,7 @@ const MISSING_METHODS: [&str; 9] =
 
 /// Checks one file.
 #[must_use]
-pub fn lint(file: &File, target: Target) -> Vec<Finding> {
-    let script = Script::of(file.source.text());
+pub fn lint(file: &File, script: &Script<'_>, target: Target) -> Vec<Finding> {
     let mut findings = Vec::new();
     let name = file.source.name().rsplit('/').next().unwrap_or_default();
     if name.split('-').next().is_some_and(|digits| digits.len() > 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
@@ -64,7 +63,7 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
     }
     for rule in script.rules() {
         script.rule(&rule, target, &mut findings);
-        sessions::lint(&script, &rule, &mut findings);
+        sessions::lint(script, &rule, &mut findings);
     }
     findings
 }
@@ -72,13 +71,17 @@ pub fn lint(file: &File, target: Target) -> Vec<Finding> {
 impl Script<'_> {
     fn results(&self, place: usize, findings: &mut Vec<Finding>) {
         let named = self.word(place) == "polkit"
-            && self.sign(place + 1) == Some('.')
+            && self.sign(place + 1) == Some(".")
             && self.word(place + 2) == "Result"
-            && self.sign(place + 3) == Some('.');
+            && self.sign(place + 3) == Some(".");
         let own = self.word(place + 2);
-        let is_own = self.word(place) == "polkit" && self.sign(place + 1) == Some('.');
-        let is_object = place == 0 || self.sign(place - 1) != Some('.');
-        if is_own && is_object && RESULTS.contains(&own) && self.sign(place + 3) != Some('=') {
+        let is_own = self.word(place) == "polkit" && self.sign(place + 1) == Some(".");
+        let is_object = place == 0 || self.sign(place - 1) != Some(".");
+        if is_own
+            && is_object
+            && RESULTS.contains(&own)
+            && !self.sign(place + 3).is_some_and(|sign| sign.starts_with('='))
+        {
             self.find(
                 findings,
                 &codes::PG012,
@@ -97,14 +100,14 @@ impl Script<'_> {
         let name = self.word(place);
         let guarded =
             |name: &str| (0..self.tokens.len()).any(|at| self.word(at) == "typeof" && self.word(at + 1) == name);
-        let is_property = place > 0 && self.sign(place - 1) == Some('.');
+        let is_property = place > 0 && self.sign(place - 1) == Some(".");
         if MISSING.contains(&name) && place > 0 && self.word(place - 1) == "new" && !guarded(name) {
             self.find(findings, &codes::PG019, place - 1, place, format!("Duktape has no {name}"));
         }
-        if self.sign(place + 1) == Some('.')
+        if self.sign(place + 1) == Some(".")
             && !is_property
             && MISSING_OF.contains(&(name, self.word(place + 2)))
-            && self.sign(place + 3) == Some('(')
+            && self.sign(place + 3) == Some("(")
         {
             self.find(
                 findings,
@@ -114,7 +117,7 @@ impl Script<'_> {
                 format!("Duktape has no {name}.{}", self.word(place + 2)),
             );
         }
-        if is_property && MISSING_METHODS.contains(&name) && self.sign(place + 1) == Some('(') {
+        if is_property && MISSING_METHODS.contains(&name) && self.sign(place + 1) == Some("(") {
             self.find(findings, &codes::PG019, place, place, format!("Duktape has no method {name}()"));
         }
     }
@@ -124,7 +127,7 @@ impl Script<'_> {
         let lookups: Vec<usize> = rule
             .body
             .clone()
-            .filter(|at| self.word(*at) == action && self.sign(at + 1) == Some('.') && self.word(at + 2) == "lookup")
+            .filter(|at| self.word(*at) == action && self.sign(at + 1) == Some(".") && self.word(at + 2) == "lookup")
             .collect();
         // The bodies of inner functions are in the order of their starts; the end is that of all before.
         let mut ends: Vec<(usize, usize)> = Vec::new();
@@ -149,12 +152,12 @@ impl Script<'_> {
             }
             is_guarded |= self.word(at) == "try";
             let property = self.word(at + 2);
-            let is_object = self.sign(at + 1) == Some('.') && (at == 0 || self.sign(at - 1) != Some('.'));
-            if is_object && self.word(at) == action && self.sign(at + 3) == Some('(') && !ACTION.contains(&property) {
+            let is_object = self.sign(at + 1) == Some(".") && (at == 0 || self.sign(at - 1) != Some("."));
+            if is_object && self.word(at) == action && self.sign(at + 3) == Some("(") && !ACTION.contains(&property) {
                 self.find(findings, &codes::PG014, at, at + 2, format!("{action} has no method {property}()"));
             }
             if is_object && self.word(at) == subject && !property.is_empty() {
-                let assigned = self.sign(at + 3) == Some('=') && self.sign(at + 4) != Some('=');
+                let assigned = self.sign(at + 3) == Some("=");
                 if !SUBJECT.contains(&property) && !assigned {
                     self.find(findings, &codes::PG015, at, at + 2, format!("{subject} has no {property}"));
                 }
@@ -184,14 +187,14 @@ impl Script<'_> {
         // The details that are tested, each with its first test.
         let mut tested: BTreeMap<&str, usize> = BTreeMap::new();
         for at in &lookups {
-            let is_used = self.sign(self.closing(at + 3) + 1) == Some('.');
+            let is_used = self.sign(self.closing(at + 3) + 1) == Some(".");
             if let Some(key) = self.text(at + 4).filter(|_| !is_used) {
                 tested.entry(key).or_insert(*at);
             }
         }
         for at in &lookups {
             let close = self.closing(at + 3);
-            let Some(key) = self.text(at + 4).filter(|_| self.sign(close + 1) == Some('.')) else { continue };
+            let Some(key) = self.text(at + 4).filter(|_| self.sign(close + 1) == Some(".")) else { continue };
             let with = passed_with(key).and_then(|other| tested.get(other)).is_some_and(|test| test < at);
             let always = !actions.is_empty() && actions.iter().all(|action| always_passed(action, key));
             if !tested.contains_key(key) && !with && !always {
@@ -207,14 +210,15 @@ impl Script<'_> {
         let manage =
             rule.body.clone().any(|at| self.text(at).is_some_and(|text| text.starts_with("org.libvirt.unix.")));
         for at in rule.body.clone() {
-            let word = self
-                .text(at)
-                .and_then(ImplicitAuthorization::parse)
-                .map_or_else(|| self.word(at).to_lowercase(), |word| word.to_string());
+            let is_result = |text: &&str| text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("auth_"));
+            let text = self.text(at).filter(|text| ImplicitAuthorization::parse(text).is_some());
+            let Some(word) = text.or_else(|| Some(self.word(at))).filter(is_result).map(str::to_lowercase) else {
+                continue;
+            };
             if has_lookup && matches!(word.as_str(), "auth_self_keep" | "auth_admin_keep") {
                 self.find(findings, &codes::PG016, at, at, "this result is kept for the action with any details");
             }
-            if api && !manage && word.starts_with("auth_") && ImplicitAuthorization::parse(&word).is_some() {
+            if api && !manage && ImplicitAuthorization::parse(&word).is_some() {
                 self.find(findings, &codes::PG017, at, at, "for org.libvirt.api.* this result is a refusal");
             }
         }
@@ -222,7 +226,7 @@ impl Script<'_> {
 
     /// Checks the expression after a `return` of the rule itself.
     fn returned(&self, at: usize, subject: &str, findings: &mut Vec<Finding>) {
-        let ends = |place: usize| matches!(self.sign(place), Some(';' | '}'));
+        let ends = |place: usize| matches!(self.sign(place), Some(";" | "}"));
         if let Some(text) = self.text(at)
             && ends(at + 1)
             && !text.is_empty()
@@ -238,9 +242,9 @@ impl Script<'_> {
             wrong(at, word);
         } else if word == "new" && !self.word(at + 1).is_empty() {
             wrong(at + 1, "an object");
-        } else if matches!(self.sign(at), Some('[' | '{')) && ends(self.closing(at) + 1) {
+        } else if matches!(self.sign(at), Some("[" | "{")) && ends(self.closing(at) + 1) {
             wrong(self.closing(at), "an object");
-        } else if word == subject && self.sign(at + 1) == Some('.') {
+        } else if word == subject && self.sign(at + 1) == Some(".") {
             let property = self.word(at + 2);
             if matches!(property, "local" | "active") && ends(at + 3) {
                 wrong(at + 2, "true or false");

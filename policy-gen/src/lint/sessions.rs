@@ -35,7 +35,7 @@ pub(super) fn lint(script: &Script<'_>, rule: &Rule, findings: &mut Vec<Finding>
         script.find(findings, &codes::PG024, at, at + 2, message);
     }
     for condition in rule.body.clone().filter_map(|at| script.condition(at)) {
-        let all_of_it = !condition.clone().any(|at| script.sign(at) == Some('|'));
+        let all_of_it = !condition.clone().any(|at| script.sign(at).is_some_and(|sign| sign.starts_with('|')));
         let mut wanted = condition.clone().filter(|at| {
             ["local", "active"].iter().any(|property| script.is_property(*at, subject, property))
                 && script.is_wanted(*at)

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::read::{Rule, Script};
-use super::{File, Finding, codes};
+use super::{Finding, RulesFile, codes};
 use crate::implicit_authorization::ImplicitAuthorization;
 
 /// Checks all rules files, which are in the order in which polkitd runs them.
 #[must_use]
-pub fn lint(files: &[File]) -> Vec<Finding> {
+pub fn lint(files: &[RulesFile<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     // The actions that are always decided, with the deciding file and line.
     let mut answered: BTreeMap<String, String> = BTreeMap::new();
-    for (number, file) in files.iter().enumerate().filter(|(_, file)| file.is_rules()) {
-        let script = Script::of(file.source.text());
+    for RulesFile { number, file, script } in files {
         for rule in script.rules() {
             let action = rule.parameter(0, "action");
             for at in rule.body.clone() {
@@ -22,7 +21,7 @@ pub fn lint(files: &[File]) -> Vec<Finding> {
                 if let Some(by) = answered.get(id) {
                     let mut found = Vec::new();
                     script.find(&mut found, &codes::PG022, at, end, format!("{by} always decides {id}"));
-                    findings.extend(found.into_iter().map(|finding| Finding { file: number, ..finding }));
+                    findings.extend(found.into_iter().map(|finding| Finding { file: *number, ..finding }));
                 }
             }
             for (id, at) in script.always(&rule) {
@@ -54,9 +53,9 @@ impl Script<'_> {
                 }
                 // Variable declarations and log calls.
                 None if self.word(at) == "var" || self.word(at) == "polkit" && self.word(at + 2) == "log" => {
-                    let end = (at..rule.body.end).find(|place| self.sign(*place) == Some(';'));
+                    let end = (at..rule.body.end).find(|place| self.sign(*place) == Some(";"));
                     let plain = |place: usize| {
-                        self.sign(place) != Some('(')
+                        self.sign(place) != Some("(")
                             || self.word(place - 1) == "lookup"
                             || self.word(place - 1) == "log"
                     };
@@ -80,16 +79,16 @@ impl Script<'_> {
             if end + 1 == condition.end {
                 return Some(ids);
             }
-            if self.sign(end + 1) != Some('|') || self.sign(end + 2) != Some('|') {
+            if self.sign(end + 1) != Some("||") {
                 return None;
             }
-            at = end + 3;
+            at = end + 2;
         }
     }
 
     /// Returns the end of a statement that only returns a result.
     fn answers(&self, start: usize) -> Option<usize> {
-        let braced = self.sign(start) == Some('{');
+        let braced = self.sign(start) == Some("{");
         let at = start + usize::from(braced);
         if self.word(at) != "return" {
             return None;
@@ -101,9 +100,9 @@ impl Script<'_> {
                 (named && ImplicitAuthorization::parse(&self.word(at + 5).to_lowercase()).is_some()).then_some(at + 6)
             }
         }?;
-        let end = end + usize::from(self.sign(end) == Some(';'));
+        let end = end + usize::from(self.sign(end) == Some(";"));
         match braced {
-            true => (self.sign(end) == Some('}')).then_some(end + 1),
+            true => (self.sign(end) == Some("}")).then_some(end + 1),
             false => Some(end),
         }
     }

@@ -10,7 +10,7 @@ pub(super) mod walk;
 
 use std::ops::Range;
 
-use lexer::{Lexeme, Placed};
+pub(super) use lexer::{Lexeme, Placed};
 
 /// Limit of nested brackets and calls. Larger files are not parsed, so that the stack suffices.
 const DEPTH_MAX: usize = 80;
@@ -124,20 +124,21 @@ pub(super) enum Context {
 
 type Parsed<T> = Result<T, Unexpected>;
 
-/// Parses a file.
-pub(super) fn parse(source: &str) -> Parsed<Vec<Statement>> {
-    let mut parser = Parser { source, ahead: lexer::next(source, 0, true), end: 0, depth: 0, no_in: false };
-    let mut statements = Vec::new();
-    while parser.ahead.lexeme != Lexeme::End {
-        statements.push(parser.statement()?);
-    }
-    Ok(statements)
+/// Parses a file. Returns its tree, or the place at which it stops being ECMAScript 5, and in both cases all its lexemes.
+pub(super) fn parse(source: &str) -> (Parsed<Vec<Statement>>, Vec<Placed<'_>>) {
+    let ahead = lexer::next(source, 0, true);
+    let mut parser = Parser { source, ahead, taken: Vec::new(), end: 0, depth: 0, no_in: false };
+    let tree = parser.statements();
+    parser.rest();
+    (tree, parser.taken)
 }
 
 struct Parser<'a> {
     source: &'a str,
     /// The next lexeme.
-    ahead: Placed,
+    ahead: Placed<'a>,
+    /// The lexemes before it.
+    taken: Vec<Placed<'a>>,
     /// The end of the last lexeme.
     end: usize,
     depth: usize,
@@ -146,11 +147,36 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    /// Takes the next lexeme. A slash after it starts a regular expression if a value is expected there.
-    fn advance(&mut self, value_expected: bool) -> Placed {
+    fn statements(&mut self) -> Parsed<Vec<Statement>> {
+        let mut statements = Vec::new();
+        while self.ahead.lexeme != Lexeme::End {
+            statements.push(self.statement()?);
+        }
+        Ok(statements)
+    }
+
+    /// Takes the lexemes after an unexpected place. Where no value ends, a slash starts a regular expression.
+    fn rest(&mut self) {
+        while self.ahead.lexeme != Lexeme::End {
+            let ends_value = match &self.ahead.lexeme {
+                Lexeme::Word(word) => {
+                    !matches!(*word, "return" | "typeof" | "case" | "in" | "of" | "delete" | "void" | "throw" | "new")
+                }
+                Lexeme::Sign(sign) => matches!(*sign, ")" | "]" | "}"),
+                _ => true,
+            };
+            self.advance(!ends_value);
+        }
+    }
+
+    /// Takes the next lexeme and returns its start. A slash after it starts a regular expression if a value is expected there.
+    fn advance(&mut self, value_expected: bool) -> usize {
         self.end = self.ahead.span.end;
         let next = lexer::next(self.source, self.end, value_expected);
-        std::mem::replace(&mut self.ahead, next)
+        let taken = std::mem::replace(&mut self.ahead, next);
+        let start = taken.span.start;
+        self.taken.push(taken);
+        start
     }
 
     fn is_sign(&self, sign: &str) -> bool {
@@ -158,7 +184,7 @@ impl Parser<'_> {
     }
 
     fn is_word(&self, word: &str) -> bool {
-        matches!(&self.ahead.lexeme, Lexeme::Word(found) if found == word)
+        matches!(self.ahead.lexeme, Lexeme::Word(found) if found == word)
     }
 
     fn unexpected<T>(&self, context: Context) -> Parsed<T> {
@@ -170,7 +196,7 @@ impl Parser<'_> {
         if !self.is_sign(sign) {
             return self.unexpected(context);
         }
-        Ok(self.advance(true).span.start)
+        Ok(self.advance(true))
     }
 
     fn take_if(&mut self, sign: &str) -> bool {
@@ -183,11 +209,10 @@ impl Parser<'_> {
 
     /// Takes a name that is not a keyword.
     fn name(&mut self) -> Parsed<String> {
-        match &self.ahead.lexeme {
+        match self.ahead.lexeme {
             Lexeme::Word(word) if !is_keyword(word) => {
-                let word = word.clone();
                 self.advance(false);
-                Ok(word)
+                Ok(word.to_owned())
             }
             _ => self.unexpected(Context::Name),
         }

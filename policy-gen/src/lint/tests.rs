@@ -18,7 +18,7 @@ fn target(version: u32) -> Target {
 fn found(name: &str, text: &str, version: u32) -> Vec<(&'static str, usize)> {
     let file = File::new(name, text.as_bytes().to_vec());
     let findings = if file.is_rules() {
-        rules::lint(&file, target(version))
+        rules::lint(&file, &Script::of(file.source.text()), target(version))
     } else {
         pkla::lint(&file, target(version), &KnownActions::new(std::iter::empty()))
     };
@@ -47,7 +47,7 @@ fn codes_are_sorted_and_unique() {
 
 #[test]
 fn pg001_names_common_mistakes() {
-    let why = |text: &str, line| compile::why(text, line).map(|why| why.message).unwrap_or_default();
+    let why = |text: &str, line| compile::why(&Script::of(text), line).map(|why| why.message).unwrap_or_default();
     for (text, line, expected) in [
         ("# managed\npolkit.addRule(function () {});\n", 1, "`#` does not start a comment"),
         ("polkit.addRule((action) => {});\n", 1, "an arrow function is newer than ECMAScript 5"),
@@ -116,6 +116,7 @@ fn pg011_strings_that_are_not_results() {
     assert_eq!(rule("return \"YES\";"), [("PG011", 2)]);
     assert_eq!(rule("return 'yes ';"), [("PG011", 2)]);
     assert_eq!(rule("return \"auth_admin\";"), CLEAN);
+    assert_eq!(rule("return \"yes;"), CLEAN, "a string that is not closed is no result: the engine reports it");
     assert_eq!(rule("return \"\";"), CLEAN);
 }
 
@@ -218,7 +219,7 @@ fn after(earlier: &str, later: &str) -> Vec<(&'static str, usize)> {
         assert_eq!(finding.file, 1, "{finding:?}");
         files[1].source.position(finding.span.as_ref().unwrap().start).0
     };
-    shadow::lint(&files).iter().map(|finding| (finding.code.id, line(finding))).collect()
+    shadow::lint(&parse(&files)).iter().map(|finding| (finding.code.id, line(finding))).collect()
 }
 
 #[test]
@@ -257,7 +258,7 @@ fn pg023_groups_with_another_name() {
     let names = Names::Root(polkit_config::names::Tree::parse("", "libvirt:x:100:\nsudo:x:27:\n"));
     let found = |rule: &str| {
         let file = File::new("a.rules", rule.as_bytes().to_vec());
-        groups::lint(&[file], &names).unwrap().iter().map(|finding| finding.code.id).collect::<Vec<_>>()
+        groups::lint(&parse(&[file]), &names).unwrap().iter().map(|finding| finding.code.id).collect::<Vec<_>>()
     };
     assert_eq!(found("subject.isInGroup(\"libvirtd\") || subject.isInGroup('wheel')"), ["PG023", "PG023"]);
     assert!(found("subject.isInGroup(\"libvirt\") || subject.isInGroup(\"ops\")").is_empty());
@@ -322,7 +323,7 @@ fn pg030_and_pg031_ignored_files_and_entries() {
 
 #[test]
 fn the_help_matches_the_mistake() {
-    let script = |text: &str| compile::why(text, 1).and_then(|why| why.help);
+    let script = |text: &str| compile::why(&Script::of(text), 1).and_then(|why| why.help);
     assert_eq!(script("# managed\n"), Some("start comments with `//`"));
     assert_eq!(script("if a { }\n"), Some("put `(` and `)` around it"));
     assert!(script("f((a);\n").is_some_and(|help| help.contains("bracket")));

@@ -3,6 +3,7 @@
 use super::Registered;
 use super::named::Named;
 use crate::implicit_authorization::Session;
+use crate::lint::read::Script;
 use crate::target::{Target, Version};
 use crate::verdict::wire::EngineRequest;
 
@@ -44,8 +45,8 @@ pub(super) struct Matrix {
 
 impl Matrix {
     /// Makes at most `limit` requests, the most important first.
-    pub(super) fn of(source: &str, target: Target, registered: &Registered, limit: usize) -> Self {
-        let named = Named::of(source);
+    pub(super) fn of(script: &Script<'_>, target: Target, registered: &Registered, limit: usize) -> Self {
+        let named = Named::of(script);
         let accounts: Vec<&String> = named.accounts.iter().take(ACCOUNTS_MAX).collect();
         let all: Vec<String> = accounts.iter().map(|name| (*name).clone()).collect();
         let mut subjects = vec![(Who::Stranger, STRANGER.to_owned(), Vec::new())];

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::implicit_authorization::ImplicitAuthorization;
+use crate::lint::read::Script;
 use crate::lint::syntax::walk::{Names, Use, Visitor, statements};
-use crate::lint::syntax::{self, Expression, Function, Kind, Statement};
+use crate::lint::syntax::{Expression, Function, Kind, Statement};
 
 /// The methods and properties whose values the names of a file cover.
 const COVERED: [&str; 24] = [
@@ -55,10 +56,10 @@ pub(super) struct Named {
 }
 
 impl Named {
-    pub(super) fn of(source: &str) -> Self {
+    pub(super) fn of(script: &Script<'_>) -> Self {
         let mut named = Self { is_plain: true, ..Self::default() };
-        match syntax::parse(source) {
-            Ok(tree) => statements(&tree, &Names::default(), &mut named),
+        match &script.tree {
+            Ok(tree) => statements(tree, &Names::default(), &mut named),
             Err(_) => named.is_plain = false,
         }
         // The values of a detail that is not compared with texts are not known.

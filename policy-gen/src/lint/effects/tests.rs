@@ -1,11 +1,12 @@
 use super::*;
+use crate::lint::read::Script;
 use crate::target::{JavaScript, Pkla, Version};
 
 const TARGET: Target = Target { version: Version(126), pkla: Pkla::No, javascript: JavaScript::Duktape };
 
 /// Returns the probes of a file that is replaced by a fixed reply.
 fn matrix(text: &str, limit: usize) -> Matrix {
-    Matrix::of(text, TARGET, &Registered::new(), limit)
+    Matrix::of(&Script::of(text), TARGET, &Registered::new(), limit)
 }
 
 #[test]

@@ -2,10 +2,9 @@ use super::*;
 
 /// Returns the codes of the findings in a file.
 fn codes_of(text: &str) -> Vec<&'static str> {
-    let tree = syntax::parse(text);
-    assert!(tree.is_ok(), "{text}: {tree:?}");
-    let mut codes: Vec<&str> =
-        lint(&File::new("50-x.rules", text.as_bytes().to_vec())).iter().map(|finding| finding.code.id).collect();
+    let script = Script::of(text);
+    assert!(script.tree.is_ok(), "{text}: {:?}", script.tree);
+    let mut codes: Vec<&str> = lint(&script).iter().map(|finding| finding.code.id).collect();
     codes.dedup();
     codes
 }

@@ -114,7 +114,7 @@ impl Parser<'_> {
     fn operator(&self) -> Option<(usize, &'static str)> {
         let found = match &self.ahead.lexeme {
             Lexeme::Sign(sign) => *sign,
-            Lexeme::Word(word) if word != "in" || !self.no_in => word,
+            Lexeme::Word(word) if *word != "in" || !self.no_in => *word,
             _ => return None,
         };
         let level = |(level, signs): (usize, &&'static [&'static str])| {
@@ -152,7 +152,7 @@ impl Parser<'_> {
                 self.advance(false);
                 Kind::Member(Box::new(value), self.property_name()?)
             } else if self.is_sign("[") {
-                let open = self.advance(true).span.start;
+                let open = self.advance(true);
                 let key = self.inside(Self::expression)?;
                 self.close("]", '[', open)?;
                 Kind::Index(Box::new(value), Box::new(key))
@@ -184,16 +184,15 @@ impl Parser<'_> {
     }
 
     fn new_object(&mut self) -> Parsed<Expression> {
-        let start = self.advance(true).span.start;
+        let start = self.advance(true);
         let class = self.nested(Self::postfix)?;
         Ok(self.made(start, Kind::New(Box::new(class))))
     }
 
     fn property_name(&mut self) -> Parsed<String> {
-        let Lexeme::Word(word) = &self.ahead.lexeme else { return self.unexpected(Context::Name) };
-        let word = word.clone();
+        let Lexeme::Word(word) = self.ahead.lexeme else { return self.unexpected(Context::Name) };
         self.advance(false);
-        Ok(word)
+        Ok(word.to_owned())
     }
 
     /// Parses a list in brackets, in which a trailing comma is valid in arrays and objects.
@@ -221,10 +220,10 @@ impl Parser<'_> {
     fn primary(&mut self) -> Parsed<Expression> {
         let start = self.ahead.span.start;
         let kind = match &self.ahead.lexeme {
-            Lexeme::Text(text) => Kind::Text(text.clone()),
+            Lexeme::Text(text) => Kind::Text(text.clone().into_owned()),
             Lexeme::Number => Kind::Number,
             Lexeme::Regex => Kind::Regex,
-            Lexeme::Word(word) if word == "function" => {
+            Lexeme::Word("function") => {
                 self.advance(false);
                 let function = self.function()?;
                 return Ok(self.made(start, Kind::Function(function)));
@@ -232,7 +231,7 @@ impl Parser<'_> {
             Lexeme::Word(word) if !is_value_keyword(word) && super::is_keyword(word) => {
                 return self.unexpected(Context::Value);
             }
-            Lexeme::Word(word) => Kind::Name(word.clone()),
+            Lexeme::Word(word) => Kind::Name((*word).to_owned()),
             Lexeme::Sign("(") => {
                 self.advance(true);
                 let mut inner = self.inside(Self::expression)?;
@@ -253,11 +252,12 @@ impl Parser<'_> {
 
     fn object(&mut self) -> Parsed<Expression> {
         let outside = std::mem::replace(&mut self.no_in, false);
-        let start = self.advance(false).span.start;
+        let start = self.advance(false);
         let mut properties = Vec::new();
         while !self.is_sign("}") {
             let key = match &self.ahead.lexeme {
-                Lexeme::Word(key) | Lexeme::Text(key) => key.clone(),
+                Lexeme::Word(key) => (*key).to_owned(),
+                Lexeme::Text(key) => key.clone().into_owned(),
                 Lexeme::Number => String::new(),
                 _ => return self.unexpected(Context::Name),
             };

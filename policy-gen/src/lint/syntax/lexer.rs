@@ -1,16 +1,17 @@
 //! Splits JavaScript into lexemes on demand. The parser says whether a slash starts a regular expression.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The kind of a lexeme.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Lexeme {
+pub(in crate::lint) enum Lexeme<'a> {
     /// A name or a keyword.
-    Word(String),
+    Word(&'a str),
     /// A number.
     Number,
     /// A string, with its text.
-    Text(String),
+    Text(Cow<'a, str>),
     /// A regular expression.
     Regex,
     /// Punctuation: the longest operator of ECMAScript 5.
@@ -23,9 +24,9 @@ pub(super) enum Lexeme {
 
 /// A lexeme and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Placed {
-    pub(super) lexeme: Lexeme,
-    pub(super) span: Range<usize>,
+pub(in crate::lint) struct Placed<'a> {
+    pub(in crate::lint) lexeme: Lexeme<'a>,
+    pub(in crate::lint) span: Range<usize>,
     /// Whether a line break precedes the lexeme.
     pub(super) on_new_line: bool,
 }
@@ -38,7 +39,7 @@ const SIGNS: [&str; 50] = [
 ];
 
 /// Reads the lexeme at or after `from`. `value_expected` says whether a slash starts a regular expression.
-pub(super) fn next(source: &str, from: usize, value_expected: bool) -> Placed {
+pub(super) fn next(source: &str, from: usize, value_expected: bool) -> Placed<'_> {
     let mut at = from;
     let mut on_new_line = false;
     loop {
@@ -62,7 +63,7 @@ pub(super) fn next(source: &str, from: usize, value_expected: bool) -> Placed {
     }
 }
 
-fn lexeme(rest: &str, first: char, value_expected: bool) -> (Lexeme, usize) {
+fn lexeme(rest: &str, first: char, value_expected: bool) -> (Lexeme<'_>, usize) {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
     let second_is_digit = rest.chars().nth(1).is_some_and(|second| second.is_ascii_digit());
     if first.is_ascii_digit() || (first == '.' && second_is_digit) {
@@ -76,15 +77,16 @@ fn lexeme(rest: &str, first: char, value_expected: bool) -> (Lexeme, usize) {
     }
     if is_part(first) {
         let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-        return (Lexeme::Word(rest.get(..length).unwrap_or_default().to_owned()), length);
+        return (Lexeme::Word(rest.get(..length).unwrap_or_default()), length);
     }
     match first {
         '"' | '\'' => text(rest, first),
+        '`' => template(rest),
         '/' if value_expected => regex(rest),
         '/' if rest.starts_with("/=") => (Lexeme::Sign("/="), 2),
         '/' => (Lexeme::Sign("/"), 1),
         '=' if !rest.starts_with("==") && !rest.starts_with("=>") => (Lexeme::Sign("="), 1),
-        _ => match SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
+        _ => match SIGNS.iter().find(|sign| sign.starts_with(first) && rest.starts_with(**sign)) {
             Some(sign) => (Lexeme::Sign(sign), sign.len()),
             None => (Lexeme::Foreign, first.len_utf8()),
         },
@@ -92,21 +94,42 @@ fn lexeme(rest: &str, first: char, value_expected: bool) -> (Lexeme, usize) {
 }
 
 /// Reads a string. A string that its line does not close is foreign.
-fn text(rest: &str, quote: char) -> (Lexeme, usize) {
+fn text(rest: &str, quote: char) -> (Lexeme<'_>, usize) {
+    let content = rest.get(1..).unwrap_or_default();
+    if let Some(end) =
+        content.find([quote, '\\', '\n']).filter(|end| content.get(*end..).is_some_and(|end| end.starts_with(quote)))
+    {
+        return (Lexeme::Text(Cow::Borrowed(content.get(..end).unwrap_or_default())), end + 2);
+    }
     let mut text = String::new();
     let mut characters = rest.char_indices().skip(1);
     while let Some((at, character)) = characters.next() {
         match character {
             '\\' => text.extend(characters.next().map(|(_, escaped)| escaped)),
             '\n' => return (Lexeme::Foreign, at),
-            _ if character == quote => return (Lexeme::Text(text), at + 1),
+            _ if character == quote => return (Lexeme::Text(Cow::Owned(text)), at + 1),
             _ => text.push(character),
         }
     }
     (Lexeme::Foreign, rest.len())
 }
 
-fn regex(rest: &str) -> (Lexeme, usize) {
+/// Reads a template literal, which is foreign.
+fn template(rest: &str) -> (Lexeme<'_>, usize) {
+    let mut characters = rest.char_indices().skip(1);
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => {
+                characters.next();
+            }
+            '`' => return (Lexeme::Foreign, at + 1),
+            _ => {}
+        }
+    }
+    (Lexeme::Foreign, rest.len())
+}
+
+fn regex(rest: &str) -> (Lexeme<'_>, usize) {
     let mut in_class = false;
     let mut characters = rest.char_indices().skip(1);
     while let Some((at, character)) = characters.next() {

@@ -10,16 +10,16 @@ impl Parser<'_> {
     }
 
     fn any_statement(&mut self) -> Parsed<Statement> {
-        let word = match &self.ahead.lexeme {
-            Lexeme::Word(word) => word.clone(),
+        let word = match self.ahead.lexeme {
+            Lexeme::Word(word) => word,
             Lexeme::Sign("{") => return self.block().map(Statement::Block),
             Lexeme::Sign(";") => {
                 self.advance(true);
                 return Ok(Statement::Other);
             }
-            _ => String::new(),
+            _ => "",
         };
-        match word.as_str() {
+        match word {
             "var" | "const" => {
                 self.advance(false);
                 let declared = self.declarations()?;
@@ -122,7 +122,7 @@ impl Parser<'_> {
         self.take(")", Context::ConditionEnd(open))?;
         let is_statement_start = match &self.ahead.lexeme {
             Lexeme::Sign(sign) => matches!(*sign, "{" | "(" | "[" | ";" | "!" | "+" | "-" | "++" | "--" | "~"),
-            Lexeme::Word(word) => !matches!(word.as_str(), "and" | "or" | "in" | "instanceof"),
+            Lexeme::Word(word) => !matches!(*word, "and" | "or" | "in" | "instanceof"),
             Lexeme::End => false,
             _ => true,
         };

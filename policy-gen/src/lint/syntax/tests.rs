@@ -1,7 +1,7 @@
 use super::*;
 
 fn error(source: &str) -> (usize, Context) {
-    let unexpected = parse(source).expect_err(source);
+    let unexpected = parse(source).0.expect_err(source);
     (unexpected.span.start, unexpected.context)
 }
 
@@ -23,7 +23,7 @@ fn everything_that_duktape_compiles_has_a_tree() {
         "function a() {}\n/x/.test(b);",
         "if (a)\n  /x/.test(b);",
     ] {
-        assert!(parse(source).is_ok(), "{source}: {:?}", parse(source));
+        assert!(parse(source).0.is_ok(), "{source}: {:?}", parse(source));
     }
 }
 
@@ -44,14 +44,14 @@ fn deep_nesting_has_no_tree_and_ends() {
     for source in
         ["(".repeat(100_000), "[".repeat(100_000), "{".repeat(100_000), "!".repeat(100_000), "a=".repeat(100_000)]
     {
-        assert!(parse(&source).is_err());
+        assert!(parse(&source).0.is_err());
     }
     let calls = format!("a{}", ".b()".repeat(100_000));
-    assert_eq!(parse(&calls).map(|_| ()).map_err(|error| error.context), Err(Context::Depth));
+    assert_eq!(parse(&calls).0.map(|_| ()).map_err(|error| error.context), Err(Context::Depth));
     // Long lists and chains are not deep.
     let chain = vec!["a == b"; 20_000].join(" || ");
     let branches = vec!["if (a) { b }"; 20_000].join(" else ");
-    assert!(parse(&chain).is_ok() && parse(&branches).is_ok());
+    assert!(parse(&chain).0.is_ok() && parse(&branches).0.is_ok());
 }
 
 #[test]
