@@ -1,7 +1,7 @@
 //! Finds mistakes in rules, pkla and policy files. Each kind of mistake has a stable code: [`codes`] lists them.
 //!
 //! `syntax` parses JavaScript, and [`read`] holds a parsed file: each file is parsed once. [`rules`], [`mistakes`], [`requests`], [`shadow`], [`groups`] and
-//! [`pkla`] read files; [`effects`] runs rules files. The JavaScript engine reports syntax errors, which [`compile`] explains.
+//! [`pkla`] read files; [`effects`] runs rules files. [`switches`] finds conditions for the doctor. The JavaScript engine reports syntax errors, which [`compile`] explains.
 
 pub mod codes;
 pub mod compile;
@@ -15,6 +15,7 @@ pub mod requests;
 pub mod rules;
 mod sessions;
 pub mod shadow;
+pub mod switches;
 mod syntax;
 
 use std::ops::Range;

@@ -8,6 +8,7 @@ mod client;
 mod evidence;
 mod files;
 mod host;
+mod near;
 mod open;
 mod reported;
 mod request;
@@ -17,11 +18,34 @@ mod sockets;
 use super::facts::{Facts, Polkitd};
 use super::fixes::{Fix, manual};
 
-/// A problem.
+/// The weight of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Level {
+    /// A cause of a refusal, or a setting that should be changed.
+    #[default]
+    Problem,
+    /// A remark that explains another finding.
+    Note,
+}
+
+impl Level {
+    /// Returns the name in JSON.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// A problem, or a note.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Finding {
     /// The stable code of the finding.
     pub code: &'static str,
+    /// Its weight.
+    pub level: Level,
     /// The cause, as a sentence.
     pub cause: String,
     /// The evidence.

@@ -1,6 +1,7 @@
 //! Facts about the host and the subject. This module only defines the types.
 
 mod libvirt;
+mod near;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use crate::target::{Target, Version};
 use crate::verdict::{Outcome, SkippedFile, Verdict};
 
 pub use libvirt::{Daemon, Libvirt, Socket, UnitState};
+pub use near::{NearCondition, NearMiss};
 
 /// All facts for a diagnosis.
 #[derive(Debug, Default)]
@@ -202,6 +204,8 @@ pub struct Decision {
     pub groups: Vec<GroupRemedy>,
     /// Sessions in which the subject would be allowed, with the deciding place.
     pub sessions: Vec<(Session, Option<String>)>,
+    /// Rules and pkla entries that would allow the request but for one condition.
+    pub near: Vec<NearMiss>,
     /// Rules files that name the action and did not decide.
     pub naming: Vec<String>,
     /// Whether a generated rule would come before the deciding rule.

@@ -7,6 +7,7 @@ mod context;
 mod files;
 mod journal;
 mod libvirt;
+mod near;
 mod policy;
 mod polkitd;
 mod run;

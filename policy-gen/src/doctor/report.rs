@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use polkit_config::escape::escape;
 use serde_json::{Value, json};
 
-use super::diagnose::Finding;
+use super::diagnose::{Finding, Level};
 use super::facts::{Facts, Polkitd};
 use super::fixes::Fix;
 
@@ -36,7 +36,7 @@ pub fn json(findings: &[Finding], facts: &Facts) -> Value {
     };
     let finding = |finding: &Finding| {
         json!({
-            "code": finding.code, "cause": safe(&finding.cause), "evidence": list(&finding.evidence),
+            "code": finding.code, "level": finding.level.text(), "cause": safe(&finding.cause), "evidence": list(&finding.evidence),
             "fixes": finding.fixes.iter().map(fix).collect::<Vec<_>>(),
         })
     };
@@ -68,7 +68,8 @@ pub fn text(findings: &[Finding], facts: &Facts, colour: bool) -> String {
         if number > 0 {
             out.push('\n');
         }
-        out.push_str(&format!("{}  {}\n", bold(finding.code), safe(&finding.cause)));
+        let note = if finding.level == Level::Note { " (note)" } else { "" };
+        out.push_str(&format!("{}{note}  {}\n", bold(finding.code), safe(&finding.cause)));
         finding.evidence.iter().for_each(|line| out.push_str(&format!("  - {}\n", safe(line))));
         for fix in &finding.fixes {
             let manual = if fix.manual { ", by hand" } else { "" };

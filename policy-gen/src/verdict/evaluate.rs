@@ -4,6 +4,7 @@
 mod action_request;
 mod decide;
 mod grant;
+mod near_entries;
 mod policy_data;
 mod user_facts;
 mod verdict_steps;
@@ -15,6 +16,7 @@ use std::rc::Rc;
 use polkit_config::names::Names;
 
 use action_request::ActionRequest;
+pub use near_entries::{NearEntry, Obstacle};
 pub use policy_data::NOT_RUN;
 use policy_data::PolicyData;
 pub(crate) use policy_data::{added_in, beginning};

@@ -3,4 +3,5 @@
 mod agent;
 mod findings;
 mod follow;
+mod near;
 mod texts;

@@ -2,7 +2,7 @@
 
 use super::broken::{breaks, not_registered, not_reloaded};
 use super::evidence::with_evidence;
-use super::{Finding, agent};
+use super::{Finding, agent, near};
 use crate::doctor::facts::{Daemon, Decision, Facts, GroupRemedy, RunningResult, Subject};
 use crate::doctor::fixes::{access, manual, read_only};
 use crate::emit::quote::shell;
@@ -72,6 +72,7 @@ pub(super) fn verdict(facts: &Facts, explained: bool) -> Vec<Finding> {
         Some(ImplicitAuthorization::No) => refused(facts, subject, answer),
         _ => asks(facts, subject, answer),
     });
+    near::add(facts, subject, answer, &mut found);
     found
 }
 

@@ -10,6 +10,7 @@ use polkit_dbus::{
 };
 
 use super::files::names_action;
+use super::near;
 use crate::doctor::facts::{Decision, Facts, GroupRemedy, OpenAction, Polkitd, RecentRefusal, RunningResult, Subject};
 use crate::emit::GRANTS;
 use crate::failure::Failure;
@@ -101,10 +102,11 @@ fn answer(
     }
     evaluator.name_grant(tree, &access_request, &mut verdict)?;
     let yes = Outcome::Result(ImplicitAuthorization::Yes);
-    let (mut groups, mut sessions) = (Vec::new(), Vec::new());
+    let (mut groups, mut sessions, mut near) = (Vec::new(), Vec::new(), Vec::new());
     let open = !matches!(verdict.outcome, Outcome::Result(ImplicitAuthorization::Yes) | Outcome::Unregistered);
     if open {
         groups = group_remedies(evaluator, tree, &access_request, subject)?;
+        near = near::find(evaluator, tree, &access_request, &verdict.outcome)?;
         for other in Session::ALL.into_iter().filter(|other| *other != session) {
             let found = evaluator.verdict(&AccessRequest { session: other, ..access_request.clone() })?;
             if found.outcome == yes {
@@ -130,6 +132,7 @@ fn answer(
         real: None,
         groups,
         sessions,
+        near,
         naming,
         grant_comes_first: !before_ours,
         no_grant: no_grant(tree),
