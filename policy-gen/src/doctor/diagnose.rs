@@ -4,6 +4,7 @@
 mod access;
 mod agent;
 mod broken;
+mod bus;
 mod client;
 mod evidence;
 mod files;
@@ -100,6 +101,7 @@ pub fn diagnose(facts: &Facts) -> Vec<Finding> {
     }
     let explained = found.iter().any(|finding| files::EXPLAIN.contains(&finding.code));
     if reachable {
+        found.extend(bus::denies(facts));
         found.extend(access::verdict(facts, explained));
     }
     found.extend(client::preset(facts));

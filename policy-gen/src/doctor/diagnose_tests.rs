@@ -1,4 +1,5 @@
 use super::*;
+use crate::doctor::bus_policy::Denial;
 use crate::doctor::error::first;
 use crate::doctor::facts::{
     Client, Daemon, Decision, GroupRemedy, NearCondition, NearMiss, Polkitd, Preset, Process, RunningResult, Socket,
@@ -603,4 +604,34 @@ fn a_pkla_entry_that_nearly_allows_is_named_with_its_key() {
         missing.cause.ends_with("but for its ResultAny, which is missing")
             && missing.evidence[0].contains("no session")
     );
+}
+
+#[test]
+fn a_bus_that_refuses_the_calls_is_the_first_finding() {
+    let denial = |only: Option<&str>| {
+        let facts = changed(|facts| {
+            facts.bus_denial = Some(Denial {
+                destination: "org.freedesktop.login1".to_owned(),
+                place: "/usr/share/dbus-1/system.d/x.conf:4".to_owned(),
+                only: only.map(str::to_owned),
+            });
+        });
+        diagnose(&facts).remove(0)
+    };
+    let found = denial(None);
+    assert_eq!((found.code, found.fixes[0].manual), ("bus-policy-denies", true));
+    assert_eq!(found.evidence, ["/usr/share/dbus-1/system.d/x.conf:4 denies all calls to org.freedesktop.login1"]);
+    assert!(denial(Some("the user root")).evidence[0].contains("only to the user root"));
+}
+
+#[test]
+fn groups_that_do_not_exist_are_one_finding() {
+    let facts = changed(|facts| {
+        (facts.subject, facts.answer) = (None, None);
+        let place = |line: usize| format!("/etc/polkit-1/rules.d/50-x.rules:{line}");
+        facts.missing_groups =
+            vec![("ops".to_owned(), place(2)), ("dev".to_owned(), place(3)), ("ops".to_owned(), place(9))];
+    });
+    let found = diagnose(&facts).into_iter().find(|finding| finding.code == "unknown-group").unwrap();
+    assert!(found.cause.ends_with(": dev, ops") && found.evidence.len() == 3, "{found:?}");
 }

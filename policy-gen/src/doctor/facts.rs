@@ -5,6 +5,7 @@ mod near;
 
 use std::collections::BTreeMap;
 
+use super::bus_policy::Denial;
 use super::error::ReportedError;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::libvirt::MANAGE;
@@ -30,6 +31,10 @@ pub struct Facts {
     pub polkitd: Polkitd,
     /// The version of polkit and the formats that it reads.
     pub target: Option<Target>,
+    /// The refusal of the subject's calls to the mechanism by the policy of the bus.
+    pub bus_denial: Option<Denial>,
+    /// Groups that policy of the administrator names and that do not exist, each with the place.
+    pub missing_groups: Vec<(String, String)>,
     /// Files in polkit's directories that polkit does not read, or not to the end.
     pub skipped: Vec<SkippedFile>,
     /// Those of these files that name the action, or directories with such a file.

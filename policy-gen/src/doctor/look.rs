@@ -2,9 +2,11 @@
 
 mod accounts;
 mod agent;
+mod bus;
 mod client;
 mod context;
 mod files;
+mod groups;
 mod journal;
 mod libvirt;
 mod near;
@@ -144,6 +146,9 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     if facts.subject.is_none() && examination.error.is_none() && examination.action.is_none() {
         facts.refusals_of_libvirt = context::refusals_of_libvirt();
     }
+    if let (Some(subject), Some(action)) = (&facts.subject, &action) {
+        facts.bus_denial = bus::denial(&tree, &names, subject, action);
+    }
     agent::look(&mut facts, action.as_deref());
     if !is_root {
         facts
@@ -152,6 +157,9 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     }
     if let Some(evaluator) = &mut evaluator {
         facts.skipped = evaluator.skipped().to_vec();
+        if facts.subject.is_none() {
+            facts.missing_groups = groups::missing(evaluator, &tree, &names);
+        }
         policy::look(evaluator, &tree, action, &mut facts).await;
         files::edited(&tree, &mut facts);
     }

@@ -1,7 +1,10 @@
 //! Finds groups that have another name on this host.
 
+use std::ops::Range;
+
 use polkit_config::names::{LookupError, Names};
 
+use super::read::Script;
 use super::{Finding, RulesFile, codes};
 use crate::check::suggest_name::Shipped;
 
@@ -12,19 +15,23 @@ use crate::check::suggest_name::Shipped;
 pub fn lint(files: &[RulesFile<'_>], names: &Names) -> Result<Vec<Finding>, LookupError> {
     let mut findings = Vec::new();
     for RulesFile { number, script, .. } in files {
-        for at in 0..script.tokens.len() {
-            let call =
-                script.word(at) == "isInGroup" && script.sign(at + 1) == Some("(") && script.sign(at + 3) == Some(")");
-            let Some(group) = script.text(at + 2).filter(|_| call) else { continue };
+        for (group, span) in named(script) {
             if names.group(group)?.is_none()
                 && let Some(here) = Shipped::default().group(group, names)?
             {
-                let mut found = Vec::new();
                 let message = format!("there is no group `{group}`: {here}");
-                script.find(&mut found, &codes::PG023, at + 2, at + 2, message);
-                findings.extend(found.into_iter().map(|finding| Finding { file: *number, ..finding }));
+                findings.push(Finding { file: *number, ..Finding::at(&codes::PG023, span, message) });
             }
         }
     }
     Ok(findings)
+}
+
+/// Returns the groups that a file passes to `isInGroup`, each with its place.
+pub fn named<'a>(script: &'a Script<'_>) -> impl Iterator<Item = (&'a str, Range<usize>)> {
+    (0..script.tokens.len()).filter_map(|at| {
+        let is_call = script.word(at) == "isInGroup" && script.sign(at + 1) == Some("(");
+        let group = script.text(at + 2).filter(|_| is_call && script.sign(at + 3) == Some(")"))?;
+        Some((group, script.tokens.get(at + 2)?.span.clone()))
+    })
 }

@@ -3,5 +3,6 @@
 mod agent;
 mod findings;
 mod follow;
+mod host;
 mod near;
 mod texts;

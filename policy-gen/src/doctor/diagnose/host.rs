@@ -4,6 +4,7 @@ use super::Finding;
 use crate::doctor::error::Class;
 use crate::doctor::facts::{Facts, Polkitd, RunningResult};
 use crate::doctor::fixes::{manual, programs, restart_polkitd};
+use crate::emit::quote::shell;
 
 const NO_GRANT: &str = "nothing: polkit decides as before";
 
@@ -124,9 +125,22 @@ fn silent(facts: &Facts) -> Finding {
         .fix(restart_polkitd(facts))
 }
 
+/// The groups that the administrator's policy names and that do not exist.
+fn missing_groups(facts: &Facts) -> Option<Finding> {
+    let mut groups: Vec<&str> = facts.missing_groups.iter().map(|(group, _)| group.as_str()).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let first = groups.first()?;
+    let cause = format!("policy names groups that do not exist on this host: {}", groups.join(", "));
+    let evidence = facts.missing_groups.iter().map(|(group, place)| format!("the group {group}: {place}")).collect();
+    let commands = [format!("getent group {}    # if there is no such group, correct the file", shell(first))];
+    let finding = Finding { evidence, ..Finding::new("unknown-group", cause) };
+    Some(finding.fix(manual("correct-group", &commands, "what the file allows to the corrected group")))
+}
+
 /// Returns the findings about the surroundings of polkit.
 pub(super) fn around(facts: &Facts) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = missing_groups(facts).into_iter().collect();
     if !facts.mac.is_empty() {
         let mut finding = Finding::new(
             "mac-denied",

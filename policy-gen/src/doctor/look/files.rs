@@ -13,8 +13,9 @@ use crate::target::{Pkla, Target, Version};
 use crate::tree::Tree;
 
 /// Directories in which users put rules but nothing reads them. The last ones count only for files that are not pkla.
-const NOWHERE: [&str; 9] = [
+const NOWHERE: [&str; 11] = [
     "etc/polkit-1",
+    "usr/share/polkit-1",
     "etc/polkit-1.rules.d",
     "etc/polkit-1/rules",
     "etc/polkit-1/rules.d/rules.d",
@@ -23,7 +24,12 @@ const NOWHERE: [&str; 9] = [
     "etc/polkit-1/localauthority",
     "etc/polkit-1/localauthority/50-local.d",
     "var/lib/polkit-1/rules.d",
+    "var/lib/polkit-1/localauthority",
 ];
+/// The directories of polkit of all versions, below `/etc/polkit-1` and `/usr/share/polkit-1`.
+const KNOWN: [&str; 5] = ["rules.d", "actions", "localauthority", "localauthority.conf.d", "nullbackend.conf.d"];
+/// The directories in /etc of polkit and of these programs.
+const OURS: [&str; 3] = ["polkit-1", "polkit-policy-gen", "polkit-service-agent"];
 /// Directories that are read. Files with other suffixes are ignored there.
 const READ: [&str; 1] = ["etc/polkit-1/rules.d"];
 const RULES: &str = "etc/polkit-1/rules.d";
@@ -52,10 +58,36 @@ enum StrayKind {
     Pkla,
 }
 
+/// Returns the directories in which files may be out of place: [`NOWHERE`], [`READ`], and directories beside those of polkit whose
+/// names polkit does not know, such as `/etc/polkit-1/rule.d`.
+fn directories(tree: &Tree) -> Vec<String> {
+    let mut found: Vec<String> = NOWHERE.iter().chain(&READ).map(|path| (*path).to_owned()).collect();
+    let mut add = |parent: &str, is_ours: &dyn Fn(&str) -> bool| {
+        let mut below: Vec<String> =
+            tree.names(parent).unwrap_or_default().into_iter().filter(|name| is_ours(name)).collect();
+        below.retain(|name| !name.starts_with('.') && tree.has_directory(&format!("{parent}/{name}")).unwrap_or(false));
+        below.into_iter().map(|name| format!("{parent}/{name}")).for_each(|path| {
+            if !found.contains(&path) {
+                found.push(path);
+            }
+        });
+    };
+    add("etc/polkit-1", &|name| !KNOWN.contains(&name));
+    add("usr/share/polkit-1", &|name| !KNOWN.contains(&name));
+    // `/etc/polkit`, `/etc/polkit1/rules.d`
+    let similar = |name: &str| name.to_ascii_lowercase().starts_with("polkit") && !OURS.contains(&name);
+    for top in tree.names("etc").unwrap_or_default().into_iter().filter(|name| similar(name)) {
+        add(&format!("etc/{top}"), &|name| name.ends_with(".d"));
+    }
+    add("etc", &similar);
+    found
+}
+
 /// Finds files with rules or pkla entries that nothing reads.
 pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, facts: &mut Facts) {
     let reads_rules = target.is_some_and(|target| target.version >= Version::RULES);
-    for directory in NOWHERE.iter().chain(&READ) {
+    for directory in &directories(tree) {
+        let directory = directory.as_str();
         for name in tree.names(directory).unwrap_or_default() {
             let path = format!("{directory}/{name}");
             if ASIDE.iter().any(|ending| name.ends_with(ending)) || name.starts_with('.') {
@@ -67,11 +99,12 @@ pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, 
             let text = tree.read_text(&path).unwrap_or_default();
             let Some(kind) = kind(&text) else { continue };
             let (ending, read_here) = match kind {
-                StrayKind::Rules => (".rules", READ.contains(directory)),
+                StrayKind::Rules => (".rules", READ.contains(&directory)),
                 StrayKind::Pkla => (".pkla", directory.starts_with("etc/polkit-1/localauthority/")),
             };
             let well_named = name.ends_with(ending);
-            if kind == StrayKind::Pkla && target.is_some_and(|target| target.pkla == Pkla::No) {
+            let reads_pkla = target.is_none_or(|target| target.pkla != Pkla::No);
+            if kind == StrayKind::Pkla && !reads_pkla && read_here {
                 continue;
             }
             // The evaluator reports pkla files in place, and rules for a polkit that reads no rules.
@@ -80,6 +113,9 @@ pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, 
             }
             let why = match (read_here, well_named) {
                 (true, _) => format!("its name does not end in {ending}"),
+                (false, _) if kind == StrayKind::Pkla && !reads_pkla => {
+                    format!("nothing reads the directory /{directory}, and this polkit does not read pkla files")
+                }
                 (false, true) => format!("nothing reads the directory /{directory}"),
                 (false, false) => {
                     format!("nothing reads the directory /{directory}, and its name does not end in {ending}")
@@ -89,6 +125,7 @@ pub(super) fn strays(tree: &Tree, target: Option<Target>, action: Option<&str>, 
             let belongs = match kind {
                 StrayKind::Rules if reads_rules => Some(format!("/{RULES}/{stem}.rules")),
                 StrayKind::Rules => None,
+                StrayKind::Pkla if !reads_pkla => None,
                 StrayKind::Pkla => Some(format!("/{PKLA}/{stem}.pkla")),
             };
             let about_action = action.is_some_and(|action| names_action(&text, action));
