@@ -90,7 +90,7 @@ pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
     let owner = if place.vendor { Owner::Vendor } else { Owner::Admin };
     let mut report = Report::new();
     let (sources, origin) = match &place.policy {
-        Some(path) => explicit(path, &mut report),
+        Some(path) => explicit(path, &mut report)?,
         None => default_sources(&tree, &mut report)?,
     };
     let mut draft = Draft::read(&sources, report);

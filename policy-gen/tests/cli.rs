@@ -270,3 +270,36 @@ fn output_that_cannot_be_written_is_an_error_and_a_reader_that_ended_is_none() {
     let ended = command(&list).stdout(writer).output().unwrap();
     assert!(ended.status.code() == Some(0) && ended.stderr.is_empty(), "{ended:?}");
 }
+
+#[test]
+fn a_missing_file_has_the_same_exit_status_in_all_commands() {
+    let missing = "/nonexistent/policy.toml";
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().to_str().unwrap();
+    for arguments in [
+        &["install", missing, "--root", root, "--target", "polkit:126"][..],
+        &["diff", missing, "--root", root, "--target", "polkit:126"],
+        &["generate", missing, "--target", "polkit:126"],
+        &["check", missing],
+        &["explain", "--root", root, "--target", "polkit:126", "--batch", missing],
+    ] {
+        let output = run(arguments);
+        let named = err(&output).contains("cannot read /nonexistent/policy.toml");
+        assert!(output.status.code() == Some(3) && named, "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_pattern_without_a_match_is_a_message() {
+    let root = tempfile::tempdir().unwrap();
+    let actions = root.path().join("usr/share/polkit-1/actions");
+    std::fs::create_dir_all(&actions).unwrap();
+    let text = "<policyconfig><action id='org.example.run'><description gettext-domain='x'>Run</description></action></policyconfig>";
+    std::fs::write(actions.join("x.policy"), text).unwrap();
+    let list = |pattern: &str| run(&["actions", "--root", root.path().to_str().unwrap(), pattern]);
+    let none = list("org.example.rum");
+    let expected = "no registered action matches `org.example.rum`: did you mean org.example.run?\n";
+    assert!(none.status.code() == Some(1) && none.stdout.is_empty() && err(&none) == expected, "{none:?}");
+    assert_eq!(err(&list("nope")), "no registered action matches `nope`\n");
+    assert!(out(&list("org.example.*")).contains("    Run\n"));
+}

@@ -39,7 +39,7 @@ fn exit_codes_depend_on_the_verdict() {
     assert_eq!(tree.explain("polkit:126", &[]).0, Some(4));
     assert_eq!(tree.explain("polkit:126", &["--session", "active"]).0, Some(0));
     assert_eq!(tree.run("polkit:126", &["--user", "bob", "--action", "org.example.none"]).status.code(), Some(1));
-    assert_eq!(tree.run("polkit:126", &["--user", "no-such-name", "--action", ACTION]).status.code(), Some(1));
+    assert_eq!(tree.run("polkit:126", &["--user", "no-such-name", "--action", ACTION]).status.code(), Some(3));
     assert_eq!(tree.run("polkit:126", &["--user", "bob"]).status.code(), Some(2));
     assert_eq!(tree.run("host", &["--root", "/nonexistent"]).status.code(), Some(2));
 }

@@ -8,6 +8,8 @@ use crate::tree::Tree;
 const GROUPS: [&[&str]; 2] = [&["libvirt", "libvirtd", "kvm", "libvirt-qemu"], &["sudo", "wheel"]];
 /// The users of web servers.
 const WEB_SERVERS: &[&str] = &["www-data", "apache", "http", "wwwrun", "nginx"];
+/// Names below this length are short.
+const SHORT: usize = 5;
 /// The directories of package rules. polkit 126 and later also read the first.
 const RULES: [&str; 2] = ["usr/local/share/polkit-1/rules.d", "usr/share/polkit-1/rules.d"];
 
@@ -57,6 +59,14 @@ impl Shipped {
     }
 }
 
+/// Returns the name that differs least from a mistyped one. A short name may differ by one character, others by two.
+#[must_use]
+pub fn similar<'a>(mistyped: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = if mistyped.chars().count() < SHORT { 1 } else { 2 };
+    let near = names.map(|name| (strsim::damerau_levenshtein(name, mistyped), name));
+    near.filter(|(distance, _)| (1..=limit).contains(distance)).min().map(|(_, name)| name)
+}
+
 /// Suggests the local name of a user who does not exist.
 ///
 /// # Errors
@@ -70,4 +80,19 @@ pub fn user(missing: &str, names: &Names) -> Result<Option<String>, LookupError>
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_that_differs_least_is_similar() {
+        let names = || ["alice", "bob", "nginx.service", "www-data"].into_iter();
+        assert_eq!(similar("alcie", names()), Some("alice"));
+        assert_eq!(similar("ngnix.service", names()), Some("nginx.service"));
+        assert_eq!(similar("bab", names()), Some("bob"));
+        assert_eq!(similar("tim", names()), None);
+        assert_eq!(similar("bob", names()), None);
+    }
 }

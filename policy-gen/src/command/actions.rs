@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{DONE, NOT_AS_EXPECTED, eprint, print};
 use crate::actions::{DeclaredAction, of_tree};
+use crate::check::known_actions::KnownActions;
 use crate::cli::Actions;
 use crate::emit::details;
 use crate::failure::Failure;
@@ -25,8 +26,11 @@ pub async fn run(options: &Actions) -> Result<u8, Failure> {
         target::resolve(&target::default_for(options.root.as_deref())).await.ok().map(|target| target.version);
     let mut found = of_tree(&tree, version)
         .map_err(|error| Failure::Unreachable(format!("cannot read the actions of {}: {error}", tree.shown(""))))?;
-    if let Some(pattern) = &options.pattern {
-        let pattern = Glob::new(pattern);
+    let mut meant: Vec<String> = Vec::new();
+    if let Some(text) = &options.pattern {
+        let known = KnownActions::new(found.actions.iter().map(|declared| declared.action.id.as_str()));
+        meant = known.meant(text).into_iter().map(escape).collect();
+        let pattern = Glob::new(text);
         found.actions.retain(|declared| pattern.covers(&declared.action.id));
     }
     found.problems.iter().for_each(|problem| eprint(&format!("warning: {}", escape(problem))));
@@ -36,7 +40,13 @@ pub async fn run(options: &Actions) -> Result<u8, Failure> {
     } else {
         print(found.actions.iter().map(as_text).collect::<Vec<_>>().join("\n").trim_end());
     }
-    Ok(if found.actions.is_empty() { NOT_AS_EXPECTED } else { DONE })
+    if !found.actions.is_empty() {
+        return Ok(DONE);
+    }
+    let what = options.pattern.as_ref().map_or_else(String::new, |pattern| format!(" `{}`", escape(pattern)));
+    let meant = if meant.is_empty() { String::new() } else { format!(": did you mean {}?", meant.join(" or ")) };
+    eprint(&format!("no registered action matches{what}{meant}"));
+    Ok(NOT_AS_EXPECTED)
 }
 
 fn need(declared: &DeclaredAction) -> Option<Need> {

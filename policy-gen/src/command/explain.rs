@@ -53,7 +53,12 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
         details: options.detail.iter().cloned().collect(),
         ..AccessRequest::default()
     };
-    let mut verdict = evaluator.verdict(&access_request)?;
+    // A user that does not exist leaves the question open, as in `doctor`; in a batch it is the error of one line.
+    let open = |failure| match failure {
+        Failure::Refused(why) => Failure::Unreachable(why),
+        other => other,
+    };
+    let mut verdict = evaluator.verdict(&access_request).map_err(open)?;
     evaluator.name_grant(&tree, &access_request, &mut verdict)?;
     let suggestions = suggest::suggestions(&mut evaluator, &tree, &spelling, &access_request, &verdict)?;
     if options.json {

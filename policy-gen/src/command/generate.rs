@@ -26,7 +26,7 @@ use crate::tree::Tree;
 pub async fn run(options: &Generate) -> Result<u8, Failure> {
     let mut report = Report::new();
     let (sources, origin) = match &options.policy {
-        Some(path) => explicit(path, &mut report),
+        Some(path) => explicit(path, &mut report)?,
         None => (vec![from_options(options, &mut report)?], Origin::Options),
     };
     let mut draft = Draft::read(&sources, report);

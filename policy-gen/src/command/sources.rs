@@ -4,8 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use polkit_config::bounded::kernel_text;
+use polkit_config::escape::escape;
 use polkit_config::file::{from_bytes, is_trusted_mask, read_plain, read_trusted, read_trusted_by, trusted_fragments};
 use polkit_config::report::{Problem, Report, Source};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use crate::emit::Origin;
 use crate::failure::Failure;
@@ -20,8 +23,18 @@ const MAIN_SORTS_AS: &str = "50-policy.toml";
 const NO_LOGIN: u32 = u32::MAX;
 
 /// Reads an explicit policy file. Root reads only files of root and of the user who became root.
-pub(super) fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, Origin) {
+///
+/// # Errors
+/// [`Failure::Unreachable`] if there is no such file, or the caller may not read it.
+pub(super) fn explicit(path: &Path, report: &mut Report) -> Result<(Vec<Source>, Origin), Failure> {
     let is_input = path.as_os_str() == "-";
+    if !is_input {
+        let unreadable = |errno: Errno| {
+            let (path, why) = (path.display().to_string(), std::io::Error::from(errno));
+            Failure::Unreachable(format!("cannot read {}: {why}", escape(&path)))
+        };
+        access(path, Access::READ_OK).map_err(unreadable)?;
+    }
     let name = if is_input { "standard input".to_owned() } else { path.display().to_string() };
     let origin = Origin::Files(name);
     let read = if is_input || !rustix::process::geteuid().is_root() {
@@ -34,10 +47,10 @@ pub(super) fn explicit(path: &Path, report: &mut Report) -> (Vec<Source>, Origin
         })
     };
     match read {
-        Ok(source) => (vec![source], origin),
+        Ok(source) => Ok((vec![source], origin)),
         Err(problem) => {
             report.push(problem);
-            (Vec::new(), origin)
+            Ok((Vec::new(), origin))
         }
     }
 }

@@ -53,6 +53,8 @@ pub struct Facts {
     pub is_text_unknown: bool,
     /// The examined action.
     pub action: Option<String>,
+    /// Registered actions with a similar id, if the action is not registered.
+    pub meant_actions: Vec<String>,
     /// The details of the request.
     pub details: BTreeMap<String, String>,
     /// The mechanism of the action, if the table has it.

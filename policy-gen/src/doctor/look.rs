@@ -21,6 +21,7 @@ use polkit_config::names::Names;
 
 use super::error::{self, Class, speaks_of_libvirt};
 use super::facts::{Facts, Polkitd};
+use crate::check::known_actions::KnownActions;
 use crate::failure::Failure;
 use crate::install::units::has_systemd;
 use crate::libvirt::MANAGE;
@@ -139,6 +140,10 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     facts.details.extend(examination.details.clone());
     facts.mechanism = action.as_deref().and_then(mechanisms::of_action);
     facts.action.clone_from(&action);
+    if let Some(action) = action.as_deref().filter(|action| !registered.contains(*action)) {
+        let known = KnownActions::new(registered.iter().map(String::as_str));
+        facts.meant_actions = known.meant(action).into_iter().map(str::to_owned).collect();
+    }
     files::strays(&tree, facts.target, action.as_deref(), &mut facts);
     files::hidepid(&names, &mut facts);
     facts.has_selinux = files::selinux_enforces();

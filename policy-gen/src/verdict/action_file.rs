@@ -161,8 +161,10 @@ impl State {
                 value.clone_into(&mut self.annotation);
                 Place::Annotate
             }
-            // A description with an attribute is a translation.
-            (Some(Place::Action), "description") if attributes.is_empty() => Place::Description,
+            // A description with a language is a translation. systemd's have `gettext-domain`.
+            (Some(Place::Action), "description") if attributes.iter().all(|(key, _)| key != "xml:lang") => {
+                Place::Description
+            }
             (Some(Place::Defaults), "allow_any") => Place::Any,
             (Some(Place::Defaults), "allow_inactive") => Place::Inactive,
             (Some(Place::Defaults), "allow_active") => Place::Active,

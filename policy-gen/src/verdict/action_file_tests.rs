@@ -120,3 +120,11 @@ fn the_last_part_of_an_annotation_counts_and_defaults_belong_to_their_element() 
     assert_eq!((error, actions[0].results.any), (None, ImplicitAuthorization::No));
     assert_eq!(actions[0].annotations, [("k".to_owned(), "two".to_owned())].into());
 }
+
+#[test]
+fn a_description_with_a_text_domain_is_no_translation() {
+    let text = "<policyconfig><action id='org.x.y.z'><description xml:lang='de'>Neu starten</description>\
+                <description gettext-domain='systemd'>Reboot</description></action></policyconfig>";
+    let (actions, problem) = parse(text.as_bytes());
+    assert_eq!((actions[0].description.as_str(), problem), ("Reboot", None));
+}

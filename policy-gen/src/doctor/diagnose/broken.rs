@@ -44,6 +44,17 @@ pub(super) fn not_registered(facts: &Facts, answer: &Decision) -> Finding {
         }
         None => finding.evidence("no .policy file of this polkit defines the action"),
     };
+    if !facts.meant_actions.is_empty() {
+        let commands =
+            facts.meant_actions.iter().map(|meant| format!("polkit-policy-gen doctor --action {}", shell(meant)));
+        let finding =
+            finding.evidence(format!("registered actions with a similar id: {}", facts.meant_actions.join(", ")));
+        return finding.fix(manual(
+            "use-the-right-id",
+            &commands.collect::<Vec<_>>(),
+            "nothing: it examines that action",
+        ));
+    }
     let package = if action.starts_with("org.libvirt.") {
         "libvirt-daemon-system libvirt-daemon"
     } else {

@@ -13,6 +13,7 @@ use super::Examination;
 use super::accounts::{groups, named, user};
 use super::client;
 use super::run::run;
+use crate::check::suggest_name::similar;
 use crate::doctor::facts::{Client, Facts, Process, Subject};
 use crate::failure::Failure;
 use crate::implicit_authorization::Session;
@@ -46,8 +47,7 @@ pub(super) fn find(
         let by_name = names.user(name).map_err(|error| Failure::Unreachable(error.to_string()))?;
         let by_uid = || name.parse().ok().map(|uid| user(names, uid));
         let found = by_name.or_else(by_uid);
-        let found = found.ok_or_else(|| Failure::Unreachable(format!("there is no user `{}`", escape(name))))?;
-        Some(of_user(&found, names, "as requested"))
+        Some(of_user(&found.ok_or_else(|| no_user(name, tree))?, names, "as requested"))
     } else if facts.reported.is_some() {
         guess(names, facts)
     } else if examination.action.is_some() && !facts.is_root {
@@ -83,6 +83,24 @@ pub(super) fn find(
         }
     }
     Ok(subject)
+}
+
+fn no_user(name: &str, tree: &Tree) -> Failure {
+    let text = tree.read_text("etc/passwd").unwrap_or_default();
+    let meant = meant(name, text.lines().filter_map(|line| line.split(':').next()));
+    Failure::Unreachable(format!("there is no user `{}`{meant}", escape(name)))
+}
+
+fn no_unit(unit: &str) -> Failure {
+    let argv = ["systemctl", "list-unit-files", "--no-legend", "--no-pager", "--plain", "--type=service"];
+    let text = run(&argv, SYSTEMCTL).map(|(_, text)| text).unwrap_or_default();
+    let meant = meant(unit, text.lines().filter_map(|line| line.split_whitespace().next()));
+    Failure::Unreachable(format!("there is no unit `{}` with processes{meant}", escape(unit)))
+}
+
+/// Returns the question after a message about a mistyped name; empty if no name is similar.
+fn meant<'a>(mistyped: &str, names: impl Iterator<Item = &'a str>) -> String {
+    similar(mistyped, names).map_or_else(String::new, |name| format!(": did you mean `{}`?", escape(name)))
 }
 
 fn of_user(found: &User, names: &Names, by: &str) -> Subject {
@@ -205,7 +223,7 @@ fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Fail
         return Ok(Subject { unit: Some(unit), others, ..subject });
     }
     if value("LoadState=") == Some("not-found") || text.is_empty() {
-        return Err(Failure::Unreachable(format!("there is no unit `{}` with processes", escape(&unit))));
+        return Err(no_unit(&unit));
     }
     let name = value("User=").unwrap_or("root");
     let found = names.user(name).map_err(|error| Failure::Unreachable(error.to_string()))?;
