@@ -73,6 +73,7 @@ fn the_running_polkitd_knows_better_than_the_files() {
         real,
         groups: Vec::new(),
         sessions: Vec::new(),
+        near: Vec::new(),
         naming: Vec::new(),
         grant_comes_first: true,
         no_grant: None,

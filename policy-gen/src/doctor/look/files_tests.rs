@@ -39,7 +39,8 @@ fn a_rules_file_belongs_to_rules_d_and_has_its_suffix() {
 #[test]
 fn a_pkla_file_among_rules_is_moved_if_polkit_reads_pkla_files() {
     let in_rules = |pkla| found("etc/polkit-1/rules.d/a.pkla", ENTRY, 122, pkla);
-    assert_eq!(in_rules(Pkla::No), []);
+    let [stray] = in_rules(Pkla::No).try_into().unwrap();
+    assert!(stray.belongs.is_none() && stray.why.ends_with("this polkit does not read pkla files"), "{stray:?}");
     let [stray] = in_rules(Pkla::Compat).try_into().unwrap();
     let to = "/etc/polkit-1/localauthority/50-local.d/a.pkla";
     assert_eq!((stray.belongs.as_deref(), stray.misnamed), (Some(to), false));

@@ -2,7 +2,7 @@ use super::*;
 
 /// The names in a rule with this body.
 fn named(body: &str) -> Named {
-    Named::of(&format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n"))
+    Named::of(&Script::of(&format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n")))
 }
 
 fn yes_if(condition: &str) -> Named {
@@ -87,7 +87,7 @@ fn comparisons_of_texts_are_plain() {
     ] {
         assert!(!yes_if(other).is_plain, "{other}");
     }
-    assert!(!Named::of("this is no rule").is_plain);
+    assert!(!Named::of(&Script::of("this is no rule")).is_plain);
 }
 
 /// The values of the detail `verb`.

@@ -80,7 +80,7 @@ fn registered_actions_that_the_file_does_not_name_are_tried_for_a_stranger() {
     let text = "polkit.addRule(function (action) { if (action.id == 'org.a.run') { return polkit.Result.YES; } });";
     let registered: Registered =
         ["org.a.run", "org.b.x"].map(|action| (action.to_owned(), ImplicitAuthorization::No)).into();
-    let matrix = Matrix::of(text, TARGET, &registered, 6000);
+    let matrix = Matrix::of(&Script::of(text), TARGET, &registered, 6000);
     let other: Vec<_> = matrix.probes.iter().filter(|probe| probe.request.action == "org.b.x").collect();
     assert_eq!(other.iter().map(|probe| probe.session).collect::<Vec<_>>(), [Session::None, Session::Active]);
     assert!(other.iter().all(|probe| probe.who == matrix::Who::Stranger && probe.request.unit == Some(None)));
@@ -108,7 +108,7 @@ fn units_and_details_are_combined() {
 fn the_facts_of_a_request_are_those_of_the_version() {
     let has = |version: u32| {
         let target = Target { version: Version(version), ..TARGET };
-        let request = Matrix::of("", target, &Registered::new(), 10).probes[0].request.clone();
+        let request = Matrix::of(&Script::of(""), target, &Registered::new(), 10).probes[0].request.clone();
         (request.has_unit, request.has_uid)
     };
     assert_eq!([123, 124, 126, 127].map(has), [(false, false), (true, false), (true, false), (true, true)]);

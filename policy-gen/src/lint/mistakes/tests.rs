@@ -395,8 +395,10 @@ fn one_value_has_one_text() {
 fn the_whole_expression_is_marked() {
     let marked = |body: &str| -> Vec<String> {
         let text = format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n");
-        let file = File::new("50-x.rules", text.clone().into_bytes());
-        lint(&file).iter().map(|finding| text.get(finding.span.clone().unwrap()).unwrap().to_owned()).collect()
+        lint(&Script::of(&text))
+            .iter()
+            .map(|finding| text.get(finding.span.clone().unwrap()).unwrap().to_owned())
+            .collect()
     };
     for (body, mark) in [
         ("if (action.id = 'a') { return 'no'; }", "action.id = 'a'"),

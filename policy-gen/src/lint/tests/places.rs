@@ -1,5 +1,6 @@
 //! The marked text of each finding, and the checks of all files together.
 
+use super::syntax::Lexeme;
 use super::*;
 
 /// The codes and the marked texts of a rule.
@@ -7,7 +8,7 @@ fn marked(body: &str) -> Vec<(&'static str, String)> {
     let text = format!("polkit.addRule(function (action, subject) {{\n{body}\n}});\n");
     let file = File::new("10-x.rules", text.clone().into_bytes());
     let mark = |finding: &Finding| text.get(finding.span.clone().unwrap()).unwrap().to_owned();
-    rules::lint(&file, target(126)).iter().map(|finding| (finding.code.id, mark(finding))).collect()
+    rules::lint(&file, &Script::of(&text), target(126)).iter().map(|finding| (finding.code.id, mark(finding))).collect()
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn libvirt_always_passes_the_names_of_its_objects() {
 /// The codes, the files and the lines of all files together.
 fn all(files: &[(&str, &str)], version: u32) -> Vec<(&'static str, usize, usize)> {
     let files: Vec<File> = files.iter().map(|(name, text)| File::new(name, text.as_bytes().to_vec())).collect();
-    let (findings, _) = lint(&files, target(version), &Registered::new());
+    let (findings, _) = lint(&files, &parse(&files), target(version), &Registered::new());
     let line =
         |finding: &Finding| finding.span.as_ref().map_or(0, |span| files[finding.file].source.position(span.start).0);
     findings.iter().map(|finding| (finding.code.id, finding.file, line(finding))).collect()
@@ -170,16 +171,16 @@ fn a_finding_becomes_a_problem_of_its_level_at_its_place() {
 
 /// The kinds and the texts of the tokens.
 fn tokens_of(text: &str) -> Vec<String> {
-    let shown = |token: &script::Token| {
+    let shown = |token: &syntax::Placed<'_>| {
         let source = text.get(token.span.clone()).unwrap();
-        match &token.kind {
-            script::TokenKind::Word => format!("word {source}"),
-            script::TokenKind::Text(text) => format!("text {text}"),
-            script::TokenKind::Other => format!("other {source}"),
-            script::TokenKind::Sign(sign) => format!("sign {sign}"),
+        match &token.lexeme {
+            Lexeme::Word(_) | Lexeme::Number => format!("word {source}"),
+            Lexeme::Text(text) => format!("text {text}"),
+            Lexeme::Sign(sign) => format!("sign {sign}"),
+            _ => format!("other {source}"),
         }
     };
-    script::tokens(text).iter().map(shown).collect()
+    Script::of(text).tokens.iter().map(shown).collect()
 }
 
 #[test]
@@ -205,13 +206,13 @@ fn a_slash_after_a_value_is_a_division() {
 fn a_string_ends_at_its_quote_or_its_line() {
     assert_eq!(tokens_of("'a\"b' \"c'd\""), ["text a\"b", "text c'd"]);
     assert_eq!(tokens_of(r"'a\'b'"), ["text a'b"]);
-    assert_eq!(tokens_of("'a\nb"), ["text a", "word b"]);
+    assert_eq!(tokens_of("'a\nb"), ["other 'a", "word b"]);
     assert_eq!(tokens_of("`a\nb` c"), ["other `a\nb`", "word c"]);
 }
 
 #[test]
 fn a_mistake_in_a_later_line_than_the_engine_reports_is_named() {
-    let why = |text: &str| compile::why(text, 1).map(|why| (why.message, why.span));
+    let why = |text: &str| compile::why(&Script::of(text), 1).map(|why| (why.message, why.span));
     let comment = "`#` does not start a comment".to_owned();
     assert_eq!(why("x = 1;\n# managed\n").map(|(message, _)| message), Some(comment));
 }
@@ -228,7 +229,7 @@ fn the_name_of_a_missing_group_is_marked() {
     let names = Names::Root(polkit_config::names::Tree::parse("", "libvirt:x:100:\n"));
     let text = "subject.isInGroup(\"libvirtd\")";
     let file = File::new("a.rules", text.as_bytes().to_vec());
-    let found = groups::lint(&[File::new("x.pkla", Vec::new()), file], &names).unwrap();
+    let found = groups::lint(&parse(&[File::new("x.pkla", Vec::new()), file]), &names).unwrap();
     let marks: Vec<_> =
         found.iter().map(|finding| (finding.file, text.get(finding.span.clone().unwrap()).unwrap())).collect();
     assert_eq!(marks, [(1, "\"libvirtd\"")]);

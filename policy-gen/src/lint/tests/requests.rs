@@ -9,7 +9,8 @@ fn marked(body: &str) -> Vec<(&'static str, String)> {
     let actions = ["org.example.vm.start", "org.example.vm.stop", "org.example.disk.mount"];
     let registered: Registered = actions.map(|id| (id.to_owned(), ImplicitAuthorization::No)).into();
     let file = File::new("10-x.rules", text.clone().into_bytes());
-    let found = super::super::requests::lint(&file, &super::super::requests::known(&registered));
+    let found =
+        super::super::requests::lint(&Script::of(file.source.text()), &super::super::requests::known(&registered));
     found.iter().map(|finding| (finding.code.id, text.get(finding.span.clone().unwrap()).unwrap().to_owned())).collect()
 }
 
@@ -99,7 +100,10 @@ fn a_rule_without_an_action_has_no_findings_about_requests() {
     // A helper outside of a rule is not a rule.
     let text = "function f(subject) { return 'org.example.vm.start' && subject.isInGroup('docker'); }";
     let file = File::new("a.rules", text.as_bytes().to_vec());
-    assert_eq!(super::super::requests::lint(&file, &KnownActions::new(std::iter::empty())), []);
+    assert_eq!(
+        super::super::requests::lint(&Script::of(file.source.text()), &KnownActions::new(std::iter::empty())),
+        []
+    );
 }
 
 #[test]
