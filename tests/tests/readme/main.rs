@@ -1,5 +1,7 @@
 //! README is true: its commands, in its order, end with the page and the record that it shows.
 
+mod manuals;
+
 use polkit_tests::{Root, Suite, product, require};
 
 const README: &str = include_str!("../../../README.md");
