@@ -4,6 +4,7 @@ pub mod details;
 pub mod known_actions;
 pub mod libvirt;
 pub mod mechanisms;
+mod programs;
 pub mod root;
 pub(crate) mod suggest_name;
 mod units;
@@ -21,6 +22,7 @@ use crate::policy::{GrantKind, OnFailure, Policy, PolicyRequest};
 use crate::tree::Tree;
 
 use details::details;
+use programs::programs;
 use root::root_equivalent;
 pub use suggest_name::Shipped;
 use units::units;
@@ -58,6 +60,7 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
     if let Some(tree) = host.and_then(|host| host.tree) {
         hooks(policy, tree, report);
         units(policy, tree, report);
+        programs(policy, tree, report);
     }
     root_equivalent(policy, report);
     policy.libvirt.iter().for_each(|libvirt| libvirt::roles(libvirt, report));
@@ -73,6 +76,7 @@ pub fn named(policy: &Policy, names: Option<&Names>, tree: Option<&Tree>, report
     unregistered::actions(policy, tree, report);
     if let Some(tree) = tree {
         units(policy, tree, report);
+        programs(policy, tree, report);
     }
     let Some(names) = names else { return Ok(()) };
     let shipped = tree.map(Shipped::of).unwrap_or_default();

@@ -9,7 +9,7 @@ mod guard;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use guard::Guard;
@@ -133,6 +133,16 @@ impl Tree {
     /// Errors of openat2(2).
     pub fn open_in(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         rustix::fs::openat2(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT)
+    }
+
+    /// Returns the absolute path in the tree without symbolic links, if something exists there.
+    #[must_use]
+    pub fn resolved(&self, path: &str) -> Option<String> {
+        let opened = self.open_in(path, OFlags::PATH).ok()?;
+        let link = |fd: &OwnedFd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok();
+        let (root, found) = (link(&self.root)?, link(&opened)?);
+        let below = found.strip_prefix(root).ok()?;
+        Some(format!("/{}", below.to_str()?))
     }
 
     /// Whether there is a directory at `path`.

@@ -14,6 +14,14 @@ const UNITS: Version = Version(124);
 /// The first version that provides rules with the uid.
 const UIDS: Version = Version(127);
 
+/// The first version with the flag `ALWAYS_CHECK`, by which a mechanism asks polkit to decide about root as about other users.
+const ALWAYS_CHECK: Version = Version(125);
+
+/// Whether the mechanism of an action passes `ALWAYS_CHECK`: logind does for these (systemd 257 and later).
+fn is_checked_for_root(action: &str) -> bool {
+    action.starts_with("org.freedesktop.login1.") && action.ends_with("-ignore-inhibit")
+}
+
 impl PolicyData {
     /// Returns the verdict if it needs no rules.
     pub(super) fn before_rules(&self, request: &ActionRequest<'_>) -> Option<Verdict> {
@@ -28,7 +36,7 @@ impl PolicyData {
             );
             return Some(verdict);
         };
-        if request.user.uid == Some(0) {
+        if self.exempts_root(request) {
             let decider = Decider { kind: DeciderKind::Root, file: None, line: None, by_action: None, grant: None };
             let mut verdict = Verdict::of(Outcome::Result(ImplicitAuthorization::Yes), Some(decider));
             verdict.step("root", "yes: polkit allows root everything", None, None);
@@ -59,11 +67,19 @@ impl PolicyData {
         Some(verdict)
     }
 
+    fn exempts_root(&self, request: &ActionRequest<'_>) -> bool {
+        request.user.uid == Some(0) && !(self.target.version >= ALWAYS_CHECK && is_checked_for_root(request.action))
+    }
+
     fn implicit(registered: &RegisteredAction, request: &ActionRequest<'_>) -> Verdict {
         let word = registered.action.results.of(request.access_request.session);
         let (file, line) = (Some(registered.file.clone()), Some(registered.action.line));
         let decider = Decider { kind: DeciderKind::Implicit, file: file.clone(), line, by_action: None, grant: None };
         let mut verdict = Verdict::of(Outcome::Result(word), Some(decider));
+        if request.user.uid == Some(0) {
+            let says = "not exempt: logind (systemd 257 and later) asks about root as about other users (ALWAYS_CHECK)";
+            verdict.step("root", says, None, None);
+        }
         verdict.step("implicit", word.text(), file, line);
         if let Some(rival) = &registered.rival {
             verdict.depend_on([format!("whether polkitd reads {rival} or {} last", registered.file)]);
