@@ -86,7 +86,12 @@ fn an_approval_for_a_time_ends_with_it_and_with_a_reload(root: &Root) {
     agent.reload(&bed, &asking(""));
     until(|| agent.said().contains("the new configuration is in force"));
     assert_eq!(asked(), Verdict::Dismissed);
-    assert_eq!(run(&bed, "games", &["approve", &the_one(&bed), "--for", "61m"]).code(), Some(1), "an hour at most");
+    assert_eq!(run(&bed, "games", &["approve", &the_one(&bed), "--for", "61m"]).code(), Some(2), "an hour at most");
+    let name = "io.github.polkit_service_agent.Agent1";
+    let path = "/io/github/polkit_service_agent/Agent1";
+    let call = ["busctl", "--system", "call", name, path, name, "Approve", "st", &the_one(&bed), "3660"];
+    let refused = bed.exec_as("games", call);
+    assert!(!refused.status.success() && refused.stderr.contains("hour"), "the agent has the same limit: {refused}");
     assert_eq!(run(&bed, "games", &["approve", &the_one(&bed), "--for", "soon"]).code(), Some(2));
     drop(agent);
     let _again = Agent::start(&bed, &asking(""));
