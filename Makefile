@@ -38,6 +38,8 @@ INSTALL = install
 SUDO = $(shell [ "$$(id -u)" = 0 ] || { command -v sudo >/dev/null && echo sudo -E; })
 # For making the beds, for the linker, and the engine that runs policy rules.
 PACKAGES = duktape-dev gcc g++ libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
+MANUALS = policy-gen/man/polkit-policy-gen.1 agent/man/agent.toml.5 policy-gen/man/policy.toml.5 \
+	policy-gen/man/polkit-policy-gen-libvirt.7 policy-gen/man/polkit-policy-gen-verdicts.7 agent/man/polkit-service-agent.8
 # The programs that run the tests.
 PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/debug
 
@@ -73,11 +75,10 @@ install:
 	$(INSTALL) -m 0644 agent/dist/agent.toml agent/dist/follow.conf agent/dist/sessions.conf '$(DESTDIR)$(DOCDIR)/examples'
 	$(INSTALL) -m 0644 README.md SECURITY.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE '$(DESTDIR)$(DOCDIR)'
 	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7' '$(DESTDIR)$(MANDIR)/man8'
-	$(INSTALL) -m 0644 policy-gen/man/polkit-policy-gen.1 '$(DESTDIR)$(MANDIR)/man1'
-	$(INSTALL) -m 0644 agent/man/agent.toml.5 policy-gen/man/policy.toml.5 '$(DESTDIR)$(MANDIR)/man5'
-	$(INSTALL) -m 0644 policy-gen/man/polkit-policy-gen-libvirt.7 policy-gen/man/polkit-policy-gen-verdicts.7 \
-		'$(DESTDIR)$(MANDIR)/man7'
-	$(INSTALL) -m 0644 agent/man/polkit-service-agent.8 '$(DESTDIR)$(MANDIR)/man8'
+	for page in $(MANUALS); do \
+		to='$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/}; \
+		sed -e 's|/usr/share/doc/polkit-service-agent|$(DOCDIR)|g' -e 's|/usr/libexec/polkit-|$(LIBEXECDIR)/polkit-|g' $$page > "$$to" && \
+		chmod 0644 "$$to" || exit 1; done
 	$(INSTALL) -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
 	for name in polkit-service-agent polkit-policy-gen; do \
 		$(INSTALL) -m 0644 $(COMPLETIONS)/$$name.bash "$(DESTDIR)$(BASHDIR)/$$name" && \

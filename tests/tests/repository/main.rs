@@ -2,6 +2,7 @@
 
 mod completions;
 mod documents;
+mod installation;
 mod kernel;
 mod modules;
 mod programs;
