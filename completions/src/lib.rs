@@ -2,7 +2,15 @@
 
 use std::{fs, io, path::Path};
 
+use clap::{ValueHint, builder::PossibleValuesParser};
 use clap_complete::{Shell, generate};
+
+/// The words of options that the programs read by themselves: the name of the option, and its words.
+const WORDS: [(&str, &[&str]); 3] = [
+    ("result", &["yes", "no", "auth_self", "auth_self_keep", "auth_admin", "auth_admin_keep"]),
+    ("target", &["host", "debian:11", "debian:12", "debian:13", "polkit:", "root:"]),
+    ("session", &["none", "active", "inactive", "local", "remote"]),
+];
 
 /// A program: its name and its command line.
 type Program = (&'static str, fn() -> clap::Command);
@@ -13,7 +21,33 @@ const PROGRAMS: [Program; 2] = [
 ];
 
 fn command<C: clap::CommandFactory>() -> clap::Command {
-    C::command()
+    with_hints(C::command())
+}
+
+/// Tells the shells what the values are: files, folders, users, known words, or nothing that a shell can offer.
+fn with_hints(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let words = WORDS.iter().find(|(name, _)| arg.get_long() == Some(*name)).filter(|_| has_value(&arg));
+        if let Some((_, words)) = words.filter(|_| arg.get_possible_values().is_empty()) {
+            return arg.value_parser(PossibleValuesParser::new(words.iter().copied()));
+        }
+        let is_file = |name: &str| name.contains("FILE") || name.contains("PATH") || name.ends_with(".toml");
+        let names: Vec<&str> = arg.get_value_names().unwrap_or_default().iter().map(|name| name.as_str()).collect();
+        let hint = match (names.as_slice(), arg.get_long()) {
+            ([name, ..], _) if is_file(name) => ValueHint::AnyPath,
+            (["DIR", ..], _) => ValueHint::DirPath,
+            (_, Some("exe")) => ValueHint::ExecutablePath,
+            (_, Some("user")) => ValueHint::Username,
+            (["COMMAND", ..], _) => return arg,
+            _ => ValueHint::Other,
+        };
+        if has_value(&arg) { arg.value_hint(hint) } else { arg }
+    });
+    command.mut_subcommands(with_hints)
+}
+
+fn has_value(arg: &clap::Arg) -> bool {
+    arg.get_action().takes_values()
 }
 
 /// Writes `NAME.bash`, `_NAME` (zsh) and `NAME.fish` for each program into a folder.

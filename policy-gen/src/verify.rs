@@ -61,7 +61,7 @@ impl Comparison {
     /// Formats the results as a table.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut lines = vec![["GRANT", "ACTION", "USER", "POLICY", "POLKITD"].map(str::to_owned)];
+        let mut lines = vec![["GRANT", "ACTION", "USER", "POLICY", "POLKITD, NO SESSION"].map(str::to_owned)];
         lines.extend(self.rows.iter().map(|row| {
             let user = row.user.as_ref().map_or("-", |user| user.name.as_str());
             let wrong = if row.as_expected || row.hook.is_some() { "" } else { "  <- not as expected" };

@@ -27,6 +27,23 @@ fn each_program_has_completions_for_three_shells() {
 }
 
 #[test]
+fn fish_offers_words_users_and_files_where_they_belong() {
+    let folder = generated();
+    let script = fs::read_to_string(folder.path().join("polkit-policy-gen.fish")).unwrap();
+    let option = |subcommand: &str, name: &str| {
+        let is_of =
+            |line: &&str| line.contains(&format!("subcommand {subcommand}\"")) && line.contains(&format!("-l {name} "));
+        script.lines().find(is_of).unwrap_or_else(|| panic!("{subcommand} --{name}")).to_owned()
+    };
+    assert!(option("generate", "result").contains("auth_admin_keep"));
+    assert!(option("generate", "target").contains("debian:13"));
+    assert!(option("doctor", "user").contains("__fish_complete_users"));
+    // -f: no files.
+    assert!(!option("doctor", "unit").contains(" -F") && option("doctor", "unit").contains(" -r -f"));
+    assert!(option("generate", "output").contains(" -F"));
+}
+
+#[test]
 fn bash_completes_the_options_of_a_subcommand() {
     let folder = generated();
     for (name, [subcommand, option]) in PROGRAMS {
