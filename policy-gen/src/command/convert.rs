@@ -1,5 +1,7 @@
 //! The subcommand `convert`.
 
+use std::path::Path;
+
 use polkit_config::escape::escape;
 use polkit_config::names::Names;
 
@@ -17,8 +19,18 @@ use crate::verdict::files;
 /// # Errors
 /// An entry cannot be converted, a file is unreadable, or there are no entries.
 pub async fn run(options: &Convert) -> Result<u8, Failure> {
-    let tree = Tree::open_trusted(options.root.as_deref())?;
-    let target = target::resolve(&target::default_for(options.root.as_deref())).await?;
+    let text = text(options.root.as_deref()).await?;
+    let file = File { directory: "etc/polkit-1/rules.d", name: NAME, text };
+    generate::write(&[file], options.output.as_deref())
+}
+
+/// Converts a tree of pkla files to the text of a rules file.
+///
+/// # Errors
+/// As [`run`].
+pub async fn text(root: Option<&Path>) -> Result<String, Failure> {
+    let tree = Tree::open_trusted(root)?;
+    let target = target::resolve(&target::default_for(root)).await?;
     let names = if tree.is_host() {
         Names::Host
     } else {
@@ -51,8 +63,7 @@ pub async fn run(options: &Convert) -> Result<u8, Failure> {
         "note: install it as /etc/polkit-1/rules.d/{NAME}, and remove the pkla files or polkit-pkla-compat: otherwise both \
          decide. The list of administrators (AdminIdentities) is not converted"
     ));
-    let file = File { directory: "etc/polkit-1/rules.d", name: NAME, text };
-    generate::write(&[file], options.output.as_deref())
+    Ok(text)
 }
 
 /// The file name sorts where pkla-compat's rule does.

@@ -5,4 +5,5 @@ mod findings;
 mod follow;
 mod host;
 mod near;
+mod restored;
 mod texts;

@@ -7,7 +7,7 @@ use polkit_config::names::Names;
 use polkit_dbus::Authority;
 use rustix::fs::{Mode, OFlags};
 
-use crate::cli::{Convert, Install, Place, Remove, Target};
+use crate::cli::{Install, Place, Remove, Target};
 use crate::command;
 use crate::doctor::fixes::{Fix, Step};
 use crate::failure::Failure;
@@ -157,9 +157,9 @@ async fn files(tree: &Tree, step: &Step, made: &mut Vec<String>) -> Result<Commi
         }
         Step::Rewrite(path) => write(tree, vec![file(path, content(tree, path)?)]),
         Step::Convert(path) => {
-            let _ = command::convert::run(&Convert { root: None, output: Some(path.into()) }).await?;
-            // polkitd must be able to read the file, so its mode does not depend on the umask.
-            write(tree, vec![file(path, content(tree, path)?)])
+            let text = command::convert::text(None).await?;
+            directories(tree, path, made)?;
+            write(tree, vec![file(path, text.into_bytes())])
         }
         Step::Unset { path, keys } => {
             let (_, text) = edited(tree, path, keys)?;
