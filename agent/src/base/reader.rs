@@ -230,6 +230,25 @@ mod tests {
 
     use super::*;
 
+    impl Readers {
+        /// Readers whose child gives this report on every process.
+        pub(crate) fn of(report: &Value) -> Self {
+            let (ours, theirs) = StdStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let line = format!("{report}\n");
+            std::thread::spawn(move || {
+                for request in BufReader::new(&theirs).lines() {
+                    let _ = request.and_then(|_| (&theirs).write_all(line.as_bytes()));
+                }
+            });
+            let readers = Self::default();
+            let state = Arc::clone(&readers.state);
+            let reader = Reader { child: None, line: UnixStream::from_std(ours).unwrap(), state, reads: None };
+            readers.idle().push(reader);
+            readers
+        }
+    }
+
     /// Asks a child that replies with this line.
     async fn replied(line: Vec<u8>) -> io::Result<Value> {
         let (ours, theirs) = StdStream::pair()?;

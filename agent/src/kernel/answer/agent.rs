@@ -82,3 +82,6 @@ impl Agent for RegisteredAgent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
