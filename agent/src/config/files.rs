@@ -42,8 +42,9 @@ impl ConfigFile {
         Self { path: path.to_owned(), vendor: false, main: true, given: false, instead_of: None }
     }
 
-    /// Whether the file masks a file of the same name. An empty `agent.toml` masks nothing: it is a configuration that refuses
-    /// everything. A mask that users other than root can have made does not count: reading it fails.
+    /// Whether the file is a mask: an empty file, or a link to /dev/null. A mask is not read, and a fragment that is a mask hides the
+    /// fragment of the same name in /usr/lib. An empty `agent.toml` counts as well. It hides no file, and a configuration without
+    /// other files refuses every request. A mask that users other than root can have made does not count: reading it fails.
     #[must_use]
     pub fn masks(&self) -> bool {
         !self.is_stdin() && is_trusted_mask(&self.path, self.owner()).is_ok_and(|masks| masks)

@@ -164,8 +164,8 @@ fn forward_hints(socket: &OwnedFd, interest: &Mutex<Interest>, hints: &mpsc::Sen
             }
             flags = RecvFlags::DONTWAIT;
         }
-        // If the hint does not fit, the next turn sends it again.
-        lost = lost && hints.try_send(Hint::Rescan).is_err();
+        // Waits until the hint fits: the next event can come much later. The kernel keeps further events in the receive buffer.
+        lost = lost && hints.blocking_send(Hint::Rescan).is_err();
         std::thread::sleep(if taken >= BURST { PAUSE_IN_A_BURST } else { PAUSE });
     }
 }
@@ -262,6 +262,34 @@ mod tests {
 
     const ACKNOWLEDGEMENT: u32 = 0;
     const FORK: u32 = 1;
+
+    #[test]
+    fn a_scan_is_requested_for_lost_events_as_soon_as_a_hint_fits() {
+        let (socket, kernel) = sockets();
+        let waiting = socket.try_clone().unwrap();
+        let interest = Mutex::new(Interest { parents: [100].into(), users: HashSet::new() });
+        let (hints, mut receiver) = mpsc::channel(1);
+        hints.try_send(Hint::Inspect(1)).unwrap();
+        let watcher = std::thread::spawn(move || forward_hints(&socket, &interest, &hints));
+        let fork = |child: u32| kernel.send(&message(FORK, &[100, 100, child, child])).unwrap();
+        fork(200);
+        fork(201);
+        // The watcher reads the second event when the hint of the first did not fit.
+        while rustix::io::ioctl_fionread(&waiting).unwrap() > 0 {
+            std::thread::yield_now();
+        }
+        // The watcher is in its next turn.
+        std::thread::sleep(Duration::from_millis(20));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut next =
+            || runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), receiver.recv()).await });
+        assert_eq!(next(), Ok(Some(Hint::Inspect(1))));
+        let requested = next();
+        drop(receiver);
+        fork(202);
+        watcher.join().unwrap();
+        assert_eq!(requested, Ok(Some(Hint::Rescan)), "without a further event");
+    }
 
     #[test]
     fn only_an_acknowledgement_without_an_error_starts_the_watcher() {

@@ -170,7 +170,7 @@ mod tests {
     use polkit_types::pattern::ActionPattern;
 
     use super::*;
-    use crate::config::Config;
+    use crate::{config::Config, kernel::answer::agent::tests::bus::Bus};
 
     /// A context with a grant of these actions to the user of this test.
     fn context(folder: &Path, actions: &str) -> Arc<Context> {
@@ -215,5 +215,28 @@ mod tests {
         let why = check_pipeline(&context).await.unwrap_err();
         assert!(why.contains("the journal accepts no record"), "{why}");
         assert!(!result(&mut health, &context).await);
+    }
+
+    #[tokio::test]
+    async fn polkitd_is_slow_after_five_seconds_without_a_response() {
+        let (mut bus, connection) = Bus::new().await;
+        let (mut health, authority) = (Health::default(), Authority::new(connection));
+        health.on_polkitd_changed(true);
+        assert!(health.check_polkitd(&authority).await.is_none() && health.probe.is_none(), "no probe is due");
+        health.next = Instant::now();
+        for _ in 0..2 {
+            assert_eq!((health.check_polkitd(&authority).await, health.polkitd()), (None, PolkitdHealth::Well));
+        }
+        health.probe.as_mut().unwrap().0 -= RESPONDS_WITHIN;
+        let message = health.check_polkitd(&authority).await.unwrap();
+        assert!(message.contains("has not responded for 5 s"), "{message}");
+        assert_eq!((health.check_polkitd(&authority).await, health.polkitd()), (None, PolkitdHealth::Slow));
+        let replying = tokio::spawn(async move { bus.reply().await });
+        while !health.probe.as_ref().is_some_and(|(_, probe)| probe.is_finished()) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(health.check_polkitd(&authority).await, Some("polkitd responds again"));
+        assert_eq!(health.polkitd(), PolkitdHealth::Well);
+        replying.abort();
     }
 }

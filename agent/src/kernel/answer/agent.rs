@@ -84,4 +84,4 @@ impl Agent for RegisteredAgent {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -146,10 +146,38 @@ impl UidCache {
 
 #[cfg(test)]
 mod tests {
+    use polkit_agent_rules::rule::Named;
+
     use super::*;
+    use crate::config::Serve;
 
     fn pid(number: u32) -> SubjectPid {
         SubjectPid::new(number).unwrap()
+    }
+
+    #[test]
+    fn a_scan_pins_only_processes_that_are_not_known() {
+        let top = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (own, new) = (pid(std::process::id()), pid(child.id()));
+        std::fs::write(top.path().join("cgroup.procs"), format!("{own}\n{new}\n")).unwrap();
+        let target = ServeTarget::User(Named { name: "own".into(), id: rustix::process::getuid().as_raw() });
+        let text = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+        let scan = Scan {
+            config: Arc::new(Config::of(vec![Serve::of(target.clone())], Vec::new())),
+            cgroups: Cgroups::of_folder(top.path()),
+            // This test is at the root, so outside every session.
+            cgroup_root: cgroup::unified(&text).unwrap().trim_end_matches('/').to_owned(),
+            known: [own].into(),
+            free: [(target.clone(), 8)].into(),
+            uids: UidCache::default(),
+        };
+        let result = scan.run();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let candidates = result.candidates.get(&target).unwrap().iter().map(|process| process.process.pid);
+        assert_eq!(candidates.collect::<Vec<_>>(), [new]);
+        assert_eq!(result.members.get(&target), Some(&[own, new].into()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Challenges that come over a connection, as polkitd sends them.
 
-mod bus;
+pub(crate) mod bus;
 
 use std::{
     os::unix::net::UnixDatagram,

@@ -276,6 +276,17 @@ async fn a_scan_that_is_requested_during_a_scan_follows_it() {
 }
 
 #[tokio::test]
+async fn a_scan_ends_a_pause_whose_time_is_over() {
+    let (mut registry, _) = registry("126", &["a"]);
+    for (pause, stays) in [(Duration::from_secs(60), true), (Duration::ZERO, false)] {
+        registry.paused_until = Some(Instant::now() + pause);
+        (registry.scanning, registry.next_scan) = (None, Instant::now());
+        registry.scan();
+        assert_eq!((registry.scanning.is_some(), registry.paused_until.is_some()), (true, stays));
+    }
+}
+
+#[tokio::test]
 async fn a_new_polkitd_has_leaked_nothing() {
     let (mut registry, config) = registry("126", &["a"]);
     let budget = &mut registry.backend.as_mut().unwrap().leak_budget;

@@ -26,7 +26,7 @@ pub(super) const PATH: &str = "/org/example/agent";
 pub(super) const COOKIE: &str = "17-deadbeef-1-cafe";
 
 /// polkitd and the bus, at the other end of the agent's connection.
-pub(super) struct Bus {
+pub(crate) struct Bus {
     connection: Connection,
     messages: MessageStream,
     /// The answers that polkitd got: the uid of the agent, the cookie and the uid of the identity.
@@ -50,7 +50,7 @@ pub(super) fn dismissed() -> End {
 
 impl Bus {
     /// Both ends of a connection.
-    pub(super) async fn new() -> (Self, Connection) {
+    pub(crate) async fn new() -> (Self, Connection) {
         let (ours, theirs) = io::duplex(64 * 1024);
         let (connection, agent) = (end(ours).await, end(theirs).await);
         let messages = MessageStream::from(&connection);
@@ -58,7 +58,7 @@ impl Bus {
     }
 
     /// Replies to the calls of the agent until a reply for this end comes, and returns it.
-    pub(super) async fn reply(&mut self) -> Message {
+    pub(crate) async fn reply(&mut self) -> Message {
         loop {
             let message = self.messages.next().await.unwrap().unwrap();
             let header = message.header();
