@@ -200,3 +200,16 @@ proptest! {
 fn drivers_value() -> Value {
     Value::List(vec![text("polkit"), Value::Number("1".into())])
 }
+
+#[test]
+fn lines_removed_by_hand_are_restored_in_the_order_of_their_keys() {
+    let record = |key: &str| KeyRecord {
+        key: key.to_owned(),
+        was: Some(format!("{key} = 1\n")),
+        now: format!("{key} = 2 # set by polkit-policy-gen\n"),
+    };
+    let undone = undo("z = 3\n", &[record("b"), record("a"), record("b")]).unwrap();
+    assert_eq!(undone.text, "z = 3\na = 1\nb = 1\n");
+    let removed = |key: &str| format!("the line of `{key}` was removed by hand since it was installed");
+    assert_eq!(undone.clashes, [removed("a"), removed("b")]);
+}

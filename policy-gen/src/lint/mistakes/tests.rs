@@ -377,6 +377,13 @@ fn a_method_may_be_tested_before_its_call_and_no_other_method() {
 }
 
 #[test]
+fn the_parameters_of_a_callback_are_not_action_and_subject() {
+    let mixed = |one: &str| yes_if(&format!("action.id == 'a' && subject.user == 'b' || {one}"));
+    assert_eq!(mixed("subject.user == 'c'"), ["PG067"]);
+    assert_eq!(mixed("list.some(function (group, place) { return place.length; })"), [""; 0]);
+}
+
+#[test]
 fn one_value_has_one_text() {
     none(&[
         "action.id == 'a' && action.id == 'a'",

@@ -349,3 +349,16 @@ fn the_pkla_files_of_a_conversion_have_the_reader_of_the_version() {
     let reader = |version| pkla(&tree, &no_accounts(), target(version)).unwrap().pkla.reader;
     assert_eq!([reader(105), reader(106), reader(126)], [Reader::Native, Reader::Compat, Reader::Compat]);
 }
+
+#[test]
+fn a_pkla_file_beside_the_stores_is_skipped_also_if_it_cannot_be_opened() {
+    let (root, tree) = tree(&[("etc/polkit-1/localauthority/a.pkla", "")]);
+    let folder = root.path().join("etc/polkit-1/localauthority");
+    std::os::unix::fs::symlink("loop.pkla", folder.join("loop.pkla")).unwrap();
+    std::fs::create_dir(folder.join("store.pkla")).unwrap();
+    let files = relative(&root, read(&tree, &no_accounts(), target(105)).unwrap());
+    let skipped: Vec<_> = files.skipped.iter().map(|skipped| (skipped.file.as_str(), &skipped.why)).collect();
+    let of = |name| format!("etc/polkit-1/localauthority/{name}");
+    let (a, looped) = (of("a.pkla"), of("loop.pkla"));
+    assert_eq!(skipped, [(a.as_str(), &SkipReason::PklaDirectory), (looped.as_str(), &SkipReason::PklaDirectory)]);
+}
