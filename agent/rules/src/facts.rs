@@ -207,3 +207,6 @@ pub struct Facts {
     /// The time. Unknown where the time zone of the host cannot be read.
     pub moment: Fact<Moment>,
 }
+
+#[cfg(test)]
+mod tests;

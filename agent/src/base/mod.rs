@@ -14,4 +14,6 @@ pub mod paths;
 pub mod reader;
 pub mod root_control;
 pub mod terminal;
+#[cfg(test)]
+pub(crate) mod test_bus;
 pub mod unserved;

@@ -170,7 +170,7 @@ mod tests {
     use polkit_types::pattern::ActionPattern;
 
     use super::*;
-    use crate::{config::Config, kernel::answer::agent::tests::bus::Bus};
+    use crate::{base::test_bus::Bus, config::Config};
 
     /// A context with a grant of these actions to the user of this test.
     fn context(folder: &Path, actions: &str) -> Arc<Context> {

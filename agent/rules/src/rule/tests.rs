@@ -158,3 +158,21 @@ fn a_local_session_includes_the_sessions_of_a_seat_and_no_other() {
         assert_eq!(included, expected, "{key:?}");
     }
 }
+
+#[test]
+fn a_session_key_includes_itself_and_local_includes_seats() {
+    let key = SessionKey::new;
+    for (wide, narrow, includes) in [
+        ("active", "active", true),
+        ("local", "active", true),
+        ("local", "inactive", true),
+        ("local", "remote", false),
+        ("local", "none", false),
+        ("active", "local", false),
+        ("active", "inactive", false),
+        ("user", "greeter", false),
+        ("user", "user", true),
+    ] {
+        assert_eq!(key(wide).includes(&key(narrow)), includes, "{wide} and {narrow}");
+    }
+}

@@ -6,7 +6,7 @@ use super::*;
 use polkit_types::pattern::{ActionPattern, Glob};
 
 use crate::{
-    facts::{Approver, ApproverUid, Fact, FileId, LoginUid, Session},
+    facts::{Approver, ApproverUid, Fact, FileId, Session},
     model::{facts, rule},
     rule::{Named, SessionKey},
     schedule::{Moment, When},
@@ -358,37 +358,6 @@ fn each_reason_and_each_answer_has_a_word_of_its_own() {
     for (word, answer) in Answer::WORDS {
         assert_eq!(answer.word(), word);
         assert_eq!(answer.is_yes(), matches!(word, "allow" | "authenticate"), "{word}");
-    }
-}
-
-#[test]
-fn a_failed_read_is_an_unknown_fact() {
-    assert_eq!(Fact::from("7".parse::<u32>()), Fact::Known(7));
-    assert_eq!(Fact::from("x".parse::<u32>()), Fact::Unknown);
-}
-
-#[test]
-fn the_login_uid_is_a_number_or_missing() {
-    assert_eq!(LoginUid::parse(" 1000\n").map(LoginUid::get), Some(1000));
-    assert_eq!(LoginUid::parse("4294967295"), None);
-    assert_eq!(LoginUid::parse("root"), None);
-}
-
-#[test]
-fn a_session_key_includes_itself_and_local_includes_seats() {
-    let key = SessionKey::new;
-    for (wide, narrow, includes) in [
-        ("active", "active", true),
-        ("local", "active", true),
-        ("local", "inactive", true),
-        ("local", "remote", false),
-        ("local", "none", false),
-        ("active", "local", false),
-        ("active", "inactive", false),
-        ("user", "greeter", false),
-        ("user", "user", true),
-    ] {
-        assert_eq!(key(wide).includes(&key(narrow)), includes, "{wide} and {narrow}");
     }
 }
 

@@ -84,4 +84,4 @@ impl Agent for RegisteredAgent {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

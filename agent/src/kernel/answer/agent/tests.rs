@@ -1,7 +1,5 @@
 //! Challenges that come over a connection, as polkitd sends them.
 
-pub(crate) mod bus;
-
 use std::{
     os::unix::net::UnixDatagram,
     process::{Child, Command},
@@ -19,10 +17,12 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use self::bus::{Bus, COOKIE, End, PATH, POLKITD, dismissed, refused};
 use super::*;
 use crate::{
-    base::reader::Readers,
+    base::{
+        reader::Readers,
+        test_bus::{Bus, COOKIE, End, PATH, POLKITD, dismissed, refused},
+    },
     config::Config,
     kernel::{
         answer::context::Polkitd,
@@ -34,6 +34,7 @@ use crate::{
 struct Bed {
     bus: Bus,
     context: Arc<Context>,
+    polkitd: watch::Sender<Option<Polkitd>>,
     journal: UnixDatagram,
     serving: JoinHandle<()>,
     _folder: TempDir,
@@ -59,9 +60,10 @@ impl Bed {
             reply = bus.reply() => panic!("{reply:?}"),
         };
         let polkitd = Polkitd { owner, version: BackendVersion::new("126") };
+        let polkitd = watch::channel(Some(polkitd)).0;
         let report = json!({ "exe": [1, 2], "content": [3, 4, 5, 6, 7] });
         let context = Arc::new(Context {
-            polkitd: watch::channel(Some(polkitd)).1,
+            polkitd: polkitd.subscribe(),
             readers: Readers::of(&report),
             ..Context::of(Config::of(Vec::new(), vec![rule]), &socket)
         });
@@ -69,7 +71,7 @@ impl Bed {
         context.state.set_config(&config);
         let agent = RegisteredAgent::new(Arc::clone(&context), scope, Authority::new(connection.clone()));
         let serving = tokio::spawn(serve(AgentStream::new(&connection), PATH.into(), Arc::new(agent)));
-        Self { bus, context, journal, serving, _folder: folder }
+        Self { bus, context, polkitd, journal, serving, _folder: folder }
     }
 
     /// Sends a challenge of polkitd about this process, and returns its end.
@@ -208,6 +210,14 @@ async fn a_challenge_of_another_sender_than_polkitd_is_refused() {
         assert_eq!(bed.bus.end().await, refused(), "{sender:?}");
         assert_eq!((bed.bus.answers.len(), bed.recorded("REASON").await.as_str()), (0, "sender"), "{sender:?}");
     }
+}
+
+#[tokio::test]
+async fn without_a_polkitd_every_challenge_is_refused() {
+    let mut bed = Bed::new(this_process(), Answer::Allow).await;
+    bed.polkitd.send_replace(None);
+    assert_eq!(bed.challenge(&[own()]).await, refused());
+    assert_eq!((bed.bus.answers.len(), bed.recorded("REASON").await.as_str()), (0, "sender"));
 }
 
 #[tokio::test]

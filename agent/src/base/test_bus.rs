@@ -21,30 +21,30 @@ use zbus::{
 };
 
 /// The unique name of polkitd.
-pub(super) const POLKITD: Option<&str> = Some(":1.1");
-pub(super) const PATH: &str = "/org/example/agent";
-pub(super) const COOKIE: &str = "17-deadbeef-1-cafe";
+pub(crate) const POLKITD: Option<&str> = Some(":1.1");
+pub(crate) const PATH: &str = "/org/example/agent";
+pub(crate) const COOKIE: &str = "17-deadbeef-1-cafe";
 
 /// polkitd and the bus, at the other end of the agent's connection.
 pub(crate) struct Bus {
     connection: Connection,
     messages: MessageStream,
     /// The answers that polkitd got: the uid of the agent, the cookie and the uid of the identity.
-    pub(super) answers: Vec<(u32, String, u32)>,
+    pub(crate) answers: Vec<(u32, String, u32)>,
 }
 
 /// The end of one challenge.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     Done,
     Error(String),
 }
 
-pub(super) fn refused() -> End {
+pub(crate) fn refused() -> End {
     End::Error("org.freedesktop.PolicyKit1.Error.Failed".into())
 }
 
-pub(super) fn dismissed() -> End {
+pub(crate) fn dismissed() -> End {
     End::Error("org.freedesktop.PolicyKit1.Error.Cancelled".into())
 }
 
@@ -79,7 +79,7 @@ impl Bus {
         }
     }
 
-    pub(super) async fn send<B>(&self, sender: Option<&str>, member: &str, body: &B)
+    pub(crate) async fn send<B>(&self, sender: Option<&str>, member: &str, body: &B)
     where
         B: serde::Serialize + zbus::DynamicType,
     {
@@ -89,7 +89,7 @@ impl Bus {
     }
 
     /// Begins a challenge about a process that offers these users.
-    pub(super) async fn begin(&self, sender: Option<&str>, pid: u32, users: &[u32]) {
+    pub(crate) async fn begin(&self, sender: Option<&str>, pid: u32, users: &[u32]) {
         let pid = pid.to_string();
         let details = HashMap::from([("polkit.subject-pid", pid.as_str())]);
         let user = |uid: &u32| ("unix-user", HashMap::from([("uid", Variant::U32(*uid))]));
@@ -97,12 +97,12 @@ impl Bus {
         self.send(sender, "BeginAuthentication", &(model::ACTION, "message", "icon", details, COOKIE, users)).await;
     }
 
-    pub(super) async fn cancel(&self, sender: Option<&str>) {
+    pub(crate) async fn cancel(&self, sender: Option<&str>) {
         self.send(sender, "CancelAuthentication", &COOKIE).await;
     }
 
     /// The end of the challenge that ends next.
-    pub(super) async fn end(&mut self) -> End {
+    pub(crate) async fn end(&mut self) -> End {
         let reply = tokio::time::timeout(Duration::from_secs(60), self.reply()).await.unwrap();
         match reply.message_type() {
             Type::MethodReturn => End::Done,
