@@ -82,6 +82,16 @@ async fn a_pause_adds_nothing() {
 }
 
 #[tokio::test]
+async fn a_process_above_the_registrations_per_second_is_not_added() {
+    let (mut registry, _) = registry("126", &[]);
+    let config = Config::of(vec![Serve { new_per_second: Some(0), ..Serve::of(target("a")) }], Vec::new());
+    let child = Child::new();
+    registry.rate_limit_of(&config.serve[0]).unwrap().enforce();
+    assert_eq!(added(&mut registry, &config, "a", [&child]), [false]);
+    assert!(registry.entries.is_empty());
+}
+
+#[tokio::test]
 async fn a_registration_that_may_have_leaked_counts_for_its_entry() {
     let (mut registry, config) = registry("126", &["a", "b"]);
     let child = Child::new();

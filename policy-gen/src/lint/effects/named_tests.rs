@@ -100,6 +100,7 @@ fn a_detail_has_the_values_that_it_is_compared_with() {
     for condition in [
         "action.lookup('verb') == 'start' || 'stop' === action.lookup('verb')",
         "['start', 'stop'].indexOf(action.lookup('verb')) >= 0",
+        "['start', 'stop'].indexOf(action.lookup('verb'), 0) >= 0",
     ] {
         assert_eq!(verbs(&yes_if(condition)), ["start", "stop"], "{condition}");
     }

@@ -161,6 +161,17 @@ fn pg063_a_result_is_returned() {
     }
     let helper = "function decide(a) { return a.id == 'x' ? polkit.Result.YES : null; }\npolkit.addRule(function (action) { decide(action); });";
     assert_eq!(codes_of(helper), ["PG063"]);
+    for body in [
+        "{ return 'yes'; }",
+        "while (a.next()) { return 'yes'; }",
+        "switch (a.id) { default: return 'yes'; }",
+        "try { return 'yes'; } catch (error) { return null; }",
+        "if (a.id == 'x') { return null; } else { return 'yes'; }",
+    ] {
+        let helper =
+            format!("function decide(a) {{ {body} }}\npolkit.addRule(function (action) {{ decide(action); }});");
+        assert_eq!(codes_of(&helper), ["PG063"], "{body}");
+    }
     for right in [
         "if (action.id == 'a') { return polkit.Result.YES; }",
         "var result = null; if (subject.local) { result = polkit.Result.YES; } return result;",

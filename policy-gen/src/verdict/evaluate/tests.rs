@@ -220,3 +220,28 @@ fn a_user_is_found_by_name_or_uid_and_the_first_name_of_a_uid_counts() {
     assert_eq!((given.name.as_str(), given.uid, given.has_name), ("nemo", None, true));
     assert_eq!(given.groups, ["vm"]);
 }
+
+#[test]
+fn a_generated_file_is_evaluated_in_the_place_of_the_file_of_the_tree() {
+    let path = "etc/polkit-1/localauthority/50-local.d/a.pkla";
+    let (_root, tree) = tree(&[(path, &pkla("unix-user:bob", "no"))]);
+    let generated = [(path.to_owned(), pkla("unix-user:bob", "yes"))];
+    for (generated, expected) in [(&generated[..], "yes"), (&[], "no")] {
+        let mut policy = Evaluator::open_with(&tree, names(), target(105, JavaScript::Mozilla), generated).unwrap();
+        let verdicts = policy.verdicts(&[request("bob")]).unwrap();
+        assert_eq!(verdicts[0].outcome, result(expected));
+    }
+}
+
+#[test]
+fn an_unknown_action_depends_only_on_closed_directories_of_actions() {
+    let (_root, tree) = tree(&[]);
+    let target = target(126, JavaScript::Duktape);
+    let mut files: Files = files::read(&tree, &names(), target).unwrap();
+    files.closed_to_us = vec!["/etc/polkit-1/rules.d".into(), "/usr/share/polkit-1/actions/b.policy".into()];
+    let data = PolicyData::new(target, files, None);
+    let (access_request, user) = (request("bob"), rules::bob());
+    let request = ActionRequest { access_request: &access_request, user: &user, action: "org.example.unknown" };
+    let verdict = data.before_rules(&request).unwrap();
+    assert_eq!(verdict.depends_on, ["the content of /usr/share/polkit-1/actions/b.policy, which only root may read"]);
+}

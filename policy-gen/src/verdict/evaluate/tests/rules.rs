@@ -19,7 +19,7 @@ fn with_rules(
     data
 }
 
-fn bob() -> UserFacts {
+pub(super) fn bob() -> UserFacts {
     UserFacts { name: "bob".into(), groups: vec!["vm".into()], uid: Some(3002), has_name: true }
 }
 
