@@ -1,6 +1,6 @@
 //! Finds mistakes in rules, pkla and policy files. Each kind of mistake has a stable code: [`codes`] lists them.
 //!
-//! `syntax` parses JavaScript, and [`read`] holds a parsed file: each file is parsed once. [`rules`], [`mistakes`], [`requests`], [`shadow`], [`groups`] and
+//! `syntax` parses JavaScript, and [`mod@read`] holds a parsed file: each file is parsed once. [`rules`], [`mistakes`], [`requests`], [`shadow`], [`groups`] and
 //! [`pkla`] read files; [`effects`] runs rules files. [`switches`] finds conditions for the doctor. The JavaScript engine reports syntax errors, which [`compile`] explains.
 
 pub mod codes;

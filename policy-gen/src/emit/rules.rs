@@ -1,5 +1,5 @@
 //! JavaScript rules, in the ES5 that both mozjs (polkit 0.106 to 125) and Duktape (121 and later) support. Few grants become a rule each,
-//! which a reviewer can read ([`plain`]). Many grants become [`tables`].
+//! which a reviewer can read (`plain`). Many grants become `tables`.
 
 use super::{Origin, plain, tables};
 use crate::policy::Grant;
