@@ -12,7 +12,7 @@ use crate::doctor::diagnose::{Finding, diagnose};
 use crate::doctor::facts::Facts;
 use crate::doctor::fixes::Fix;
 use crate::doctor::look::{self, Examination};
-use crate::doctor::report::{self, safe, safe_lines};
+use crate::doctor::report::{self, Style, safe, safe_lines};
 use crate::failure::Failure;
 
 /// Exit code: a problem was found.
@@ -46,7 +46,7 @@ pub async fn run(options: &Doctor) -> Result<u8, Failure> {
     if options.json {
         print(&report::json(&findings, &facts).to_string());
     } else {
-        print(report::text(&findings, &facts, std::io::stdout().is_terminal()).trim_end());
+        print(report::text(&findings, &facts, Style::of_stdout()).trim_end());
     }
     Ok(code(&findings, &facts))
 }
@@ -103,7 +103,7 @@ async fn fix(
         let gone = !after.iter().any(|other| other.code == finding.code && other.cause == finding.cause);
         let word = if gone { "is gone, but another problem was found:" } else { "remains:" };
         print(&format!("{} {word}\n", finding.code));
-        print(report::text(&after, &facts, std::io::stdout().is_terminal()).trim_end());
+        print(report::text(&after, &facts, Style::of_stdout()).trim_end());
     }
     Ok(code(&after, &facts))
 }

@@ -1,6 +1,7 @@
 //! Formats findings as text and as JSON. All texts may come from a process, a log or the caller, and are escaped here.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 
 use polkit_config::escape::escape;
 use serde_json::{Value, json};
@@ -54,9 +55,50 @@ pub fn json(findings: &[Finding], facts: &Facts) -> Value {
     json!({ "request": request, "findings": findings.iter().map(finding).collect::<Vec<_>>(), "unseen": list(&facts.unseen) })
 }
 
+/// How text is shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// Whether to use bold.
+    pub colour: bool,
+    /// The width of the terminal, in columns. Without a terminal no line is wrapped, so that each can be searched.
+    pub width: Option<usize>,
+}
+
+impl Style {
+    /// The style for standard output.
+    #[must_use]
+    pub fn of_stdout() -> Self {
+        let stdout = std::io::stdout();
+        if !stdout.is_terminal() {
+            return Self::default();
+        }
+        let size = rustix::termios::tcgetwinsize(&stdout).map(|size| usize::from(size.ws_col)).unwrap_or_default();
+        let width = if size < NARROWEST { WIDTH } else { size };
+        Self { colour: std::env::var_os("NO_COLOR").is_none(), width: Some(width) }
+    }
+
+    /// Wraps a paragraph whose first line begins with `start`; the other lines begin with `blanks`.
+    fn wrap(self, start: &str, blanks: &str, text: &str) -> String {
+        let Some(width) = self.width else { return format!("{start}{text}\n") };
+        // A path or a command is never split, not even at its hyphens.
+        let options = textwrap::Options::new(width)
+            .initial_indent(start)
+            .subsequent_indent(blanks)
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        format!("{}\n", textwrap::wrap(text, options).join("\n"))
+    }
+}
+
+/// The width of a terminal that does not tell it.
+const WIDTH: usize = 80;
+/// A terminal that says less is not believed.
+const NARROWEST: usize = 40;
+
 /// Formats the findings as text.
 #[must_use]
-pub fn text(findings: &[Finding], facts: &Facts, colour: bool) -> String {
+pub fn text(findings: &[Finding], facts: &Facts, style: Style) -> String {
+    let colour = style.colour;
     let bold = |text: &str| if colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
     let mut out = String::new();
     if findings.is_empty() && facts.lacks_rights() {
@@ -69,12 +111,14 @@ pub fn text(findings: &[Finding], facts: &Facts, colour: bool) -> String {
             out.push('\n');
         }
         let note = if finding.level == Level::Note { " (note)" } else { "" };
-        out.push_str(&format!("{}{note}  {}\n", bold(finding.code), safe(&finding.cause)));
-        finding.evidence.iter().for_each(|line| out.push_str(&format!("  - {}\n", safe(line))));
+        let cause = format!("{}{note}  {}", bold(finding.code), safe(&finding.cause));
+        out.push_str(&style.wrap("", "  ", &cause));
+        finding.evidence.iter().for_each(|line| out.push_str(&style.wrap("  - ", "    ", &safe(line))));
         for fix in &finding.fixes {
             let manual = if fix.manual { ", by hand" } else { "" };
             let root = if fix.root_equivalent { "; root-equivalent" } else { "" };
-            out.push_str(&format!("\n  {}{manual}: grants {}{root}\n", bold(fix.id), safe(&fix.grants)));
+            let grants = format!("{}{manual}: grants {}{root}", bold(fix.id), safe(&fix.grants));
+            out.push_str(&format!("\n{}", style.wrap("  ", "    ", &grants)));
             indented(&mut out, "    ", &fix.commands);
             if !fix.undo.is_empty() {
                 out.push_str("    to undo:\n");
@@ -83,11 +127,13 @@ pub fn text(findings: &[Finding], facts: &Facts, colour: bool) -> String {
         }
     }
     if findings.iter().any(|finding| finding.fixes.iter().any(|fix| !fix.manual)) {
-        out.push_str("\nTo apply a fix, repeat the command with --fix ID. You are asked first; afterwards the check is repeated.\n");
+        let how =
+            "To apply a fix, repeat the command with --fix ID. You are asked first; afterwards the check is repeated.";
+        out.push_str(&format!("\n{}", style.wrap("", "", how)));
     }
     if !facts.unseen.is_empty() {
         out.push_str(&format!("\n{}\n", bold("Not checked")));
-        facts.unseen.iter().for_each(|what| out.push_str(&format!("  {}\n", safe(what))));
+        facts.unseen.iter().for_each(|what| out.push_str(&style.wrap("  ", "    ", &safe(what))));
     }
     out
 }
@@ -118,4 +164,22 @@ fn content(facts: &Facts) -> String {
         text.push_str("; the error is older or concerns another subject (see --user, --unit, --pid)");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paragraph_is_wrapped_for_a_terminal_and_stays_whole_for_a_file() {
+        let text = "polkit's decision is auth_admin, from the implicit authorization of the action org.example.run";
+        let wrapped = Style { colour: false, width: Some(40) }.wrap("  - ", "    ", text);
+        assert!(wrapped.lines().count() > 2 && wrapped.lines().all(|line| line.len() <= 40), "{wrapped}");
+        assert!(wrapped.starts_with("  - polkit's") && wrapped.lines().skip(1).all(|line| line.starts_with("    ")));
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(wrapped.trim_start_matches("  - ")), words(text));
+        assert_eq!(Style::default().wrap("  - ", "    ", text), format!("  - {text}\n"));
+        let path = "/etc/polkit-1/rules.d/".repeat(4);
+        assert!(Style { colour: false, width: Some(40) }.wrap("", "", &path).contains(&path));
+    }
 }

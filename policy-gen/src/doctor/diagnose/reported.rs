@@ -14,7 +14,8 @@ pub(super) fn reported(facts: &Facts, found: &[Finding]) -> Vec<Finding> {
         return Vec::new();
     }
     let action = reported.action.as_deref().unwrap_or("the action");
-    let name = |action: &str| {
+    let name = || {
+        let action = reported.action.as_deref().unwrap_or("ID");
         manual(
             "say-who",
             &[
@@ -28,12 +29,12 @@ pub(super) fn reported(facts: &Facts, found: &[Finding]) -> Vec<Finding> {
         Class::NoAgent if facts.subject.is_none() => vec![
             Finding::new("must-authenticate", format!("polkit required authentication for {action}, but there was no agent; no rule allows the action to the subject"))
                 .evidence("the text does not name the subject")
-                .fix(name(action)),
+                .fix(name()),
         ],
         Class::Refused if facts.subject.is_none() => vec![
-            Finding::new("rule-refuses", "a rule refused, threw an exception, or returned an invalid result").evidence("the text does not name the subject").fix(name("ACTION")),
+            Finding::new("rule-refuses", "a rule refused, threw an exception, or returned an invalid result").evidence("the text does not name the subject").fix(name()),
         ],
-        Class::Dismissed => vec![Finding::new("dismissed", "an agent asked for authentication, and the user dismissed the request").fix(name(action))],
+        Class::Dismissed => vec![Finding::new("dismissed", "an agent asked for authentication, and the user dismissed the request").fix(name())],
         Class::AclRefused => vec![acl(facts)],
         _ => Vec::new(),
     }
