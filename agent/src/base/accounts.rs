@@ -16,7 +16,7 @@ use polkit_config::{
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 /// The folder in which systemd keeps a file for each uid of a unit with `DynamicUser=`, with the name of the user (dynamic-user.c,
-/// systemd 235 to 262). The files belong to root, and only root can read them.
+/// seen with systemd 252, 257 and 262). The files belong to root, and only root can read them.
 const DYNAMIC: &str = "/run/systemd/dynamic-uid";
 
 /// The parsed files. They are read again when a file changes.

@@ -1,7 +1,7 @@
 //! What `check` finds on the host: units that systemd does not know, actions that polkitd does not know, and users whose own
 //! authentication polkit does not request. One of the files with effects: it asks systemd and polkitd, and reads polkit's rules.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use polkit_agent_rules::rule::Rule;
 use polkit_config::{bounded, escape::escape, names::Names, near::nearest};
@@ -20,6 +20,8 @@ const RULES: [&str; 6] = [
 ];
 /// The largest rules file, in bytes.
 const LARGEST: u64 = 4 << 20;
+/// The time limit of the bus and polkitd.
+const WITHIN: Duration = Duration::from_secs(2);
 /// The largest edit distance of a mistyped name.
 const MISTYPED: usize = 3;
 
@@ -28,9 +30,8 @@ pub(super) async fn notes(config: &Config) -> Vec<String> {
     let units = exact_units(config);
     let names: Vec<String> = units.iter().map(|(name, _)| name.clone()).collect();
     let mut notes = of_units(config, &units, &host_units::known_as(&names));
-    if let Ok(connection) = polkit_dbus::connect().await
-        && let Ok(actions) = Authority::new(connection).actions().await
-    {
+    let actions = async { Authority::new(polkit_dbus::connect().await?).actions().await };
+    if let Ok(Ok(actions)) = tokio::time::timeout(WITHIN, actions).await {
         notes.extend(of_actions(config, &actions));
         if let Some(rules) = rules() {
             notes.extend(not_offered(config, &actions, &rules, groups_of));

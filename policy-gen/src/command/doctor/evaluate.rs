@@ -143,7 +143,7 @@ fn agents_file(step: &Step) -> Option<&str> {
 fn agent(rules: &str, intended: Intended, facts: &Facts, subject: &Subject, answer: &Decision) -> Result<(), String> {
     let path = format!("/run/polkit-policy-gen-doctor-{}.toml", std::process::id());
     let written = Draught::write(&path, rules).map_err(|error| format!("{path}: {error}"))?;
-    let check = run_program(&["polkit-service-agent", "check", "--config", &written.path], LIMIT);
+    let check = run_program(&["polkit-service-agent", "check", "--quiet", "--config", &written.path], LIMIT);
     if check.is_none_or(|(done, _)| !done) {
         return Err("polkit-service-agent check refuses the rule".to_owned());
     }

@@ -62,7 +62,7 @@ fn first_error() -> Option<String> {
     if !own.join("agent.toml").exists() && !fragments {
         return None;
     }
-    let (errors, text) = errors_of(&["polkit-service-agent", "check"], LIMIT)?;
+    let (errors, text) = errors_of(&["polkit-service-agent", "check", "--quiet"], LIMIT)?;
     errors.then(|| text.lines().find(|line| line.starts_with("error")).unwrap_or("error").to_owned())
 }
 
