@@ -23,7 +23,7 @@ use tracing_subscriber::{
     registry::{LookupSpan, Registry},
 };
 
-/// The name of the program, at the start of each line.
+/// The name of the program, at the start of each line, except in the journal.
 static PROGRAM: OnceLock<&str> = OnceLock::new();
 
 /// The levels, with their names of syslog(3) first, and the priorities of sd-daemon(3).
@@ -156,15 +156,23 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Stderr {
     }
 }
 
-/// The priority in angle brackets is systemd's convention for lines on stderr (sd-daemon(3)). A terminal gets none.
+/// The journal gets a priority in angle brackets: systemd's convention for lines on stderr (sd-daemon(3)). A terminal gets none.
 fn write(priority: u8, text: &str) {
-    let prefix = match target() {
-        Target::Null => return,
-        Target::Auto if std::env::var_os("JOURNAL_STREAM").is_some() => format!("<{priority}>"),
-        Target::Auto | Target::Console => String::new(),
-    };
     let program = PROGRAM.get().copied().unwrap_or("polkit");
-    write_line(&format!("{prefix}{program}: {}\n", escape(text)));
+    let start = match target() {
+        Target::Null => return,
+        Target::Auto if is_journal() => format!("<{priority}>"),
+        Target::Auto | Target::Console => format!("{program}: "),
+    };
+    write_line(&format!("{start}{}\n", escape(text)));
+}
+
+/// Whether stderr is a stream of the journal, which adds the name of the program to each line itself. `JOURNAL_STREAM` has the device
+/// and the inode of the stream (systemd.exec(5)); stderr can be another file.
+#[must_use]
+pub fn is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    rustix::fs::fstat(std::io::stderr()).is_ok_and(|file| stream == format!("{}:{}", file.st_dev, file.st_ino))
 }
 
 /// Writes a line to stderr, if stderr accepts it now. A full pipe must not delay the program, so the line is lost. The lock of the

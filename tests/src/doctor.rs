@@ -110,11 +110,14 @@ impl Found {
         self.json["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
     }
 
+    /// The fixes, in order.
+    fn fixes(&self) -> impl Iterator<Item = &Value> {
+        self.json["findings"].as_array().unwrap().iter().flat_map(|finding| finding["fixes"].as_array().unwrap())
+    }
+
     /// The first fix that is not a person's to do.
     pub fn first_fix(&self) -> Option<&str> {
-        let fixes =
-            self.json["findings"].as_array().unwrap().iter().flat_map(|finding| finding["fixes"].as_array().unwrap());
-        fixes.filter(|fix| fix["manual"] == false).map(|fix| fix["id"].as_str().unwrap()).next()
+        self.fixes().filter(|fix| fix["manual"] == false).map(|fix| fix["id"].as_str().unwrap()).next()
     }
 }
 
@@ -207,6 +210,11 @@ fn run_in(bed: &Bed, scenario: &Scenario) -> Came {
     if !first || found.exit != 1 {
         wrong.push(format!("wanted {} first, exit 1: {} {:#}", scenario.code, found.exit, found.json));
     }
+    let before = state(bed);
+    let not_evaluated = found.fixes().filter(|fix| fix["manual"] == false && fix["expected"].is_null());
+    for fix in not_evaluated.filter(|_| !found.json["request"]["user"].is_null()) {
+        wrong.push(format!("{} was not evaluated: {:#}", fix["id"], found.json));
+    }
     let fixed = match (scenario.by_hand, found.first_fix()) {
         (Some(by_hand), id) => {
             by_hand(bed);
@@ -227,7 +235,7 @@ fn run_in(bed: &Bed, scenario: &Scenario) -> Came {
     }
     // On two suites the fix is taken back, on the others what is left is followed.
     if let (None, Some(id), true) = (scenario.by_hand, found.first_fix(), undoes(bed))
-        && let Err(why) = undone(bed, scenario, &found, id)
+        && let Err(why) = undone(bed, scenario, &found, id, &before)
     {
         wrong.push(format!("undoing {id}: {why}"));
     }
@@ -257,16 +265,37 @@ fn fixed(bed: &Bed, scenario: &Scenario, found: &Found, id: &str, wrong: &mut Ve
     done.join(", ")
 }
 
-/// Takes a fix back by what it says undoes it: then the finding is there again.
-fn undone(bed: &Bed, scenario: &Scenario, found: &Found, id: &str) -> Result<(), String> {
-    let fixes =
-        found.json["findings"].as_array().unwrap().iter().flat_map(|finding| finding["fixes"].as_array().unwrap());
-    let fix = fixes.clone().find(|fix| fix["id"] == id).unwrap();
+/// The files that fixes change, with modes, owners and content, and the groups.
+fn state(bed: &Bed) -> String {
+    let script = "
+        all='/etc/polkit-1 /etc/polkit-policy-gen /etc/polkit-service-agent /etc/libvirt /etc/systemd/system
+             /usr/share/polkit-1 /usr/local/share/polkit-1 /var/lib/polkit-1 /var/lib/polkit-policy-gen'
+        find /etc/polkit-1 /run/libvirt -maxdepth 0 -printf '%M %u:%g %p\n' 2>/dev/null
+        # Empty directories of polkit-policy-gen may stay: packages bring them.
+        find $all \\( ! -empty -o ! -path '*/polkit-policy-gen*' \\) -printf '%M %u:%g %p %l\n' 2>/dev/null |
+            grep -v '^d.* /etc/polkit-policy-gen ' | sort
+        find $all -type f -exec cat {} + 2>/dev/null | sha256sum
+        cat /etc/group";
+    bed.exec(["sh", "-c", script]).stdout
+}
+
+/// The lines of the first text that the second does not have.
+fn differs<'a>(one: &'a str, other: &str) -> Vec<&'a str> {
+    one.lines().filter(|line| !other.lines().any(|known| known == *line)).collect()
+}
+
+/// Takes a fix back by what it says undoes it: then the files are as they were before, and the finding is there again.
+fn undone(bed: &Bed, scenario: &Scenario, found: &Found, id: &str, before: &str) -> Result<(), String> {
+    let fix = found.fixes().find(|fix| fix["id"] == id).unwrap();
     let undo: Vec<&str> = fix["undo"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
     if undo.is_empty() {
         return Ok(());
     }
     let output = bed.exec(["sh", "-ec", &undo.join("\n")]);
+    let after = state(bed);
+    if after != before {
+        return Err(format!("not as before: {:#?} became {:#?}", differs(before, &after), differs(&after, before)));
+    }
     let again = look(bed, scenario.asked);
     // Whether the file of a closed socket stays differs by version.
     let off = ["socket-refused", "socket-missing"];

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use polkit_config::{output, report::Report};
+use polkit_config::{log, output, report::Report};
 use polkit_types::escape::escape;
 
 /// Prints a result to stdout.
@@ -10,9 +10,10 @@ pub fn print(text: &str) {
     output::print(text);
 }
 
-/// Prints an error to stderr.
+/// Prints an error to stderr, with its priority if stderr is the journal.
 pub fn error(text: &str) {
-    let _ = writeln!(std::io::stderr(), "polkit-service-agent: {}", escape(text));
+    let start = if log::is_journal() { "<3>" } else { "polkit-service-agent: " };
+    let _ = writeln!(std::io::stderr(), "{start}{}", escape(text));
 }
 
 /// Prints the problems of the configuration to stderr, in colour on a terminal.

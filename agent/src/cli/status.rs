@@ -15,6 +15,9 @@ use crate::{
     register::status,
 };
 
+/// What a user without root must know. The agent of a session has no name on the bus, so it cannot be asked.
+const OF_THE_SYSTEM: &str =
+    "`status` asks the agent of the system. The records of an agent in your own session are shown by `decisions --own`";
 /// The agent cannot be reached.
 const CANNOT_REACH: u8 = 3;
 
@@ -24,6 +27,9 @@ pub async fn run(json: bool) -> ExitCode {
         Ok(answer) => answer,
         Err(why) => {
             terminal::error(&why.to_string());
+            if !rustix::process::geteuid().is_root() {
+                terminal::error(OF_THE_SYSTEM);
+            }
             return CANNOT_REACH.into();
         }
     };

@@ -168,7 +168,8 @@ async fn exec_listener() -> Result<UnixListener, String> {
 
 fn events() -> (Events, mpsc::Receiver<Hint>) {
     Events::start().unwrap_or_else(|error| {
-        tracing::info!("no process events ({error}): the agent scans units ten times a second instead");
+        // In the unit of the package this is always so: it allows no netlink sockets.
+        tracing::debug!("no process events ({error}): the agent scans units ten times a second instead");
         no_events()
     })
 }

@@ -12,23 +12,34 @@ use crate::emit::File;
 use crate::failure::Failure;
 use crate::target;
 use crate::tree::Tree;
-use crate::verdict::files;
+use crate::verdict::{SkippedFile, files};
 
 /// Converts a tree of pkla files to one rules file.
 ///
 /// # Errors
 /// An entry cannot be converted, a file is unreadable, or there are no entries.
 pub async fn run(options: &Convert) -> Result<u8, Failure> {
-    let text = text(options.root.as_deref()).await?;
+    let converted = rules(options.root.as_deref()).await?;
+    converted.notes.iter().for_each(|note| eprint(note));
+    let text = converted.text;
     let file = File { directory: "etc/polkit-1/rules.d", name: NAME, text };
     generate::write(&[file], options.output.as_deref())
 }
 
-/// Converts a tree of pkla files to the text of a rules file.
+/// Converted pkla files.
+#[derive(Debug)]
+pub struct Converted {
+    /// The text of the rules file.
+    pub text: String,
+    /// What the user must know.
+    pub notes: Vec<String>,
+}
+
+/// Converts a tree of pkla files.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn text(root: Option<&Path>) -> Result<String, Failure> {
+pub async fn rules(root: Option<&Path>) -> Result<Converted, Failure> {
     let tree = Tree::open_trusted(root)?;
     let target = target::resolve(&target::default_for(root)).await?;
     let names = if tree.is_host() {
@@ -41,14 +52,15 @@ pub async fn text(root: Option<&Path>) -> Result<String, Failure> {
     if let Some(closed) = found.closed_to_us.first() {
         return Err(Failure::Unreachable(format!("cannot read {closed}: only root may read it")));
     }
-    for skipped in &found.skipped {
+    let note = |skipped: &SkippedFile| {
         let line = skipped.line.map(|line| format!(":{line}")).unwrap_or_default();
-        eprint(&format!(
+        format!(
             "note: {}{line}: not converted, because polkit does not read it: {}",
             escape(&skipped.file),
             escape(&skipped.why.to_string())
-        ));
-    }
+        )
+    };
+    let mut notes: Vec<String> = found.skipped.iter().map(note).collect();
     let pkla = found.pkla;
     if pkla.stores.iter().all(|store| store.files.iter().all(|file| file.entries.is_empty())) {
         return Err(Failure::Refused(format!("nothing to convert: there is no pkla entry below {}", tree.shown(""))));
@@ -59,11 +71,11 @@ pub async fn text(root: Option<&Path>) -> Result<String, Failure> {
         let lines: Vec<String> = lost.iter().map(line).collect();
         Failure::Refused(format!("{}\nNothing was converted.", lines.join("\n")))
     })?;
-    eprint(&format!(
+    notes.push(format!(
         "note: install it as /etc/polkit-1/rules.d/{NAME}, and remove the pkla files or polkit-pkla-compat: otherwise both \
          decide. The list of administrators (AdminIdentities) is not converted"
     ));
-    Ok(text)
+    Ok(Converted { text, notes })
 }
 
 /// The file name sorts where pkla-compat's rule does.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod evaluate;
+mod repair;
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use super::{eprint, print};
 use crate::cli::Doctor;
 use crate::doctor::diagnose::{Finding, diagnose};
 use crate::doctor::facts::Facts;
-use crate::doctor::fixes::Fix;
+use crate::doctor::fixes::{Fix, writes_a_file};
 use crate::doctor::look::{self, Examination};
 use crate::doctor::report::{self, Style, safe, safe_lines};
 use crate::failure::Failure;
@@ -39,7 +40,7 @@ pub async fn run(options: &Doctor) -> Result<u8, Failure> {
     };
     let facts = look::gather(&examination).await?;
     let mut findings = diagnose(&facts);
-    evaluate::fixes(&mut findings, &facts);
+    evaluate::fixes(&mut findings, &facts).await;
     if let Some(id) = &options.fix {
         return fix(&examination, &facts, &findings, id, options.yes).await;
     }
@@ -121,7 +122,10 @@ fn show(finding: &Finding, fix: &Fix) -> Result<(), Failure> {
     print(&format!("{}: {}\n{} grants {}.{root}\n", finding.code, safe(&finding.cause), fix.id, safe(&fix.grants)));
     let diff = apply::diff(fix)?;
     print(safe_lines(&diff).trim_end());
-    fix.commands.iter().for_each(|command| print(&safe_lines(command)));
+    fix.commands.iter().filter(|command| !writes_a_file(command)).for_each(|command| print(&safe_lines(command)));
+    if let Some(expected) = &fix.expected {
+        print(&format!("With it, polkit's decision is {}.", safe(expected)));
+    }
     if !fix.undo.is_empty() {
         print(&format!("to undo: {}", fix.undo.iter().map(|line| safe(line)).collect::<Vec<_>>().join("; ")));
     }

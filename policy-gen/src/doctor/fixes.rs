@@ -2,7 +2,7 @@
 
 mod access;
 
-pub use access::{access, bind, grant_for, join_group, read_only, start};
+pub use access::{access, bind, grant_for, join_group, read_only, start, writes_a_file};
 
 use super::facts::Facts;
 use crate::emit::quote::shell;
@@ -79,6 +79,8 @@ pub struct Fix {
     pub undo: Vec<String>,
     /// The steps of `--fix`.
     pub steps: Vec<Step>,
+    /// polkit's decision about the request with this fix, if it was evaluated.
+    pub expected: Option<String>,
 }
 
 const NOTHING: &str = "nothing beyond what the files already grant";
@@ -133,14 +135,14 @@ fn restart_command(facts: &Facts) -> String {
 
 /// A fix that makes a file readable for polkitd.
 #[must_use]
-pub fn make_readable(path: &str, root_equivalent: bool) -> Fix {
+pub fn make_readable(path: &str, was: &str, root_equivalent: bool) -> Fix {
     let shown = shell(path);
     Fix {
         id: "make-readable",
         root_equivalent,
         commands: vec![format!("install -o root -g root -m 0644 {shown} {shown}.new && mv {shown}.new {shown}")],
         grants: "what the file grants".to_owned(),
-        undo: vec![format!("chmod 0600 {shown}")],
+        undo: vec![format!("chmod {was} {shown}")],
         steps: vec![Step::Rewrite(path.to_owned())],
         ..Fix::default()
     }

@@ -32,7 +32,7 @@ pub fn json(findings: &[Finding], facts: &Facts) -> Value {
     let fix = |fix: &Fix| {
         json!({
             "id": fix.id, "manual": fix.manual, "root_equivalent": fix.root_equivalent, "commands": list(&fix.commands),
-            "grants": safe(&fix.grants), "undo": list(&fix.undo),
+            "grants": safe(&fix.grants), "undo": list(&fix.undo), "expected": fix.expected.as_deref().map(safe),
         })
     };
     let finding = |finding: &Finding| {
@@ -119,6 +119,13 @@ pub fn text(findings: &[Finding], facts: &Facts, style: Style) -> String {
             let root = if fix.root_equivalent { "; root-equivalent" } else { "" };
             let grants = format!("{}{manual}: grants {}{root}", bold(fix.id), safe(&fix.grants));
             out.push_str(&format!("\n{}", style.wrap("  ", "    ", &grants)));
+            if let Some(expected) = &fix.expected {
+                out.push_str(&style.wrap(
+                    "    ",
+                    "    ",
+                    &format!("With it, polkit's decision is {}.", safe(expected)),
+                ));
+            }
             indented(&mut out, "    ", &fix.commands);
             if !fix.undo.is_empty() {
                 out.push_str("    to undo:\n");

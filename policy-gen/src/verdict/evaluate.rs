@@ -77,10 +77,10 @@ impl Evaluator {
     /// # Errors
     /// The user database does not answer.
     pub fn open(tree: &Tree, names: Names, target: Target) -> Result<Self, Failure> {
-        Self::open_with(tree, names, target, &[])
+        Self::open_with(tree, names, target, &[], &[])
     }
 
-    /// The same, with generated files (path and text) in the place of those of the tree.
+    /// The same, with changed files (path and text) in the place of those of the tree, and without the files that are gone.
     ///
     /// # Errors
     /// The user database does not answer.
@@ -88,10 +88,12 @@ impl Evaluator {
         tree: &Tree,
         names: Names,
         target: Target,
-        generated: &[(String, String)],
+        changed: &[(String, String)],
+        gone: &[String],
     ) -> Result<Self, Failure> {
         let mut files = files::read(tree, &names, target)?;
-        generated.iter().for_each(|(path, text)| files.overlay(&tree.shown(path), text));
+        gone.iter().for_each(|path| files.remove(&tree.shown(path)));
+        changed.iter().for_each(|(path, text)| files.overlay(&tree.shown(path), text));
         let engine = if files.rules.is_empty() { None } else { Some(Engine::start(&files.rules)) };
         let data = PolicyData::new(target, files, engine.as_ref());
         Ok(Self { names, data, engine: engine.and_then(Result::ok), users: BTreeMap::new() })

@@ -63,10 +63,22 @@ pub struct Files {
 }
 
 impl Files {
-    /// Adds a rules or pkla file, or replaces the file of this path.
+    /// Removes a rules or pkla file.
+    pub fn remove(&mut self, path: &str) {
+        self.rules.retain(|rules| rules.path != path);
+        let stores = self.pkla.iter_mut().flat_map(|pkla| &mut pkla.stores);
+        stores.for_each(|store| store.files.retain(|file| file.path != path));
+    }
+
+    /// Adds a file of rules, pkla entries or actions, or replaces the file of this path.
     pub fn overlay(&mut self, path: &str, text: &str) {
         let bytes = text.as_bytes().to_vec();
-        if path.ends_with(".rules") {
+        if path.ends_with(".policy") {
+            for action in action_file::parse(&bytes).0 {
+                let registered = RegisteredAction { action, file: path.to_owned(), rival: None };
+                self.actions.insert(registered.action.id.clone(), registered);
+            }
+        } else if path.ends_with(".rules") {
             self.rules.retain(|rules| rules.path != path);
             self.rules.push(Rules { path: path.to_owned(), bytes });
             let name = |rules: &Rules| rules.path.rsplit('/').next().unwrap_or_default().to_owned();

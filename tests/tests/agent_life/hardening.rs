@@ -11,6 +11,7 @@ use polkit_tests::{FullBed, Process, Root, on_each_suite_with_rules};
 on_each_suite_with_rules! {
     the_unit_and_its_drop_ins_keep_to_their_figures
     the_running_agent_has_two_capabilities_and_a_filter
+    the_journal_has_the_name_of_the_program_once_and_no_note_on_what_the_unit_intends
     what_is_left_to_the_unit_is_needed
     a_program_is_seen_by_cap_sys_ptrace_alone
     a_program_in_a_home_is_not_seen_and_that_is_said
@@ -105,6 +106,23 @@ fn start(bed: &FullBed, content: &str) -> (bool, String) {
     (started, said)
 }
 
+fn the_journal_has_the_name_of_the_program_once_and_no_note_on_what_the_unit_intends(root: &Root) {
+    let bed = bed(root);
+    agent::start_agent(&bed);
+    let _ = bed.exec(["journalctl", "--sync"]).success();
+    let said = bed.journal(["--unit", UNIT, "--output=json"]);
+    let lines: Vec<&str> =
+        said.lines().filter(|line| line.contains("\"SYSLOG_IDENTIFIER\":\"polkit-service-agent\"")).collect();
+    assert!(lines.iter().any(|line| line.contains("\"MESSAGE\":\"ready\"")), "{said}");
+    assert!(!lines.iter().any(|line| line.contains("\"MESSAGE\":\"polkit-service-agent")), "{said}");
+    assert!(!said.contains("no process events"), "{said}");
+    bed.write(CONFIG_FILE, 0o644, "broken");
+    let _ = bed.exec(["systemctl", "restart", UNIT]).failure();
+    let _ = bed.exec(["journalctl", "--sync"]).success();
+    let said = bed.journal(["--unit", UNIT, "--output=json", "--priority=err"]);
+    assert!(said.contains("\"MESSAGE\":\"the configuration has errors: not started\""), "{said}");
+}
+
 fn what_is_left_to_the_unit_is_needed(root: &Root) {
     let bed = bed(root);
     let cases = [
@@ -127,7 +145,9 @@ fn what_is_left_to_the_unit_is_needed(root: &Root) {
     assert!(follow.contains(netlink), "{follow}");
     let (_, said) = start(&bed, &follow);
     assert!(!said.contains("Address family not supported"), "{said}");
-    let (_, said) = start(&bed, &follow.replace(netlink, "RestrictAddressFamilies=AF_UNIX"));
+    let debug = "Environment=POLKIT_SERVICE_AGENT_LOG=debug";
+    let without = follow.replace(netlink, &format!("RestrictAddressFamilies=AF_UNIX\n{debug}"));
+    let (_, said) = start(&bed, &without);
     assert!(said.contains("no process events (Address family not supported"), "{said}");
     // The unit has one of these two marks in every case.
     let marks = |content: &str| {
@@ -172,9 +192,10 @@ fn a_program_in_a_home_is_not_seen_and_that_is_said(root: &Root) {
 /// The agent as it is started by that command, and what it says of events.
 fn says_of_events(root: &Root, before: &[&str]) -> String {
     let bed = builder(root).file(CONFIG_FILE, 0o644, POOL).sharing_host_pids().start();
-    let agent: Process = bed.spawn_as("root", before.iter().chain(&["polkit-service-agent", "run"]));
+    let run = ["env", "POLKIT_SERVICE_AGENT_LOG=debug", "polkit-service-agent", "run"];
+    let agent: Process = bed.spawn_as("root", before.iter().chain(&run));
     until(|| agent.stderr().contains("polkit-service-agent: ready"));
-    agent.stderr().lines().filter(|line| line.contains("process events")).collect()
+    agent.stderr().lines().filter(|line| line.contains("no process events")).collect()
 }
 
 fn process_events_come_in_the_host_s_network_alone(root: &Root) {

@@ -328,6 +328,8 @@ fn an_agent_without_root_refuses_on_behalf_of_its_own_session(root: &Root) {
     assert!(is_refused(&bed, session.pid, KIOSK));
     let record = decisions(from_journal(&bed), MANAGE).pop().expect("a record");
     assert_eq!(record.verdict(), ("dismiss", "not-now", "rule"));
+    let asked = bed.exec_as("kiosk", ["polkit-service-agent", "status"]).failure();
+    assert!(asked.stderr.contains("decisions --own"), "{asked}");
     let outside = bed.spawn_as("kiosk", ["sleep", "1000"]);
     assert_eq!(ask(&bed, outside.pid(), KIOSK), Verdict::NoAgent);
     agent.process.kill();

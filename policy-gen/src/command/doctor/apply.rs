@@ -157,9 +157,9 @@ async fn files(tree: &Tree, step: &Step, made: &mut Vec<String>) -> Result<Commi
         }
         Step::Rewrite(path) => write(tree, vec![file(path, content(tree, path)?)]),
         Step::Convert(path) => {
-            let text = command::convert::text(None).await?;
+            let converted = command::convert::rules(None).await?;
             directories(tree, path, made)?;
-            write(tree, vec![file(path, text.into_bytes())])
+            write(tree, vec![file(path, converted.text.into_bytes())])
         }
         Step::Unset { path, keys } => {
             let (_, text) = edited(tree, path, keys)?;

@@ -1,5 +1,5 @@
-//! Evaluates the fixes that the doctor offers before it offers them: the policy of a fix must pass all checks, the failing request
-//! must get the intended result, and the same request of an unrelated user must not become allowed.
+//! Evaluates the fixes that the doctor offers before it offers them: the policy of a grant must pass all checks, the failing request
+//! must get the intended result, and the same request of an unrelated user must not become allowed. For repairs see [`repair`].
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use polkit_config::names::Names;
 use polkit_config::report::{Report, Source};
 
 use super::super::{Shipped, default_sources};
+use super::repair;
 use crate::check::{self, HostFacts};
 use crate::doctor::diagnose::Finding;
 use crate::doctor::facts::{Decision, Facts, Subject};
@@ -24,25 +25,47 @@ use crate::verdict::{AccessRequest, Evaluator, Outcome};
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// Marks each fix that cannot be evaluated, or whose evaluation fails, as manual, with the reason.
-pub fn fixes(findings: &mut [Finding], facts: &Facts) {
+pub async fn fixes(findings: &mut [Finding], facts: &Facts) {
     // Another user can read neither all rules nor the agent, and cannot apply a fix.
-    if !facts.is_root {
-        return;
-    }
-    let (Some(subject), Some(answer), Some(target)) = (&facts.subject, &facts.answer, facts.target) else { return };
-    for fix in findings.iter_mut().flat_map(|finding| &mut finding.fixes) {
-        if fix.manual || !fix.steps.contains(&Step::Install) {
-            continue;
-        }
-        let intended = match fix.id {
-            "grant-user" => Intended::Yes,
-            "agent-rule" | "bind-agent" => Intended::AuthSelf,
-            _ => Intended::Hook,
+    let (true, Some(target)) = (facts.is_root, facts.target) else { return };
+    for fix in findings.iter_mut().flat_map(|finding| &mut finding.fixes).filter(|fix| !fix.manual) {
+        repair::undo_owners(fix);
+        let evaluated = match (&facts.subject, &facts.answer) {
+            (Some(subject), Some(answer)) if fix.steps.contains(&Step::Install) => {
+                grant(fix, facts, subject, answer, target).map(Some)
+            }
+            (Some(subject), Some(answer)) => {
+                let request = request(facts, answer, &subject.user, None, answer.session);
+                repair::evaluate(fix, Some(&request), target).await
+            }
+            _ => repair::evaluate(fix, None, target).await,
         };
-        if let Err(why) = evaluate(fix, intended, facts, subject, answer, target) {
-            fix.manual = true;
-            fix.grants = format!("{}. Not possible with --fix: {why}", fix.grants);
+        match evaluated {
+            Ok(expected) => fix.expected = expected,
+            Err(why) => {
+                fix.manual = true;
+                fix.grants = format!("{}. Not possible with --fix: {why}", fix.grants);
+            }
         }
+    }
+}
+
+/// The examined request, or the same by another user.
+fn request(
+    facts: &Facts,
+    answer: &Decision,
+    user: &str,
+    groups: Option<Vec<String>>,
+    session: Session,
+) -> AccessRequest {
+    AccessRequest {
+        user: user.to_owned(),
+        groups,
+        action: answer.action.clone(),
+        session,
+        details: facts.details.clone(),
+        system_unit: Some(None),
+        ..AccessRequest::default()
     }
 }
 
@@ -56,30 +79,20 @@ enum Intended {
     Hook,
 }
 
-fn evaluate(
-    fix: &Fix,
-    intended: Intended,
-    facts: &Facts,
-    subject: &Subject,
-    answer: &Decision,
-    target: Target,
-) -> Result<(), String> {
+/// Evaluates a fix that grants the request, and returns the expected decision for a sentence.
+fn grant(fix: &Fix, facts: &Facts, subject: &Subject, answer: &Decision, target: Target) -> Result<String, String> {
+    let intended = match fix.id {
+        "grant-user" => Intended::Yes,
+        "agent-rule" | "bind-agent" => Intended::AuthSelf,
+        _ => Intended::Hook,
+    };
     let text = |failure: &Failure| failure.to_string();
     let tree = Tree::open(None).map_err(|failure| text(&failure))?;
     let generated = generated(fix, &tree, target)?;
     let mut evaluator =
-        Evaluator::open_with(&tree, Names::Host, target, &generated).map_err(|failure| text(&failure))?;
-    let of = |user: &str, groups: Option<Vec<String>>, session: Session| AccessRequest {
-        user: user.to_owned(),
-        groups,
-        action: answer.action.clone(),
-        session,
-        details: facts.details.clone(),
-        system_unit: Some(None),
-        ..AccessRequest::default()
-    };
-    let request = of(&subject.user, None, answer.session);
-    let verdict = evaluator.verdict(&request).map_err(|failure| text(&failure))?;
+        Evaluator::open_with(&tree, Names::Host, target, &generated, &[]).map_err(|failure| text(&failure))?;
+    let asked = request(facts, answer, &subject.user, None, answer.session);
+    let verdict = evaluator.verdict(&asked).map_err(|failure| text(&failure))?;
     let is_intended = match intended {
         Intended::Yes => verdict.outcome == Outcome::Result(ImplicitAuthorization::Yes),
         Intended::AuthSelf => verdict.outcome == Outcome::Result(ImplicitAuthorization::AuthSelf),
@@ -90,7 +103,7 @@ fn evaluate(
     }
     // The hook decides about a stranger as well, so the agent's rules are asked.
     if intended != Intended::Hook && subject.user != STRANGER {
-        let stranger = of(STRANGER, Some(Vec::new()), Session::None);
+        let stranger = request(facts, answer, STRANGER, Some(Vec::new()), Session::None);
         let before = Evaluator::open(&tree, Names::Host, target).and_then(|mut evaluator| evaluator.verdict(&stranger));
         let before = before.map_err(|failure| text(&failure))?;
         let after = evaluator.verdict(&stranger).map_err(|failure| text(&failure))?;
@@ -98,10 +111,15 @@ fn evaluate(
             return Err(format!("with it, polkit's decision about other users would be {}", after.outcome.text()));
         }
     }
-    match fix.steps.iter().find_map(agents_file) {
-        Some(rules) => agent(rules, intended, facts, subject, answer),
-        None => Ok(()),
+    if let Some(rules) = fix.steps.iter().find_map(agents_file) {
+        agent(rules, intended, facts, subject, answer)?;
     }
+    let expected = match intended {
+        Intended::Yes => "yes",
+        Intended::AuthSelf => "auth_self, and the agent authenticates the request",
+        Intended::Hook => "that of the agent, which polkit asks by the hook: yes",
+    };
+    Ok(expected.to_owned())
 }
 
 /// Returns the rules and pkla files of the host's policy with the files of the fix: paths and texts.

@@ -103,7 +103,7 @@ fn one(facts: &Facts, skipped: &SkippedFile) -> Option<Finding> {
                     format!("polkitd, which is not root, cannot read {what} and ignores it"),
                 )
                 .evidence(evidence)
-                .fix(make_readable(what, facts.skipped_about.contains(&skipped.file))),
+                .fix(make_readable(what, &mode, facts.skipped_about.contains(&skipped.file))),
             );
         }
         return Some(

@@ -133,15 +133,30 @@ fn not_there(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Finding {
     }
     // A socket unit can only be started while its service is stopped.
     all.push(vec!["systemctl", "stop", &service]);
-    all.push([vec!["systemctl", "enable"], sockets.iter().map(String::as_str).collect()].concat());
+    if unit.enabled != "enabled" {
+        all.push([vec!["systemctl", "enable"], sockets.iter().map(String::as_str).collect()].concat());
+    }
     all.push([vec!["systemctl", "restart"], sockets.iter().map(String::as_str).collect()].concat());
     let argv: Vec<&[&str]> = all.iter().map(Vec::as_slice).collect();
-    finding.fix(programs(
-        "start-socket",
-        &argv,
-        AS_BEFORE,
-        &[format!("systemctl disable {0}; systemctl stop {0} {service}", sockets.join(" "))],
-    ))
+    finding.fix(programs("start-socket", &argv, AS_BEFORE, &[start_undone(daemon, &sockets.join(" "), &service)]))
+}
+
+/// The command that brings the units of a socket back to their state before they were started.
+fn start_undone(daemon: &Daemon, sockets: &str, service: &str) -> String {
+    let unit = &daemon.socket_unit;
+    let mut undo = format!("systemctl stop {sockets} {service}");
+    // A mask hides whether the sockets are enabled, and it is stronger.
+    match (unit.load.as_str(), unit.enabled.as_str()) {
+        ("masked", _) => undo.push_str(&format!("; systemctl mask {sockets}")),
+        (_, "enabled") => {}
+        _ => undo.push_str(&format!("; systemctl disable {sockets}")),
+    }
+    if daemon.service.load == "masked" {
+        undo.push_str(&format!("; systemctl mask {service}"));
+    } else if daemon.service.active == "active" {
+        undo.push_str(&format!("; systemctl start {service}"));
+    }
+    undo
 }
 
 fn closed(facts: &Facts, daemon: &Daemon, socket: &Socket) -> Option<Finding> {

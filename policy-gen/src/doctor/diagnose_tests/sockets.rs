@@ -71,26 +71,51 @@ fn only_a_group_other_than_root_s_is_worth_joining_for_a_socket() {
 }
 
 #[test]
-fn masked_units_are_unmasked_before_they_are_started() {
-    let commands = |socket: &str, service: &str| {
+fn a_socket_is_started_from_its_state_and_goes_back_to_it() {
+    let fix = |socket: &str, enabled: &str, service: (&str, &str)| {
         let facts = changed(|facts| {
             let daemon = &mut facts.libvirt.daemons[0];
-            (daemon.socket_unit.load, daemon.service.load) = (socket.to_owned(), service.to_owned());
+            (daemon.socket_unit.load, daemon.socket_unit.enabled) = (socket.to_owned(), enabled.to_owned());
+            (daemon.service.load, daemon.service.active) = (service.0.to_owned(), service.1.to_owned());
             daemon.sockets[0].there = None;
         });
-        diagnose(&facts)[0].fixes[0].commands.clone()
+        let fix = diagnose(&facts)[0].fixes[0].clone();
+        (fix.commands, fix.undo.join("\n"))
     };
     let sockets = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket";
-    let start = [
-        "systemctl stop libvirtd.service".to_owned(),
-        format!("systemctl enable {sockets}"),
-        format!("systemctl restart {sockets}"),
-    ];
-    let unmask = [format!("systemctl unmask {sockets}"), "systemctl unmask libvirtd.service".to_owned()];
-    assert_eq!(commands("loaded", "loaded"), start);
-    assert_eq!(commands("masked", "loaded"), [&unmask[..1], &start].concat());
-    assert_eq!(commands("loaded", "masked"), [&unmask[1..], &start].concat());
-    assert_eq!(commands("masked", "masked"), [&unmask[..], &start].concat());
+    let stop = "systemctl stop libvirtd.service".to_owned();
+    let [enable, restart, unmask] = ["enable", "restart", "unmask"].map(|verb| format!("systemctl {verb} {sockets}"));
+    let unmask_service = "systemctl unmask libvirtd.service".to_owned();
+    let back = format!("systemctl stop {sockets} libvirtd.service");
+    let off = ("loaded", "inactive");
+    assert_eq!(fix("loaded", "enabled", off), (vec![stop.clone(), restart.clone()], back.clone()));
+    assert_eq!(
+        fix("loaded", "disabled", off),
+        (vec![stop.clone(), enable.clone(), restart.clone()], format!("{back}; systemctl disable {sockets}"))
+    );
+    assert_eq!(
+        fix("masked", "masked", off),
+        (
+            vec![unmask.clone(), stop.clone(), enable.clone(), restart.clone()],
+            format!("{back}; systemctl mask {sockets}")
+        )
+    );
+    assert_eq!(
+        fix("loaded", "enabled", ("masked", "inactive")),
+        (
+            vec![unmask_service.clone(), stop.clone(), restart.clone()],
+            format!("{back}; systemctl mask libvirtd.service")
+        )
+    );
+    assert_eq!(
+        fix("masked", "masked", ("masked", "inactive")),
+        (
+            vec![unmask, unmask_service, stop.clone(), enable, restart.clone()],
+            format!("{back}; systemctl mask {sockets}; systemctl mask libvirtd.service")
+        )
+    );
+    let running = fix("loaded", "enabled", ("loaded", "active"));
+    assert_eq!(running, (vec![stop, restart], format!("{back}; systemctl start libvirtd.service")));
 }
 
 #[test]

@@ -118,7 +118,16 @@ fn key_of(key: &str) -> String {
 
 fn written(path: &str, text: &str) -> Vec<String> {
     let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
-    vec![line(&["mkdir", "-p", directory]), format!("cat > {} <<'END'\n{text}END", shell(path))]
+    vec![line(&["mkdir", "-p", directory]), format!("{HERE_DOCUMENT}{} <<'END'\n{text}END", shell(path))]
+}
+
+/// The start of a command that writes a file.
+const HERE_DOCUMENT: &str = "cat > ";
+
+/// Whether a command writes a file, whose text the diff of the fix shows as well.
+#[must_use]
+pub fn writes_a_file(command: &str) -> bool {
+    command.starts_with(HERE_DOCUMENT)
 }
 
 /// Returns a policy that grants exactly this request, and whether a person must complete it: an action that is root-equivalent
@@ -191,6 +200,7 @@ fn grant_user(facts: &Facts, subject: &Subject, answer: &Decision) -> Fix {
         ),
         undo: vec![line(&["rm", &path]), "polkit-policy-gen install || polkit-policy-gen remove".to_owned()],
         steps: vec![Step::Write { path, text }, Step::Install],
+        ..Fix::default()
     };
     if is_open {
         fix.grants.push_str(". Complete it by hand: without this detail it would be equivalent to root access");

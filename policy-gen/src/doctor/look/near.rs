@@ -65,7 +65,7 @@ fn in_rules(
     if all.is_empty() {
         return Ok(Vec::new());
     }
-    let mut switched = Evaluator::open_with(tree, Names::Host, evaluator.target(), &changed)?;
+    let mut switched = Evaluator::open_with(tree, Names::Host, evaluator.target(), &changed, &[])?;
     // A file that notices the change has no conclusive conditions.
     if switched.verdict(request)?.outcome != *outcome {
         return Ok(Vec::new());

@@ -148,6 +148,7 @@ fn of_unit(facts: &Facts, subject: &Subject, answer: &Decision, unit: &str, by_h
         ),
         undo,
         steps,
+        ..Fix::default()
     };
     old_polkitd(&mut fix, facts);
     fix
