@@ -3,12 +3,12 @@
 mod netgroups;
 pub mod probe_process;
 mod roles;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use netgroups::Netgroups;
-use polkit_config::escape::escape;
 use polkit_config::names::{Names, User};
 use polkit_config::pattern::ActionPattern;
 use polkit_config::table::Spanned;
@@ -57,47 +57,6 @@ impl Comparison {
     fn all_as_expected(&self) -> bool {
         self.rows.iter().all(|row| row.as_expected)
     }
-
-    /// Formats the results as a table.
-    #[must_use]
-    pub fn table(&self) -> String {
-        let mut lines = vec![["GRANT", "ACTION", "USER", "POLICY", "POLKITD, NO SESSION"].map(str::to_owned)];
-        lines.extend(self.rows.iter().map(|row| {
-            let user = row.user.as_ref().map_or("-", |user| user.name.as_str());
-            let wrong = if row.as_expected || row.hook.is_some() { "" } else { "  <- not as expected" };
-            let policy = match row.hook {
-                None => row.expected.map_or_else(|| "-".to_owned(), words),
-                Some(OnFailure::No) => "the agent, else no".to_owned(),
-                Some(OnFailure::Nothing) => row
-                    .expected
-                    .map_or_else(|| "the agent".to_owned(), |results| format!("the agent, else {}", words(results))),
-            };
-            let details = row.details.iter().map(|(key, value)| format!(" {}={}", escape(key), escape(value)));
-            let action = format!("{}{}", row.action, details.collect::<String>());
-            [escape(&row.grant), action, escape(user), policy, format!("{}{wrong}", row.seen)]
-        }));
-        let mut widths = [0; 5];
-        for line in &lines {
-            for (width, cell) in widths.iter_mut().zip(line) {
-                *width = cell.chars().count().max(*width);
-            }
-        }
-        let mut out = String::new();
-        for line in &lines {
-            let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            out.push_str(cells.join("  ").trim_end());
-            out.push('\n');
-        }
-        if self.left_out > 0 {
-            out.push_str(&format!("({} more queries were not made)\n", self.left_out));
-        }
-        out
-    }
-}
-
-fn words(results: BySession<ImplicitAuthorization>) -> String {
-    let words = results.all().map(ImplicitAuthorization::text);
-    if results == BySession::always(results.any) { results.any.text().to_owned() } else { words.join("/") }
 }
 
 /// Queries each hook, for a user that policies rarely name, and each grant: for a user that it names, and for a user that no

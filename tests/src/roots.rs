@@ -14,7 +14,7 @@ use crate::Suite;
 use crate::paths::{beds_dir, make_dir};
 
 /// Raised whenever a root filesystem is built in another way from the same packages.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 
 /// How many are built at once.
 const AT_ONCE: usize = 2;
@@ -85,7 +85,7 @@ pub fn build(suites: &[Suite]) -> Vec<(Suite, Outcome)> {
 
 /// The text that a stamp holds: what the root filesystem depends on.
 fn recipe(suite: Suite) -> String {
-    format!("recipe {RECIPE}\n{}\n", suite.packages().join("\n"))
+    format!("recipe {RECIPE}\n{}\n{}\n", suite.packages().join("\n"), Suite::SHIPPED.join("\n"))
 }
 
 fn build_one(suite: Suite) -> Result<Outcome, String> {
@@ -133,6 +133,7 @@ fn bootstrap(suite: Suite, target: &Path, started: Instant) -> Result<bool, Stri
         .arg("--dpkgopt=force-unsafe-io")
         // libnss-systemd is there for the tests that enable it. Without it, the beds are the same with and without systemd.
         .arg(r#"--customize-hook=sed -i "s/ systemd$//" "$1/etc/nsswitch.conf""#)
+        .arg(format!("--customize-hook={}", shipped_policy()))
         .arg(format!("--include={}", suite.packages().join(",")))
         .arg(suite.name())
         .arg(target)
@@ -153,6 +154,17 @@ fn bootstrap(suite: Suite, target: &Path, started: Instant) -> Result<bool, Stri
             eprintln!("roots: {suite}: {} s", started.elapsed().as_secs());
         }
     }
+}
+
+/// The command that puts the policy of packages that are not installed into [`Suite::SHIPPED_POLICY`], by apt's state outside of the root.
+fn shipped_policy() -> String {
+    let (place, packages) = (Suite::SHIPPED_POLICY, Suite::SHIPPED.join(" "));
+    format!(
+        r#"mkdir -p "$1{place}" && cd "$1{place}" &&
+           APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get download {packages} &&
+           for package in *.deb; do dpkg-deb --extract "$package" all || exit 1; done &&
+           cd all && find . -path '*/polkit-1/*' -type f -exec cp --parents {{}} .. ';' && cd .. && rm -r all ./*.deb"#
+    )
 }
 
 /// Tells from the log of mmdebstrap whether the archive or something else is the cause.

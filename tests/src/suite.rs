@@ -38,6 +38,21 @@ impl Suite {
     /// All suites, the oldest polkit first.
     pub const ALL: [Self; 4] = [Self::Bullseye, Self::Bookworm, Self::Trixie, Self::Forky];
 
+    /// Packages whose policy is in each root filesystem below [`Suite::SHIPPED_POLICY`]. They are not installed.
+    pub const SHIPPED: [&str; 9] = [
+        "packagekit",
+        "network-manager",
+        "udisks2",
+        "pcscd",
+        "colord",
+        "colord-data",
+        "flatpak",
+        "fwupd",
+        "modemmanager",
+    ];
+    /// Where the policy of these packages is: a tree to be copied to `/`.
+    pub const SHIPPED_POLICY: &str = "/usr/share/shipped-policy";
+
     /// The suite's name in the archive.
     pub fn name(self) -> &'static str {
         match self {

@@ -294,7 +294,7 @@ fn a_rule_that_answers_before_ours_is_told() {
     bed.write("/etc/polkit-1/rules.d/10-no.rules", 0o644, "polkit.addRule(function () { return 'no'; });\n");
     let installed = install(&bed, GRANT, &[]);
     assert_eq!(installed.code(), Some(1), "{installed}");
-    assert!(installed.stdout.contains("yes     no  <- not as expected"), "{installed}");
+    assert!(installed.stdout.contains("  yes     no  <- not as expected"), "{installed}");
     assert!(installed.stderr.contains("An earlier rule may decide first"), "{installed}");
 }
 

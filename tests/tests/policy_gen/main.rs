@@ -7,4 +7,5 @@ mod model;
 mod page_by_pkla;
 mod records;
 mod refusals;
+mod shipped;
 mod trees;
