@@ -1,6 +1,7 @@
 //! README is true: its commands, in its order, end with the page and the record that it shows.
 
 mod manuals;
+mod wrong_steps;
 
 use polkit_tests::{Root, Suite, product, require};
 

@@ -79,7 +79,7 @@ fn running(
         ];
         vec![manual("change-agent-rule", &commands, why)]
     };
-    if !agent.serves && (ways.registration || agent.verdict.as_deref() == Some("allow")) {
+    if !agent.serves {
         let cause = format!("polkit-service-agent is running, and no [[serve]] entry serves {unit}");
         return Some((Finding::new("agent-not-serving", cause), edit("what the rules of the agent allow to the unit")));
     }

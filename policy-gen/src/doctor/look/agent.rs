@@ -7,7 +7,7 @@ use polkit_config::pattern::Glob;
 use serde_json::Value;
 
 use super::run::{errors_of, run};
-use crate::doctor::facts::Facts;
+use crate::doctor::facts::{Facts, Subject};
 
 const LIMIT: Duration = Duration::from_secs(2);
 const UNITS: [&str; 3] = ["/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
@@ -44,15 +44,25 @@ pub(super) fn look(facts: &mut Facts, action: Option<&str>) {
     }
 }
 
-/// Whether an entry of the running agent serves the unit of the subject.
+/// Whether an entry of the running agent can serve the subject.
 fn served(facts: &mut Facts, status: &Value) -> bool {
-    let Some(unit) = facts.subject.as_ref().and_then(|subject| subject.unit.clone()) else { return false };
+    let Some(subject) = &facts.subject else { return false };
     let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let entries = status.get("served").and_then(Value::as_array).cloned().unwrap_or_default();
-    let covers = |entry: &&Value| Glob::new(&text(entry, "what")).covers(&unit) || text(entry, "what").contains(&unit);
-    let entry = entries.iter().find(covers);
+    let entry = entries.iter().find(|entry| can_serve(&text(entry, "what"), subject));
     facts.agent.by_hook = entry.is_some_and(|entry| text(entry, "way") == "hook");
     entry.is_some()
+}
+
+/// Whether an entry of the status, by its target, can serve the subject. The status does not say whose pid is in a pid file, and who is
+/// in a session or was started by `exec`, so these are not excluded.
+fn can_serve(target: &str, subject: &Subject) -> bool {
+    match target.split_once(' ') {
+        Some(("user" | "session_user", user)) => user == subject.user,
+        Some(_) => true,
+        None if target == "exec" || target.starts_with('/') => true,
+        None => subject.unit.as_deref().is_some_and(|unit| Glob::new(target).covers(unit)),
+    }
 }
 
 /// Returns the first error of the agent's configuration, as the agent's own check shows it. Without a configuration there is none.
@@ -88,4 +98,28 @@ fn verdict(facts: &mut Facts, action: Option<&str>) {
     };
     facts.agent.verdict = answer.get("verdict").and_then(Value::as_str).map(str::to_owned);
     facts.agent.near = answer.get("near").and_then(Value::as_array).into_iter().flatten().filter_map(near).collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_serves_its_unit_and_no_unit_with_a_longer_or_shorter_name() {
+        let of = |unit: Option<&str>| Subject {
+            user: "web".to_owned(),
+            unit: unit.map(str::to_owned),
+            ..Subject::default()
+        };
+        let panel = of(Some("panel.service"));
+        for target in
+            ["panel.service", "pan*.service", "user web", "session_user web", "session own", "exec", "/run/a.pid"]
+        {
+            assert!(can_serve(target, &panel), "{target}");
+        }
+        for target in ["php-panel.service", "anel.service", "httpd.service", "user webmaster", "session_user root"] {
+            assert!(!can_serve(target, &panel), "{target}");
+        }
+        assert!(can_serve("user web", &of(None)) && !can_serve("panel.service", &of(None)));
+    }
 }
