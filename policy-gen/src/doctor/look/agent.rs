@@ -89,3 +89,35 @@ fn verdict(facts: &mut Facts, action: Option<&str>) {
     facts.agent.verdict = answer.get("verdict").and_then(Value::as_str).map(str::to_owned);
     facts.agent.near = answer.get("near").and_then(Value::as_array).into_iter().flatten().filter_map(near).collect();
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::doctor::facts::Subject;
+
+    /// Whether these entries of the status serve the unit, and whether by the hook.
+    fn found(unit: Option<&str>, status: &Value) -> (bool, bool) {
+        let subject = Subject { unit: unit.map(str::to_owned), ..Subject::default() };
+        let mut facts = Facts { subject: Some(subject), ..Facts::default() };
+        let serves = served(&mut facts, status);
+        (serves, facts.agent.by_hook)
+    }
+
+    #[test]
+    fn the_agent_serves_a_unit_by_an_entry_that_names_or_covers_it() {
+        let entry = |what: &str, way: &str| json!({ "what": what, "way": way });
+        let status = json!({ "served": [entry("db.service", "hook"), entry("web@*.service", "registration")] });
+        assert_eq!(found(Some("db.service"), &status), (true, true));
+        assert_eq!(found(Some("web@7.service"), &status), (true, false));
+        assert_eq!(found(Some("other.service"), &status), (false, false));
+        let named = json!({ "served": [entry("exec: db.service", "hook")] });
+        assert_eq!(found(Some("db.service"), &named), (true, true));
+        assert_eq!(found(None, &status), (false, false));
+        for status in [json!({}), json!({ "served": 1 }), json!({ "served": [{}, 1] }), Value::Null] {
+            assert_eq!(found(Some("db.service"), &status), (false, false), "{status}");
+        }
+        assert!(!served(&mut Facts::default(), &status), "without a subject");
+    }
+}

@@ -100,3 +100,73 @@ pub(super) fn refusals_of_libvirt() -> (usize, u64) {
     let times: Vec<u64> = text.lines().filter_map(time).collect();
     (times.len(), times.into_iter().max().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::facts::{Client, Preset, Process};
+
+    fn texts(all: &[&str]) -> Vec<String> {
+        all.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_newest_refusal_is_the_first_message_with_an_error() {
+        let (newer, older) = (
+            "no polkit agent available to authenticate action 'org.libvirt.unix.manage'",
+            "no polkit agent available to authenticate action 'org.libvirt.unix.monitor'",
+        );
+        let action = |messages: &[&str]| newest_refusal(&texts(messages), &|_| true).map(|known| known.action.unwrap());
+        assert_eq!(action(&["all is well", newer, older]).as_deref(), Some("org.libvirt.unix.manage"));
+        let mentioned = "starting org.example.store.write";
+        assert_eq!(action(&[mentioned, older]).as_deref(), Some("org.libvirt.unix.monitor"));
+        assert_eq!(action(&[mentioned]), None, "a name alone is no refusal");
+        assert_eq!(action(&[]), None);
+    }
+
+    /// A process that speaks of libvirt neither by its program nor by its command line.
+    fn process(exe: Option<&str>, preset: Option<&str>) -> Process {
+        let preset = preset.map(|uri| Preset { uri: uri.to_owned(), by: "X in the environment".to_owned() });
+        // No process has this pid: the kernel's limit is lower.
+        let pid = u32::MAX;
+        Process {
+            pid,
+            exe: exe.map(str::to_owned),
+            client: Client { preset, ..Client::default() },
+            ..Process::default()
+        }
+    }
+
+    #[test]
+    fn the_first_sign_of_libvirt_is_named() {
+        let sign = |process: Option<Process>, messages: &[&str]| {
+            sign_of_libvirt(&Subject { process, ..Subject::default() }, &texts(messages))
+        };
+        let log = ["started", "libvirt: error"];
+        let all = process(Some("/usr/bin/virsh"), Some("qemu:///system"));
+        assert_eq!(sign(Some(all), &log).as_deref(), Some("its program is /usr/bin/virsh"));
+        let preset = process(Some("/usr/bin/php"), Some("qemu:///system"));
+        assert_eq!(sign(Some(preset), &log).as_deref(), Some("X in the environment: qemu:///system"));
+        assert_eq!(sign(Some(process(None, None)), &log).as_deref(), Some("its journal speaks of libvirt"));
+        assert_eq!(sign(None, &log).as_deref(), Some("its journal speaks of libvirt"));
+        assert_eq!([sign(None, &["started"]), sign(Some(process(Some("/usr/bin/php"), None)), &[])], [None, None]);
+    }
+
+    #[test]
+    fn the_command_line_of_a_process_is_a_sign() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "read line", "virsh"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let process = Process { pid: child.id(), ..Process::default() };
+        let path = format!("/proc/{}/cmdline", child.id());
+        while !kernel_text(&path).unwrap().contains("virsh") {
+            std::thread::yield_now();
+        }
+        let sign = sign_of_libvirt(&Subject { process: Some(process), ..Subject::default() }, &[]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(sign.as_deref(), Some("its command line is sh -c read line virsh"));
+    }
+}

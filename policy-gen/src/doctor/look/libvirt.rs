@@ -153,3 +153,7 @@ fn misnamed(tree: &Tree, facts: &mut Facts) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "libvirt_tests.rs"]
+mod tests;

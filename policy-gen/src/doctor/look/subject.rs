@@ -232,7 +232,6 @@ fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Fail
     Ok(Subject { unit: Some(unit.clone()), ..of_user(&found, names, &format!("the user of {}", escape(&unit))) })
 }
 
-/// Returns `User=` and `Type=` of a unit.
 /// The settings of a unit that fixes depend on.
 #[derive(Default)]
 struct UnitSettings {
@@ -262,18 +261,5 @@ fn pids(cgroup: &str) -> Vec<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_unit_of_a_user_manager_is_not_a_system_service() {
-        assert_eq!(service("/system.slice/apache2.service"), Some("apache2.service"));
-        assert_eq!(service("/system.slice/apache2.service/system.slice/ssh.service"), Some("apache2.service"));
-        let users = "/user.slice/user-1001.slice/user@1001.service";
-        for below in ["", "/app.slice/apache2.service", "/system.slice/apache2.service", "/apache2.service"] {
-            assert_eq!(service(&format!("{users}{below}")), None, "{below}");
-        }
-        assert_eq!(service("/user.slice/user-1001.slice/session-3.scope"), None);
-        assert_eq!(service(""), None);
-    }
-}
+#[path = "subject_tests.rs"]
+mod tests;
