@@ -4,10 +4,16 @@ use super::*;
 use crate::check::known_actions::KnownActions;
 use crate::target::Pkla;
 
+#[path = "tests/compile.rs"]
+mod compile_errors;
+#[path = "tests/packages.rs"]
+mod packages;
 #[path = "tests/places.rs"]
 mod places;
 #[path = "tests/requests.rs"]
 mod requests;
+#[path = "tests/tokens.rs"]
+mod tokens;
 
 fn target(version: u32) -> Target {
     let javascript = if version >= 126 { JavaScript::Duktape } else { JavaScript::Mozilla };

@@ -1,5 +1,8 @@
 use super::*;
 
+#[path = "tests/limits.rs"]
+mod limits;
+
 /// Returns the codes of the findings in a file.
 fn codes_of(text: &str) -> Vec<&'static str> {
     let script = Script::of(text);
