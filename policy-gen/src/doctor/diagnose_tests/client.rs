@@ -62,6 +62,7 @@ fn a_preset_connection_names_its_origin() {
         let [found] = preset(&format!("qemu+{transport}://host/session"), None, |_| ()).try_into().unwrap();
         assert!(found.code == "remote-client" && found.cause.contains("over the network, where"), "{found:?}");
     }
+    assert_eq!(preset("qemu+x+unix:///system", None, |_| ())[0].code, "remote-client");
     for uri in ["qemu", "qemu:///system", "qemu:///system?x=/session", "qemu:///sessions"] {
         assert_eq!(preset(uri, None, |_| ()), [], "{uri}");
     }

@@ -120,6 +120,33 @@ fn a_mechanism_is_named_with_its_limits() {
 }
 
 #[test]
+fn a_text_that_can_mean_several_actions_names_them_with_its_hint() {
+    let with = |also: &'static [String], hint: Option<&'static str>| {
+        let mut facts = host_with(Some("Failed to start a.service: Interactive authentication required."));
+        let recognized = facts.reported.as_mut().unwrap().recognized.as_mut().unwrap();
+        (recognized.also, recognized.hint) = (also, hint);
+        facts.details.clear();
+        statements(&facts)
+    };
+    let also: &'static [String] = Box::leak(Box::new(["org.a.run".to_owned(), "org.b.run".to_owned()]));
+    let named = "depending on the request, the action can also be org.a.run, org.b.run";
+    assert_eq!([with(also, None), with(&[], Some("a hint"))], [[named], ["a hint"]]);
+    assert_eq!(with(also, Some("a hint")), [named, "a hint"]);
+    assert_eq!(with(&[], None), [""; 0]);
+}
+
+#[test]
+fn a_text_with_another_cause_than_polkit_has_its_own_code() {
+    let mut facts = host_with(Some("Failed to start a.service: Interactive authentication required."));
+    assert_eq!(of_text(&facts), None);
+    let recognized = facts.reported.as_mut().unwrap().recognized.as_mut().unwrap();
+    (recognized.code, recognized.hint) = (Some("bus-refused"), Some("a hint"));
+    let found = diagnose(&facts);
+    assert_eq!((found.len(), found[0].code), (1, "bus-refused"));
+    assert!(found[0].evidence.contains(&"a hint".to_owned()), "{found:?}");
+}
+
+#[test]
 fn an_error_of_libvirt_without_a_subject_asks_for_it() {
     let with = |text: &str, change: fn(&mut Facts)| {
         let mut facts = host_with(Some(text));

@@ -22,6 +22,11 @@ pub(super) fn messages(unit: &str) -> Vec<String> {
     let unit = format!("_SYSTEMD_UNIT={unit}");
     let argv = ["journalctl", "--quiet", "--no-pager", "--output=json", "--since=-24h", ENTRIES, &unit];
     let Some((true, text)) = run(&argv, LIMIT) else { return Vec::new() };
+    newest_first(&text)
+}
+
+/// Returns the messages of journal entries in JSON, one a line, the newest first.
+fn newest_first(text: &str) -> Vec<String> {
     let message = |line: &str| {
         let entry: Value = serde_json::from_str(line).ok()?;
         entry.get("MESSAGE").and_then(Value::as_str).map(str::to_owned)
@@ -67,6 +72,10 @@ fn library(pid: u32) -> Option<String> {
 /// Returns the first line of a unit's files that speaks of libvirt, without comments.
 fn of_unit(unit: &str) -> Option<String> {
     let (_, text) = run(&["systemctl", "cat", "--no-pager", "--", unit], LIMIT).filter(|(done, _)| *done)?;
+    line_of_libvirt(&text)
+}
+
+fn line_of_libvirt(text: &str) -> Option<String> {
     let is_comment = |line: &&str| line.trim_start().starts_with(['#', ';']);
     text.lines()
         .filter(|line| !is_comment(line))
@@ -89,6 +98,11 @@ pub(super) fn refusals_of_libvirt() -> (usize, u64) {
         "_COMM=virtqemud",
     ];
     let Some((true, text)) = run(&argv, LIMIT) else { return (0, 0) };
+    refusals(&text)
+}
+
+/// Returns the number of refusals in journal entries in JSON, and the time of the last one.
+fn refusals(text: &str) -> (usize, u64) {
     let time = |line: &str| {
         let entry: Value = serde_json::from_str(line).ok()?;
         let message = entry.get("MESSAGE").and_then(Value::as_str)?;
@@ -150,6 +164,37 @@ mod tests {
         assert_eq!(sign(Some(process(None, None)), &log).as_deref(), Some("its journal speaks of libvirt"));
         assert_eq!(sign(None, &log).as_deref(), Some("its journal speaks of libvirt"));
         assert_eq!([sign(None, &["started"]), sign(Some(process(Some("/usr/bin/php"), None)), &[])], [None, None]);
+    }
+
+    #[test]
+    fn messages_of_the_journal_come_newest_first() {
+        let text = "{\"MESSAGE\":\"old\"}\n{\"OTHER\":1}\nno json\n{\"MESSAGE\":[1]}\n{\"MESSAGE\":\"new\"}\n";
+        assert_eq!(newest_first(text), ["new", "old"]);
+    }
+
+    #[test]
+    fn refusals_of_libvirt_are_counted_with_the_time_of_the_last_one() {
+        let entry = |message: &str, time: &str| {
+            format!("{}\n", serde_json::json!({ "MESSAGE": message, "__REALTIME_TIMESTAMP": time }))
+        };
+        let text = [
+            entry("authentication unavailable: no polkit agent available", "7"),
+            entry("access denied by policy", "9"),
+            entry("access denied by policy", "8"),
+            entry("all is well", "11"),
+            entry("access denied by policy", "no number"),
+            "no json\n".to_owned(),
+        ];
+        assert_eq!(refusals(&text.concat()), (3, 9));
+        assert_eq!(refusals(""), (0, 0));
+    }
+
+    #[test]
+    fn a_line_of_a_unit_speaks_of_libvirt_unless_it_is_a_comment() {
+        let line = |text: &str| line_of_libvirt(text);
+        let text = "# libvirt\n  ; virsh\n[Service]\n  ExecStart=/usr/bin/virsh list\nExecStop=virsh\n";
+        assert_eq!(line(text).as_deref(), Some("ExecStart=/usr/bin/virsh list"));
+        assert_eq!([line("# libvirt\n"), line("")], [None, None]);
     }
 
     #[test]

@@ -152,3 +152,36 @@ fn a_text_is_policy_by_its_calls_or_its_keys() {
     );
     assert!(!root("polkit.addRule(f); org.a.run"));
 }
+
+#[test]
+fn the_last_mount_of_proc_tells_whether_it_hides_processes() {
+    let mount = |at: &str, options: &str| format!("22 27 0:21 / {at} rw,nosuid shared:5 - proc proc {options}\n");
+    let hides = |options: &str| hiding(&mount("/proc", options));
+    let option = |value: &str, gid| Some((format!("hidepid={value}"), gid));
+    assert_eq!(hides("rw,hidepid=2"), option("2", None));
+    assert_eq!(hides("rw,hidepid=invisible,gid=990"), option("invisible", Some(990)));
+    assert_eq!(
+        [hides("rw"), hides("rw,hidepid=0"), hides("rw,hidepid=off"), hides("rw,gid=990")],
+        [(); 4].map(|()| None)
+    );
+    let two = |first: &str, last: &str| hiding(&[mount("/proc", first), mount("/proc", last)].concat());
+    assert_eq!([two("hidepid=2", "rw"), two("rw", "hidepid=2")], [None, option("2", None)]);
+    assert_eq!([hiding(&mount("/srv/proc", "hidepid=2")), hiding("")], [None, None]);
+}
+
+#[test]
+fn a_container_is_named_by_its_file_and_its_kind() {
+    let (systemd, docker) = ("/run/systemd/container", "/.dockerenv");
+    assert_eq!(sign_of_container(systemd, "lxc\n"), "/run/systemd/container: lxc");
+    assert_eq!([sign_of_container(systemd, ""), sign_of_container(docker, "lxc\n")], [systemd, docker]);
+}
+
+#[test]
+fn a_file_with_another_sum_than_in_its_package_is_edited() {
+    let file =
+        |path: &str, sum: &str| PackageFile { path: path.to_owned(), sum: sum.to_owned(), package: "p".to_owned() };
+    let known = [file("/a", "11"), file("/b", "22")];
+    assert_eq!(differing(&known, "11  /a\n33  /b\n44  /c\nmd5sum: /d: no\n"), [("/b".to_owned(), "p".to_owned())]);
+    assert_eq!(differing(&known, ""), []);
+    assert_eq!(sums("11  usr/a b\nx y\n").collect::<Vec<_>>(), [("usr/a b", "11")]);
+}

@@ -91,3 +91,18 @@ fn a_file_with_settings_that_no_daemon_reads_is_misnamed() {
         assert_eq!(misnamed("libvirtdconf", text, &[]), [], "{text}");
     }
 }
+
+#[test]
+fn the_states_of_units_are_separated_by_empty_lines() {
+    let text = "Id=a.socket\nLoadState=masked\nActiveState=inactive\nUnitFileState=enabled\n\nActiveState=failed\nId=a.service\n";
+    let state = |load: &str, active: &str, enabled: &str| UnitState {
+        load: load.to_owned(),
+        active: active.to_owned(),
+        enabled: enabled.to_owned(),
+    };
+    let expected = [
+        ("a.socket".to_owned(), state("masked", "inactive", "enabled")),
+        ("a.service".to_owned(), state("", "failed", "")),
+    ];
+    assert_eq!(states_of(text), expected);
+}

@@ -125,3 +125,56 @@ fn the_subject_of_a_text_is_the_named_user_or_that_of_the_web_server() {
 fn processes_of_a_cgroup_outside_the_hierarchy_are_not_read() {
     assert_eq!([pids("/../etc"), pids("/no/such/cgroup"), pids("/..")], [[0; 0]; 3]);
 }
+
+#[test]
+fn a_session_is_that_of_logind_s_file() {
+    for (text, expected) in [
+        ("", Session::None),
+        ("UID=7\nACTIVE=1\n", Session::Remote),
+        ("XSEAT=seat0\nACTIVE=1\n", Session::Remote),
+        ("SEAT=seat0\nACTIVE=1\n", Session::Active),
+        ("SEAT=seat0\nACTIVE=0\n", Session::Inactive),
+        ("SEAT=seat0\nXACTIVE=1\n", Session::Inactive),
+    ] {
+        assert_eq!(session_of(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_unit_without_a_suffix_is_a_service() {
+    assert_eq!(unit_name("web").unwrap(), "web.service");
+    assert_eq!(unit_name("web@a.socket").unwrap(), "web@a.socket");
+    for wrong in ["a/b", "/a.service", "-a", "-a.service"] {
+        assert!(unit_name(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_settings_of_a_unit_are_those_that_are_set() {
+    let settings = UnitSettings::read("User=bob\nType=oneshot\nDynamicUser=yes\n");
+    assert_eq!(
+        (settings.user.as_deref(), settings.kind.as_deref(), settings.is_dynamic),
+        (Some("bob"), Some("oneshot"), true)
+    );
+    let none = UnitSettings::read("User=\nType=\nDynamicUser=no\n");
+    assert_eq!((none.user, none.kind, none.is_dynamic), (None, None, false));
+}
+
+#[test]
+fn the_user_with_most_processes_besides_root_is_the_subject() {
+    let process = |uid: u32, pid: u32| Subject {
+        user: format!("u{uid}"),
+        uid,
+        process: Some(Process { pid, ..Process::default() }),
+        ..Subject::default()
+    };
+    let of = |all: &[(u32, u32)]| {
+        let found = most_likely(all.iter().map(|(uid, pid)| process(*uid, *pid)).collect())?;
+        Some((found.uid, found.process.unwrap().pid, found.others))
+    };
+    let others = |uids: &[u32]| uids.iter().map(|uid| format!("u{uid}")).collect::<Vec<_>>();
+    assert_eq!(of(&[]), None);
+    assert_eq!(of(&[(0, 1), (0, 2)]), Some((0, 1, others(&[]))));
+    assert_eq!(of(&[(0, 1), (0, 2), (33, 3)]), Some((33, 3, others(&[0]))));
+    assert_eq!(of(&[(33, 1), (7, 2), (7, 3), (0, 4)]), Some((7, 2, others(&[0, 33]))));
+}
