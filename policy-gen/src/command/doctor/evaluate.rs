@@ -228,7 +228,7 @@ mod tests {
             let mut findings = [finding.clone()];
             // Without a subject there is no request to evaluate.
             fixes(&mut findings, &Facts { is_root, ..Facts::default() });
-            assert_eq!(findings, [finding.clone()], "{is_root}");
+            assert_eq!(findings, std::slice::from_ref(&finding), "{is_root}");
         }
     }
 }

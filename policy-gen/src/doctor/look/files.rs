@@ -181,12 +181,16 @@ pub(super) fn hidepid(names: &Names, facts: &mut Facts) {
     let own = || kernel_text("/proc/self/mountinfo").ok();
     let theirs = pid.and_then(|pid| kernel_text(format!("/proc/{pid}/mountinfo")).ok());
     let Some(text) = theirs.filter(|text| !text.is_empty()).or_else(own) else { return };
-    let Some((option, exempt)) = hiding(&text) else { return };
+    facts.hidepid = hidden(names, *uid, &text);
+}
+
+/// Returns the mount of /proc that hides processes from polkitd with this uid.
+fn hidden(names: &Names, uid: Option<u32>, mountinfo: &str) -> Option<Hidepid> {
+    let (option, exempt) = hiding(mountinfo)?;
     let daemon = uid.map(|uid| super::accounts::user(names, uid));
     let gids = daemon.as_ref().map(|user| names.groups_of(user).unwrap_or_default()).unwrap_or_default();
-    if exempt.is_none_or(|gid| !gids.contains(&gid)) {
-        facts.hidepid = Some(Hidepid { option, gid: daemon.map(|user| user.gid) });
-    }
+    let is_exempt = exempt.is_some_and(|gid| gids.contains(&gid));
+    (!is_exempt).then(|| Hidepid { option, gid: daemon.map(|user| user.gid) })
 }
 
 /// Returns the option of the last mount of /proc that hides processes, and the gid that may see them.

@@ -185,3 +185,25 @@ fn a_file_with_another_sum_than_in_its_package_is_edited() {
     assert_eq!(differing(&known, ""), []);
     assert_eq!(sums("11  usr/a b\nx y\n").collect::<Vec<_>>(), [("usr/a b", "11")]);
 }
+
+#[test]
+fn a_group_of_polkitd_that_may_see_all_processes_exempts_it() {
+    let names =
+        Names::Root(polkit_config::names::Tree::parse("polkitd:x:990:991::/:/bin/sh\n", "proc:x:992:polkitd\n"));
+    let of = |uid, options: &str| {
+        let line = format!("22 27 0:21 / /proc rw shared:5 - proc proc {options}\n");
+        hidden(&names, uid, &line).map(|hidepid| (hidepid.option, hidepid.gid))
+    };
+    let hides = |gid| Some(("hidepid=2".to_owned(), gid));
+    assert_eq!(of(Some(990), "hidepid=2"), hides(Some(991)));
+    assert_eq!(
+        [of(Some(990), "hidepid=2,gid=991"), of(Some(990), "hidepid=2,gid=992"), of(Some(990), "rw")],
+        [None, None, None]
+    );
+    assert_eq!(of(Some(990), "hidepid=2,gid=993"), hides(Some(991)));
+    assert_eq!([of(None, "hidepid=2,gid=991"), of(Some(7), "hidepid=2,gid=991")], [hides(None), hides(Some(7))]);
+    let mut facts =
+        Facts { polkitd: Polkitd::Answers { version: String::new(), pid: None, uid: Some(0) }, ..Facts::default() };
+    hidepid(&names, &mut facts);
+    assert_eq!(facts.hidepid, None, "root sees all processes");
+}

@@ -1,5 +1,6 @@
 //! Findings from the tokens of a rule, and from the keys of an entry: each condition alone.
 
+use super::entries::ENTRY;
 use super::*;
 
 /// The codes of a rule.
