@@ -52,9 +52,15 @@ fn pg061_texts_lists_and_results_are_always_true() {
 
 #[test]
 fn pg061_a_text_after_a_test_is_no_alternative() {
-    for test in
-        ["action.id == 'a'", "action.id != 'a'", "action.id === 'a'", "!subject.local", "subject.isInGroup('a')"]
-    {
+    for test in [
+        "action.id == 'a'",
+        "action.id != 'a'",
+        "action.id === 'a'",
+        "!subject.local",
+        "action.id == 'a' && f()",
+        "(f() || action.id == 'a')",
+        "subject.isInGroup('a')",
+    ] {
         assert!(has("PG061", &format!("var is = {test} || 'b'; return is ? 'yes' : null;")), "{test}");
     }
     for value in ["action.lookup('a')", "subject.user", "a + b", "f(a)", "a < b"] {
