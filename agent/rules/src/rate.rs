@@ -131,6 +131,8 @@ mod tests {
         for text in ["", "30", "/min", "0/min", "-1/min", "30/minute", "10001/s", "1.5/s"] {
             assert!(text.parse::<AtMost>().is_err(), "{text}");
         }
+        let form = "write a number from 1 to 10000 and one of /s, /min, /hour and /day, as in `\"30/min\"`";
+        assert_eq!(["30", "0/s", "3/week"].map(|text| text.parse::<AtMost>().unwrap_err()), [form; 3]);
     }
 
     #[test]

@@ -213,6 +213,8 @@ mod tests {
         for text in ["", "8-18", "08:00", "08:00-08:00", "25:00-26:00", "24:01-06:00", "08:00-18:00-", "+8:00-18:00"] {
             assert!(text.parse::<Between>().is_err(), "{text}");
         }
+        let form = "write two times of the day, as in `\"08:00-18:00\"`; `\"22:00-06:00\"` passes midnight";
+        assert_eq!(["8-18", "08:00", "25:00-26:00"].map(|text| text.parse::<Between>()), [Err(form); 3]);
         assert!("10:00:00".parse::<Until>().is_err() && "2026-02-30".parse::<Until>().is_err());
     }
 

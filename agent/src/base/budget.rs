@@ -83,6 +83,14 @@ mod tests {
         assert!(is_ready(budget.enter("b")));
     }
 
+    #[test]
+    fn a_key_that_is_about_to_take_a_place_keeps_its_places() {
+        let budget = Budget::new(4, 1);
+        let own = budget.own("a");
+        drop(budget.own("b"));
+        assert!(Arc::ptr_eq(&own, &budget.own("a")));
+    }
+
     #[tokio::test]
     async fn keys_without_work_are_forgotten() {
         let budget = Budget::new(4, 1);

@@ -31,6 +31,8 @@ pub(crate) struct Bus {
     messages: MessageStream,
     /// The answers that polkitd got: the uid of the agent, the cookie and the uid of the identity.
     pub(crate) answers: Vec<(u32, String, u32)>,
+    /// The uid of each caller of the agent.
+    pub(crate) caller: u32,
 }
 
 /// The end of one challenge.
@@ -54,7 +56,7 @@ impl Bus {
         let (ours, theirs) = io::duplex(64 * 1024);
         let (connection, agent) = (end(ours).await, end(theirs).await);
         let messages = MessageStream::from(&connection);
-        (Self { connection, messages, answers: Vec::new() }, agent)
+        (Self { connection, messages, answers: Vec::new(), caller: 0 }, agent)
     }
 
     /// Replies to the calls of the agent until a reply for this end comes, and returns it.
@@ -66,6 +68,7 @@ impl Bus {
                 return message;
             }
             match header.member().unwrap().as_str() {
+                "GetConnectionUnixUser" => self.connection.reply(&header, &self.caller).await.unwrap(),
                 "GetNameOwner" => self.connection.reply(&header, &POLKITD.unwrap()).await.unwrap(),
                 "AuthenticationAgentResponse2" => {
                     type Arguments = (u32, String, (String, HashMap<String, OwnedVariant>));

@@ -292,6 +292,19 @@ mod tests {
     }
 
     #[test]
+    fn a_scan_is_requested_if_the_socket_fails() {
+        // recv(2) fails for a file that is no socket.
+        let file = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        let (hints, mut receiver) = mpsc::channel(1);
+        let watcher = std::thread::spawn(move || forward_hints(&file, &Mutex::default(), &hints));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let next = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), receiver.recv()).await });
+        assert_eq!(next, Ok(Some(Hint::Rescan)));
+        drop(receiver);
+        watcher.join().unwrap();
+    }
+
+    #[test]
     fn only_an_acknowledgement_without_an_error_starts_the_watcher() {
         let waited = |datagrams: &[Vec<u8>], within: Duration| {
             let (socket, kernel) = sockets();

@@ -54,3 +54,43 @@ impl ConnectionPool {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::test_bus::Bus;
+
+    impl ConnectionPool {
+        /// A pool with this number of connections, and their other ends.
+        pub(crate) async fn of(number: usize) -> (Self, Vec<Bus>) {
+            let (mut pool, mut others) = (Self::default(), Vec::new());
+            for _ in 0..number {
+                let (other, connection) = Bus::new().await;
+                pool.ready.push(connection);
+                others.push(other);
+            }
+            (pool, others)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_reserve_is_never_used() {
+        let (mut pool, _others) = ConnectionPool::of(RESERVE + 2).await;
+        assert!(pool.take().is_some() && pool.take().is_some());
+        assert!(pool.take().is_none());
+        assert_eq!(pool.ready.len(), RESERVE);
+        pool.close_all();
+        assert!(pool.ready.is_empty());
+    }
+
+    #[tokio::test]
+    async fn connections_are_opened_up_to_the_reserve_and_those_for_the_next_registrations() {
+        let (mut pool, _others) = ConnectionPool::of(PREOPENED + RESERVE).await;
+        pool.fill();
+        assert_eq!(pool.connecting.len(), 0);
+        pool.take();
+        pool.fill();
+        pool.fill();
+        assert_eq!(pool.connecting.len(), 1);
+    }
+}

@@ -165,3 +165,49 @@ async fn look_again(
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::facts::Subject;
+    use crate::doctor::fixes::manual;
+    use crate::target::{JavaScript, Pkla, Target, Version};
+
+    fn finding(fixes: &[&'static str]) -> Finding {
+        let fixes = fixes.iter().map(|id| manual(id, &[], "")).collect();
+        Finding { fixes, ..Finding::default() }
+    }
+
+    #[test]
+    fn the_exit_code_tells_a_problem_from_an_examination_that_was_not_possible() {
+        let target = Target { version: Version(126), pkla: Pkla::No, javascript: JavaScript::Duktape };
+        let facts = |is_root, has_subject: bool, target| Facts {
+            is_root,
+            subject: has_subject.then(Subject::default),
+            target,
+            ..Facts::default()
+        };
+        assert_eq!(code(&[finding(&[])], &facts(false, true, None)), WRONG);
+        for (is_root, has_subject, target, expected) in [
+            (true, false, None, crate::command::DONE),
+            (true, true, Some(target), crate::command::DONE),
+            (true, true, None, UNSEEN),
+            (false, false, Some(target), UNSEEN),
+        ] {
+            assert_eq!(code(&[], &facts(is_root, has_subject, target)), expected, "{is_root} {has_subject} {target:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_fix_is_answered_with_the_known_ones() {
+        let message = |findings: &[Finding]| no_such(findings, "x").to_string();
+        assert_eq!(message(&[]), "no problem was found, so there is no fix `x`");
+        let findings = [finding(&["a", "b"]), finding(&[]), finding(&["c"])];
+        assert_eq!(message(&findings), "unknown fix `x` (the fixes are: a, b, c)");
+    }
+
+    #[test]
+    fn an_error_text_that_is_given_is_used_as_it_is() {
+        assert_eq!(error_text(" a\n").unwrap(), " a\n");
+    }
+}

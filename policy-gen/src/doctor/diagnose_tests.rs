@@ -14,10 +14,24 @@ use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Ver
 
 #[path = "diagnose_tests/agent.rs"]
 mod agent;
+#[path = "diagnose_tests/broken.rs"]
+mod broken;
+#[path = "diagnose_tests/client.rs"]
+mod client;
 #[path = "diagnose_tests/conditions.rs"]
 mod conditions;
+#[path = "diagnose_tests/evidence.rs"]
+mod evidence;
+#[path = "diagnose_tests/files.rs"]
+mod files;
+#[path = "diagnose_tests/host.rs"]
+mod host;
 #[path = "diagnose_tests/near.rs"]
 mod near;
+#[path = "diagnose_tests/request.rs"]
+mod request;
+#[path = "diagnose_tests/settings.rs"]
+mod settings;
 #[path = "diagnose_tests/sockets.rs"]
 mod sockets;
 

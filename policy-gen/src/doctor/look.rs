@@ -170,3 +170,7 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     }
     Ok(facts)
 }
+
+#[cfg(test)]
+#[path = "look_tests.rs"]
+mod tests;

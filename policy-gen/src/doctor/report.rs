@@ -174,19 +174,5 @@ fn content(facts: &Facts) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_paragraph_is_wrapped_for_a_terminal_and_stays_whole_for_a_file() {
-        let text = "polkit's decision is auth_admin, from the implicit authorization of the action org.example.run";
-        let wrapped = Style { colour: false, width: Some(40) }.wrap("  - ", "    ", text);
-        assert!(wrapped.lines().count() > 2 && wrapped.lines().all(|line| line.len() <= 40), "{wrapped}");
-        assert!(wrapped.starts_with("  - polkit's") && wrapped.lines().skip(1).all(|line| line.starts_with("    ")));
-        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(words(wrapped.trim_start_matches("  - ")), words(text));
-        assert_eq!(Style::default().wrap("  - ", "    ", text), format!("  - {text}\n"));
-        let path = "/etc/polkit-1/rules.d/".repeat(4);
-        assert!(Style { colour: false, width: Some(40) }.wrap("", "", &path).contains(&path));
-    }
-}
+#[path = "report_tests.rs"]
+mod tests;

@@ -298,6 +298,9 @@ mod tests {
             ("network", "dhcp-leases", &["network.read"]),
             ("storage-pool", "info", &["storage-pool.read"]),
             ("network", "edit", &["network.write", "network.save"]),
+            // `SecretGetXMLDesc`, and `NodeDeviceDetachFlags`.
+            ("secret", "get", &["secret.read"]),
+            ("secret", "get-x", &[]),
             ("secret", "get-value", &["secret.read-secure"]),
             ("domain", "no-such-call", &[]),
             ("network", "reboot", &[]),

@@ -71,6 +71,17 @@ fn engine(program: PathBuf, rules: &[&str]) -> Engine {
     engine
 }
 
+impl Engine {
+    /// An engine that runs this shell script, with these rules files.
+    pub(crate) fn of_script(script: &str, rules: &[Rules]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut started = engine(program(&folder, script), &[]);
+        started.rules = rules.to_vec();
+        started.load().unwrap();
+        started
+    }
+}
+
 fn requests(actions: &[&str]) -> Vec<EngineRequest> {
     actions.iter().map(|action| EngineRequest { action: (*action).to_owned(), ..EngineRequest::default() }).collect()
 }

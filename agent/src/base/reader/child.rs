@@ -19,7 +19,11 @@ use super::LONGEST;
 /// came with it; `None` if it does not know the request.
 pub fn run(report: impl Fn(&Value, Option<&OwnedFd>) -> Option<Value>) -> ExitCode {
     let Ok(line) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
-    let mut line = UnixStream::from(line);
+    serve(UnixStream::from(line), report)
+}
+
+/// Serves the requests of one line until the agent closes it.
+fn serve(mut line: UnixStream, report: impl Fn(&Value, Option<&OwnedFd>) -> Option<Value>) -> ExitCode {
     loop {
         let Ok((request, folder)) = receive(&line) else { return ExitCode::SUCCESS };
         let Some(mut line_of_json) = report(&request, folder.as_ref()).map(|report| report.to_string()) else {
@@ -80,6 +84,34 @@ mod tests {
         }
         let long = format!("\"{}\"\n", "x".repeat(LONGEST / 2));
         assert!(received(&[long.as_bytes()]).unwrap().0.is_string());
+    }
+
+    #[test]
+    fn a_request_of_exactly_the_longest_length_is_read() {
+        let whole = |length: usize| format!("\"{}\"\n", "x".repeat(length - 3));
+        assert!(received(&[whole(LONGEST).as_bytes()]).is_ok());
+        assert!(received(&[whole(LONGEST + 1).as_bytes()]).is_err());
+    }
+
+    #[test]
+    fn the_child_replies_to_each_request_until_the_agent_closes_the_line() {
+        use std::io::{BufRead as _, BufReader};
+        let served = |requests: &[u8]| {
+            let (mut ours, theirs) = UnixStream::pair().unwrap();
+            let child = thread::spawn(move || {
+                let known =
+                    |request: &Value, _: Option<&OwnedFd>| request.get("a").map(|a| serde_json::json!({ "is": a }));
+                format!("{:?}", serve(theirs, known))
+            });
+            ours.write_all(requests).unwrap();
+            ours.shutdown(std::net::Shutdown::Write).unwrap();
+            let replies: Vec<String> = BufReader::new(ours).lines().map_while(Result::ok).collect();
+            (replies, child.join().unwrap())
+        };
+        let (success, failure) = (format!("{:?}", ExitCode::SUCCESS), format!("{:?}", ExitCode::FAILURE));
+        assert_eq!(served(b""), (Vec::new(), success.clone()));
+        assert_eq!(served(b"{\"a\":1}\n"), (vec!["{\"is\":1}".to_owned()], success));
+        assert_eq!(served(b"{\"b\":1}\n").1, failure, "a request that it does not know");
     }
 
     #[test]

@@ -219,6 +219,16 @@ fn a_grant_to_every_served_process_is_refused() {
 }
 
 #[test]
+fn one_pattern_for_every_action_among_several_is_refused() {
+    for list in ["[\"org.example.x\", \"*\"]", "[\"*\", \"org.example.x\"]"] {
+        refused!(
+            RULE.replace("\"org.example.x\"", list).replace("answer", "root_equivalent = true\nanswer"),
+            "agent.toml:1:1: a grant of every action is root-equivalent (name the actions)",
+        );
+    }
+}
+
+#[test]
 fn a_grant_that_no_challenge_can_narrow_needs_to_be_said_twice() {
     for action in ["org.freedesktop.policykit.exec", "org.freedesktop.systemd1.manage-units", "org.freedesktop.*"] {
         let text = RULE.replace("org.example.x", action);

@@ -107,6 +107,21 @@ async fn a_registration_that_may_have_leaked_counts_for_its_entry() {
 }
 
 #[tokio::test]
+async fn a_waiting_process_is_registered_as_soon_as_there_is_a_connection() {
+    let (mut registry, config) = registry("126", &["a"]);
+    let child = Child::new();
+    assert_eq!(added(&mut registry, &config, "a", [&child]), [true]);
+    let waits = |registry: &Registry| registry.entries.values().all(|entry| matches!(entry.stage, Stage::Waiting(_)));
+    assert!(waits(&registry) && registry.waiting.len() == 1, "there is no connection");
+    // The pool keeps two connections.
+    let (pool, _others) = ConnectionPool::of(3).await;
+    registry.pool = pool;
+    registry.register_waiting();
+    assert!(!waits(&registry) && registry.waiting.is_empty());
+    assert!(matches!(registry.entries.values().next().unwrap().stage, Stage::Registering(_)));
+}
+
+#[tokio::test]
 async fn exec_registers_only_within_the_limits_of_its_entry() {
     let (mut registry, _) = registry("126", &["a"]);
     let child = Child::new();

@@ -319,3 +319,7 @@ async fn restart_polkitd() -> Result<(), Failure> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

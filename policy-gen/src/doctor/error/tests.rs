@@ -1,5 +1,7 @@
 use super::*;
 
+mod lines;
+
 fn class(line: &str) -> Option<Class> {
     first(line, &|_| false).map(|reported| reported.class)
 }

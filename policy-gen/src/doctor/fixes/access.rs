@@ -242,23 +242,4 @@ fn own_user(subject: &Subject) -> Option<Fix> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_and_a_key_are_written_as_toml() {
-        assert_eq!([toml("a"), toml("a\"b\\c"), toml("a\nb")], ["\"a\"", "\"a\\\"b\\\\c\"", "\"a\\u000Ab\""]);
-        let keys = ["a", "A-b_1", "", "a.b", "a b", "ä"].map(key_of);
-        assert_eq!(keys, ["a", "A-b_1", "\"\"", "\"a.b\"", "\"a b\"", "\"ä\""]);
-    }
-
-    #[test]
-    fn a_grant_for_units_names_the_unit_and_the_verb() {
-        let details =
-            |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        let (text, _) = grant_text("n", "bob", SYSTEMD_ACTION, &details(&[("unit", "a.service"), ("verb", "start")]));
-        assert!(text.contains("units = [\"a.service\"]\nverbs = [\"start\"]\nusers = [\"bob\"]\n"), "{text}");
-        let (text, _) = grant_text("n", "bob", SYSTEMD_ACTION, &details(&[]));
-        assert!(text.contains("units = [\"UNIT.service\"]\nusers"), "{text}");
-    }
-}
+mod tests;

@@ -67,13 +67,22 @@ fn can_serve(target: &str, subject: &Subject) -> bool {
 
 /// Returns the first error of the agent's configuration, as the agent's own check shows it. Without a configuration there is none.
 fn first_error() -> Option<String> {
-    let own = Path::new("/etc/polkit-service-agent");
-    let fragments = std::fs::read_dir(own.join("agent.d")).is_ok_and(|mut found| found.next().is_some());
-    if !own.join("agent.toml").exists() && !fragments {
+    if !has_configuration(Path::new("/etc/polkit-service-agent")) {
         return None;
     }
     let (errors, text) = errors_of(&["polkit-service-agent", "check", "--quiet"], LIMIT)?;
-    errors.then(|| text.lines().find(|line| line.starts_with("error")).unwrap_or("error").to_owned())
+    errors.then(|| first_of(&text).to_owned())
+}
+
+/// Whether a directory has a configuration of the agent: its file, or a fragment.
+fn has_configuration(own: &Path) -> bool {
+    let fragments = std::fs::read_dir(own.join("agent.d")).is_ok_and(|mut found| found.next().is_some());
+    own.join("agent.toml").exists() || fragments
+}
+
+/// Returns the line of the first error.
+fn first_of(text: &str) -> &str {
+    text.lines().find(|line| line.starts_with("error")).unwrap_or("error")
 }
 
 /// Asks the agent's rules about the subject, with the configuration on disk.
@@ -92,6 +101,11 @@ fn verdict(facts: &mut Facts, action: Option<&str>) {
         details.iter().for_each(|detail| argv.extend(["--detail", detail]));
     }
     let answer: Value = run(&argv, LIMIT).and_then(|(_, text)| serde_json::from_str(&text).ok()).unwrap_or_default();
+    read_verdict(&answer, facts);
+}
+
+/// Reads the reply of `polkit-service-agent test --json`.
+fn read_verdict(answer: &Value, facts: &mut Facts) {
     let near = |entry: &Value| {
         let keys = entry.get("keys")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect();
         Some((entry.get("rule")?.as_str()?.to_owned(), keys))
@@ -102,7 +116,10 @@ fn verdict(facts: &mut Facts, action: Option<&str>) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::doctor::facts::Subject;
 
     #[test]
     fn an_entry_serves_its_unit_and_no_unit_with_a_longer_or_shorter_name() {
@@ -121,5 +138,62 @@ mod tests {
             assert!(!can_serve(target, &panel), "{target}");
         }
         assert!(can_serve("user web", &of(None)) && !can_serve("panel.service", &of(None)));
+    }
+
+    /// Whether these entries of the status serve the unit, and whether by the hook.
+    fn found(unit: Option<&str>, status: &Value) -> (bool, bool) {
+        let subject = Subject { unit: unit.map(str::to_owned), ..Subject::default() };
+        let mut facts = Facts { subject: Some(subject), ..Facts::default() };
+        let serves = served(&mut facts, status);
+        (serves, facts.agent.by_hook)
+    }
+
+    #[test]
+    fn a_configuration_is_a_file_or_a_fragment() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path();
+        assert!(!has_configuration(own));
+        std::fs::create_dir(own.join("agent.d")).unwrap();
+        assert!(!has_configuration(own), "an empty directory");
+        std::fs::write(own.join("agent.d/a.toml"), "").unwrap();
+        assert!(has_configuration(own));
+        std::fs::remove_dir_all(own.join("agent.d")).unwrap();
+        std::fs::write(own.join("agent.toml"), "").unwrap();
+        assert!(has_configuration(own));
+    }
+
+    #[test]
+    fn the_first_error_is_shown_without_the_lines_before_it() {
+        assert_eq!(first_of("warning: a\nerror: b\nerror: c\n"), "error: b");
+        assert_eq!([first_of("warning: an error"), first_of("")], ["error"; 2]);
+    }
+
+    #[test]
+    fn a_verdict_has_the_rules_that_nearly_allow_the_request() {
+        let read = |answer: &Value| {
+            let mut facts = Facts::default();
+            read_verdict(answer, &mut facts);
+            (facts.agent.verdict, facts.agent.near)
+        };
+        let near = json!([{ "rule": "web", "keys": ["unit", 1, "user"] }, { "rule": "a" }, { "keys": [] }, 1]);
+        let expected = vec![("web".to_owned(), vec!["unit".to_owned(), "user".to_owned()])];
+        assert_eq!(read(&json!({ "verdict": "deny", "near": near })), (Some("deny".to_owned()), expected));
+        for answer in [json!({}), Value::Null, json!({ "verdict": 1, "near": 1 })] {
+            assert_eq!(read(&answer), (None, Vec::new()), "{answer}");
+        }
+    }
+
+    #[test]
+    fn the_agent_serves_a_unit_by_an_entry_that_names_or_covers_it() {
+        let entry = |what: &str, way: &str| json!({ "what": what, "way": way });
+        let status = json!({ "served": [entry("db.service", "hook"), entry("web@*.service", "registration")] });
+        assert_eq!(found(Some("db.service"), &status), (true, true));
+        assert_eq!(found(Some("web@7.service"), &status), (true, false));
+        assert_eq!(found(Some("other.service"), &status), (false, false));
+        assert_eq!(found(None, &status), (false, false));
+        for status in [json!({}), json!({ "served": 1 }), json!({ "served": [{}, 1] }), Value::Null] {
+            assert_eq!(found(Some("db.service"), &status), (false, false), "{status}");
+        }
+        assert!(!served(&mut Facts::default(), &status), "without a subject");
     }
 }

@@ -65,3 +65,81 @@ fn configuration(uid: u32, config_home: Option<String>, home: Option<String>) ->
 fn content(path: &str) -> Option<String> {
     String::from_utf8(read_regular(Path::new(path), LENGTH_MAX).ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_of_a_client_is_that_of_its_user() {
+        let of = |uid, config_home: Option<&str>, home: Option<&str>| {
+            configuration(uid, config_home.map(str::to_owned), home.map(str::to_owned))
+        };
+        let path = |text: &str| Some(text.to_owned());
+        assert_eq!(of(0, Some("/x"), Some("/root")), path("/etc/libvirt/libvirt.conf"));
+        assert_eq!(of(7, Some("/x"), Some("/home/a")), path("/x/libvirt/libvirt.conf"));
+        assert_eq!(of(7, None, Some("/home/a")), path("/home/a/.config/libvirt/libvirt.conf"));
+        assert_eq!([of(7, None, None), of(7, Some("x"), None), of(7, None, Some("home"))], [None, None, None]);
+    }
+
+    #[test]
+    fn a_variable_ends_at_its_first_sign() {
+        assert_eq!(variable("A=b=c"), Some(("A".to_owned(), "b=c".to_owned())));
+        assert_eq!(variable("A"), None);
+    }
+
+    #[test]
+    fn only_a_regular_file_of_limited_length_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libvirt.conf");
+        let text = path.to_str().unwrap();
+        std::fs::write(&path, "uri_default = \"qemu:///session\"\n").unwrap();
+        assert_eq!(content(text).as_deref(), Some("uri_default = \"qemu:///session\"\n"));
+        std::fs::write(&path, vec![b'#'; usize::try_from(LENGTH_MAX).unwrap() + 1]).unwrap();
+        assert_eq!([content(text), content(folder.path().to_str().unwrap())], [None, None]);
+        std::fs::write(&path, [0xff]).unwrap();
+        assert_eq!(content(text), None, "no text");
+    }
+
+    #[test]
+    fn the_environment_of_a_process_names_its_connection() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("600")
+            .env_clear()
+            .envs([("LIBVIRT_DEFAULT_URI", "qemu:///session"), ("XDG_RUNTIME_DIR", "/run/user/7"), ("HOME", "/none")])
+            .env("PATH", "/usr/bin:/bin")
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        let client = of_process(pid, 7).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let by = format!("LIBVIRT_DEFAULT_URI in the environment of process {pid}");
+        assert_eq!(client.preset, Some(Preset { uri: "qemu:///session".to_owned(), by }));
+        assert_eq!((client.pid, client.runtime_directory.as_deref()), (pid, Some("/run/user/7")));
+    }
+
+    #[test]
+    fn the_configuration_file_counts_without_a_variable() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("libvirt/libvirt.conf");
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "uri_default = \"qemu+tcp://host/system\"\n").unwrap();
+        let with = |uri: &str| {
+            let mut child = std::process::Command::new("sleep")
+                .arg("600")
+                .env_clear()
+                .env("XDG_CONFIG_HOME", home.path())
+                .env("LIBVIRT_DEFAULT_URI", uri)
+                .env("PATH", "/usr/bin:/bin")
+                .spawn()
+                .unwrap();
+            let client = read(child.id(), 7);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            client.preset.unwrap().by
+        };
+        assert_eq!(with(""), format!("uri_default in {}", path.display()));
+        assert!(with("qemu:///system").starts_with("LIBVIRT_DEFAULT_URI in "));
+    }
+}

@@ -22,6 +22,11 @@ pub(super) fn messages(unit: &str) -> Vec<String> {
     let unit = format!("_SYSTEMD_UNIT={unit}");
     let argv = ["journalctl", "--quiet", "--no-pager", "--output=json", "--since=-24h", ENTRIES, &unit];
     let Some((true, text)) = run(&argv, LIMIT) else { return Vec::new() };
+    newest_first(&text)
+}
+
+/// Returns the messages of journal entries in JSON, one a line, the newest first.
+fn newest_first(text: &str) -> Vec<String> {
     let message = |line: &str| {
         let entry: Value = serde_json::from_str(line).ok()?;
         entry.get("MESSAGE").and_then(Value::as_str).map(str::to_owned)
@@ -67,6 +72,10 @@ fn library(pid: u32) -> Option<String> {
 /// Returns the first line of a unit's files that speaks of libvirt, without comments.
 fn of_unit(unit: &str) -> Option<String> {
     let (_, text) = run(&["systemctl", "cat", "--no-pager", "--", unit], LIMIT).filter(|(done, _)| *done)?;
+    line_of_libvirt(&text)
+}
+
+fn line_of_libvirt(text: &str) -> Option<String> {
     let is_comment = |line: &&str| line.trim_start().starts_with(['#', ';']);
     text.lines()
         .filter(|line| !is_comment(line))
@@ -89,6 +98,11 @@ pub(super) fn refusals_of_libvirt() -> (usize, u64) {
         "_COMM=virtqemud",
     ];
     let Some((true, text)) = run(&argv, LIMIT) else { return (0, 0) };
+    refusals(&text)
+}
+
+/// Returns the number of refusals in journal entries in JSON, and the time of the last one.
+fn refusals(text: &str) -> (usize, u64) {
     let time = |line: &str| {
         let entry: Value = serde_json::from_str(line).ok()?;
         let message = entry.get("MESSAGE").and_then(Value::as_str)?;
@@ -99,4 +113,105 @@ pub(super) fn refusals_of_libvirt() -> (usize, u64) {
     };
     let times: Vec<u64> = text.lines().filter_map(time).collect();
     (times.len(), times.into_iter().max().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::facts::{Client, Preset, Process};
+
+    fn texts(all: &[&str]) -> Vec<String> {
+        all.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_newest_refusal_is_the_first_message_with_an_error() {
+        let (newer, older) = (
+            "no polkit agent available to authenticate action 'org.libvirt.unix.manage'",
+            "no polkit agent available to authenticate action 'org.libvirt.unix.monitor'",
+        );
+        let action = |messages: &[&str]| newest_refusal(&texts(messages), &|_| true).map(|known| known.action.unwrap());
+        assert_eq!(action(&["all is well", newer, older]).as_deref(), Some("org.libvirt.unix.manage"));
+        let mentioned = "starting org.example.store.write";
+        assert_eq!(action(&[mentioned, older]).as_deref(), Some("org.libvirt.unix.monitor"));
+        assert_eq!(action(&[mentioned]), None, "a name alone is no refusal");
+        assert_eq!(action(&[]), None);
+    }
+
+    /// A process that speaks of libvirt neither by its program nor by its command line.
+    fn process(exe: Option<&str>, preset: Option<&str>) -> Process {
+        let preset = preset.map(|uri| Preset { uri: uri.to_owned(), by: "X in the environment".to_owned() });
+        // No process has this pid: the kernel's limit is lower.
+        let pid = u32::MAX;
+        Process {
+            pid,
+            exe: exe.map(str::to_owned),
+            client: Client { preset, ..Client::default() },
+            ..Process::default()
+        }
+    }
+
+    #[test]
+    fn the_first_sign_of_libvirt_is_named() {
+        let sign = |process: Option<Process>, messages: &[&str]| {
+            sign_of_libvirt(&Subject { process, ..Subject::default() }, &texts(messages))
+        };
+        let log = ["started", "libvirt: error"];
+        let all = process(Some("/usr/bin/virsh"), Some("qemu:///system"));
+        assert_eq!(sign(Some(all), &log).as_deref(), Some("its program is /usr/bin/virsh"));
+        let preset = process(Some("/usr/bin/php"), Some("qemu:///system"));
+        assert_eq!(sign(Some(preset), &log).as_deref(), Some("X in the environment: qemu:///system"));
+        assert_eq!(sign(Some(process(None, None)), &log).as_deref(), Some("its journal speaks of libvirt"));
+        assert_eq!(sign(None, &log).as_deref(), Some("its journal speaks of libvirt"));
+        assert_eq!([sign(None, &["started"]), sign(Some(process(Some("/usr/bin/php"), None)), &[])], [None, None]);
+    }
+
+    #[test]
+    fn messages_of_the_journal_come_newest_first() {
+        let text = "{\"MESSAGE\":\"old\"}\n{\"OTHER\":1}\nno json\n{\"MESSAGE\":[1]}\n{\"MESSAGE\":\"new\"}\n";
+        assert_eq!(newest_first(text), ["new", "old"]);
+    }
+
+    #[test]
+    fn refusals_of_libvirt_are_counted_with_the_time_of_the_last_one() {
+        let entry = |message: &str, time: &str| {
+            format!("{}\n", serde_json::json!({ "MESSAGE": message, "__REALTIME_TIMESTAMP": time }))
+        };
+        let text = [
+            entry("authentication unavailable: no polkit agent available", "7"),
+            entry("access denied by policy", "9"),
+            entry("access denied by policy", "8"),
+            entry("all is well", "11"),
+            entry("access denied by policy", "no number"),
+            "no json\n".to_owned(),
+        ];
+        assert_eq!(refusals(&text.concat()), (3, 9));
+        assert_eq!(refusals(""), (0, 0));
+    }
+
+    #[test]
+    fn a_line_of_a_unit_speaks_of_libvirt_unless_it_is_a_comment() {
+        let line = |text: &str| line_of_libvirt(text);
+        let text = "# libvirt\n  ; virsh\n[Service]\n  ExecStart=/usr/bin/virsh list\nExecStop=virsh\n";
+        assert_eq!(line(text).as_deref(), Some("ExecStart=/usr/bin/virsh list"));
+        assert_eq!([line("# libvirt\n"), line("")], [None, None]);
+    }
+
+    #[test]
+    fn the_command_line_of_a_process_is_a_sign() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "read line", "virsh"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let process = Process { pid: child.id(), ..Process::default() };
+        let path = format!("/proc/{}/cmdline", child.id());
+        while !kernel_text(&path).unwrap().contains("virsh") {
+            std::thread::yield_now();
+        }
+        let sign = sign_of_libvirt(&Subject { process: Some(process), ..Subject::default() }, &[]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(sign.as_deref(), Some("its command line is sh -c read line virsh"));
+    }
 }

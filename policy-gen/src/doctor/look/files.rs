@@ -163,9 +163,13 @@ pub(super) fn container() -> Option<String> {
     let found = ["/run/systemd/container", "/.dockerenv", "/run/.containerenv"]
         .into_iter()
         .find(|path| Path::new(path).exists())?;
-    let kind = kernel_text(found).unwrap_or_default();
-    let kind = kind.lines().next().filter(|kind| found.starts_with("/run/systemd") && !kind.is_empty());
-    Some(kind.map_or_else(|| found.to_owned(), |kind| format!("{found}: {kind}")))
+    Some(sign_of_container(found, &kernel_text(found).unwrap_or_default()))
+}
+
+/// Describes the file that shows a container. That of systemd names its kind.
+fn sign_of_container(found: &str, text: &str) -> String {
+    let kind = text.lines().next().filter(|kind| found.starts_with("/run/systemd") && !kind.is_empty());
+    kind.map_or_else(|| found.to_owned(), |kind| format!("{found}: {kind}"))
 }
 
 /// Checks whether /proc hides processes of other users from polkitd.
@@ -177,23 +181,32 @@ pub(super) fn hidepid(names: &Names, facts: &mut Facts) {
     let own = || kernel_text("/proc/self/mountinfo").ok();
     let theirs = pid.and_then(|pid| kernel_text(format!("/proc/{pid}/mountinfo")).ok());
     let Some(text) = theirs.filter(|text| !text.is_empty()).or_else(own) else { return };
-    let mounts = text.lines().filter(|line| line.split(' ').nth(4) == Some("/proc"));
-    let Some(options) = mounts.filter_map(|line| line.rsplit(' ').next()).next_back() else { return };
-    let value = |key: &str| options.split(',').find_map(|option| option.strip_prefix(key));
-    let Some(hides) = value("hidepid=").filter(|value| !matches!(*value, "0" | "off")) else { return };
+    facts.hidepid = hidden(names, *uid, &text);
+}
+
+/// Returns the mount of /proc that hides processes from polkitd with this uid.
+fn hidden(names: &Names, uid: Option<u32>, mountinfo: &str) -> Option<Hidepid> {
+    let (option, exempt) = hiding(mountinfo)?;
     let daemon = uid.map(|uid| super::accounts::user(names, uid));
     let gids = daemon.as_ref().map(|user| names.groups_of(user).unwrap_or_default()).unwrap_or_default();
-    let exempt = value("gid=").and_then(|gid| gid.parse::<u32>().ok());
-    if exempt.is_none_or(|gid| !gids.contains(&gid)) {
-        facts.hidepid = Some(Hidepid { option: format!("hidepid={hides}"), gid: daemon.map(|user| user.gid) });
-    }
+    let is_exempt = exempt.is_some_and(|gid| gids.contains(&gid));
+    (!is_exempt).then(|| Hidepid { option, gid: daemon.map(|user| user.gid) })
+}
+
+/// Returns the option of the last mount of /proc that hides processes, and the gid that may see them.
+fn hiding(mountinfo: &str) -> Option<(String, Option<u32>)> {
+    let mounts = mountinfo.lines().filter(|line| line.split(' ').nth(4) == Some("/proc"));
+    let options = mounts.filter_map(|line| line.rsplit(' ').next()).next_back()?;
+    let value = |key: &str| options.split(',').find_map(|option| option.strip_prefix(key));
+    let hides = value("hidepid=").filter(|value| !matches!(*value, "0" | "off"))?;
+    Some((format!("hidepid={hides}"), value("gid=").and_then(|gid| gid.parse().ok())))
 }
 
 /// Finds .policy files of polkit and libvirt that differ from those of their package.
 pub(super) fn edited(tree: &Tree, facts: &mut Facts) {
     const ACTIONS: &str = "usr/share/polkit-1/actions";
     let lists = tree.names(PACKAGES).unwrap_or_default();
-    let mut known: Vec<(String, String, String)> = Vec::new();
+    let mut known: Vec<PackageFile> = Vec::new();
     for list in lists.iter().filter(|name| name.ends_with(".md5sums")) {
         if !["polkit", "libvirt", "policykit", "systemd", "udisks", "network-manager"]
             .iter()
@@ -203,23 +216,39 @@ pub(super) fn edited(tree: &Tree, facts: &mut Facts) {
         }
         let package = list.trim_end_matches(".md5sums").split(':').next().unwrap_or_default();
         let text = tree.read_text(&format!("{PACKAGES}/{list}")).unwrap_or_default();
-        let of_actions =
-            text.lines().filter_map(|line| line.split_once("  ")).filter(|(_, path)| path.starts_with(ACTIONS));
-        known.extend(of_actions.map(|(sum, path)| (format!("/{path}"), sum.to_owned(), package.to_owned())));
+        known.extend(sums(&text).filter(|(path, _)| path.starts_with(ACTIONS)).map(|(path, sum)| PackageFile {
+            path: format!("/{path}"),
+            sum: sum.to_owned(),
+            package: package.to_owned(),
+        }));
     }
     if known.is_empty() {
         return;
     }
     let mut argv = vec!["md5sum", "--"];
-    argv.extend(known.iter().map(|(path, ..)| path.as_str()));
+    argv.extend(known.iter().map(|file| file.path.as_str()));
     let Some((_, text)) = run(&argv, MD5SUM) else { return };
-    for line in text.lines() {
-        let Some((sum, path)) = line.split_once("  ") else { continue };
-        if let Some((path, _, package)) = known.iter().find(|(known, should, _)| known == path && should != sum) {
-            facts.edited.push((path.clone(), package.clone()));
-        }
-    }
+    facts.edited.extend(differing(&known, &text));
 }
+
+/// A file of a package, with its MD5 sum there.
+struct PackageFile {
+    path: String,
+    sum: String,
+    package: String,
+}
+
+/// Reads lines of md5sum(1): paths with their sums.
+fn sums(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().filter_map(|line| line.split_once("  ")).map(|(sum, path)| (path, sum))
+}
+
+/// Returns the files that have another sum now, with their packages.
+fn differing(known: &[PackageFile], now: &str) -> Vec<(String, String)> {
+    let other = |(path, sum): (&str, &str)| known.iter().find(|file| file.path == path && file.sum != sum);
+    sums(now).filter_map(other).map(|file| (file.path.clone(), file.package.clone())).collect()
+}
+
 /// Whether SELinux enforces its policy.
 pub(super) fn selinux_enforces() -> bool {
     polkit_config::bounded::kernel_text("/sys/fs/selinux/enforce").is_ok_and(|text| text.trim() == "1")

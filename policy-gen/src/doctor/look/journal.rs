@@ -99,3 +99,101 @@ fn tail(path: &str) -> Option<Vec<u8>> {
     file.take(AUDIT_MAX).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const REFUSAL: &str = "no polkit agent available to authenticate action 'org.libvirt.unix.manage'";
+
+    fn of_entries(entries: &[Value]) -> Facts {
+        let mut facts = Facts::default();
+        entries.iter().for_each(|entry| of_entry(entry, &mut facts));
+        facts
+    }
+
+    fn complaint(unit: &str, uid: &str, message: &str) -> Value {
+        json!({ "_TRANSPORT": "stdout", "_SYSTEMD_UNIT": unit, "_UID": uid, "MESSAGE": message })
+    }
+
+    #[test]
+    fn a_service_that_complains_of_a_refusal_is_reported_once() {
+        let web = complaint("web.service", "33", REFUSAL);
+        let facts = of_entries(&[web.clone(), web]);
+        let [refusal] = facts.recent_refusals.as_slice() else { panic!("{facts:?}") };
+        assert_eq!((refusal.unit.as_str(), refusal.user.as_str()), ("web.service", "33"));
+        assert_eq!((refusal.action.as_str(), refusal.line.as_str()), ("org.libvirt.unix.manage", REFUSAL));
+        assert!(refusal.verdict.is_empty());
+        let other = REFUSAL.replace("manage", "monitor");
+        let facts = of_entries(&[
+            complaint("web.service", "33", REFUSAL),
+            complaint("web.service", "34", REFUSAL),
+            complaint("db.service", "33", REFUSAL),
+            complaint("web.service", "33", &other),
+        ]);
+        assert_eq!(facts.recent_refusals.len(), 4, "unit, user and action distinguish refusals");
+    }
+
+    #[test]
+    fn only_complaints_of_services_with_a_user_count() {
+        for entry in [
+            complaint("libvirtd.service", "33", REFUSAL),
+            complaint("virtqemud.service", "33", REFUSAL),
+            complaint("polkit.service", "33", REFUSAL),
+            complaint("user@33.service", "33", REFUSAL),
+            complaint("session-1.scope", "33", REFUSAL),
+            complaint("web.service", "0", REFUSAL),
+            complaint("web.service", "", REFUSAL),
+            complaint("web.service", "33", "no polkit agent available to authenticate"),
+            complaint("web.service", "33", "access denied by policy: 'org.libvirt.unix.manage'"),
+            complaint("web.service", "33", "all is well"),
+            json!({ "_TRANSPORT": "kernel", "_SYSTEMD_UNIT": "web.service", "_UID": "33", "MESSAGE": REFUSAL }),
+            json!({}),
+        ] {
+            let facts = of_entries(std::slice::from_ref(&entry));
+            assert!(facts.recent_refusals.is_empty() && facts.mac.is_empty(), "{entry}");
+        }
+    }
+
+    #[test]
+    fn denials_about_libvirt_or_polkit_come_from_the_kernel_and_from_audit() {
+        let denial = format!("avc: denied {{ write }} comm=\"polkitd\" {}", "x".repeat(400));
+        let entry = |transport: &str| json!({ "_TRANSPORT": transport, "MESSAGE": denial });
+        for transport in ["kernel", "audit"] {
+            let facts = of_entries(&[entry(transport)]);
+            assert_eq!((facts.mac.len(), facts.mac[0].chars().count()), (1, 300), "{transport}");
+        }
+        assert!(of_entries(&[entry("journal")]).mac.is_empty());
+    }
+
+    #[test]
+    fn a_denial_is_one_of_selinux_or_apparmor_about_libvirt_or_polkit() {
+        for about in
+            ["libvirt-sock", "qemud-sock", "comm=\"libvirtd\"", "comm=\"virtqemud\"", "PolicyKit1", "virt_var_run_t"]
+        {
+            assert!(is_denial(&format!("avc:  denied  {{ write }} {about}")), "{about}");
+            assert!(is_denial(&format!("apparmor=\"DENIED\" {about}")), "{about}");
+            assert!(
+                !is_denial(&format!("apparmor=\"ALLOWED\" {about}")) && !is_denial(&format!("avc: granted {about}"))
+            );
+            assert!(!is_denial(&format!("denied {about}")));
+        }
+        assert!(!is_denial("apparmor=\"DENIED\" comm=\"cupsd\"") && !is_denial("avc: denied comm=\"cupsd\""));
+        assert!(!is_denial("apparmor=\"DENIED\" profile=\"libvirt-1234\" name=\"/run/libvirt/libvirt-sock\""));
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_log_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        std::fs::write(&path, "short").unwrap();
+        assert_eq!(tail(path.to_str().unwrap()).as_deref(), Some(&b"short"[..]));
+        let size = usize::try_from(AUDIT_MAX).unwrap();
+        std::fs::write(&path, [vec![b'a'; 10], vec![b'b'; size]].concat()).unwrap();
+        let read = tail(path.to_str().unwrap()).unwrap();
+        assert!(read.len() == size && read.iter().all(|byte| *byte == b'b'));
+        assert_eq!(tail("/no/such/log"), None);
+    }
+}

@@ -79,7 +79,11 @@ fn states(names: &[&str]) -> Vec<(String, UnitState)> {
         names.iter().flat_map(|name| [format!("{name}.socket"), format!("{name}.service")]).collect();
     let mut argv = vec!["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState"];
     argv.extend(units.iter().map(String::as_str));
-    let text = run(&argv, SYSTEMCTL).map(|(_, text)| text).unwrap_or_default();
+    states_of(&run(&argv, SYSTEMCTL).map(|(_, text)| text).unwrap_or_default())
+}
+
+/// Reads the output of `systemctl show` about several units, which empty lines separate.
+fn states_of(text: &str) -> Vec<(String, UnitState)> {
     let state = |block: &str| {
         let value = |key: &str| block.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
         let state =
@@ -153,3 +157,7 @@ fn misnamed(tree: &Tree, facts: &mut Facts) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "libvirt_tests.rs"]
+mod tests;

@@ -92,3 +92,31 @@ fn miss(source: &Source, condition: Condition) -> NearMiss {
         condition: NearCondition::Rule { text, wanted: condition.wanted, reads: condition.reads.into_iter().collect() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::switches::Reading;
+
+    #[test]
+    fn a_condition_is_shown_on_one_line_with_its_place() {
+        let text = "first\n  a &&\n  b;\n";
+        let source = Source::new("/etc/x.rules", text);
+        let reads = [Reading::Group("vm".to_owned())];
+        let condition = Condition { span: 8..16, wanted: true, reads: reads.clone().into() };
+        let found = miss(&source, condition);
+        assert_eq!(found.place, "/etc/x.rules:2");
+        let expected = NearCondition::Rule { text: "a && b".to_owned(), wanted: true, reads: reads.to_vec() };
+        assert_eq!(found.condition, expected);
+    }
+
+    #[test]
+    fn a_long_condition_is_shortened() {
+        for (length, expected) in [(100, "x".repeat(100)), (101, format!("{}…", "x".repeat(99)))] {
+            let source = Source::new("x", "x".repeat(length));
+            let condition = Condition { span: 0..length, wanted: false, reads: [].into() };
+            let expected = NearCondition::Rule { text: expected, wanted: false, reads: Vec::new() };
+            assert_eq!(miss(&source, condition).condition, expected, "{length}");
+        }
+    }
+}

@@ -292,3 +292,7 @@ fn wire(pid: u32, uid: u32) -> Option<Wire> {
     let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(uid).ok()?);
     Some(Wire::Process(Process { pid, start_time: StartTime(started), uid }))
 }
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

@@ -40,12 +40,27 @@ pub(super) async fn look(facts: &mut Facts) {
 fn absent(error: &AuthorityError) -> Polkitd {
     let installed = PROGRAMS.iter().any(|path| Path::new(path).exists());
     let shown = run(&["systemctl", "show", "--property=LoadState,ActiveState", "polkit.service"], SYSTEMCTL);
-    let unit = shown.filter(|(done, _)| *done).map(|(_, text)| {
-        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
-        match value("LoadState=") {
-            load if load == "loaded" => value("ActiveState="),
-            load => load,
-        }
-    });
+    let unit = shown.filter(|(done, _)| *done).map(|(_, text)| state(&text));
     Polkitd::Absent { why: error.to_string(), installed, unit }
+}
+
+/// Returns the state of a unit from the output of `systemctl show`: how it is active, or why it is not loaded.
+fn state(text: &str) -> String {
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
+    match value("LoadState=") {
+        load if load == "loaded" => value("ActiveState="),
+        load => load,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_a_unit_is_how_it_is_active_if_it_is_loaded() {
+        assert_eq!(state("LoadState=loaded\nActiveState=failed\n"), "failed");
+        assert_eq!(state("LoadState=masked\nActiveState=inactive\n"), "masked");
+        assert_eq!(state("ActiveState=inactive\n"), "");
+    }
 }

@@ -52,3 +52,37 @@ fn run_with(argv: &[&str], limit: Duration, errors: bool) -> Option<(bool, Strin
     let bytes = reader.join().ok()?;
     Some((status?.success(), String::from_utf8_lossy(&bytes).into_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A limit that no test reaches.
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn shell(script: &str) -> Option<(bool, String)> {
+        run(&["sh", "-c", script], LONG)
+    }
+
+    #[test]
+    fn the_status_and_the_output_of_a_program_are_returned() {
+        assert_eq!(shell("echo out; echo error >&2"), Some((true, "out\n".to_owned())));
+        assert_eq!(shell("echo out; exit 3"), Some((false, "out\n".to_owned())));
+        let errors = |script: &str| errors_of(&["sh", "-c", script], LONG);
+        assert_eq!(errors("echo out; echo error >&2"), Some((false, "error\n".to_owned())));
+        assert_eq!(errors("echo error >&2; exit 3"), Some((true, "error\n".to_owned())));
+    }
+
+    #[test]
+    fn a_program_gets_a_fixed_surrounding_and_no_input() {
+        let text = shell("echo \"$PATH $LC_ALL $PWD\"; cat").unwrap().1;
+        assert_eq!(text, format!("{PATH} C /\n"));
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_run_or_does_not_end_in_time_has_no_output() {
+        assert_eq!(run(&[], LONG), None);
+        assert_eq!(run(&["/no/such/program"], LONG), None);
+        assert_eq!(run(&["sleep", "600"], Duration::from_millis(20)), None);
+    }
+}

@@ -190,7 +190,11 @@ fn service(managed: &str) -> Option<&str> {
 /// Returns the session state of a cgroup, from logind's files.
 fn session(managed: &str) -> Session {
     let Some(id) = cgroup::session(managed) else { return Session::None };
-    let text = kernel_text(format!("/run/systemd/sessions/{id}")).unwrap_or_default();
+    session_of(&kernel_text(format!("/run/systemd/sessions/{id}")).unwrap_or_default())
+}
+
+/// Returns the state of a session from logind's file about it.
+fn session_of(text: &str) -> Session {
     let has = |line: &str| text.lines().any(|known| known == line);
     match () {
         () if text.is_empty() => Session::None,
@@ -200,27 +204,39 @@ fn session(managed: &str) -> Session {
     }
 }
 
-fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Failure> {
+/// Returns the name of a unit; a name without a suffix is that of a service.
+fn unit_name(unit: &str) -> Result<String, Failure> {
     let unit = if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") };
     if unit.contains('/') || unit.starts_with('-') {
         return Err(Failure::Usage(format!("`{}` is not a unit name", escape(&unit))));
     }
-    let shown = run(&["systemctl", "show", "--property=LoadState,ControlGroup,User", "--", &unit], SYSTEMCTL);
-    let text = shown.filter(|(done, _)| *done).map(|(_, text)| text).unwrap_or_default();
-    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).filter(|value| !value.is_empty());
-    let cgroup = value("ControlGroup=").map_or_else(|| format!("/system.slice/{unit}"), str::to_owned);
+    Ok(unit)
+}
+
+/// Returns the process of a unit that the refusal is most likely about, and names the other users of the processes. Requests of root
+/// are never refused, so other users come first, then the user with most processes.
+fn most_likely(processes: Vec<Subject>) -> Option<Subject> {
     let mut by_uid: BTreeMap<u32, Vec<Subject>> = BTreeMap::new();
-    for pid in pids(&cgroup) {
-        if let Some(subject) = of_process(pid, names, format!("a process of {}", escape(&unit))) {
-            by_uid.entry(subject.uid).or_default().push(subject);
-        }
+    for subject in processes {
+        by_uid.entry(subject.uid).or_default().push(subject);
     }
     let users: Vec<String> = by_uid.values().filter_map(|found| Some(found.first()?.user.clone())).collect();
-    // Requests of root are never refused, so other users come first, then the user with most processes.
-    let most = by_uid.into_iter().max_by_key(|(uid, found)| (*uid != 0, found.len()));
-    if let Some(subject) = most.and_then(|(_, found)| found.into_iter().next()) {
-        let others = users.into_iter().filter(|user| *user != subject.user).collect();
-        return Ok(Subject { unit: Some(unit), others, ..subject });
+    let (_, found) = by_uid.into_iter().max_by_key(|(uid, found)| (*uid != 0, found.len()))?;
+    let subject = found.into_iter().next()?;
+    let others = users.into_iter().filter(|user| *user != subject.user).collect();
+    Some(Subject { others, ..subject })
+}
+
+fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Failure> {
+    let unit = unit_name(unit)?;
+    let shown = run(&["systemctl", "show", "--property=LoadState,ControlGroup,User", "--", &unit], SYSTEMCTL);
+    let text = shown.filter(|(done, _)| *done).map(|(_, text)| text).unwrap_or_default();
+    let value = |key: &str| property(&text, key);
+    let cgroup = value("ControlGroup=").map_or_else(|| format!("/system.slice/{unit}"), str::to_owned);
+    let by = format!("a process of {}", escape(&unit));
+    let processes = pids(&cgroup).into_iter().filter_map(|pid| of_process(pid, names, by.clone()));
+    if let Some(subject) = most_likely(processes.collect()) {
+        return Ok(Subject { unit: Some(unit), ..subject });
     }
     if value("LoadState=") == Some("not-found") || text.is_empty() {
         return Err(no_unit(&unit));
@@ -232,7 +248,6 @@ fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Fail
     Ok(Subject { unit: Some(unit.clone()), ..of_user(&found, names, &format!("the user of {}", escape(&unit))) })
 }
 
-/// Returns `User=` and `Type=` of a unit.
 /// The settings of a unit that fixes depend on.
 #[derive(Default)]
 struct UnitSettings {
@@ -243,13 +258,23 @@ struct UnitSettings {
 
 fn unit_settings(unit: &str) -> UnitSettings {
     let shown = run(&["systemctl", "show", "--property=User,Type,DynamicUser", "--", unit], SYSTEMCTL);
-    let text = shown.filter(|(done, _)| *done).map(|(_, text)| text).unwrap_or_default();
-    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).filter(|value| !value.is_empty());
-    UnitSettings {
-        user: value("User=").map(str::to_owned),
-        kind: value("Type=").map(str::to_owned),
-        is_dynamic: value("DynamicUser=") == Some("yes"),
+    shown.filter(|(done, _)| *done).map(|(_, text)| UnitSettings::read(&text)).unwrap_or_default()
+}
+
+impl UnitSettings {
+    /// Reads the output of `systemctl show`.
+    fn read(text: &str) -> Self {
+        Self {
+            user: property(text, "User=").map(str::to_owned),
+            kind: property(text, "Type=").map(str::to_owned),
+            is_dynamic: property(text, "DynamicUser=") == Some("yes"),
+        }
     }
+}
+
+/// Returns a property that is set in the output of `systemctl show`. `key` ends with the equals sign.
+fn property<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(key)).filter(|value| !value.is_empty())
 }
 
 fn pids(cgroup: &str) -> Vec<u32> {
@@ -262,18 +287,5 @@ fn pids(cgroup: &str) -> Vec<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_unit_of_a_user_manager_is_not_a_system_service() {
-        assert_eq!(service("/system.slice/apache2.service"), Some("apache2.service"));
-        assert_eq!(service("/system.slice/apache2.service/system.slice/ssh.service"), Some("apache2.service"));
-        let users = "/user.slice/user-1001.slice/user@1001.service";
-        for below in ["", "/app.slice/apache2.service", "/system.slice/apache2.service", "/apache2.service"] {
-            assert_eq!(service(&format!("{users}{below}")), None, "{below}");
-        }
-        assert_eq!(service("/user.slice/user-1001.slice/session-3.scope"), None);
-        assert_eq!(service(""), None);
-    }
-}
+#[path = "subject_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! The marked text of each finding, and the checks of all files together.
 
+use super::entries::ENTRY;
 use super::syntax::Lexeme;
 use super::*;
 

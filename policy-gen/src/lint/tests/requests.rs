@@ -1,5 +1,6 @@
 //! Conditions on requests that do not exist (PG068 to PG071), and identities of pkla files.
 
+use super::entries::entry;
 use super::*;
 use crate::implicit_authorization::ImplicitAuthorization;
 

@@ -86,3 +86,39 @@ fn name_of(text: &str, number: &str) -> Option<String> {
     let found = text.lines().filter_map(table_line).find(|(_, of_line, _)| *of_line == number);
     found.map(|(.., name)| name.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "(function () {\n    add([\n        {any: \"yes\", inactive: \"no\", active: \"no\", details: []}, // 1: web: panel // x\n\
+                         {any: \"no\", inactive: \"no\", active: \"no\"} // 12: other\n    ]);\n";
+
+    #[test]
+    fn a_line_of_the_table_has_the_number_and_the_name_of_its_grant() {
+        let lines: Vec<_> = TABLE.lines().filter_map(table_line).collect();
+        assert_eq!(lines, [(", details: []", "1", "web: panel // x"), ("", "12", "other")]);
+        assert_eq!(name_of(TABLE, "1").as_deref(), Some("web: panel // x"));
+        assert_eq!([name_of(TABLE, "12").as_deref(), name_of(TABLE, "2").as_deref()], [Some("other"), None]);
+        for line in ["", "{any: 1}", "any: 1} // 1: a", "{any: \"yes\"} // a"] {
+            assert_eq!(table_line(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_results_of_the_table_become_numbers() {
+        let lines: Vec<String> = numbered(TABLE).lines().map(str::to_owned).collect();
+        assert_eq!(lines.len(), TABLE.lines().count());
+        assert_eq!(lines[2], "{any: \"1\", inactive: \"1\", active: \"1\", details: []},");
+        assert_eq!(lines[3], "{any: \"12\", inactive: \"12\", active: \"12\"}");
+        assert_eq!([&lines[0], &lines[4]], ["(function () {", "    ]);"]);
+    }
+
+    #[test]
+    fn the_name_of_a_single_grant_is_in_the_line_above() {
+        let text = format!("x\n    // {NAME}web panel\nrule\n# {NAME}other\n[1]\n// {NAME}\n");
+        let name = |line| name_above(&text, line);
+        assert_eq!([name(3).as_deref(), name(5).as_deref()], [Some("web panel"), Some("other")]);
+        assert_eq!([name(0), name(1), name(2), name(4), name(99)], [(); 5].map(|()| None));
+    }
+}

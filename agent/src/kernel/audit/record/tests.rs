@@ -169,6 +169,19 @@ fn the_record_of_an_approval_names_approver_request_and_subject() {
 }
 
 #[test]
+fn the_record_of_an_approval_has_the_program_of_the_subject() {
+    let with = |info: SubjectInfo| {
+        let (scope, pid) = (ApprovalScope::new("r", &model::facts()).unwrap(), subject().pid);
+        let request = PendingRequest { scope, pid, info, first: std::time::Instant::now(), times: 1 };
+        JournalEntry::approval("ab12", true, &request, approver(), None).to_string()
+    };
+    let read = with(SubjectInfo { exe: Some("/usr/bin/php".into()), ..SubjectInfo::default() });
+    assert!(read.contains(" exe=\"/usr/bin/php\"") && !read.contains("exe_claimed"), "{read}");
+    let claimed = with(SubjectInfo { exe_claimed: Some("/usr/bin/virsh".into()), ..SubjectInfo::default() });
+    assert!(claimed.contains(" exe_claimed=\"/usr/bin/virsh\"") && !claimed.contains(" exe=\""), "{claimed}");
+}
+
+#[test]
 fn a_claimed_path_has_a_field_of_its_own() {
     let claimed = SubjectInfo { exe_claimed: Some("/usr/bin/virsh".into()), ..SubjectInfo::default() };
     let shown = entry("org.example.x", &claimed).to_string();

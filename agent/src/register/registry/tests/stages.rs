@@ -71,6 +71,18 @@ async fn a_scan_adds_the_found_processes_up_to_the_quota() {
 }
 
 #[tokio::test]
+async fn a_warning_names_an_entry_with_more_processes_than_its_quota() {
+    let target = unit("a.service");
+    let children = [Child::new(), Child::new()];
+    let [first, second] = &children;
+    for (max, warns) in [(1, true), (2, false), (3, false)] {
+        let (mut registry, config) = with_entries(vec![Serve { max: Some(max), ..Serve::of(target.clone()) }]);
+        registry.apply_scan(scanned(&config, &target, &[first, second], &[first, second]));
+        assert_eq!(registry.warnings.last().is_some(), warns, "{max}: {:?}", registry.warnings.last());
+    }
+}
+
+#[tokio::test]
 async fn the_limit_of_new_registrations_applies_after_the_first_scan() {
     let target = unit("a.service");
     let serve = Serve { new_per_second: Some(1), ..Serve::of(target.clone()) };

@@ -153,3 +153,6 @@ fn of_unit(facts: &Facts, subject: &Subject, answer: &Decision, unit: &str, by_h
     old_polkitd(&mut fix, facts);
     fix
 }
+
+#[cfg(test)]
+mod tests;

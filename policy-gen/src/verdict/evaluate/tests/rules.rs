@@ -190,3 +190,46 @@ fn later_files_with_rules_are_never_reached() {
     assert_eq!(policy.rules_files(), ["/10.rules", "/20.rules", "/30.rules", "/40.rules"]);
     assert_eq!(policy.actions().collect::<Vec<_>>(), [ACTION]);
 }
+
+#[test]
+fn an_action_is_implied_by_others_and_not_by_itself() {
+    let action = |id: &str, implied: &str| {
+        format!(
+            "<action id='{id}'><defaults/><annotate key='org.freedesktop.policykit.imply'>{implied}</annotate></action>"
+        )
+    };
+    let both = [action("org.a", "org.example.run org.a org.example.run"), action("org.b", "org.example.run")].concat();
+    let (_root, tree) =
+        tree(&[("usr/share/polkit-1/actions/b.policy", &format!("<policyconfig>{both}</policyconfig>"))]);
+    let target = target(126, JavaScript::Duktape);
+    let data = PolicyData::new(target, files::read(&tree, &names(), target).unwrap(), None);
+    assert_eq!(data.implying(ACTION), ["org.a", "org.b"]);
+    assert_eq!([data.implying("org.a"), data.implying("org.b")], [[""; 0]; 2]);
+}
+
+#[test]
+fn logind_asks_about_root_as_about_other_users_for_actions_that_ignore_inhibitors() {
+    let decided = |id: &str, version| {
+        let policy = format!(
+            "<policyconfig><action id='{id}'><defaults><allow_any>auth_admin</allow_any></defaults></action></policyconfig>"
+        );
+        let (_root, tree) = tree(&[("usr/share/polkit-1/actions/b.policy", &policy)]);
+        let target = target(version, JavaScript::Duktape);
+        let data = PolicyData::new(target, files::read(&tree, &names(), target).unwrap(), None);
+        let user = UserFacts { name: "root".into(), groups: Vec::new(), uid: Some(0), has_name: true };
+        let access_request = request("root");
+        let request = ActionRequest { access_request: &access_request, user: &user, action: id };
+        let verdict = data.before_rules(&request).unwrap_or_else(|| data.after_rules(&request, None));
+        (verdict.outcome, verdict.steps.first().map(|step| step.by.clone()))
+    };
+    let ignoring = "org.freedesktop.login1.power-off-ignore-inhibit";
+    let root = Some("root".to_owned());
+    assert_eq!(
+        [decided(ignoring, 125), decided(ignoring, 126)],
+        [(); 2].map(|()| (result("auth_admin"), root.clone()))
+    );
+    assert_eq!(decided(ignoring, 124), (result("yes"), root.clone()));
+    for other in ["org.freedesktop.login1.power-off", "org.example.x-ignore-inhibit"] {
+        assert_eq!(decided(other, 126), (result("yes"), root.clone()), "{other}");
+    }
+}
