@@ -3,7 +3,6 @@
 pub mod details;
 pub mod known_actions;
 pub mod libvirt;
-pub mod mechanisms;
 mod programs;
 pub mod root;
 pub(crate) mod suggest_name;

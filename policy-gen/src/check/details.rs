@@ -2,8 +2,8 @@
 
 use polkit_config::report::{Problem, Report};
 
-use super::mechanisms::passed;
 use crate::implicit_authorization::ImplicitAuthorization;
+use crate::mechanisms;
 use crate::policy::{Grant, Policy};
 
 /// Actions without details (systemd 252 to 262, libvirt 7.0 to 11.3).
@@ -27,7 +27,7 @@ pub(super) fn details(policy: &Policy, report: &mut Report) {
                 report.push(Problem::error(action.at.clone(), message).help(help));
                 continue;
             }
-            let Some(keys) = passed(id) else { continue };
+            let Some(keys) = mechanisms::details(id) else { continue };
             for detail in grant.details.iter().filter(|detail| !is_passed(&keys, &detail.key.value)) {
                 let message = format!("`{}` is not a known detail of {id}", detail.key.value);
                 let help = match keys.as_slice() {

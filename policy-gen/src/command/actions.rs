@@ -8,10 +8,10 @@ use super::{DONE, NOT_AS_EXPECTED, eprint, print};
 use crate::actions::{DeclaredAction, of_tree};
 use crate::check::known_actions::KnownActions;
 use crate::cli::Actions;
-use crate::emit::details;
 use crate::failure::Failure;
 use crate::implicit_authorization::BySession;
 use crate::libvirt::needs::{self, Need};
+use crate::mechanisms;
 use crate::policy::permissions::PREFIX;
 use crate::target;
 use crate::tree::Tree;
@@ -69,7 +69,7 @@ fn as_json(declared: &DeclaredAction) -> Value {
         "defaults": { "any": any.text(), "inactive": inactive.text(), "active": active.text() },
         "annotations": annotations,
         "file": declared.file,
-        "details": details::known(&action.id),
+        "details": mechanisms::details(&action.id).unwrap_or_default(),
         "calls": need.map_or_else(Vec::new, |need| list(need.calls)),
         "virsh": need.map_or_else(Vec::new, |need| list(need.virsh)),
     })
@@ -85,7 +85,7 @@ fn as_text(declared: &DeclaredAction) -> String {
         let key = key.strip_prefix("org.freedesktop.policykit.").unwrap_or(key);
         out.push_str(&format!("    {}: {}\n", escape(key), escape(value.trim())));
     }
-    let details = details::known(&action.id);
+    let details = mechanisms::details(&action.id).unwrap_or_default();
     if !details.is_empty() {
         out.push_str(&format!("    details: {}\n", details.join(", ")));
     }
