@@ -102,7 +102,8 @@ Examples:
   polkit-policy-gen actions 'org.libvirt.api.domain.*'
   polkit-policy-gen actions --json | jq -r '.actions[] | select(.defaults.any == \"yes\").id'
 
-The implicit authorizations follow the id: any/inactive/active, or a single result if all three are equal. \
+The implicit authorizations follow the id: any/inactive/active, or a single result if all three are equal. For a single \
+action, the output says what its mechanism passes to polkit, and when it lets polkit ask an agent. \
 If no action matches, the exit code is 1.")]
     Actions(Actions),
     /// Evaluate policy offline: what polkit would decide, and why

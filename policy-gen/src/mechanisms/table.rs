@@ -2,7 +2,7 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use polkit_config::report::{Report, Source};
+use polkit_config::report::{Problem, Report, Source};
 
 use super::entry::Mechanism;
 use super::read;
@@ -51,6 +51,26 @@ pub fn added() -> &'static [Mechanism] {
 /// Adds entries for the rest of the program. A second call has no effect: a command works on one tree.
 pub fn add(mechanisms: Vec<Mechanism>) {
     let _ = ADDED.set(mechanisms);
+}
+
+/// Reads files that extend the table, with all their problems. A file with an error is left out, and so is a name that the table
+/// has already.
+pub fn read_all(sources: &[Source], report: &mut Report) -> Vec<Mechanism> {
+    let mut entries: Vec<read::Entry> = Vec::new();
+    for source in sources {
+        let Some(entry) = read::read(source, report) else { continue };
+        let name = &entry.mechanism.name;
+        let other = entries.iter().find(|other| other.mechanism.name == *name).map(|other| report.place(&other.at));
+        let is_compiled = compiled().iter().any(|other| other.name == *name);
+        match other.or_else(|| is_compiled.then(|| "the table that is compiled in".to_owned())) {
+            Some(place) => {
+                let problem = Problem::error(entry.at, format!("`{name}` is also the name of an entry of {place}"));
+                report.push(problem.help("use another name, or remove one of the two files"));
+            }
+            None => entries.push(entry),
+        }
+    }
+    entries.into_iter().map(|entry| entry.mechanism).collect()
 }
 
 /// Returns all entries. Those of the host come first, so that they decide about an action that both have.
