@@ -226,7 +226,7 @@ impl Kind {
 }
 
 impl Text {
-    /// Returns the compiled expression; `None` if it is invalid, which [`mod@super::read`] reports.
+    /// Returns the compiled expression. It is invalid only if reading has reported it.
     pub(super) fn regex(&self) -> Option<&Regex> {
         self.regex.get_or_init(|| Regex::new(&self.pattern).ok()).as_ref()
     }

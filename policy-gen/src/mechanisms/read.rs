@@ -103,13 +103,17 @@ fn passed(table: &mut Table, is_other: bool, report: &mut Report) -> Option<Pass
 
 fn action(mut table: Table, report: &mut Report) -> Option<ActionDetails> {
     let ids = table.required_strings("ids", report);
-    let pairs = match table.has("details") {
-        true => table.table("details", report).map(|table| table.strings_by_key(report)).unwrap_or_default(),
-        false => Vec::new(),
-    };
+    let mut pairs = pairs(&mut table, report);
     table.finish(report);
+    pairs.sort_by_key(|(_, meaning)| meaning.at.span.as_ref().map(|span| span.start));
     let keys = pairs.into_iter().map(|(key, meaning)| (key, meaning.value)).collect();
     Some(ActionDetails { ids: patterns(Some(ids?), report), keys })
+}
+
+/// Reads the table `details`, which may be absent.
+fn pairs(table: &mut Table, report: &mut Report) -> Vec<(String, Spanned<String>)> {
+    let details = table.has("details").then(|| table.table("details", report)).flatten();
+    details.map(|details| details.strings_by_key(report)).unwrap_or_default()
 }
 
 fn change(mut table: Table, report: &mut Report) -> Option<Change> {
@@ -133,10 +137,7 @@ fn text(mut table: Table, is_other: bool, report: &mut Report) -> Option<Text> {
     let mut string = |key| table.string(key, report).map(|text| text.value);
     let (action, hint, code) = (string("action"), string("hint"), string("code"));
     let also = values(table.strings("also", report));
-    let details = match table.has("details") {
-        true => table.table("details", report).map(|table| table.strings_by_key(report)).unwrap_or_default(),
-        false => Vec::new(),
-    };
+    let details = pairs(&mut table, report);
     let at = table.at().clone();
     table.finish(report);
     let (pattern, error) = (pattern?, error?);
