@@ -1,5 +1,6 @@
 //! Checks of a policy against the host or tree that it is for.
 
+mod asking;
 pub mod details;
 pub mod known_actions;
 pub mod libvirt;
@@ -20,6 +21,7 @@ use crate::passwords::{Password, Passwords};
 use crate::policy::{GrantKind, OnFailure, Policy, PolicyRequest};
 use crate::tree::Tree;
 
+use asking::asking;
 use details::details;
 use programs::programs;
 use root::root_equivalent;
@@ -52,6 +54,7 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
         None => passwords_unseen(policy, report),
     }
     details(policy, report);
+    asking(policy, report);
     let tree = host.filter(|host| !host.create).and_then(|host| host.tree);
     unregistered::actions(policy, tree, report);
     unreached_agents(policy, report);
@@ -72,6 +75,7 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
 /// [`Failure::Unreachable`] if the user database does not answer.
 pub fn named(policy: &Policy, names: Option<&Names>, tree: Option<&Tree>, report: &mut Report) -> Result<(), Failure> {
     details(policy, report);
+    asking(policy, report);
     unregistered::actions(policy, tree, report);
     if let Some(tree) = tree {
         units(policy, tree, report);

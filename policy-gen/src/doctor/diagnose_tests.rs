@@ -14,6 +14,8 @@ use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Ver
 
 #[path = "diagnose_tests/agent.rs"]
 mod agent;
+#[path = "diagnose_tests/classes.rs"]
+mod classes;
 #[path = "diagnose_tests/conditions.rs"]
 mod conditions;
 #[path = "diagnose_tests/near.rs"]

@@ -6,7 +6,7 @@
 use super::super::{Fix, Step, line, manual, old_polkitd};
 use super::{EXEC, is_root_equivalent, key_of, request, slug, toml, written};
 use crate::doctor::facts::{Decision, Facts, Subject};
-use crate::mechanisms;
+use crate::mechanisms::{self, Interaction};
 use crate::policy::SYSTEMD_ACTION;
 use crate::target::Version;
 
@@ -87,6 +87,10 @@ pub(super) fn rule(facts: &Facts, subject: &Subject, answer: &Decision) -> Optio
     }
     if !by_hook && subject.is_dynamic {
         // An [[agent]] table needs a user who exists.
+        return None;
+    }
+    if !by_hook && facts.mechanism.is_some_and(|mechanism| mechanism.latest().interaction == Interaction::Never) {
+        // polkit would not ask the agent.
         return None;
     }
     if !by_hook {
