@@ -4,6 +4,7 @@ mod agent;
 mod findings;
 mod follow;
 mod host;
+mod mechanisms;
 mod near;
 mod restored;
 mod texts;
