@@ -75,7 +75,7 @@ A [[hook]] table makes polkit ask the running polkit-service-agent before all ot
   [[hook]]
   actions = [\"org.libvirt.unix.manage\"]
   on_failure = \"nothing\"
-The agent receives the known details of the action (for systemd `unit` and `verb`, for libvirt `domain_name` and others) \
+The agent receives the known details of the action (for systemd `unit` and `verb`; polkit-mechanisms(7) has all) \
 and those listed in `details = [\"KEY\"]`. If it replies neither yes nor no, on_failure decides:
   \"nothing\"  the other rules decide (the default). If the agent stops, its deny rules no longer apply
   \"no\"       refuse, except for root: polkit cannot distinguish a stopped agent from an agent without a matching rule

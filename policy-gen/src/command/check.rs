@@ -1,12 +1,15 @@
 //! The subcommand `check`.
 
+mod output;
+
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use polkit_config::bounded::{TREE_MAX, read_regular, read_to_end};
 use polkit_config::names::{LookupError, Names};
 use polkit_config::report::{Level, Problem, Report, Source};
-use serde::Serialize;
+
+use output::{Object, Output};
 
 use super::{eprint, mechanisms, print};
 use crate::actions;
@@ -281,42 +284,4 @@ fn policies(tree: &Tree, files: &mut Vec<File>) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The output with `--json`.
-#[derive(Serialize)]
-struct Output {
-    findings: Vec<Object>,
-}
-
-/// A finding as JSON. Lines and columns count from 1; the end is exclusive.
-#[derive(Serialize)]
-struct Object {
-    code: &'static str,
-    severity: String,
-    file: String,
-    line: Option<usize>,
-    column: Option<usize>,
-    end_line: Option<usize>,
-    end_column: Option<usize>,
-    message: String,
-    help: Option<String>,
-}
-
-impl Object {
-    fn new(code: &Code, problem: &Problem, source: &Source) -> Self {
-        let span = problem.at.span.as_ref();
-        let (start, end) = (span.map(|span| source.position(span.start)), span.map(|span| source.position(span.end)));
-        Self {
-            code: code.id,
-            severity: problem.level.to_string(),
-            file: source.name().to_owned(),
-            line: start.map(|(line, _)| line),
-            column: start.map(|(_, column)| column),
-            end_line: end.map(|(line, _)| line),
-            end_column: end.map(|(_, column)| column),
-            message: problem.message.clone(),
-            help: problem.help.clone(),
-        }
-    }
 }
