@@ -9,6 +9,7 @@ pub mod root;
 pub(crate) mod suggest_name;
 mod units;
 mod unregistered;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,7 @@ use programs::programs;
 use root::root_equivalent;
 pub use suggest_name::Shipped;
 use units::units;
+use versions::versions;
 
 /// Facts about the host or tree. Unknown facts are not checked, and a warning says so.
 #[derive(Debug)]
@@ -63,6 +65,7 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
         hooks(policy, tree, report);
         units(policy, tree, report);
         programs(policy, tree, report);
+        versions(policy, tree, report);
     }
     root_equivalent(policy, report);
     policy.libvirt.iter().for_each(|libvirt| libvirt::roles(libvirt, report));
@@ -80,6 +83,7 @@ pub fn named(policy: &Policy, names: Option<&Names>, tree: Option<&Tree>, report
     if let Some(tree) = tree {
         units(policy, tree, report);
         programs(policy, tree, report);
+        versions(policy, tree, report);
     }
     let Some(names) = names else { return Ok(()) };
     let shipped = tree.map(Shipped::of).unwrap_or_default();

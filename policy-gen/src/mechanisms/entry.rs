@@ -50,6 +50,8 @@ pub struct Change {
     pub interaction: Option<Interaction>,
     /// The actions for which root is checked, if they changed.
     pub checks_root: Option<Vec<Glob>>,
+    /// The details that are passed from this version on.
+    pub details: Vec<String>,
     /// The change, in one sentence.
     pub meaning: String,
 }
@@ -157,6 +159,13 @@ impl Mechanism {
         }
         let is_of = |change: &&Change| change.checks_root.as_ref().is_some_and(|root| covers(root, action));
         Some(self.changes.iter().find(is_of).map_or("", |change| change.since.as_str()))
+    }
+
+    /// Returns since which version the mechanism passes a detail, if this is known.
+    #[must_use]
+    pub fn detail_since(&self, key: &str) -> Option<&str> {
+        let is_of = |change: &&Change| change.details.iter().any(|detail| detail == key);
+        self.changes.iter().find(is_of).map(|change| change.since.as_str())
     }
 
     /// Whether each version passes a process without a pidfd, for which polkit has no `system_unit`.

@@ -120,6 +120,7 @@ fn change(mut table: Table, report: &mut Report) -> Option<Change> {
     let (since, meaning) = (table.required_string("since", report), table.required_string("meaning", report));
     let (subjects, interaction) = (subjects(&mut table, report), interaction(&mut table, report));
     let checks_root = table.strings("checks_root", report).map(|list| patterns(Some(list), report));
+    let details = values(table.strings("details", report));
     table.finish(report);
     let since = since?;
     let is_version = |(_, version): (&str, &str)| {
@@ -129,7 +130,7 @@ fn change(mut table: Table, report: &mut Report) -> Option<Change> {
         let problem = Problem::error(since.at, format!("`{}` is not a program and a version", since.value));
         report.push(problem.help("write the version after the program: `since = \"systemd 257\"`"));
     }
-    Some(Change { since: since.value, subjects, interaction, checks_root, meaning: meaning?.value })
+    Some(Change { since: since.value, subjects, interaction, checks_root, details, meaning: meaning?.value })
 }
 
 fn text(mut table: Table, is_other: bool, report: &mut Report) -> Option<Text> {
