@@ -39,7 +39,8 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || { command -v sudo >/dev/null && echo sudo 
 # For making the beds, for the linker, and the engine that runs policy rules.
 PACKAGES = duktape-dev gcc g++ libc6-dev make mmdebstrap util-linux iproute2 ca-certificates
 MANUALS = policy-gen/man/polkit-policy-gen.1 agent/man/agent.toml.5 policy-gen/man/policy.toml.5 \
-	policy-gen/man/polkit-policy-gen-libvirt.7 policy-gen/man/polkit-policy-gen-verdicts.7 agent/man/polkit-service-agent.8
+	policy-gen/man/polkit-mechanisms.7 policy-gen/man/polkit-policy-gen-libvirt.7 policy-gen/man/polkit-policy-gen-verdicts.7 \
+	agent/man/polkit-service-agent.8
 # The programs that run the tests.
 PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/debug
 

@@ -1,4 +1,6 @@
-//! The shell completions of both programs, generated from their command lines.
+//! What is generated from the programs: the shell completions of both, and the manual page of the mechanisms.
+
+pub mod mechanisms;
 
 use std::{fs, io, path::Path};
 
@@ -50,12 +52,13 @@ fn has_value(arg: &clap::Arg) -> bool {
     arg.get_action().takes_values()
 }
 
-/// Writes `NAME.bash`, `_NAME` (zsh) and `NAME.fish` for each program into a folder.
+/// Writes `NAME.bash`, `_NAME` (zsh) and `NAME.fish` for each program into a folder, and the manual page polkit-mechanisms(7).
 ///
 /// # Errors
 /// Those of the file system.
 pub fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
+    fs::write(folder.join("polkit-mechanisms.7"), mechanisms::page())?;
     for (name, command) in PROGRAMS {
         let files = [
             (Shell::Bash, format!("{name}.bash")),

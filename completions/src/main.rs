@@ -1,4 +1,4 @@
-//! `polkit-completions FOLDER`: writes the shell completions of both programs into a folder.
+//! `polkit-completions FOLDER`: writes the shell completions of both programs, and the manual page of the mechanisms, into a folder.
 #![forbid(unsafe_code)]
 
 use std::{path::Path, process::ExitCode};

@@ -1,14 +1,15 @@
 //! Checks of a policy against the host or tree that it is for.
 
+mod asking;
 pub mod details;
 pub mod known_actions;
 pub mod libvirt;
-pub mod mechanisms;
 mod programs;
 pub mod root;
 pub(crate) mod suggest_name;
 mod units;
 mod unregistered;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +22,13 @@ use crate::passwords::{Password, Passwords};
 use crate::policy::{GrantKind, OnFailure, Policy, PolicyRequest};
 use crate::tree::Tree;
 
+use asking::asking;
 use details::details;
 use programs::programs;
 use root::root_equivalent;
 pub use suggest_name::Shipped;
 use units::units;
+use versions::versions;
 
 /// Facts about the host or tree. Unknown facts are not checked, and a warning says so.
 #[derive(Debug)]
@@ -53,6 +56,7 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
         None => passwords_unseen(policy, report),
     }
     details(policy, report);
+    asking(policy, report);
     let tree = host.filter(|host| !host.create).and_then(|host| host.tree);
     unregistered::actions(policy, tree, report);
     unreached_agents(policy, report);
@@ -61,6 +65,7 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
         hooks(policy, tree, report);
         units(policy, tree, report);
         programs(policy, tree, report);
+        versions(policy, tree, report);
     }
     root_equivalent(policy, report);
     policy.libvirt.iter().for_each(|libvirt| libvirt::roles(libvirt, report));
@@ -73,10 +78,12 @@ pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -
 /// [`Failure::Unreachable`] if the user database does not answer.
 pub fn named(policy: &Policy, names: Option<&Names>, tree: Option<&Tree>, report: &mut Report) -> Result<(), Failure> {
     details(policy, report);
+    asking(policy, report);
     unregistered::actions(policy, tree, report);
     if let Some(tree) = tree {
         units(policy, tree, report);
         programs(policy, tree, report);
+        versions(policy, tree, report);
     }
     let Some(names) = names else { return Ok(()) };
     let shipped = tree.map(Shipped::of).unwrap_or_default();

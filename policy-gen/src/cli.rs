@@ -75,7 +75,7 @@ A [[hook]] table makes polkit ask the running polkit-service-agent before all ot
   [[hook]]
   actions = [\"org.libvirt.unix.manage\"]
   on_failure = \"nothing\"
-The agent receives the known details of the action (for systemd `unit` and `verb`, for libvirt `domain_name` and others) \
+The agent receives the known details of the action (for systemd `unit` and `verb`; polkit-mechanisms(7) has all) \
 and those listed in `details = [\"KEY\"]`. If it replies neither yes nor no, on_failure decides:
   \"nothing\"  the other rules decide (the default). If the agent stops, its deny rules no longer apply
   \"no\"       refuse, except for root: polkit cannot distinguish a stopped agent from an agent without a matching rule
@@ -102,7 +102,8 @@ Examples:
   polkit-policy-gen actions 'org.libvirt.api.domain.*'
   polkit-policy-gen actions --json | jq -r '.actions[] | select(.defaults.any == \"yes\").id'
 
-The implicit authorizations follow the id: any/inactive/active, or a single result if all three are equal. \
+The implicit authorizations follow the id: any/inactive/active, or a single result if all three are equal. For a single \
+action, the output says what its mechanism passes to polkit, and when it lets polkit ask an agent. \
 If no action matches, the exit code is 1.")]
     Actions(Actions),
     /// Evaluate policy offline: what polkit would decide, and why

@@ -11,8 +11,10 @@ pub mod install;
 mod installed;
 pub mod libvirt;
 pub mod list;
+mod mechanisms;
 pub mod remove;
 pub mod restart;
+mod shown_mechanism;
 mod sources;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -86,6 +88,7 @@ pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
         Some(spelling) => spelling.clone(),
     };
     let target = target::resolve(&target).await?;
+    mechanisms::load(&tree);
     let format = target.format(place.target.format)?;
     let owner = if place.vendor { Owner::Vendor } else { Owner::Admin };
     let mut report = Report::new();

@@ -2,7 +2,6 @@
 
 mod action_pattern;
 pub mod daemons;
-pub mod details;
 pub mod hook;
 pub mod pkla;
 mod plain;

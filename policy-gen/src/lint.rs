@@ -77,6 +77,8 @@ pub enum FileKind {
     Pkla,
     /// A policy file of polkit-policy-gen.
     Policy,
+    /// A file that extends the table of mechanisms.
+    Mechanism,
 }
 
 impl FileKind {
@@ -86,6 +88,7 @@ impl FileKind {
         match name.rsplit_once('.')?.1 {
             "rules" => Some(Self::Rules),
             "pkla" => Some(Self::Pkla),
+            "toml" if name.contains("mechanisms.d/") => Some(Self::Mechanism),
             "toml" => Some(Self::Policy),
             _ => None,
         }

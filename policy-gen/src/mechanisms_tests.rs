@@ -1,17 +1,56 @@
+use polkit_config::report::Report;
+
 use super::*;
 
 #[test]
 fn every_file_of_the_table_is_valid() {
-    for (name, text) in FILES {
-        let mechanism = read(text).map_err(|error| format!("{name}: {error}")).unwrap();
-        assert!(!mechanism.text.is_empty(), "{name}");
-        for text in &mechanism.text {
-            let is_polkits = text.error != Kind::NotPolkit;
-            assert_eq!(text.code.is_none(), is_polkits, "{name}: {}: a code is for texts without polkit", text.pattern);
-            assert!(is_polkits || text.hint.is_some(), "{name}: {} has no explanation", text.pattern);
-        }
+    let mut report = Report::new();
+    let entries: Vec<_> = table::sources().filter_map(|source| read::read(&source, &mut report)).collect();
+    assert!(report.problems().is_empty(), "{}", report.render(false));
+    assert_eq!(table::compiled().len(), entries.len());
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/mechanisms")).unwrap();
+    assert_eq!(folder.count(), entries.len(), "each file of the folder is compiled in");
+    let mut names: Vec<&str> = entries.iter().map(|entry| entry.mechanism.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), entries.len(), "a name occurs twice");
+    for mechanism in entries.iter().map(|entry| &entry.mechanism).filter(|mechanism| !mechanism.actions.is_empty()) {
+        assert!(!mechanism.packages.is_empty(), "{} has no packages", mechanism.name);
     }
-    assert_eq!(TABLE.len(), FILES.len());
+}
+
+#[test]
+fn the_details_of_an_action_are_those_of_its_mechanism() {
+    for (action, keys) in [
+        ("org.freedesktop.login1.reboot", Some(&[][..])),
+        ("org.freedesktop.systemd1.manage-units", Some(&["unit", "verb"])),
+        ("org.freedesktop.systemd1.manage-unit-files", Some(&[])),
+        ("org.debian.pcsc-lite.access_card", Some(&["reader"])),
+        ("org.debian.pcsc-lite.access_pcsc", Some(&[])),
+        ("org.libvirt.api.domain.start", Some(&["connect_driver", "domain_name", "domain_uuid"])),
+        ("org.libvirt.api.connect.getattr", Some(&["connect_driver"])),
+        ("org.libvirt.unix.manage", Some(&[])),
+        ("org.libvirt.api.", None),
+        ("org.freedesktop.systemd10.x", None),
+        ("org.example.run", None),
+        ("", None),
+    ] {
+        assert_eq!(details(action).as_deref(), keys, "{action}");
+    }
+    assert_eq!(compiled_details("org.libvirt.api.network-port.read").last(), Some(&"port_uuid"));
+    assert!(details("org.freedesktop.udisks2.filesystem-mount").is_some_and(|keys| keys.contains(&"id.label")));
+}
+
+#[test]
+fn the_table_says_what_polkit_gets() {
+    assert!(is_by_process("org.libvirt.unix.manage") && is_by_process("org.freedesktop.policykit.exec"));
+    assert!(!is_by_process("org.freedesktop.login1.reboot") && !is_by_process("org.example.run"));
+    let logind = of_action("org.freedesktop.login1.reboot").unwrap();
+    assert_eq!(logind.first.subjects, [SubjectKind::BusName]);
+    assert_eq!(logind.latest().subjects, [SubjectKind::BusName, SubjectKind::Varlink]);
+    let since = |action: &str| checks_root(action).map(|(_, since)| since);
+    assert_eq!(since("org.freedesktop.login1.reboot-ignore-inhibit"), Some("systemd 257"));
+    assert_eq!(since("org.freedesktop.login1.reboot"), None);
 }
 
 /// A text, and what the table says about it: the action, the details and the subject.
@@ -192,6 +231,14 @@ fn other_texts_are_not_recognized() {
 
 #[test]
 fn long_lines_are_cut_and_do_not_panic() {
-    let long = format!("{}ä{}denied", "x".repeat(LINE_MAX - 1), "y".repeat(100_000));
+    let long = format!("{}ä{}denied", "x".repeat(texts::LINE_MAX - 1), "y".repeat(100_000));
     assert_eq!(recognize(&long), None);
+}
+
+#[test]
+fn a_text_names_the_device_of_the_request() {
+    let text = "Error mounting /dev/sdc1: GDBus.Error:org.freedesktop.UDisks2.Error.NotAuthorized: Not authorized";
+    let recognized = recognize(text).unwrap();
+    assert_eq!(recognized.device.as_deref(), Some("/dev/sdc1"));
+    assert!(recognized.details.is_empty(), "the name of a device is no detail for a grant: it changes");
 }

@@ -249,7 +249,7 @@ fn compat(tree: &Tree) -> Pkla {
 }
 
 /// Returns the version of an installed package from a dpkg status file.
-fn installed(status: &str, package: &str) -> Option<String> {
+pub(crate) fn installed(status: &str, package: &str) -> Option<String> {
     let stanza = status.split("\n\n").find(|stanza| {
         stanza.lines().any(|line| line.strip_prefix("Package: ") == Some(package))
             && stanza.lines().any(|line| line.starts_with("Status: ") && line.ends_with(" ok installed"))

@@ -45,6 +45,25 @@ pub struct AccessRequest {
     /// The results of programs that rules run with `polkit.spawn`. Other programs are unknown.
     #[serde(default)]
     pub programs: Vec<wire::Program>,
+    /// The flags that the mechanism passes, besides those that are known of it.
+    #[serde(default)]
+    pub flags: Vec<Flag>,
+}
+
+/// A flag of a request that changes the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flag {
+    /// `ALWAYS_CHECK`: polkit 125 and later decides about root as about other users.
+    AlwaysCheck,
+}
+
+impl AccessRequest {
+    /// Whether the request has the flag.
+    #[must_use]
+    pub fn has(&self, flag: Flag) -> bool {
+        self.flags.contains(&flag)
+    }
 }
 
 /// The result of an evaluation.

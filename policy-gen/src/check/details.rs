@@ -2,11 +2,12 @@
 
 use polkit_config::report::{Problem, Report};
 
-use super::mechanisms::passed;
 use crate::implicit_authorization::ImplicitAuthorization;
+use crate::mechanisms;
 use crate::policy::{Grant, Policy};
 
-/// Actions without details (systemd 252 to 262, libvirt 7.0 to 11.3).
+/// Actions without details (systemd 252 to 262, libvirt 7.0 to 11.3) for which a grant with details is an error and not a warning. The
+/// table of mechanisms has the others.
 const WITHOUT: [&str; 5] = [
     "org.freedesktop.systemd1.manage-unit-files",
     "org.freedesktop.systemd1.reload-daemon",
@@ -27,7 +28,7 @@ pub(super) fn details(policy: &Policy, report: &mut Report) {
                 report.push(Problem::error(action.at.clone(), message).help(help));
                 continue;
             }
-            let Some(keys) = passed(id) else { continue };
+            let Some(keys) = mechanisms::details(id) else { continue };
             for detail in grant.details.iter().filter(|detail| !is_passed(&keys, &detail.key.value)) {
                 let message = format!("`{}` is not a known detail of {id}", detail.key.value);
                 let help = match keys.as_slice() {

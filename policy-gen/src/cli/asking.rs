@@ -7,6 +7,7 @@ use clap::Args;
 use crate::implicit_authorization::Session;
 use crate::lint::FileKind;
 use crate::target::Spelling;
+use crate::verdict::Flag;
 
 pub(super) const EXPLAIN_HELP: &str = "\
 Examples:
@@ -74,8 +75,11 @@ pub struct Explain {
     /// The session of the user's process: none for services and cron, remote for ssh
     #[arg(long, value_name = "S", default_value = "none")]
     pub session: Session,
+    /// A flag that the mechanism passes to polkit: with always-check, polkit 125 and later decides about root as about other users
+    #[arg(long, value_name = "F", value_delimiter = ',')]
+    pub flags: Vec<Flag>,
     /// Read requests from FILE, one JSON object per line, and print one verdict per line; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "action", "detail"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "action", "detail", "flags"])]
     pub batch: Option<PathBuf>,
     /// Read files and accounts of the tree below DIR instead of the host
     #[arg(long, value_name = "DIR")]

@@ -4,14 +4,14 @@ use polkit_config::escape::escape;
 use polkit_config::pattern::Glob;
 use serde_json::{Value, json};
 
-use super::{DONE, NOT_AS_EXPECTED, eprint, print};
+use super::{DONE, NOT_AS_EXPECTED, eprint, print, shown_mechanism};
 use crate::actions::{DeclaredAction, of_tree};
 use crate::check::known_actions::KnownActions;
 use crate::cli::Actions;
-use crate::emit::details;
 use crate::failure::Failure;
 use crate::implicit_authorization::BySession;
 use crate::libvirt::needs::{self, Need};
+use crate::mechanisms;
 use crate::policy::permissions::PREFIX;
 use crate::target;
 use crate::tree::Tree;
@@ -22,6 +22,7 @@ use crate::tree::Tree;
 /// An action file or a directory is unreadable.
 pub async fn run(options: &Actions) -> Result<u8, Failure> {
     let tree = Tree::open(options.root.as_deref())?;
+    super::mechanisms::load(&tree);
     let version =
         target::resolve(&target::default_for(options.root.as_deref())).await.ok().map(|target| target.version);
     let mut found = of_tree(&tree, version)
@@ -38,7 +39,9 @@ pub async fn run(options: &Actions) -> Result<u8, Failure> {
         let actions: Vec<Value> = found.actions.iter().map(as_json).collect();
         print(&format!("{:#}", json!({ "actions": actions, "problems": found.problems })));
     } else {
-        print(found.actions.iter().map(as_text).collect::<Vec<_>>().join("\n").trim_end());
+        let is_one = found.actions.len() == 1;
+        let text = |declared: &DeclaredAction| format!("{}{}", as_text(declared), of_mechanism(declared, is_one));
+        print(found.actions.iter().map(text).collect::<Vec<_>>().join("\n").trim_end());
     }
     if !found.actions.is_empty() {
         return Ok(DONE);
@@ -69,10 +72,22 @@ fn as_json(declared: &DeclaredAction) -> Value {
         "defaults": { "any": any.text(), "inactive": inactive.text(), "active": active.text() },
         "annotations": annotations,
         "file": declared.file,
-        "details": details::known(&action.id),
+        "details": mechanisms::details(&action.id).unwrap_or_default(),
         "calls": need.map_or_else(Vec::new, |need| list(need.calls)),
         "virsh": need.map_or_else(Vec::new, |need| list(need.virsh)),
+        "mechanism": shown_mechanism::json(&action.id, Some(any)),
     })
+}
+
+/// Returns the name of the mechanism, or everything that is known about it if this is the only action.
+fn of_mechanism(declared: &DeclaredAction, is_one: bool) -> String {
+    let action = &declared.action;
+    if is_one {
+        let lines = shown_mechanism::lines(&action.id, Some(action.results.any));
+        return lines.iter().map(|line| format!("    {line}\n")).collect();
+    }
+    let name = mechanisms::of_action(&action.id).map(|mechanism| escape(&mechanism.name));
+    name.map_or_else(String::new, |name| format!("    mechanism: {name}\n"))
 }
 
 fn as_text(declared: &DeclaredAction) -> String {
@@ -85,7 +100,7 @@ fn as_text(declared: &DeclaredAction) -> String {
         let key = key.strip_prefix("org.freedesktop.policykit.").unwrap_or(key);
         out.push_str(&format!("    {}: {}\n", escape(key), escape(value.trim())));
     }
-    let details = details::known(&action.id);
+    let details = mechanisms::details(&action.id).unwrap_or_default();
     if !details.is_empty() {
         out.push_str(&format!("    details: {}\n", details.join(", ")));
     }

@@ -1,14 +1,17 @@
 //! The subcommand `check`.
 
+mod output;
+
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use polkit_config::bounded::{TREE_MAX, read_regular, read_to_end};
 use polkit_config::names::{LookupError, Names};
 use polkit_config::report::{Level, Problem, Report, Source};
-use serde::Serialize;
 
-use super::{eprint, print};
+use output::{Object, Output};
+
+use super::{eprint, mechanisms, print};
 use crate::actions;
 use crate::check;
 use crate::cli::Check;
@@ -46,14 +49,23 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         (None, None) => target::resolve(&Spelling::Host).await?,
     };
     let (mut files, mut findings) = (Vec::new(), Vec::new());
-    if options.paths.is_empty() {
+    let (of_table, table) = if options.paths.is_empty() {
+        let table = mechanisms::read(&Tree::open(options.root.as_deref())?);
         installed(options.root.as_deref(), target, &mut files, &mut findings)?;
+        table
     } else {
         for path in &options.paths {
             gather(path, options.kind, &mut files)?;
         }
         files.sort_by_cached_key(key);
-    }
+        if options.target.is_none() {
+            mechanisms::load(&Tree::open(None)?);
+        }
+        let given = files.iter().filter(|file| file.kind == Some(FileKind::Mechanism));
+        let given: Vec<Source> = given.map(|file| file.source.clone()).collect();
+        let report = mechanisms::check(&given);
+        (given, report)
+    };
     let registered = registered(options, target)?;
     let rules = lint::parse(&files);
     let (found, no_engine) = lint::lint(&files, &rules, target, &registered);
@@ -70,7 +82,7 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         eprint(&format!("note: the rules were only parsed, not run: {why}"));
     }
     let mut report = Report::new();
-    files.iter().for_each(|file| report.add_source(&file.source));
+    files.iter().map(|file| &file.source).chain(&of_table).for_each(|source| report.add_source(source));
     let mut all = Vec::new();
     let mut tell = |code: &Code, mut problem: Problem, source: &Source| {
         if options.json {
@@ -90,6 +102,9 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
             let code = if problem.level == Level::Error { &codes::PG050 } else { &codes::PG051 };
             tell(code, problem.clone(), &file.source);
         }
+    }
+    for problem in table.problems() {
+        tell(&codes::PG052, problem.clone(), &mechanisms::source_of(problem, &of_table));
     }
     if options.json {
         let failed = |error| Failure::Unreachable(format!("cannot format the findings as JSON: {error}"));
@@ -269,42 +284,4 @@ fn policies(tree: &Tree, files: &mut Vec<File>) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The output with `--json`.
-#[derive(Serialize)]
-struct Output {
-    findings: Vec<Object>,
-}
-
-/// A finding as JSON. Lines and columns count from 1; the end is exclusive.
-#[derive(Serialize)]
-struct Object {
-    code: &'static str,
-    severity: String,
-    file: String,
-    line: Option<usize>,
-    column: Option<usize>,
-    end_line: Option<usize>,
-    end_column: Option<usize>,
-    message: String,
-    help: Option<String>,
-}
-
-impl Object {
-    fn new(code: &Code, problem: &Problem, source: &Source) -> Self {
-        let span = problem.at.span.as_ref();
-        let (start, end) = (span.map(|span| source.position(span.start)), span.map(|span| source.position(span.end)));
-        Self {
-            code: code.id,
-            severity: problem.level.to_string(),
-            file: source.name().to_owned(),
-            line: start.map(|(line, _)| line),
-            column: start.map(|(_, column)| column),
-            end_line: end.map(|(line, _)| line),
-            end_column: end.map(|(_, column)| column),
-            message: problem.message.clone(),
-            help: problem.help.clone(),
-        }
-    }
 }

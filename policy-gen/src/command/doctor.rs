@@ -7,7 +7,7 @@ mod repair;
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::time::{Duration, Instant};
 
-use super::{eprint, print};
+use super::{eprint, mechanisms, print};
 use crate::cli::Doctor;
 use crate::doctor::diagnose::{Finding, diagnose};
 use crate::doctor::facts::Facts;
@@ -15,6 +15,7 @@ use crate::doctor::fixes::{Fix, writes_a_file};
 use crate::doctor::look::{self, Examination};
 use crate::doctor::report::{self, Style, safe, safe_lines};
 use crate::failure::Failure;
+use crate::tree::Tree;
 
 /// Exit code: a problem was found.
 const WRONG: u8 = 1;
@@ -38,6 +39,7 @@ pub async fn run(options: &Doctor) -> Result<u8, Failure> {
         details: options.detail.iter().cloned().collect(),
         error: options.error.as_deref().map(error_text).transpose()?,
     };
+    mechanisms::load(&Tree::open(None)?);
     let facts = look::gather(&examination).await?;
     let mut findings = diagnose(&facts);
     evaluate::fixes(&mut findings, &facts).await;

@@ -10,10 +10,10 @@ use polkit_config::names::Names;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::print;
+use super::{mechanisms, print, shown_mechanism};
 use crate::cli::Explain;
 use crate::failure::Failure;
-use crate::implicit_authorization::ImplicitAuthorization;
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
 use crate::verdict::{AccessRequest, Evaluator, Outcome, Verdict};
@@ -36,6 +36,7 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
         Some(spelling) => spelling.clone(),
     };
     let target = target::resolve(&spelling).await?;
+    mechanisms::load(&tree);
     let names = if tree.is_host() {
         Names::Host
     } else {
@@ -51,6 +52,7 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
         action: options.action.clone().unwrap_or_default(),
         session: options.session,
         details: options.detail.iter().cloned().collect(),
+        flags: options.flags.clone(),
         ..AccessRequest::default()
     };
     // A user that does not exist leaves the question open, as in `doctor`; in a batch it is the error of one line.
@@ -61,6 +63,9 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
     let mut verdict = evaluator.verdict(&access_request).map_err(open)?;
     evaluator.name_grant(&tree, &access_request, &mut verdict)?;
     let suggestions = suggest::suggestions(&mut evaluator, &tree, &spelling, &access_request, &verdict)?;
+    let implicit = evaluator.implicit(&access_request.action);
+    let applies = implicit.map(|implicit| implicit.of(access_request.session));
+    let root = of_root(&mut evaluator, &access_request)?;
     if options.json {
         let mut object = json!(Brief::from(&verdict));
         if let Value::Object(object) = &mut object {
@@ -71,15 +76,37 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
                 json!({ "change": suggestion.change, "command": suggestion.command, "because": suggestion.because })
             });
             object.insert("suggestions".to_owned(), all.collect());
+            object.insert("mechanism".to_owned(), shown_mechanism::json(&access_request.action, applies));
+            object.insert("implicit".to_owned(), shown_mechanism::implicit_json(implicit));
+            object.insert("root".to_owned(), json!(root.as_ref().map(|root| root.outcome.text())));
             object.insert("polkit".to_owned(), json!(evaluator.target().version.to_string()));
         }
         print(&object.to_string());
     } else {
-        print(
-            text::text(&evaluator, &access_request, &verdict, &suggestions, std::io::stdout().is_terminal()).trim_end(),
-        );
+        let mut about = shown_mechanism::lines(&access_request.action, applies);
+        about.extend(implicit.map(|BySession { any, inactive, active }| {
+            format!(
+                "implicit authorizations: {any} without a session, {inactive} in the background, {active} at the seat"
+            )
+        }));
+        about.extend(root.map(|root| format!("the verdict about root: {}", root.outcome.text())));
+        let colour = std::io::stdout().is_terminal();
+        print(text::text(&evaluator, &access_request, &verdict, &suggestions, &about, colour).trim_end());
     }
     Ok(code(verdict.outcome))
+}
+
+/// Returns the verdict about root, if the mechanism of the action asks about root as about other users.
+fn of_root(evaluator: &mut Evaluator, access_request: &AccessRequest) -> Result<Option<Verdict>, Failure> {
+    if access_request.flags.is_empty() && crate::mechanisms::checks_root(&access_request.action).is_none() {
+        return Ok(None);
+    }
+    match evaluator.verdict(&AccessRequest { user: "root".to_owned(), groups: None, ..access_request.clone() }) {
+        Ok(verdict) => Ok(Some(verdict)),
+        // A tree without the user root.
+        Err(Failure::Refused(_)) => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn code(outcome: Outcome) -> u8 {

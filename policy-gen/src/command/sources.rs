@@ -12,9 +12,8 @@ use rustix::io::Errno;
 
 use crate::emit::Origin;
 use crate::failure::Failure;
-use crate::tree::Tree;
+use crate::tree::{Tree, split};
 
-const DIRECTORY: &str = "etc/polkit-policy-gen";
 const MAIN: &str = "etc/polkit-policy-gen/policy.toml";
 const FRAGMENTS: &str = "etc/polkit-policy-gen/policy.d";
 /// The name under which policy.toml is sorted among the fragments.
@@ -69,7 +68,7 @@ fn invoker() -> u32 {
 /// There is no policy, or the tree is unreadable.
 pub(super) fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<Source>, Origin), Failure> {
     let mut paths = if is_there(tree, MAIN) { vec![MAIN.to_owned()] } else { Vec::new() };
-    match fragments(tree) {
+    match fragments(tree, FRAGMENTS) {
         Ok(found) => paths.extend(found),
         Err(problem) => report.push(problem),
     }
@@ -82,8 +81,7 @@ pub(super) fn default_sources(tree: &Tree, report: &mut Report) -> Result<(Vec<S
     }
     let (mut sources, mut names) = (Vec::new(), Vec::new());
     for path in paths {
-        let read = if tree.is_host() { of_host(&path) } else { of_tree(tree, &path) };
-        match read {
+        match trusted(tree, &path) {
             Ok(Some(source)) => {
                 names.push(format!("/{path}"));
                 sources.push(source);
@@ -100,16 +98,21 @@ fn is_there(tree: &Tree, path: &str) -> bool {
     tree.link(path).is_some() || !matches!(tree.file_mode(path), Ok(None))
 }
 
-/// Returns the fragments, relative to the root.
-fn fragments(tree: &Tree) -> Result<Vec<String>, Problem> {
+/// Returns the `*.toml` files of a directory, relative to the root.
+pub(super) fn fragments(tree: &Tree, directory: &str) -> Result<Vec<String>, Problem> {
     if tree.is_host() {
-        let found = trusted_fragments(&Path::new("/").join(FRAGMENTS))?;
+        let found = trusted_fragments(&Path::new("/").join(directory))?;
         let names = found.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
-        return Ok(names.map(|name| format!("{FRAGMENTS}/{name}")).collect());
+        return Ok(names.map(|name| format!("{directory}/{name}")).collect());
     }
-    let names = tree.names(FRAGMENTS).map_err(|error| unreadable(tree, FRAGMENTS, &error))?;
+    let names = tree.names(directory).map_err(|error| unreadable(tree, directory, &error))?;
     let is_fragment = |name: &String| name.ends_with(".toml") && !name.starts_with('.');
-    Ok(names.into_iter().filter(is_fragment).map(|name| format!("{FRAGMENTS}/{name}")).collect())
+    Ok(names.into_iter().filter(is_fragment).map(|name| format!("{directory}/{name}")).collect())
+}
+
+/// Reads a file that only root may write; `None` for a mask.
+pub(super) fn trusted(tree: &Tree, path: &str) -> Result<Option<Source>, Problem> {
+    if tree.is_host() { of_host(path) } else { of_tree(tree, path) }
 }
 
 /// Reads a file of the host; `None` for a mask.
@@ -123,7 +126,8 @@ fn of_tree(tree: &Tree, path: &str) -> Result<Option<Source>, Problem> {
     let failed = |error: &std::io::Error| unreadable(tree, path, error);
     if tree.link(path).is_some_and(|target| target == Path::new("/dev/null")) {
         // Only the directory of the link matters: other users must not be able to write it.
-        tree.vet(DIRECTORY).and_then(|()| tree.vet(FRAGMENTS)).map_err(|error| failed(&error))?;
+        let directory = split(path).0;
+        tree.vet(split(directory).0).and_then(|()| tree.vet(directory)).map_err(|error| failed(&error))?;
         return Ok(None);
     }
     let bytes = tree.read_bytes(path).map_err(|error| failed(&error))?;

@@ -16,6 +16,8 @@ use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Ver
 mod agent;
 #[path = "diagnose_tests/broken.rs"]
 mod broken;
+#[path = "diagnose_tests/classes.rs"]
+mod classes;
 #[path = "diagnose_tests/client.rs"]
 mod client;
 #[path = "diagnose_tests/conditions.rs"]

@@ -59,6 +59,8 @@ pub struct Facts {
     pub details: BTreeMap<String, String>,
     /// The mechanism of the action, if the table has it.
     pub mechanism: Option<&'static Mechanism>,
+    /// The implicit authorization of the action for the subject's session, if the action is registered.
+    pub implicit: Option<ImplicitAuthorization>,
     /// The sign that the subject uses libvirt, for a sentence, if the request is about libvirt for this reason.
     pub sign_of_libvirt: Option<String>,
     /// Whether the request is about libvirt. Otherwise, the facts about libvirt are empty.

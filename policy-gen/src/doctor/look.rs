@@ -23,6 +23,7 @@ use super::error::{self, Class, speaks_of_libvirt};
 use super::facts::{Facts, Polkitd};
 use crate::check::known_actions::KnownActions;
 use crate::failure::Failure;
+use crate::implicit_authorization::Session;
 use crate::install::units::has_systemd;
 use crate::libvirt::MANAGE;
 use crate::mechanisms;
@@ -139,6 +140,10 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     facts.details = facts.reported.as_ref().map(|reported| reported.details.clone()).unwrap_or_default();
     facts.details.extend(examination.details.clone());
     facts.mechanism = action.as_deref().and_then(mechanisms::of_action);
+    let session =
+        facts.subject.as_ref().and_then(|subject| subject.process.as_ref()).map_or(Session::None, |of| of.session);
+    let implicit = evaluator.as_ref().zip(action.as_deref()).and_then(|(evaluator, action)| evaluator.implicit(action));
+    facts.implicit = implicit.map(|implicit| implicit.of(session));
     facts.action.clone_from(&action);
     if let Some(action) = action.as_deref().filter(|action| !registered.contains(*action)) {
         let known = KnownActions::new(registered.iter().map(String::as_str));

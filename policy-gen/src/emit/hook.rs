@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Origin;
 use super::quote::javascript;
-use super::{Origin, details};
+use crate::mechanisms;
 use crate::policy::{Hook, OnFailure};
 
 /// The path of the hook program. `make build LIBEXECDIR=…` sets it.
@@ -87,8 +88,10 @@ pub fn emit(hooks: &[Hook], origin: &Origin) -> String {
             OnFailure::Nothing => "null",
             OnFailure::No => "\"no\"",
         };
-        let keys: BTreeSet<&str> =
-            details::known(action).into_iter().chain(hook.details.iter().map(|key| key.value.as_str())).collect();
+        let keys: BTreeSet<&str> = mechanisms::compiled_details(action)
+            .into_iter()
+            .chain(hook.details.iter().map(|key| key.value.as_str()))
+            .collect();
         let keys: Vec<String> = keys.into_iter().map(javascript).collect();
         out.push_str(&format!(
             "{}\n        {}: {{details: [{}], otherwise: {otherwise}}}",

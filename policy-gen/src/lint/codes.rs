@@ -147,6 +147,10 @@ codes! {
         "An action, a detail, a unit, a user or a group of the policy does not exist here, or the policy has another weakness. \
          `generate` and `install` warn of the same."
         "correct the name, or install the package first"
+    PG052 Error "the file of a mechanism has an error"
+        "The file extends the table of mechanisms: what a service passes to polkit, and the texts of its refusals. All commands use \
+         the table without the file."
+        "correct the file"
     PG060 Error "an assignment where a comparison is meant"
         "`=` sets the value, and the condition is true if the new value is: `if (action.id = \"org.example.run\")` is true for every \
          action, and the rules that follow see the new id."

@@ -11,8 +11,8 @@ use super::syntax::{Expression, Function, Kind, Statement};
 use super::{Finding, codes};
 use crate::check::details::is_passed;
 use crate::check::known_actions::KnownActions;
-use crate::check::mechanisms::{is_by_process, passed};
 use crate::check::root::ROOT_GROUPS;
+use crate::mechanisms::{self, is_by_process};
 
 /// Checks one rules file.
 #[must_use]
@@ -96,10 +96,10 @@ impl Requests<'_> {
             return;
         }
         for (key, span) in &uses.details {
-            let lacks = |action: &String| passed(action).is_some_and(|keys| !is_passed(&keys, key));
+            let lacks = |action: &String| mechanisms::details(action).is_some_and(|keys| !is_passed(&keys, key));
             if uses.actions.iter().all(lacks) {
                 let of = uses.actions.first().map_or("", String::as_str);
-                let keys = passed(of).unwrap_or_default();
+                let keys = mechanisms::details(of).unwrap_or_default();
                 let known = if keys.is_empty() { "no details".to_owned() } else { keys.join(", ") };
                 let message = format!("the mechanism of {of} does not pass `{key}` (known: {known})");
                 self.findings.push(Finding::at(&codes::PG069, span.clone(), message));

@@ -27,7 +27,7 @@ use super::files::{self, SkippedFile};
 use super::wire::{End, EngineReply};
 use super::{AccessRequest, DeciderKind, Outcome, Verdict};
 use crate::failure::Failure;
-use crate::implicit_authorization::ImplicitAuthorization;
+use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::target::Target;
 use crate::tree::Tree;
 
@@ -128,6 +128,12 @@ impl Evaluator {
         let has_rules = |number: &usize| self.data.rules.iter().any(|(file, _)| file == number);
         let later = (by + 1..self.data.files.rules.len()).filter(has_rules);
         later.filter_map(|number| self.data.files.rules.get(number)).map(|rules| rules.path.as_str()).collect()
+    }
+
+    /// Returns the implicit authorizations of a registered action.
+    #[must_use]
+    pub fn implicit(&self, action: &str) -> Option<BySession<ImplicitAuthorization>> {
+        self.data.files.actions.get(action).map(|registered| registered.action.results)
     }
 
     /// Returns the ids of all registered actions.

@@ -5,6 +5,7 @@ mod evaluated;
 mod findings;
 mod follow;
 mod host;
+mod mechanisms;
 mod near;
 mod restored;
 mod texts;

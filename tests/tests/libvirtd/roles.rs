@@ -9,6 +9,7 @@ use polkit_dbus::{Authority, Interaction, Subject};
 use polkit_policy_gen::emit::{self, Origin, Owner};
 use polkit_policy_gen::implicit_authorization::ImplicitAuthorization;
 use polkit_policy_gen::libvirt::MANAGE;
+use polkit_policy_gen::mechanisms;
 use polkit_policy_gen::policy::{self, Libvirt};
 use polkit_policy_gen::target::Format;
 use polkit_policy_gen::{actions, tree::Tree};
@@ -117,7 +118,7 @@ fn start(root: &Root, rules: &str) -> Bed {
 /// What libvirt passes with an action, for an object of that name.
 fn details(action: &str, object: &str) -> Vec<(&'static str, String)> {
     let about = |key: &str| key.ends_with("_name") || key == "connect_driver";
-    let keys = emit::details::known(action).into_iter().filter(|key| about(key));
+    let keys = mechanisms::compiled_details(action).into_iter().filter(|key| about(key));
     keys.filter(|_| !object.is_empty()).map(|key| (key, object.to_owned())).collect()
 }
 

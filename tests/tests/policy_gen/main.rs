@@ -3,6 +3,7 @@
 mod grants;
 mod install;
 mod interrupted;
+mod mechanisms;
 mod model;
 mod page_by_pkla;
 mod records;

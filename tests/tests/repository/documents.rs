@@ -11,7 +11,7 @@ fn top() -> &'static Path {
 }
 
 /// The names of all tests, and of the fuzz targets that tests/fuzz.sh runs.
-fn tests() -> HashSet<String> {
+pub(crate) fn tests() -> HashSet<String> {
     let mut tests = fuzz_targets();
     for folder in ["tests/tests", "agent", "types", "config", "dbus", "policy-gen"] {
         collect(&top().join(folder), &mut tests);

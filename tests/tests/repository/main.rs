@@ -4,6 +4,7 @@ mod completions;
 mod documents;
 mod installation;
 mod kernel;
+mod mechanisms;
 mod modules;
 mod programs;
 mod words;

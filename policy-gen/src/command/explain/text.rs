@@ -12,6 +12,7 @@ pub(super) fn text(
     access_request: &AccessRequest,
     verdict: &Verdict,
     suggestions: &[Suggestion],
+    mechanism: &[String],
     colour: bool,
 ) -> String {
     let bold = |text: &str| if colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
@@ -56,6 +57,7 @@ pub(super) fn text(
         format!("{:<10}{}{file}", escape(&step.by), escape(&step.says))
     };
     part(&format!("Steps of polkit {}", evaluator.target().version), verdict.steps.iter().map(step).collect());
+    part("Mechanism", mechanism.to_vec());
     part("Never reached", evaluator.never_reached(verdict).into_iter().map(escape).collect());
     let skipped = evaluator.skipped().iter().map(|skipped| match skipped.line {
         Some(line) => format!("{}:{line}: {}", escape(&skipped.file), escape(&skipped.why.to_string())),

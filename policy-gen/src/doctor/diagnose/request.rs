@@ -5,7 +5,7 @@ use super::Finding;
 use crate::doctor::error::Class;
 use crate::doctor::facts::{Facts, Polkitd};
 use crate::doctor::fixes::{Fix, grant_for, manual};
-use crate::mechanisms::{Interaction, Recognized};
+use crate::mechanisms::{Recognized, class};
 
 /// Returns the finding if the text is not recognized, or if polkit is not its cause. Nothing else follows from such a text.
 pub(super) fn of_text(facts: &Facts) -> Option<Finding> {
@@ -123,22 +123,20 @@ pub(super) fn statements(facts: &Facts) -> Vec<String> {
         said.push(format!("depending on the request, the action can also be {}", also.join(", ")));
     }
     said.extend(recognized.and_then(|recognized| recognized.hint).map(str::to_owned));
+    said.extend(recognized.and_then(|recognized| recognized.device.as_ref()).map(|device| format!("device: {device}")));
     let Some(mechanism) = facts.mechanism else { return said };
-    let name = &mechanism.name;
-    match mechanism.interaction {
-        Interaction::Always => {}
-        Interaction::Caller => said.push(format!(
-            "{name} lets polkit ask an agent only if the client allows interaction: its own command does, a service that \
-             calls D-Bus itself mostly does not"
-        )),
-        Interaction::Never => {
-            said.push(format!("{name} never lets polkit ask an agent: only a policy rule can allow the request"));
-        }
-    }
-    if mechanism.pid_only {
+    // The advice of a text can say the same.
+    let has_said = |text: &str| {
+        said.iter().any(|other: &String| other.contains("says auth_self")) && text.contains("says auth_self")
+    };
+    let of_class: Vec<String> =
+        class::asks(mechanism, facts.implicit).into_iter().filter(|text| !has_said(text)).collect();
+    said.extend(of_class);
+    if mechanism.is_by_process() {
         said.push(format!(
-            "{name} passes polkit a process without its unit: a policy rule can name users and groups; for one unit, use \
-             polkit-service-agent (its hook, or a registration)"
+            "{} passes polkit a process without its unit: a policy rule can name users and groups; for one unit, use \
+             polkit-service-agent (its hook, or a registration)",
+            mechanism.name
         ));
     }
     said

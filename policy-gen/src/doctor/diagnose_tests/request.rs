@@ -114,7 +114,7 @@ fn a_mechanism_is_named_with_its_limits() {
     };
     assert_eq!(limits("org.freedesktop.systemd1.manage-units"), (true, false, false));
     assert_eq!(limits("org.freedesktop.bolt.enroll"), (false, false, false));
-    assert_eq!(limits("org.freedesktop.RealtimeKit1.acquire-real-time"), (false, true, false));
+    assert_eq!(limits("org.freedesktop.RealtimeKit1.acquire-real-time"), (false, true, true));
     assert_eq!(limits("org.freedesktop.NetworkManager.network-control"), (false, false, true));
     assert_eq!(limits("io.snapcraft.snapd.manage"), (true, false, true));
 }

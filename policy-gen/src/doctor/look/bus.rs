@@ -2,9 +2,9 @@
 
 use polkit_config::names::Names;
 
-use crate::check::mechanisms::is_by_process;
 use crate::doctor::bus_policy::{self, Client, Denial, Rule};
 use crate::doctor::facts::Subject;
+use crate::mechanisms::is_by_process;
 use crate::tree::Tree;
 
 /// The files and directories of the configuration, in the order of the bus.

@@ -126,6 +126,7 @@ fn polkit_0_105_reads_no_rules() {
 #[test]
 fn a_kind_is_known_by_the_name_or_the_first_line() {
     let kinds = ["a.rules", "a.pkla", "a.toml", "a.txt", "rules"].map(FileKind::of_name);
+    assert_eq!(FileKind::of_name("usr/share/polkit-policy-gen/mechanisms.d/a.toml"), Some(FileKind::Mechanism));
     assert_eq!(kinds, [Some(FileKind::Rules), Some(FileKind::Pkla), Some(FileKind::Policy), None, None]);
     for (text, kind) in [
         ("[[grant]]\n", FileKind::Policy),

@@ -3,11 +3,12 @@
 use super::action_request::{ActionRequest, compat, is_compat};
 use super::policy_data::PolicyData;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
+use crate::mechanisms;
 use crate::target::{JavaScript, Version};
 use crate::verdict::files::RegisteredAction;
 use crate::verdict::pkla::{self, Reader};
 use crate::verdict::wire::{End, EngineReply, EngineRequest};
-use crate::verdict::{AccessRequest, Decider, DeciderKind, Outcome, RuleError, Verdict};
+use crate::verdict::{AccessRequest, Decider, DeciderKind, Flag, Outcome, RuleError, Verdict};
 
 /// The first version that provides rules with the unit of the caller.
 const UNITS: Version = Version(124);
@@ -16,11 +17,6 @@ const UIDS: Version = Version(127);
 
 /// The first version with the flag `ALWAYS_CHECK`, by which a mechanism asks polkit to decide about root as about other users.
 const ALWAYS_CHECK: Version = Version(125);
-
-/// Whether the mechanism of an action passes `ALWAYS_CHECK`: logind does for these (systemd 257 and later).
-fn is_checked_for_root(action: &str) -> bool {
-    action.starts_with("org.freedesktop.login1.") && action.ends_with("-ignore-inhibit")
-}
 
 impl PolicyData {
     /// Returns the verdict if it needs no rules.
@@ -39,7 +35,12 @@ impl PolicyData {
         if self.exempts_root(request) {
             let decider = Decider { kind: DeciderKind::Root, file: None, line: None, by_action: None, grant: None };
             let mut verdict = Verdict::of(Outcome::Result(ImplicitAuthorization::Yes), Some(decider));
-            verdict.step("root", "yes: polkit allows root everything", None, None);
+            let says = if request.access_request.has(Flag::AlwaysCheck) {
+                "yes: polkit allows root everything, and ignores the flag ALWAYS_CHECK before polkit 125"
+            } else {
+                "yes: polkit allows root everything"
+            };
+            verdict.step("root", says, None, None);
             return Some(verdict);
         }
         if self.target.version >= Version::RULES {
@@ -68,7 +69,7 @@ impl PolicyData {
     }
 
     fn exempts_root(&self, request: &ActionRequest<'_>) -> bool {
-        request.user.uid == Some(0) && !(self.target.version >= ALWAYS_CHECK && is_checked_for_root(request.action))
+        request.user.uid == Some(0) && !(self.target.version >= ALWAYS_CHECK && why_root_is_checked(request).is_some())
     }
 
     fn implicit(registered: &RegisteredAction, request: &ActionRequest<'_>) -> Verdict {
@@ -76,9 +77,10 @@ impl PolicyData {
         let (file, line) = (Some(registered.file.clone()), Some(registered.action.line));
         let decider = Decider { kind: DeciderKind::Implicit, file: file.clone(), line, by_action: None, grant: None };
         let mut verdict = Verdict::of(Outcome::Result(word), Some(decider));
-        if request.user.uid == Some(0) {
-            let says = "not exempt: logind (systemd 257 and later) asks about root as about other users (ALWAYS_CHECK)";
-            verdict.step("root", says, None, None);
+        if request.user.uid == Some(0)
+            && let Some(why) = why_root_is_checked(request)
+        {
+            verdict.step("root", &format!("not exempt: {why}"), None, None);
         }
         verdict.step("implicit", word.text(), file, line);
         if let Some(rival) = &registered.rival {
@@ -177,6 +179,16 @@ impl PolicyData {
         }
         verdict.depend_on(reply.unknown.into_iter().map(|what| unknown(&what)));
     }
+}
+
+/// Returns why polkit decides about root as about other users, if the request has the flag `ALWAYS_CHECK`.
+fn why_root_is_checked(request: &ActionRequest<'_>) -> Option<String> {
+    if request.access_request.has(Flag::AlwaysCheck) {
+        return Some("the request has the flag ALWAYS_CHECK".to_owned());
+    }
+    let (mechanism, since) = mechanisms::checks_root(request.action)?;
+    let since = if since.is_empty() { String::new() } else { format!(" ({since} and later)") };
+    Some(format!("{}{since} asks about root as about other users (ALWAYS_CHECK)", mechanism.name))
 }
 
 fn order_unknown(outcome: &pkla::PklaOutcome) -> String {

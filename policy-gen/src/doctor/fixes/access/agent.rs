@@ -6,7 +6,7 @@
 use super::super::{Fix, Step, line, manual, old_polkitd};
 use super::{EXEC, is_root_equivalent, key_of, request, slug, toml, written};
 use crate::doctor::facts::{Decision, Facts, Subject};
-use crate::emit::details;
+use crate::mechanisms::{self, Interaction};
 use crate::policy::SYSTEMD_ACTION;
 use crate::target::Version;
 
@@ -78,7 +78,8 @@ pub(super) fn rule(facts: &Facts, subject: &Subject, answer: &Decision) -> Optio
         return None;
     }
     let by_hook = facts.version().is_some_and(|version| version >= Version::RULES) && !facts.has_selinux;
-    let is_narrow = |key: &str| facts.details.contains_key(key) && details::known(&answer.action).contains(&key);
+    let is_narrow =
+        |key: &str| facts.details.contains_key(key) && mechanisms::compiled_details(&answer.action).contains(&key);
     // Without these details the agent refuses a rule for these actions, because it would be equivalent to root access.
     let is_open = answer.action == EXEC || answer.action == SYSTEMD_ACTION && !(by_hook && is_narrow("unit"));
     if is_open {
@@ -86,6 +87,10 @@ pub(super) fn rule(facts: &Facts, subject: &Subject, answer: &Decision) -> Optio
     }
     if !by_hook && subject.is_dynamic {
         // An [[agent]] table needs a user who exists.
+        return None;
+    }
+    if !by_hook && facts.mechanism.is_some_and(|mechanism| mechanism.latest().interaction == Interaction::Never) {
+        // polkit would not ask the agent.
         return None;
     }
     if !by_hook {
