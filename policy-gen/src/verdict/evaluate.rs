@@ -77,26 +77,23 @@ impl Evaluator {
     /// # Errors
     /// The user database does not answer.
     pub fn open(tree: &Tree, names: Names, target: Target) -> Result<Self, Failure> {
-        Self::open_with(tree, names, target, &[], &[])
+        Ok(Self::of_files(names.clone(), target, files::read(tree, &names, target)?))
     }
 
-    /// The same, with changed files (path and text) in the place of those of the tree, and without the files that are gone.
-    ///
-    /// # Errors
-    /// The user database does not answer.
-    pub fn open_with(
-        tree: &Tree,
-        names: Names,
-        target: Target,
-        changed: &[(String, String)],
-        gone: &[String],
-    ) -> Result<Self, Failure> {
-        let mut files = files::read(tree, &names, target)?;
+    /// The same policy with changed files (path and text) in the place of those of the tree, and without the files that are gone. The
+    /// other files are not read again.
+    #[must_use]
+    pub fn with_changes(&self, tree: &Tree, changed: &[(String, String)], gone: &[String]) -> Self {
+        let mut files = self.data.files.clone();
         gone.iter().for_each(|path| files.remove(&tree.shown(path)));
         changed.iter().for_each(|(path, text)| files.overlay(&tree.shown(path), text));
+        Self::of_files(self.names.clone(), self.data.target, files)
+    }
+
+    fn of_files(names: Names, target: Target, files: files::Files) -> Self {
         let engine = if files.rules.is_empty() { None } else { Some(Engine::start(&files.rules)) };
         let data = PolicyData::new(target, files, engine.as_ref());
-        Ok(Self { names, data, engine: engine.and_then(Result::ok), users: BTreeMap::new() })
+        Self { names, data, engine: engine.and_then(Result::ok), users: BTreeMap::new() }
     }
 
     /// Returns the evaluated polkit.

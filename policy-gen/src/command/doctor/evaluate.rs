@@ -28,26 +28,40 @@ const LIMIT: Duration = Duration::from_secs(3);
 pub async fn fixes(findings: &mut [Finding], facts: &Facts) {
     // Another user can read neither all rules nor the agent, and cannot apply a fix.
     let (true, Some(target)) = (facts.is_root, facts.target) else { return };
+    if findings.iter().flat_map(|finding| &finding.fixes).all(|fix| fix.manual) {
+        return;
+    }
+    let before = Tree::open(None).and_then(|tree| Ok((Evaluator::open(&tree, Names::Host, target)?, tree)));
+    let (mut before, tree) = match before {
+        Ok(before) => before,
+        Err(failure) => {
+            let fixes = findings.iter_mut().flat_map(|finding| &mut finding.fixes).filter(|fix| !fix.manual);
+            fixes.for_each(|fix| refuse(fix, &failure.to_string()));
+            return;
+        }
+    };
     for fix in findings.iter_mut().flat_map(|finding| &mut finding.fixes).filter(|fix| !fix.manual) {
         repair::undo_owners(fix);
         let evaluated = match (&facts.subject, &facts.answer) {
             (Some(subject), Some(answer)) if fix.steps.contains(&Step::Install) => {
-                grant(fix, facts, subject, answer, target).map(Some)
+                grant(fix, facts, subject, answer, (&tree, &mut before)).map(Some)
             }
             (Some(subject), Some(answer)) => {
                 let request = request(facts, answer, &subject.user, None, answer.session);
-                repair::evaluate(fix, Some(&request), target).await
+                repair::evaluate(fix, Some(&request), &tree, &mut before).await
             }
-            _ => repair::evaluate(fix, None, target).await,
+            _ => repair::evaluate(fix, None, &tree, &mut before).await,
         };
         match evaluated {
             Ok(expected) => fix.expected = expected,
-            Err(why) => {
-                fix.manual = true;
-                fix.grants = format!("{}. Not possible with --fix: {why}", fix.grants);
-            }
+            Err(why) => refuse(fix, &why),
         }
     }
+}
+
+fn refuse(fix: &mut Fix, why: &str) {
+    fix.manual = true;
+    fix.grants = format!("{}. Not possible with --fix: {why}", fix.grants);
 }
 
 /// The examined request, or the same by another user.
@@ -80,17 +94,21 @@ enum Intended {
 }
 
 /// Evaluates a fix that grants the request, and returns the expected decision for a sentence.
-fn grant(fix: &Fix, facts: &Facts, subject: &Subject, answer: &Decision, target: Target) -> Result<String, String> {
+fn grant(
+    fix: &Fix,
+    facts: &Facts,
+    subject: &Subject,
+    answer: &Decision,
+    (tree, before): (&Tree, &mut Evaluator),
+) -> Result<String, String> {
     let intended = match fix.id {
         "grant-user" => Intended::Yes,
         "agent-rule" | "bind-agent" => Intended::AuthSelf,
         _ => Intended::Hook,
     };
     let text = |failure: &Failure| failure.to_string();
-    let tree = Tree::open(None).map_err(|failure| text(&failure))?;
-    let generated = generated(fix, &tree, target)?;
-    let mut evaluator =
-        Evaluator::open_with(&tree, Names::Host, target, &generated, &[]).map_err(|failure| text(&failure))?;
+    let generated = generated(fix, tree, before.target())?;
+    let mut evaluator = before.with_changes(tree, &generated, &[]);
     let asked = request(facts, answer, &subject.user, None, answer.session);
     let verdict = evaluator.verdict(&asked).map_err(|failure| text(&failure))?;
     let is_intended = match intended {
@@ -104,8 +122,7 @@ fn grant(fix: &Fix, facts: &Facts, subject: &Subject, answer: &Decision, target:
     // The hook decides about a stranger as well, so the agent's rules are asked.
     if intended != Intended::Hook && subject.user != STRANGER {
         let stranger = request(facts, answer, STRANGER, Some(Vec::new()), Session::None);
-        let before = Evaluator::open(&tree, Names::Host, target).and_then(|mut evaluator| evaluator.verdict(&stranger));
-        let before = before.map_err(|failure| text(&failure))?;
+        let before = before.verdict(&stranger).map_err(|failure| text(&failure))?;
         let after = evaluator.verdict(&stranger).map_err(|failure| text(&failure))?;
         if after.outcome != before.outcome {
             return Err(format!("with it, polkit's decision about other users would be {}", after.outcome.text()));

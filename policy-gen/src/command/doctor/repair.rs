@@ -1,7 +1,6 @@
 //! Evaluates the repairs that the doctor offers: files that polkit reads after the repair, and group memberships. `check` must find
 //! no error in these files, and polkit must not allow other users what it refuses them now.
 
-use polkit_config::names::Names;
 use polkit_config::report::Level;
 use rustix::fs::OFlags;
 
@@ -29,21 +28,29 @@ struct Changes {
     gone: Vec<String>,
 }
 
-/// Evaluates a repair, and returns polkit's decision about the request for a sentence; `None` without a request.
-pub async fn evaluate(fix: &Fix, request: Option<&AccessRequest>, target: Target) -> Result<Option<String>, String> {
+/// Evaluates a repair, and returns polkit's decision about the request for a sentence; `None` without a request. `before` is the policy
+/// without the repair.
+pub async fn evaluate(
+    fix: &Fix,
+    request: Option<&AccessRequest>,
+    tree: &Tree,
+    before: &mut Evaluator,
+) -> Result<Option<String>, String> {
     let text = |failure: Failure| failure.to_string();
-    let tree = Tree::open(None).map_err(text)?;
+    let target = before.target();
     // `--fix` reads the same files in the same way, and refuses those that other users can write.
     let changes = changes(fix, &Tree::open_trusted(None).map_err(text)?, target).await?;
-    has_no_error(&changes, &tree, target)?;
-    let mut evaluator =
-        Evaluator::open_with(&tree, Names::Host, target, &changes.texts, &changes.gone).map_err(text)?;
-    if !changes.texts.is_empty() || !changes.gone.is_empty() {
-        let mut before = Evaluator::open(&tree, Names::Host, target).map_err(text)?;
-        if let Some(action) = opened(&mut before, &mut evaluator, request).map_err(text)? {
+    has_no_error(&changes, tree, target)?;
+    let mut changed;
+    let evaluator = if changes.texts.is_empty() && changes.gone.is_empty() {
+        before
+    } else {
+        changed = before.with_changes(tree, &changes.texts, &changes.gone);
+        if let Some(action) = opened(before, &mut changed, request).map_err(text)? {
             return Err(format!("it would allow {action} to every user"));
         }
-    }
+        &mut changed
+    };
     let Some(request) = request else { return Ok(None) };
     let mut request = request.clone();
     for step in &fix.steps {

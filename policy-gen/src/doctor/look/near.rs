@@ -1,7 +1,6 @@
 //! Searches the one condition that keeps a rule or a pkla entry from allowing the request: evaluates the request with each condition
 //! changed.
 
-use polkit_config::names::Names;
 use polkit_config::report::Source;
 
 use super::files::names_action;
@@ -65,7 +64,7 @@ fn in_rules(
     if all.is_empty() {
         return Ok(Vec::new());
     }
-    let mut switched = Evaluator::open_with(tree, Names::Host, evaluator.target(), &changed, &[])?;
+    let mut switched = evaluator.with_changes(tree, &changed, &[]);
     // A file that notices the change has no conclusive conditions.
     if switched.verdict(request)?.outcome != *outcome {
         return Ok(Vec::new());

@@ -227,8 +227,11 @@ fn a_generated_file_is_evaluated_in_the_place_of_the_file_of_the_tree() {
     let (_root, tree) = tree(&[(path, &pkla("unix-user:bob", "no"))]);
     let generated = [(path.to_owned(), pkla("unix-user:bob", "yes"))];
     for (generated, expected) in [(&generated[..], "yes"), (&[], "no")] {
-        let mut policy =
-            Evaluator::open_with(&tree, names(), target(105, JavaScript::Mozilla), generated, &[]).unwrap();
+        let mut policy = Evaluator::open(&tree, names(), target(105, JavaScript::Mozilla)).unwrap().with_changes(
+            &tree,
+            generated,
+            &[],
+        );
         let verdicts = policy.verdicts(&[request("bob")]).unwrap();
         assert_eq!(verdicts[0].outcome, result(expected));
     }
