@@ -154,3 +154,17 @@ fn actions() -> String {
         action(STOP)
     )
 }
+
+/// The rows of the table of `install`, each with the grant and the action that stand above it: `web: org.example.run bob yes yes`.
+#[must_use]
+pub fn rows(installed: &str) -> Vec<String> {
+    let mut title = "";
+    let mut rows = Vec::new();
+    for line in installed.lines().skip_while(|line| !line.contains("POLKITD, NO SESSION")).skip(1) {
+        match line.strip_prefix("  ") {
+            Some(row) => rows.push(format!("{title} {}", row.split_whitespace().collect::<Vec<_>>().join(" "))),
+            None => title = line,
+        }
+    }
+    rows
+}

@@ -2,7 +2,7 @@
 //! in it disturbs another user. The program is a script here.
 
 use polkit_tests::policy_gen::{
-    RUN, STOP, bed, difference, install, policy_gen as run, sleeper, state, uid_of, verdict, verdicts,
+    RUN, STOP, bed, difference, install, policy_gen as run, rows, sleeper, state, uid_of, verdict, verdicts,
 };
 use polkit_tests::polkit::Verdict::{No, NoAgent, Yes};
 use polkit_tests::{LightBed, Output, Root, on_each_suite_with_rules};
@@ -134,14 +134,13 @@ fn the_hook_is_asked_before_what_is_granted(root: &Root) {
         installed.stderr.contains("`machines` never decides org.example.psa.stop: `hook 2` comes first"),
         "{installed}"
     );
-    let asked: Vec<String> =
-        installed.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let asked = rows(&installed.stdout);
     for expected in [
-        format!("hook 1 {RUN} nobody the agent must authenticate"),
-        format!("hook 2 {STOP} nobody the agent, else no no"),
-        format!("machines {RUN} bob the agent, else yes no"),
-        format!("machines {RUN} nobody the agent must authenticate"),
-        format!("machines {STOP} bob the agent, else no no"),
+        format!("hook 1: {RUN} nobody the agent must authenticate"),
+        format!("hook 2: {STOP} nobody the agent, else no no"),
+        format!("machines: {RUN} bob the agent, else yes no"),
+        format!("machines: {RUN} nobody the agent must authenticate"),
+        format!("machines: {STOP} bob the agent, else no no"),
     ] {
         assert!(asked.contains(&expected), "{expected}: {installed}");
     }

@@ -4,6 +4,7 @@ use polkit_tests::agent;
 use polkit_tests::{FullBed, Output, Polkit, Root, Suite, on_each_suite_with_rules, product};
 
 use polkit_tests::agent::{NO_AGENT, in_unit, journal, page, start_agent};
+use polkit_tests::policy_gen::rows;
 use polkit_tests::polkit::{Verdict, subject};
 
 on_each_suite_with_rules! {
@@ -332,8 +333,7 @@ fn a_refusing_hook_is_a_fence_with_and_without_the_daemon(root: &Root) {
     let _ = bed.exec(["useradd", "--uid=3001", "--groups=libvirt", "anna"]).success();
     let installed = install(&bed, "[[hook]]\nactions = ['org.libvirt.unix.manage']\non_failure = 'no'\n");
     assert!(installed.stderr.contains("`hook 1` refuses its actions to every user except root"), "{installed}");
-    let row = installed.stdout.lines().find(|line| line.starts_with("hook 1")).unwrap_or_default();
-    assert!(row.contains("the agent, else no") && row.ends_with(" no"), "{installed}");
+    assert_eq!(rows(&installed.stdout), [format!("hook 1: {MANAGE} nobody the agent, else no no")]);
     let denied = |unit: &str| in_unit(&bed, unit).contains("access denied by policy");
     let fenced = |when: &str| {
         assert!(denied("strange.service") && denied("web-closed.service") && denied("web-other.service"), "{when}");

@@ -5,6 +5,7 @@ use polkit_tests::libvirt::Seen::{Closed, Denied, NoAgent, Yes};
 use polkit_tests::libvirt::{
     POLICY, Seen, TRIES, bed, by_page, by_virsh, difference, etc, install, policy_gen, remove,
 };
+use polkit_tests::policy_gen::rows;
 use polkit_tests::{FullBed, Root, Suite, on_each_suite, on_each_suite_with_rules, require};
 
 /// With `members` the page's user is put into the group.
@@ -41,8 +42,9 @@ fn mode(bed: &FullBed, name: &str, policy: &str, expected: &[(&str, [Seen; 4])])
     assert!(again.stdout.starts_with("nothing to change\n"), "{installed}{again}");
     expect(bed, name, expected);
     if name == "acl" {
-        let asked = installed.stdout.lines().filter(|line| line.starts_with("operator 1 "));
-        let answers: Vec<&str> = asked.filter_map(|line| line.split_whitespace().last()).collect();
+        let asked = rows(&installed.stdout);
+        let answers: Vec<&str> =
+            asked.iter().filter(|row| row.starts_with("operator 1")).filter_map(|row| row.split(' ').last()).collect();
         assert_eq!(answers, ["yes", "no"], "{installed}");
         // Who is in a role sees its own and no more, by either socket; in no role, everything.
         for (user, option, seen) in [("alice", "-q", "web-1"), ("alice", "-r", "web-1"), ("carol", "-q", "db-1\nweb-1")]

@@ -3,7 +3,7 @@
 
 use polkit_tests::agent::until;
 use polkit_tests::policy_gen;
-use polkit_tests::policy_gen::{POLICY, RUN, STOP, append, bed, install, policy_gen as run, verdict, verdicts};
+use polkit_tests::policy_gen::{POLICY, RUN, STOP, append, bed, install, policy_gen as run, rows, verdict, verdicts};
 use polkit_tests::polkit::Verdict::{NoAgent, Yes};
 use polkit_tests::polkit::subject;
 use polkit_tests::{
@@ -45,8 +45,8 @@ fn a_user_restarts_the_units_that_he_is_granted_and_no_others(root: &Root) {
         "[[systemd]]\nunits = ['web.service', 'app@*.service']\nverbs = ['restart', 'reload']\nusers = ['www-data']\n";
     bed.write(POLICY, 0o600, policy);
     let installed = bed.exec(["polkit-policy-gen", "install", POLICY]).success();
-    let row = "systemd 1  org.freedesktop.systemd1.manage-units unit=web.service verb=restart  www-data  yes     yes\n";
-    assert!(installed.stdout.contains(row), "{installed}");
+    let row = "systemd 1: org.freedesktop.systemd1.manage-units unit=web.service verb=restart www-data yes yes";
+    assert!(rows(&installed.stdout).iter().any(|asked| asked == row), "{installed}");
     let try_it = |user: &str, command: &[&str]| bed.exec_as(user, command).status.success();
     let systemctl = |user: &str, verb: &str, unit: &str| try_it(user, &["systemctl", "--no-ask-password", verb, unit]);
     for (verb, unit) in [("restart", "web.service"), ("reload", "web.service"), ("restart", "app@7.service")] {
@@ -152,18 +152,17 @@ users = ["carol"]
 result = "no"
 "#;
     let installed = install(&bed, policy, &[]).success();
-    let rows: Vec<String> =
-        installed.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let rows = rows(&installed.stdout);
     for expected in [
-        "grant 1 org.example.psa.run bob yes yes",
-        "grant 1 org.example.psa.run nobody - must authenticate",
-        "one program org.freedesktop.policykit.exec program=/usr/bin/true user=root alice yes yes",
-        "one program org.freedesktop.policykit.exec program=/usr/bin/true user=root nobody - must authenticate",
-        "grant 3 org.example.none.* - - not tested: no registered action, or no such user",
+        "grant 1: org.example.psa.run bob yes yes",
+        "grant 1: org.example.psa.run nobody - must authenticate",
+        "one program: org.freedesktop.policykit.exec program=/usr/bin/true user=root alice yes yes",
+        "one program: org.freedesktop.policykit.exec program=/usr/bin/true user=root nobody - must authenticate",
+        "grant 3: org.example.none.* - - not tested: no registered action, or no such user",
     ] {
         assert!(rows.iter().any(|row| row == expected), "{expected} in {installed}");
     }
-    assert!(rows.iter().any(|row| row.starts_with("grant 4 ") && row.ends_with(" carol no no")), "{installed}");
+    assert!(rows.iter().any(|row| row.starts_with("grant 4: ") && row.ends_with(" carol no no")), "{installed}");
     assert!(installed.stderr.contains("`org.freedesktop.policykit.exec` is root-equivalent"), "{installed}");
     let users = ["alice", "bob", "dave"];
     assert_eq!(verdicts(&bed, STOP, &users), [("alice", NoAgent), ("bob", Yes), ("dave", Yes)].into());

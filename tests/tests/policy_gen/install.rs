@@ -2,7 +2,7 @@
 
 use polkit_dbus::Identity;
 use polkit_tests::policy_gen::{
-    ALL, GRANT, POLICY, RUN, STOP, add_user, append, bed, bed_with_pkla, difference, install, policy_gen as run,
+    ALL, GRANT, POLICY, RUN, STOP, add_user, append, bed, bed_with_pkla, difference, install, policy_gen as run, rows,
     sleeper, state, uid_of, verdict, verdicts,
 };
 use polkit_tests::polkit::Verdict::{No, NoAgent, Yes};
@@ -29,10 +29,10 @@ fn an_installed_policy_decides_and_its_removal_leaves_nothing(root: &Root) {
     assert_eq!(difference(&before, &state(&bed)), [""; 0]);
 
     let installed = install(&bed, ALL, &[]).success();
-    let asked: Vec<Vec<&str>> = installed.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert!(asked.contains(&vec!["machines", RUN, "alice", "yes", "yes"]), "{installed}");
-    assert!(asked.contains(&vec!["machines", RUN, "nobody", "-", "must", "authenticate"]), "{installed}");
-    assert!(asked.contains(&vec!["agent", "1", STOP, "www-data", "auth_self", "must", "authenticate"]), "{installed}");
+    let asked = rows(&installed.stdout);
+    assert!(asked.contains(&format!("machines: {RUN} alice yes yes")), "{installed}");
+    assert!(asked.contains(&format!("machines: {RUN} nobody - must authenticate")), "{installed}");
+    assert!(asked.contains(&format!("agent 1: {STOP} www-data auth_self must authenticate")), "{installed}");
     assert!(bed.read("/etc/group").contains("vm:x:3100:alice,bob\n"));
     let files = bed.exec(["sh", "-c", "stat -c '%a %U:%G %n' /etc/polkit-1/rules.d/4* /etc/sysusers.d/*"]).success();
     assert!(

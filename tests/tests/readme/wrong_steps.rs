@@ -63,7 +63,6 @@ fn try_all(root: &Root, steps: &[Step], right: &str, policy: Option<&str>) {
             .exec(["sh", "-ec", "polkit-policy-gen install; systemctl reset-failed polkit-service-agent || true"])
             .success();
         let _ = bed.exec(["systemctl", "restart", "polkit-service-agent"]).success();
-        let _ = bed.exec(["systemctl", "restart", "apache2"]).success();
         agent::until(|| page(&bed) == WORKS);
         change(&bed);
         let check = run(&bed, "polkit-service-agent check 2>&1");
