@@ -32,3 +32,16 @@ fn a_program_that_is_not_tested_by_cargo_has_no_unit_test() {
         assert!(!has_test(own.unwrap_or(path)), "{} has a test that nothing runs", path.display());
     }
 }
+
+/// An override of a package in the release profile does not inherit `strip`. Without it the programs of the package keep their symbols.
+#[test]
+fn programs_of_the_release_are_stripped() {
+    let manifest = include_str!("../../../Cargo.toml");
+    let lines: Vec<&str> = manifest.lines().map(str::trim).collect();
+    assert!(lines.contains(&"strip = true"));
+    for package in ["polkit-service-agent", "polkit-policy-gen"] {
+        let is_overridden = lines.iter().any(|line| line.starts_with(&format!("{package}.opt-level")));
+        let is_stripped = lines.contains(&format!("{package}.strip = true").as_str());
+        assert!(is_stripped || !is_overridden, "{package}");
+    }
+}
