@@ -44,7 +44,7 @@ fn mode(bed: &FullBed, name: &str, policy: &str, expected: &[(&str, [Seen; 4])])
     if name == "acl" {
         let asked = rows(&installed.stdout);
         let answers: Vec<&str> =
-            asked.iter().filter(|row| row.starts_with("operator 1")).filter_map(|row| row.split(' ').last()).collect();
+            asked.iter().filter(|row| row.starts_with("operator 1")).filter_map(|row| row.rsplit(' ').next()).collect();
         assert_eq!(answers, ["yes", "no"], "{installed}");
         // Who is in a role sees its own and no more, by either socket; in no role, everything.
         for (user, option, seen) in [("alice", "-q", "web-1"), ("alice", "-r", "web-1"), ("carol", "-q", "db-1\nweb-1")]
