@@ -158,6 +158,9 @@ mod tests {
                 "processes of one user can attach to each other (ptrace; no Yama)"
             ]
         );
+        let pool = UnitPattern::new("pool.service").unwrap();
+        let lines = host().describe(&pool, Some(&named("www-data", 33)));
+        assert!(!lines.iter().any(|line| line.contains("several users")), "all its programs have one user: {lines:?}");
         let unknown = Host { ptrace_scope: Fact::Known(Some(1)), ..Host::default() };
         let lines = unknown.describe(&ci, Some(&named("ci", 990)));
         assert!(lines.first().is_some_and(|line| line.contains("does not respond")), "{lines:?}");

@@ -292,6 +292,28 @@ mod tests {
     }
 
     #[test]
+    fn a_scan_is_requested_after_an_overflow_of_the_receive_buffer() {
+        let (kind, flags) = (SocketType::DGRAM, SocketFlags::CLOEXEC);
+        // The default protocol of the family is NETLINK_ROUTE, which every user may use.
+        let socket = socket_with(AddressFamily::NETLINK, kind, flags, None).unwrap();
+        set_socket_recv_buffer_size(&socket, 1).unwrap();
+        set_socket_timeout(&socket, Timeout::Recv, Some(Duration::from_millis(10))).unwrap();
+        // An empty message (NLMSG_NOOP) that the kernel acknowledges (NLM_F_REQUEST and NLM_F_ACK). Without a reader the
+        // acknowledgements fill the buffer.
+        let mut empty = 16_u32.to_ne_bytes().to_vec();
+        empty.extend([1_u16, 1 | 4].map(u16::to_ne_bytes).concat());
+        empty.extend([0; 8]);
+        assert!((0..1000).all(|_| send(&socket, &empty, SendFlags::empty()).is_ok()));
+        let (hints, mut receiver) = mpsc::channel(1);
+        let watcher = std::thread::spawn(move || forward_hints(&socket, &Mutex::default(), &hints));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let next = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), receiver.recv()).await });
+        drop(receiver);
+        watcher.join().unwrap();
+        assert_eq!(next, Ok(Some(Hint::Rescan)));
+    }
+
+    #[test]
     fn a_scan_is_requested_if_the_socket_fails() {
         // recv(2) fails for a file that is no socket.
         let file = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());

@@ -218,6 +218,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_self_check_that_does_not_end_by_itself_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut health, context) = (Health::default(), context(folder.path(), model::ACTION));
+        let check = tokio::spawn(std::future::pending());
+        check.abort();
+        while !check.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        health.self_check = Some(check);
+        assert!(!health.pipeline_is_sound(&context).await);
+    }
+
+    #[tokio::test]
     async fn polkitd_is_slow_after_five_seconds_without_a_response() {
         let (mut bus, connection) = Bus::new().await;
         let (mut health, authority) = (Health::default(), Authority::new(connection));

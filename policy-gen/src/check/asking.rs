@@ -85,6 +85,17 @@ mod tests {
     }
 
     #[test]
+    fn all_checks_include_these() {
+        let rtkit = "org.freedesktop.RealtimeKit1.acquire-real-time";
+        let text = format!("[[grant]]\nactions = ['{rtkit}']\nusers = ['u']\nresult = 'auth_admin'\n");
+        let mut draft = Draft::read(&[Source::new("p.toml", text)], Report::new());
+        let (policy, report) = draft.parts();
+        super::super::all(policy, None, report).unwrap();
+        let lines = report.lines();
+        assert!(lines.iter().any(|line| line.contains("never lets polkit ask an agent")), "{lines:?}");
+    }
+
+    #[test]
     fn a_grant_to_root_is_a_warning_unless_the_mechanism_asks_about_root() {
         let grant = |actions: &str| {
             found(&format!("[[grant]]\nactions = [{actions}]\nusers = ['u', 'root']\nresult = 'yes'\n"))

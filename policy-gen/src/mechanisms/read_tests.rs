@@ -63,6 +63,21 @@ fn all_problems_of_a_file_are_found_with_their_places() {
 }
 
 #[test]
+fn a_version_is_the_last_word_of_a_change() {
+    let since = |since: &str| {
+        problems(&format!(
+            "name = 'x'\nactions = ['a.b']\nsubject = 'process'\ninteraction = 'never'\n\
+             [[change]]\nsince = '{since}'\nmeaning = 'x'\n"
+        ))
+    };
+    assert_eq!(since("exampled 2.1"), [""; 0]);
+    assert_eq!(since("example daemon 2.1"), [""; 0], "a program of two words");
+    for wrong in ["exampled 2.1 beta", "exampled", "2.1"] {
+        assert!(since(wrong).join("").contains("is not a program and a version"), "{wrong}");
+    }
+}
+
+#[test]
 fn a_text_has_a_valid_expression_with_known_groups() {
     let with = |rest: &str| {
         let head = "name = 'x'\nactions = ['a.b']\nsubject = 'process'\ninteraction = 'never'\n[[text]]\n";

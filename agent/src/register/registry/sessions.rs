@@ -314,6 +314,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_status_counts_the_sessions_of_an_entry() {
+        let mut registry = registry(vec![Serve::of(user(1000)), Serve::of(user(1001))]);
+        registry.sessions = sessions(&[("1", user(1000)), ("2", user(1000)), ("3", user(1002))]);
+        let served = registry.status(Instant::now()).served;
+        assert_eq!(served.iter().map(|entry| entry.processes).collect::<Vec<_>>(), [2, 0]);
+    }
+
+    #[tokio::test]
     async fn only_a_failure_of_the_bus_pauses_the_registrations_of_sessions() {
         let reports = |failure: Failure| {
             let mut registry = registry(Vec::new());

@@ -136,6 +136,19 @@ fn a_text_that_can_mean_several_actions_names_them_with_its_hint() {
 }
 
 #[test]
+fn a_hint_that_says_what_the_class_says_is_not_repeated() {
+    let said = |hint: Option<&'static str>| {
+        let mut facts = host_with(Some("Failed to start a.service: Interactive authentication required."));
+        facts.reported.as_mut().unwrap().recognized.as_mut().unwrap().hint = hint;
+        facts.mechanism = of_action("org.debian.pcsc-lite.access_card");
+        facts.implicit = Some(ImplicitAuthorization::No);
+        statements(&facts).iter().filter(|text| text.contains("says auth_self")).count()
+    };
+    assert_eq!([said(None), said(Some("a hint"))], [1, 1]);
+    assert_eq!(said(Some("polkit asks an agent only after a policy rule says auth_self ([[agent]])")), 1);
+}
+
+#[test]
 fn a_text_with_another_cause_than_polkit_has_its_own_code() {
     let mut facts = host_with(Some("Failed to start a.service: Interactive authentication required."));
     assert_eq!(of_text(&facts), None);

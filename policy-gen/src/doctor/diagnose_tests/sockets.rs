@@ -46,6 +46,19 @@ fn excess_access_is_reported_without_a_subject() {
 }
 
 #[test]
+fn a_closed_socket_is_no_problem_without_a_decision_about_libvirt() {
+    let closed = |action: Option<&str>| {
+        codes(&changed(|facts| {
+            facts.libvirt.daemons[0].sockets[0].there = Some((0o600, 0, "root".to_owned()));
+            let asked = facts.answer.take();
+            facts.answer = action.and_then(|action| Some(Decision { action: action.to_owned(), ..asked? }));
+        }))
+        .contains(&"socket-closed")
+    };
+    assert_eq!([closed(Some(MANAGE)), closed(Some("org.example.run")), closed(None)], [true, false, false]);
+}
+
+#[test]
 fn settings_of_a_daemon_that_does_not_serve_are_reported() {
     let facts = changed(|facts| {
         let mut modular = facts.libvirt.daemons[0].clone();

@@ -46,6 +46,22 @@ fn patterns_and_too_many_names_are_not_covered() {
 }
 
 #[test]
+fn at_most_24_accounts_of_a_file_make_requests() {
+    let of = |number: usize| {
+        let users: Vec<String> = (0..number).map(|number| format!("subject.user == 'u{number}'")).collect();
+        let text = format!(
+            "polkit.addRule(function (action, subject) {{ if ({}) {{ return 'yes'; }} }});",
+            users.join(" || ")
+        );
+        let probes = matrix(&text, 6000).probes;
+        let named = probes.into_iter().filter(|probe| matches!(probe.who, matrix::Who::User(_)));
+        named.map(|probe| probe.request.user).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert!(of(3) < 24);
+    assert_eq!([of(25), of(40)], [24, 24]);
+}
+
+#[test]
 fn the_number_of_requests_is_limited() {
     let ids: Vec<String> = (0..5000).map(|number| format!("action.id == 'org.a.b{number}'")).collect();
     let text = format!("polkit.addRule(function (action) {{ if ({}) {{ return 'yes'; }} }});", ids.join(" || "));

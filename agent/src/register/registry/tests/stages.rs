@@ -71,6 +71,20 @@ async fn a_scan_adds_the_found_processes_up_to_the_quota() {
 }
 
 #[tokio::test]
+async fn a_scan_registers_the_processes_that_wait() {
+    let target = unit("a.service");
+    let (mut registry, config) = with_entries(vec![Serve::of(target.clone())]);
+    let child = Child::new();
+    registry.apply_scan(scanned(&config, &target, &[&child], &[&child]));
+    let waits = |registry: &Registry| registry.entries.values().all(|entry| matches!(entry.stage, Stage::Waiting(_)));
+    assert!(registry.entries.len() == 1 && waits(&registry), "there is no connection");
+    let (pool, _others) = ConnectionPool::of(3).await;
+    registry.pool = pool;
+    registry.apply_scan(scanned(&config, &target, &[&child], &[]));
+    assert!(registry.entries.len() == 1 && !waits(&registry));
+}
+
+#[tokio::test]
 async fn a_warning_names_an_entry_with_more_processes_than_its_quota() {
     let target = unit("a.service");
     let children = [Child::new(), Child::new()];

@@ -94,6 +94,7 @@ fn the_directory_of_a_user_s_daemon_is_that_before_the_reason() {
     assert_eq!(directory("“/a/.cache/libvirt”：no").as_deref(), Some("/a/.cache/libvirt"));
     for line in [
         "'/run/user/7/libvirt' is there",
+        "moved '/run/user/7/libvirt': see '/run/user/7/libvirt'",
         "'/run/users/7/libvirt': no",
         "'/run/user/7/libvirtd': no",
         "/run/user/7/libvirt: no",
