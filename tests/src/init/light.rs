@@ -32,7 +32,7 @@ pub(super) fn run(libvirtd: bool, own_network: bool) -> Result<(), String> {
         fs::create_dir_all(Path::new("/run").join(dir)).map_err(|error| format!("making /run/{dir}: {error}"))?;
     }
     start("dbus-daemon", &["--system", "--nofork", "--nopidfile", "--syslog-only"], "dbus.log")?;
-    wait_for("the bus", "dbus.log", || Path::new(BUS_SOCKET).exists())?;
+    wait_for("the bus", "dbus.log", is_open_to_all)?;
     let mut polkitd = start_polkitd()?;
     if libvirtd {
         start("libvirtd", &[], "libvirtd.log")?;
@@ -97,6 +97,11 @@ fn start_polkitd() -> Result<Pid, String> {
     let program = POLKITD.into_iter().find(|path| Path::new(path).exists()).ok_or("there is no polkitd")?;
     // -r: takes the name from a polkitd that the bus may have started meanwhile.
     start(program, &["-r"], "polkitd.log")
+}
+
+/// Whether every user may connect to the bus: dbus-daemon creates the socket first, and opens it to others then.
+fn is_open_to_all() -> bool {
+    Path::new(BUS_SOCKET).metadata().is_ok_and(|socket| socket.permissions().mode() & 0o002 != 0)
 }
 
 /// From polkit 127 on the helper that checks passwords is not setuid: systemd starts it for each connection to a socket.
