@@ -167,12 +167,14 @@ fn write(priority: u8, text: &str) {
     write_line(&format!("{start}{}\n", escape(text)));
 }
 
-/// Whether stderr is a stream of the journal, which adds the name of the program to each line itself. `JOURNAL_STREAM` has the device
-/// and the inode of the stream (systemd.exec(5)); stderr can be another file.
+/// Whether stderr is a stream of the journal with the name of this program. `JOURNAL_STREAM` has the device and the inode of the stream,
+/// and stderr can be another file. systemd names a stream after the program that it starts, whose pid is in `SYSTEMD_EXEC_PID` (both
+/// systemd.exec(5)): a command in a script of a unit is not that program.
 #[must_use]
 pub fn is_journal() -> bool {
-    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    rustix::fs::fstat(std::io::stderr()).is_ok_and(|file| stream == format!("{}:{}", file.st_dev, file.st_ino))
+    let is = |name: &str, value: String| std::env::var(name).is_ok_and(|known| known == value);
+    let stream = rustix::fs::fstat(std::io::stderr()).map(|file| format!("{}:{}", file.st_dev, file.st_ino));
+    is("SYSTEMD_EXEC_PID", std::process::id().to_string()) && stream.is_ok_and(|stream| is("JOURNAL_STREAM", stream))
 }
 
 /// Writes a line to stderr, if stderr accepts it now. A full pipe must not delay the program, so the line is lost. The lock of the

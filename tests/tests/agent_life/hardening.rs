@@ -121,6 +121,12 @@ fn the_journal_has_the_name_of_the_program_once_and_no_note_on_what_the_unit_int
     let _ = bed.exec(["journalctl", "--sync"]).success();
     let said = bed.journal(["--unit", UNIT, "--output=json", "--priority=err"]);
     assert!(said.contains("\"MESSAGE\":\"the configuration has errors: not started\""), "{said}");
+    // The stream of a script has the name of the script.
+    let _ =
+        bed.exec(["systemd-run", "--wait", "--unit=script", "sh", "-c", "polkit-service-agent status; true"]).success();
+    let _ = bed.exec(["journalctl", "--sync"]).success();
+    let said = bed.journal(["--unit=script", "--output=cat"]);
+    assert!(said.contains("polkit-service-agent: polkit-service-agent is not running"), "{said}");
 }
 
 fn what_is_left_to_the_unit_is_needed(root: &Root) {
