@@ -268,13 +268,15 @@ fn fixed(bed: &Bed, scenario: &Scenario, found: &Found, id: &str, wrong: &mut Ve
 /// The files that fixes change, with modes, owners and content, and the groups.
 fn state(bed: &Bed) -> String {
     let script = "
-        all='/etc/polkit-1 /etc/polkit-policy-gen /etc/polkit-service-agent /etc/libvirt /etc/systemd/system
+        all='/etc/polkit-1 /etc/polkit-policy-gen /etc/polkit-service-agent /etc/systemd/system
              /usr/share/polkit-1 /usr/local/share/polkit-1 /var/lib/polkit-1 /var/lib/polkit-policy-gen'
+        # libvirt's daemons make folders below /etc/libvirt when they are ready; fixes change only the files.
+        all=\"$all $(find /etc/libvirt -maxdepth 1 -type f)\"
         find /etc/polkit-1 /run/libvirt -maxdepth 0 -printf '%M %u:%g %p\n' 2>/dev/null
         # Empty directories of polkit-policy-gen may stay: packages bring them.
         find $all \\( ! -empty -o ! -path '*/polkit-policy-gen*' \\) -printf '%M %u:%g %p %l\n' 2>/dev/null |
             grep -v '^d.* /etc/polkit-policy-gen ' | sort
-        find $all -type f -exec cat {} + 2>/dev/null | sha256sum
+        find $all -type f -exec sha256sum {} + 2>/dev/null | sort -k 2
         cat /etc/group";
     bed.exec(["sh", "-c", script]).stdout
 }
