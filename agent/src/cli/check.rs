@@ -1,6 +1,7 @@
 //! `polkit-service-agent check`.
 
 mod host;
+mod never_asked;
 
 use std::process::ExitCode;
 
@@ -25,7 +26,8 @@ pub async fn run(origin: &Origin, quiet: bool) -> ExitCode {
     if quiet {
         return ExitCode::SUCCESS;
     }
-    terminal::print(&describe(&loaded, config, host::notes(config).await));
+    let of_host = [host::notes(config).await, never_asked::notes(config)].concat();
+    terminal::print(&describe(&loaded, config, of_host));
     ExitCode::SUCCESS
 }
 

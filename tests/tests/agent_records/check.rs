@@ -25,6 +25,9 @@ fn check_names_units_and_actions_that_the_host_does_not_know(root: &Root) {
         bed.write(CONFIG_FILE, 0o644, config(unit, action));
         bed.exec(["polkit-service-agent", "check"]).success().stdout
     };
+    let mechanism =
+        "name = \"newd\"\nactions = [\"org.example.new.*\"]\nsubject = \"process\"\ninteraction = \"never\"\n";
+    bed.write("/etc/polkit-policy-gen/mechanisms.d/newd.toml", 0o644, mechanism);
     let manage = "org.libvirt.unix.manage";
     let right = check("web.service", manage);
     assert!(!right.contains("systemd does not know") && !right.contains("polkitd knows no such"), "{right}");
@@ -37,6 +40,12 @@ fn check_names_units_and_actions_that_the_host_does_not_know(root: &Root) {
             "polkitd knows no such action. Did you mean org.libvirt.unix.manage?",
         ),
         ("web.service", "org.example.nothing", "names org.example.nothing, and polkitd knows no such action"),
+        (
+            "web.service",
+            "org.freedesktop.RealtimeKit1.acquire-real-time",
+            "names an action of rtkit-daemon, which never lets polkit ask an agent",
+        ),
+        ("web.service", "org.example.new.run", "names an action of newd, which never lets polkit ask an agent"),
     ] {
         let shown = check(unit, action);
         assert!(shown.contains(found), "{unit} {action}: {shown}");

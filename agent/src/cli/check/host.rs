@@ -56,7 +56,7 @@ fn exact_units(config: &Config) -> Vec<(String, String)> {
     units
 }
 
-fn place(rule: &Rule) -> String {
+pub(super) fn place(rule: &Rule) -> String {
     format!("rule \"{}\" ({})", rule.id, rule.origin)
 }
 
@@ -133,7 +133,7 @@ fn not_offered(
 }
 
 /// Whether the agent registers processes that the rule can cover.
-fn is_registered(config: &Config, rule: &Rule) -> bool {
+pub(super) fn is_registered(config: &Config, rule: &Rule) -> bool {
     let serves = |serve: &Serve| match (&serve.target, &rule.unit) {
         (ServeTarget::Unit(served), Some(unit)) => served.covers(&unit.to_string()) || unit.covers(&served.to_string()),
         (ServeTarget::Unit(_), None) | (ServeTarget::PidFile(_) | ServeTarget::User(_), _) => true,
