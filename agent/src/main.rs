@@ -10,7 +10,7 @@ use polkit_service_agent::{
     cli::{
         approve,
         args::{Cli, Command, ConfigFile},
-        check, decisions, exec, status, test,
+        check, decisions, enable, exec, status, test,
     },
     config::{Config, Origin, STDIN, load},
     daemon,
@@ -57,6 +57,8 @@ fn command(command: Command) -> ExitCode {
         Command::Approve { id, length } => ask(approve::approve(&id, length)),
         Command::Deny { id } => ask(approve::deny(&id)),
         Command::Decisions(shown) => decisions::run(&shown),
+        Command::Enable(asked) => enable::enable(&asked),
+        Command::Disable(asked) => enable::disable(&asked),
         Command::Check(asked) => ask(check::run(&origin(asked.config), asked.quiet)),
         Command::Test(asked) => {
             let file = ConfigFile { config: asked.config.config.clone() };

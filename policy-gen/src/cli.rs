@@ -1,6 +1,7 @@
 //! The command line interface.
 
 mod asking;
+mod serving;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use crate::target::Spelling;
 
 use asking::{CHECK_HELP, DOCTOR_HELP, EXPLAIN_HELP};
 pub use asking::{Check, Convert, Doctor, Explain};
+pub use serving::{Disable, Enable};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -123,6 +125,12 @@ convert; 2 usage error; 3 a required file is unavailable.")]
     /// Find out why a request is refused, and fix it
     #[command(after_help = DOCTOR_HELP)]
     Doctor(Doctor),
+    /// Let polkit-service-agent allow actions to a unit: the part of `polkit-service-agent enable` that changes files
+    #[command(hide = true)]
+    Enable(Enable),
+    /// Undo `enable`
+    #[command(hide = true)]
+    Disable(Disable),
 }
 
 /// Options of `generate`.

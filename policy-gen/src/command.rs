@@ -5,6 +5,7 @@ pub mod check;
 pub mod convert;
 pub mod diff;
 pub mod doctor;
+pub mod enable;
 pub mod explain;
 pub mod generate;
 pub mod install;

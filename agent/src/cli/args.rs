@@ -117,6 +117,24 @@ Example: show today's refusals as rules to choose from
 Only entries that journald received from the agent's unit, as root, count. If the outcome was not recorded, it is shown as
 unknown. Exit codes: 0 success; 2 wrong usage; 3 the journal cannot be read.")]
     Decisions(DecisionsOptions),
+    /// Allow actions to the processes of a unit: write both configurations, install, start the agent and try one request.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent enable web.service --action org.libvirt.unix.manage
+
+Uses the hook, unless --register is given or the hook cannot work here. Shows the changes and asks for confirmation. Runs
+polkit-policy-gen, which must be installed.
+Exit codes: 0 enabled, and allowed if a request was tried; 1 refused, or the request was refused; 2 wrong usage; 3
+something cannot be reached; 4 --dry-run: there are changes.")]
+    Enable(Enable),
+    /// Undo `enable`.
+    #[command(after_help = "\
+Example:
+    polkit-service-agent disable web.service
+
+Exit codes: 0 disabled; 1 refused, or not enabled; 2 wrong usage; 3 something cannot be reached; 4 --dry-run: there are
+changes.")]
+    Disable(Disable),
     /// Check the configuration: show its errors, its root-equivalent grants and the order of its rules.
     #[command(after_help = "\
 Example:
@@ -135,6 +153,54 @@ result assumes that polkitd vouches for the subject (AUTH_SELF, the [[agent]] of
 Exit codes: 0 allow; 1 deny or dismiss; 2 wrong usage; 3 the configuration has errors, or no such process; 4 ask or
 authenticate.")]
     Test(Box<TestRequest>),
+}
+
+/// The options of `enable`.
+#[derive(Debug, Args)]
+pub struct Enable {
+    /// The unit whose processes get the actions.
+    #[arg(value_name = "UNIT")]
+    pub unit: String,
+    /// An action id (repeatable).
+    #[arg(long, value_name = "ID", required = true)]
+    pub action: Vec<String>,
+    /// A detail that a request must carry, for one action (repeatable).
+    #[arg(long, value_name = "K=V")]
+    pub detail: Vec<String>,
+    /// The user of the processes. By default the user of the unit.
+    #[arg(long, value_name = "U")]
+    pub user: Option<String>,
+    /// Let a person approve each request.
+    #[arg(long)]
+    pub ask: bool,
+    /// Use registration instead of the hook.
+    #[arg(long)]
+    pub register: bool,
+    /// Whether to ask, and whether to change anything.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// The options of `disable`.
+#[derive(Debug, Args)]
+pub struct Disable {
+    /// The unit.
+    #[arg(value_name = "UNIT")]
+    pub unit: String,
+    /// Whether to ask, and whether to change anything.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// Whether a command asks, and whether it changes anything.
+#[derive(Debug, Args)]
+pub struct Consent {
+    /// Only show what would change.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask for confirmation.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
 }
 
 /// The configuration to read.

@@ -5,6 +5,7 @@ pub mod args;
 pub mod check;
 pub mod client;
 pub mod decisions;
+pub mod enable;
 pub mod exec;
 pub mod journal_reader;
 pub mod near;

@@ -1,7 +1,7 @@
 //! The subcommand `doctor`.
 
-mod apply;
-mod evaluate;
+pub(super) mod apply;
+pub(super) mod evaluate;
 mod repair;
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
@@ -95,7 +95,7 @@ async fn fix(
     if !rustix::process::geteuid().is_root() {
         return Err(Failure::Refused("run this as root: nothing was changed".to_owned()));
     }
-    if !yes && !agreed()? {
+    if !yes && !agreed("Apply this fix?")? {
         return Err(Failure::Refused("nothing was changed".to_owned()));
     }
     apply::apply(fix).await?;
@@ -134,13 +134,14 @@ fn show(finding: &Finding, fix: &Fix) -> Result<(), Failure> {
     Ok(())
 }
 
-fn agreed() -> Result<bool, Failure> {
+/// Asks for confirmation on the terminal.
+pub(super) fn agreed(question: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
         return Err(Failure::Refused(
             "cannot ask for confirmation without a terminal: use --yes. Nothing was changed".to_owned(),
         ));
     }
-    eprint("Apply this fix? [y/N]");
+    eprint(&format!("{question} [y/N]"));
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     read.map_err(|error| Failure::Unreachable(format!("cannot read the answer: {error}")))?;

@@ -1,8 +1,9 @@
 //! The fixes, from the least privilege to the most. Each fix has the commands for a manual fix, and the steps of `--fix`. Pure.
 
 mod access;
+pub mod enable;
 
-pub use access::{access, bind, grant_for, join_group, read_only, start, writes_a_file};
+pub use access::{EXEC, access, bind, grant_for, is_root_equivalent, join_group, read_only, start, writes_a_file};
 
 use super::facts::Facts;
 use crate::emit::quote::shell;
@@ -27,6 +28,8 @@ pub enum Step {
         /// The new path, which must not exist.
         to: String,
     },
+    /// Remove a file.
+    Remove(String),
     /// Rewrite a file with the same content, owned by root and with mode 0644, so that polkitd can read it.
     Rewrite(String),
     /// Set the mode of a directory, and optionally its owner and group.
@@ -47,6 +50,8 @@ pub enum Step {
     },
     /// Install the policy of `/etc/polkit-policy-gen`.
     Install,
+    /// Install the policy that is left in `/etc/polkit-policy-gen`, or remove what is installed if none is left.
+    Withdraw,
     /// Convert all pkla files to one rules file.
     Convert(String),
     /// Comment out keys in a configuration file of libvirt.

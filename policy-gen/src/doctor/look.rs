@@ -32,7 +32,7 @@ use crate::tree::Tree;
 use crate::verdict::Evaluator;
 
 pub use policy::STRANGER;
-pub use run::run as run_program;
+pub use run::{errors_of, run as run_program};
 
 /// What to examine.
 #[derive(Clone, Debug, Default)]

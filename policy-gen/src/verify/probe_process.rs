@@ -43,15 +43,8 @@ impl ProbeProcess {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        let pid = probe.child.id();
-        let stat = kernel_text(format!("/proc/{pid}/stat"));
-        // Field 22. Fields are counted after the last parenthesis, because the process name may contain anything.
-        let started = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok());
-        let subject = || {
-            let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(user.uid).ok()?);
-            Some(Subject::Process(Process { pid, start_time: StartTime(started?), uid }))
-        };
-        probe.subject = subject().ok_or_else(|| failed(&"its entry in /proc is unreadable"))?;
+        probe.subject =
+            subject_of(probe.child.id(), user.uid).ok_or_else(|| failed(&"its entry in /proc is unreadable"))?;
         Ok(probe)
     }
 
@@ -62,6 +55,16 @@ impl ProbeProcess {
         let uids = vec![uid.to_string(); 4].join("\t");
         field("Name:") == Some("sleep") && field("Uid:") == Some(&uids)
     }
+}
+
+/// Returns a process as a polkit subject, or `None` if its entry in `/proc` is unreadable.
+#[must_use]
+pub fn subject_of(pid: u32, uid: u32) -> Option<Subject> {
+    let stat = kernel_text(format!("/proc/{pid}/stat")).ok()?;
+    // Field 22. Fields are counted after the last parenthesis, because the process name may contain anything.
+    let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(uid).ok()?);
+    Some(Subject::Process(Process { pid, start_time: StartTime(started), uid }))
 }
 
 impl Drop for ProbeProcess {

@@ -6,10 +6,10 @@ use polkit_tests::polkit::{Verdict, subject};
 use polkit_tests::{Bed, FullBed, Output, Polkit, Root, Suite, product, require};
 
 const REFUSAL: &str = "Failed to restart deployed.service: Interactive authentication required.";
-const UNITS: &str = "org.freedesktop.systemd1.manage-units";
+pub const UNITS: &str = "org.freedesktop.systemd1.manage-units";
 
 /// A full bed with the product, a unit of alice, and a unit that she wants to restart.
-fn bed(root: &Root) -> FullBed {
+pub fn bed(root: &Root) -> FullBed {
     let bed = healthy_full(root, |builder| {
         product::files().iter().fold(builder, |bed, (path, mode, content)| bed.file(path, *mode, content))
     });
@@ -21,7 +21,7 @@ fn bed(root: &Root) -> FullBed {
 }
 
 /// Runs a command as a process of a unit and of its user.
-fn inside(bed: &Bed, unit: &str, user: &str, command: &str) -> Output {
+pub fn inside(bed: &Bed, unit: &str, user: &str, command: &str) -> Output {
     let script = format!(
         "echo $$ > /sys/fs/cgroup/system.slice/{unit}/cgroup.procs
          exec setpriv --reuid={user} --regid={user} --init-groups timeout 20 {command} </dev/null"
@@ -30,7 +30,7 @@ fn inside(bed: &Bed, unit: &str, user: &str, command: &str) -> Output {
 }
 
 /// What a fix can change: files with their content, owners and modes, directories, and the state of the agent's unit.
-fn state(bed: &Bed) -> String {
+pub fn state(bed: &Bed) -> String {
     let script = "find /etc /var/lib/polkit-1 /var/lib/polkit-policy-gen ! -type d -printf '%p %m %u %g %l\\n' 2>/dev/null | sort
         find /etc /var/lib/polkit-1 /var/lib/polkit-policy-gen -type f -exec sha256sum {} + 2>/dev/null | sort
         find /etc -type d ! -path '/etc/libvirt/*' -printf '%p %m %u %g\\n' | sort

@@ -1,6 +1,7 @@
 //! The doctor: findings, and hosts that become right by following them.
 
 mod agent;
+mod enable;
 mod evaluated;
 mod findings;
 mod follow;

@@ -37,6 +37,10 @@ pub fn diff(fix: &Fix) -> Result<String, Failure> {
     for step in &fix.steps {
         match step {
             Step::Write { path, text } => out.push_str(&unified(below(path), "", text, (false, true))),
+            Step::Remove(path) => {
+                let old = tree.read_text(below(path)).map_err(|error| refused(path, &error))?;
+                out.push_str(&unified(below(path), &old, "", (true, false)));
+            }
             Step::Unset { path, keys } => {
                 let (old, new) = edited(&tree, path, keys)?;
                 out.push_str(&unified(below(path), &old, &new, (true, true)));
@@ -53,7 +57,7 @@ pub fn diff(fix: &Fix) -> Result<String, Failure> {
 /// [`Failure::Refused`] with the failed step.
 pub async fn apply(fix: &Fix) -> Result<(), Failure> {
     let tree = Tree::open_trusted(None)?;
-    if fix.steps.contains(&Step::Install) {
+    if fix.steps.contains(&Step::Install) || fix.steps.contains(&Step::Withdraw) {
         installed_as_it_stands().await?;
     }
     let mut done = Done::default();
@@ -120,6 +124,10 @@ async fn one(tree: &Tree, step: &Step, done: &mut Done) -> Result<(), Failure> {
             done.installed = true;
             install().await
         }
+        Step::Withdraw => {
+            done.installed = true;
+            uninstall().await
+        }
         Step::Agent => {
             let before = agent_state();
             let active = before.active;
@@ -155,6 +163,7 @@ async fn files(tree: &Tree, step: &Step, made: &mut Vec<String>) -> Result<Commi
             let gone = Change { path: below(from).to_owned(), to: None };
             write(tree, vec![file(to, bytes), gone])
         }
+        Step::Remove(path) => write(tree, vec![Change { path: below(path).to_owned(), to: None }]),
         Step::Rewrite(path) => write(tree, vec![file(path, content(tree, path)?)]),
         Step::Convert(path) => {
             let converted = command::convert::rules(None).await?;
@@ -172,6 +181,7 @@ async fn files(tree: &Tree, step: &Step, made: &mut Vec<String>) -> Result<Commi
         | Step::Directory { .. }
         | Step::Join { .. }
         | Step::Install
+        | Step::Withdraw
         | Step::Agent
         | Step::RestartPolkitd => Err(Failure::Refused("this step writes no file".to_owned())),
     }

@@ -12,7 +12,7 @@ use crate::check::{self, HostFacts};
 use crate::doctor::diagnose::Finding;
 use crate::doctor::facts::{Decision, Facts, Subject};
 use crate::doctor::fixes::{Fix, Step};
-use crate::doctor::look::{STRANGER, run_program};
+use crate::doctor::look::{STRANGER, errors_of, run_program};
 use crate::emit::{self, Origin, Owner};
 use crate::failure::Failure;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
@@ -57,6 +57,20 @@ pub async fn fixes(findings: &mut [Finding], facts: &Facts) {
             Err(why) => refuse(fix, &why),
         }
     }
+}
+
+/// Evaluates a fix that lets the agent allow the request. Returns the expected decision for a sentence.
+///
+/// # Errors
+/// The reason why the fix must not be applied.
+pub(in crate::command) fn with_agent(fix: &Fix, facts: &Facts) -> Result<String, String> {
+    let (Some(subject), Some(answer), Some(target)) = (&facts.subject, &facts.answer, facts.target) else {
+        return Err("polkit's decision about the request is not known".to_owned());
+    };
+    let text = |failure: Failure| failure.to_string();
+    let tree = Tree::open(None).map_err(text)?;
+    let mut before = Evaluator::open(&tree, Names::Host, target).map_err(text)?;
+    grant(fix, facts, subject, answer, (&tree, &mut before))
 }
 
 fn refuse(fix: &mut Fix, why: &str) {
@@ -178,9 +192,11 @@ fn agents_file(step: &Step) -> Option<&str> {
 fn agent(rules: &str, intended: Intended, facts: &Facts, subject: &Subject, answer: &Decision) -> Result<(), String> {
     let path = format!("/run/polkit-policy-gen-doctor-{}.toml", std::process::id());
     let written = Draught::write(&path, rules).map_err(|error| format!("{path}: {error}"))?;
-    let check = run_program(&["polkit-service-agent", "check", "--quiet", "--config", &written.path], LIMIT);
-    if check.is_none_or(|(done, _)| !done) {
-        return Err("polkit-service-agent check refuses the rule".to_owned());
+    let check = errors_of(&["polkit-service-agent", "check", "--quiet", "--config", &written.path], LIMIT);
+    let (is_broken, errors) = check.ok_or("polkit-service-agent check cannot be run")?;
+    if is_broken {
+        let first = errors.lines().find(|line| line.starts_with("error")).unwrap_or_default();
+        return Err(format!("polkit-service-agent check refuses the rule: {first}"));
     }
     let way = if intended == Intended::Hook { "hook" } else { "challenge" };
     let details: Vec<String> = facts.details.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -190,7 +206,10 @@ fn agent(rules: &str, intended: Intended, facts: &Facts, subject: &Subject, answ
         if way == "hook" {
             details.iter().for_each(|detail| argv.extend(["--detail", detail]));
         }
-        run_program(&argv, LIMIT).is_some_and(|(done, _)| done)
+        let (_, text) = run_program(&argv, LIMIT).unwrap_or_default();
+        let reply: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        // A person decides about an approval request.
+        matches!(reply.get("verdict").and_then(serde_json::Value::as_str), Some("allow" | "ask"))
     };
     let unit = subject.unit.as_deref().unwrap_or_default();
     if !allows(&subject.user, unit) {

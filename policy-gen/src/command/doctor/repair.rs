@@ -164,6 +164,8 @@ async fn changes(fix: &Fix, tree: &Tree, target: Target) -> Result<Changes, Stri
             | Step::Write { .. }
             | Step::Join { .. }
             | Step::Install
+            | Step::Remove(_)
+            | Step::Withdraw
             | Step::Unset { .. }
             | Step::Agent
             | Step::RestartPolkitd => {}

@@ -13,7 +13,7 @@ use crate::libvirt::MANAGE;
 use crate::policy::SYSTEMD_ACTION;
 
 /// The action of pkexec.
-const EXEC: &str = "org.freedesktop.policykit.exec";
+pub const EXEC: &str = "org.freedesktop.policykit.exec";
 /// Length limit of the name of a written file, without its suffix.
 const NAME_MAX: usize = 120;
 /// The length limit of user names in useradd(8).
@@ -48,7 +48,8 @@ pub fn access(facts: &Facts) -> Vec<Fix> {
 }
 
 /// Whether a grant of this request is equivalent to root access.
-fn is_root_equivalent(action: &str, details: &BTreeMap<String, String>) -> bool {
+#[must_use]
+pub fn is_root_equivalent(action: &str, details: &BTreeMap<String, String>) -> bool {
     let always = [MANAGE, "org.libvirt.api.domain.write"];
     always.contains(&action)
         || action == SYSTEMD_ACTION && !details.contains_key("unit")
@@ -101,7 +102,7 @@ fn slug(text: &str) -> String {
 }
 
 /// Formats a TOML string.
-fn toml(text: &str) -> String {
+pub(super) fn toml(text: &str) -> String {
     let escaped = text.chars().flat_map(|c| match c {
         '"' | '\\' => vec!['\\', c],
         c if c.is_control() => format!("\\u{:04X}", u32::from(c)).chars().collect(),
@@ -111,12 +112,12 @@ fn toml(text: &str) -> String {
 }
 
 /// Formats a TOML key.
-fn key_of(key: &str) -> String {
+pub(super) fn key_of(key: &str) -> String {
     let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if is_bare { key.to_owned() } else { toml(key) }
 }
 
-fn written(path: &str, text: &str) -> Vec<String> {
+pub(super) fn written(path: &str, text: &str) -> Vec<String> {
     let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
     vec![line(&["mkdir", "-p", directory]), format!("{HERE_DOCUMENT}{} <<'END'\n{text}END", shell(path))]
 }

@@ -42,7 +42,7 @@ pub(super) fn find(
         let missing = || Failure::Unreachable(format!("there is no process {pid}, or it is unreadable"));
         Some(of_process(pid, names, format!("process {pid}")).ok_or_else(missing)?)
     } else if let Some(unit) = &examination.unit {
-        Some(of_unit(unit, names, facts)?)
+        Some(of_unit(unit, examination.user.as_deref(), names, facts)?)
     } else if let Some(name) = &examination.user {
         let by_name = names.user(name).map_err(|error| Failure::Unreachable(error.to_string()))?;
         let by_uid = || name.parse().ok().map(|uid| user(names, uid));
@@ -227,7 +227,8 @@ fn most_likely(processes: Vec<Subject>) -> Option<Subject> {
     Some(Subject { others, ..subject })
 }
 
-fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Failure> {
+/// Finds the subject of a unit: a process of the user if one is named, or else the most likely process.
+fn of_unit(unit: &str, user: Option<&str>, names: &Names, facts: &mut Facts) -> Result<Subject, Failure> {
     let unit = unit_name(unit)?;
     let shown = run(&["systemctl", "show", "--property=LoadState,ControlGroup,User", "--", &unit], SYSTEMCTL);
     let text = shown.filter(|(done, _)| *done).map(|(_, text)| text).unwrap_or_default();
@@ -235,13 +236,14 @@ fn of_unit(unit: &str, names: &Names, facts: &mut Facts) -> Result<Subject, Fail
     let cgroup = value("ControlGroup=").map_or_else(|| format!("/system.slice/{unit}"), str::to_owned);
     let by = format!("a process of {}", escape(&unit));
     let processes = pids(&cgroup).into_iter().filter_map(|pid| of_process(pid, names, by.clone()));
-    if let Some(subject) = most_likely(processes.collect()) {
+    let is_of = |subject: &Subject| user.is_none_or(|user| subject.user == user);
+    if let Some(subject) = most_likely(processes.filter(is_of).collect()) {
         return Ok(Subject { unit: Some(unit), ..subject });
     }
     if value("LoadState=") == Some("not-found") || text.is_empty() {
         return Err(no_unit(&unit));
     }
-    let name = value("User=").unwrap_or("root");
+    let name = user.or(value("User=")).unwrap_or("root");
     let found = names.user(name).map_err(|error| Failure::Unreachable(error.to_string()))?;
     let found = found.ok_or_else(|| Failure::Unreachable(format!("there is no user `{}`", escape(name))))?;
     facts.unseen.push(format!("the processes of {}: there are none now", escape(&unit)));
