@@ -45,7 +45,7 @@ impl Launched {
         fs::create_dir(&cgroup).unwrap_or_else(|error| panic!("making {}: {error}", cgroup.display()));
         let log = File::create(dir.join("init.log")).expect("the bed's folder is writable");
         let mut command = Command::new(program("bed-init"));
-        command.args(["launch", kind]).arg(root.path()).arg(&dir).arg(&cgroup).arg(std::process::id().to_string());
+        command.args(["launch", kind]).arg(root.lower()).arg(&dir).arg(&cgroup).arg(std::process::id().to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         let mut unshare = spawn_for_life(command).unwrap_or_else(|error| panic!("starting bed-init: {error}"));
         let stdin = unshare.stdin.take().expect("piped");

@@ -19,7 +19,8 @@
 //!
 //! A bed is an overlay of a root filesystem in namespaces and a cgroup of its own, and is gone when it is dropped.
 //! The modules in the order in which data flows: [`paths`], [`suite`], [`roots`], [`skip`], `cgroup`, `tree`, `launch`, [`output`], [`bed`],
-//! [`light`], [`full`], [`polkit`], [`stand_in`], [`product`], [`broker`], [`faults`], and the subjects; [`init`] is what runs inside as PID 1.
+//! [`light`], [`full`], [`polkit`], [`stand_in`], [`product`], [`packages`], [`broker`],
+//! [`daemons`], [`faults`], and the subjects; [`init`] is what runs inside as PID 1.
 
 #![warn(missing_docs)]
 
@@ -27,6 +28,7 @@ pub mod agent;
 pub mod bed;
 pub mod broker;
 mod cgroup;
+pub mod daemons;
 pub mod doctor;
 pub mod faults;
 pub mod full;
@@ -35,6 +37,7 @@ mod launch;
 pub mod libvirt;
 pub mod light;
 pub mod output;
+pub mod packages;
 pub mod paths;
 pub mod policy_gen;
 pub mod polkit;

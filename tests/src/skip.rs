@@ -4,6 +4,7 @@
 //! suite that the archive does not serve to `target/beds/not-run` (test, suite). The program `skips` sums them up after `cargo test`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::{Suite, cgroup, roots};
 pub struct Root {
     suite: Suite,
     path: PathBuf,
+    layer: Option<PathBuf>,
     _in_use: Arc<File>,
 }
 
@@ -29,6 +31,23 @@ impl Root {
     /// Where it is on the host. Nothing may be written there.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The same with the files of a folder above it.
+    #[must_use]
+    pub(crate) fn with_layer(self, layer: PathBuf) -> Self {
+        Self { layer: Some(layer), ..self }
+    }
+
+    /// The lower folders of a bed's overlay, the uppermost first.
+    pub(crate) fn lower(&self) -> OsString {
+        let mut lower = OsString::new();
+        if let Some(layer) = &self.layer {
+            lower.push(layer);
+            lower.push(":");
+        }
+        lower.push(&self.path);
+        lower
     }
 }
 
@@ -49,7 +68,7 @@ pub fn require(suite: Suite) -> Option<Root> {
     lock.lock_shared().unwrap_or_else(|error| panic!("locking {suite}: {error}"));
     if roots::is_ready(suite) {
         append("ran", &test_name());
-        return Some(Root { suite, path: roots::path(suite, None), _in_use: Arc::new(lock) });
+        return Some(Root { suite, path: roots::path(suite, None), layer: None, _in_use: Arc::new(lock) });
     }
     if !suite.is_required() && roots::path(suite, Some("not-run")).exists() {
         eprintln!("NOT RUN: {}: the archive does not serve {suite}", test_name());

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use polkit_tests::roots::{Outcome, build};
-use polkit_tests::{Suite, broker};
+use polkit_tests::{Suite, broker, daemons};
 
 fn main() -> ExitCode {
     let mut suites = Vec::new();
@@ -26,6 +26,9 @@ fn main() -> ExitCode {
             Outcome::Ready if suite.has_rules() => {
                 if let Err(reason) = broker::fetch(suite) {
                     eprintln!("roots: {suite}: no dbus-broker: {reason}");
+                }
+                if let Err(reason) = daemons::fetch(suite) {
+                    eprintln!("roots: {suite}: no daemons: {reason}");
                 }
             }
             Outcome::Ready => {}
