@@ -142,7 +142,7 @@ fn sysusers(policy: &Policy, origin: &Origin) -> String {
 
 fn check_for_rules(policy: &Policy, report: &mut Report) {
     for grant in &policy.grants {
-        for name in grant.users.iter().chain(&grant.groups).chain(&grant.netgroups) {
+        for name in grant.subjects.names() {
             if name.value.chars().any(|character| u32::from(character) > 0xffff) {
                 let message = format!("a rule can never match the name `{}`", name.value);
                 let help = "for Duktape a character beyond U+FFFF differs from the same character in a rules file \

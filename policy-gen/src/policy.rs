@@ -4,6 +4,7 @@ mod fields;
 mod libvirt;
 pub mod permissions;
 mod read;
+mod subjects;
 mod systemd;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +15,10 @@ use polkit_config::table::Spanned;
 
 pub use libvirt::{Libvirt, Mode, Others, Role, RoleKind};
 pub use read::{Draft, read};
+pub use subjects::{SessionScope, Subjects};
 pub use systemd::ACTION as SYSTEMD_ACTION;
 
-use crate::implicit_authorization::{BySession, ImplicitAuthorization};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization, Session};
 
 /// A policy from one or several files.
 #[derive(Debug, Default)]
@@ -41,12 +43,8 @@ pub struct Grant {
     pub label: String,
     /// Action ids and patterns.
     pub actions: Vec<Spanned<ActionPattern>>,
-    /// User names.
-    pub users: Vec<Spanned<String>>,
-    /// Group names.
-    pub groups: Vec<Spanned<String>>,
-    /// Netgroup names.
-    pub netgroups: Vec<Spanned<String>>,
+    /// The subjects.
+    pub subjects: Subjects,
     /// The required details. All must match; without any, details are ignored.
     pub details: Vec<Detail>,
     /// The results.
@@ -77,6 +75,12 @@ pub struct PolicyRequest<'a> {
     pub netgroups: &'a BTreeSet<String>,
     /// The details.
     pub details: &'a BTreeMap<String, String>,
+    /// The unit of the subject, if polkit knows it.
+    pub unit: Option<&'a str>,
+    /// Whether that unit has `NoNewPrivileges=yes`.
+    pub no_new_privileges: bool,
+    /// The session.
+    pub session: Session,
 }
 
 /// The kind of a grant, which selects its file.
@@ -147,13 +151,33 @@ impl Grant {
     /// Whether the grant applies to this request.
     #[must_use]
     pub fn covers(&self, request: &PolicyRequest<'_>) -> bool {
-        let named =
-            |names: &[Spanned<String>], of: &BTreeSet<String>| names.iter().any(|name| of.contains(&name.value));
         self.actions.iter().any(|known| known.value.covers(request.action))
-            && (self.users.iter().any(|known| known.value == request.user)
-                || named(&self.groups, request.groups)
-                || named(&self.netgroups, request.netgroups))
+            && self.subjects.cover(request)
             && self.details.iter().all(|detail| detail.covers(request.details))
+    }
+
+    /// Whether the names of the subject and the action decide alone.
+    #[must_use]
+    pub fn has_no_conditions(&self) -> bool {
+        self.details.is_empty() && self.subjects.has_no_conditions()
+    }
+}
+
+impl Subjects {
+    /// Whether the subject of a request is one of these.
+    #[must_use]
+    pub fn cover(&self, request: &PolicyRequest<'_>) -> bool {
+        let has = |names: &[Spanned<String>], of: &BTreeSet<String>| names.iter().any(|name| of.contains(&name.value));
+        let named = self.everybody
+            || self.users.iter().any(|known| known.value == request.user)
+            || has(&self.groups, request.groups)
+            || has(&self.netgroups, request.netgroups);
+        let in_unit = self.units.is_empty()
+            || request.unit.is_some_and(|unit| self.units.iter().any(|known| known.value.covers(unit)));
+        named
+            && in_unit
+            && (!self.no_new_privileges || request.no_new_privileges)
+            && self.session.covers(request.session)
     }
 }
 

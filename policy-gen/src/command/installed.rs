@@ -22,7 +22,9 @@ pub(super) fn sources(policy: &Policy, tree: &Tree, explicit: Option<&Path>) -> 
     for grant in &policy.grants {
         let kind = if grant.kind == GrantKind::Agent { "agent" } else { "grant" };
         let actions: Vec<&str> = grant.actions.iter().map(|action| action.value.as_str()).collect();
-        add(&grant.at.source, format!("{kind} \"{}\": {}", grant.label, actions.join(", ")));
+        let units: Vec<&str> = grant.subjects.units.iter().map(|unit| unit.value.as_str()).collect();
+        let units = if units.is_empty() { String::new() } else { format!(" for {}", units.join(", ")) };
+        add(&grant.at.source, format!("{kind} \"{}\": {}{units}", grant.label, actions.join(", ")));
     }
     for hook in &policy.hooks {
         let actions: Vec<&str> = hook.actions.iter().map(|action| action.value.as_str()).collect();

@@ -74,7 +74,7 @@ pub fn read_all(sources: &[Source], report: &mut Report) -> Vec<Mechanism> {
 }
 
 /// Returns all entries. Those of the host come first, so that they decide about an action that both have.
-pub(super) fn all() -> impl Iterator<Item = &'static Mechanism> {
+pub fn all() -> impl Iterator<Item = &'static Mechanism> {
     added().iter().chain(compiled())
 }
 

@@ -4,10 +4,9 @@ use polkit_config::pattern::ActionPattern;
 use polkit_config::report::{Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
-use super::fields::{
-    Subjects, check_actions, check_details, check_kept, check_names, details, patterns, results, subjects,
-};
+use super::fields::{check_actions, check_details, check_kept, check_names, details, patterns, results};
 use super::libvirt::{libvirt, role};
+use super::subjects::{Subjects, subjects};
 use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
@@ -134,8 +133,7 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let (results, result_at) = results?;
     check_everything(&actions, results, report);
     check_kept(&details, results, result_at, report);
-    let Subjects { users, groups, netgroups } = subjects;
-    Some(Grant { kind: GrantKind::Grant, label, actions, users, groups, netgroups, details, results, at })
+    Some(Grant { kind: GrantKind::Grant, label, actions, subjects, details, results, at })
 }
 
 fn check_everything(
@@ -171,9 +169,7 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
         kind: GrantKind::Agent,
         label: format!("agent {number}"),
         actions,
-        users,
-        groups: Vec::new(),
-        netgroups: Vec::new(),
+        subjects: Subjects::named(users, Vec::new()),
         details: Vec::new(),
         results: BySession::always(ImplicitAuthorization::AuthSelf),
         at,

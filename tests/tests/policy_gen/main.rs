@@ -10,3 +10,4 @@ mod records;
 mod refusals;
 mod shipped;
 mod trees;
+mod units;
