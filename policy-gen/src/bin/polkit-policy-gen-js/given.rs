@@ -122,7 +122,7 @@ impl Engine {
         if self.plain {
             self.heap.push_object(prototype);
             for (place, (name, _)) in (accessors..).step_by(2).zip(methods) {
-                self.heap.put_accessors(-1, name, place);
+                self.heap.put_accessors(-1, name, place, true);
             }
             return Ok(true);
         }
@@ -169,7 +169,8 @@ impl Engine {
             _ if !ask.has_unit => {}
             None => {
                 self.conceal("system_unit");
-                self.conceal("no_new_privileges");
+                // It exists only with a unit, so a loop over the properties does not show it.
+                self.conceal_as("no_new_privileges", false);
             }
             Some(Some(unit)) => {
                 self.heap.push_text(unit);
@@ -195,6 +196,10 @@ impl Engine {
 
     /// Adds a property to the subject on top of the stack whose use is noticed.
     fn conceal(&mut self, name: &str) {
+        self.conceal_as(name, true);
+    }
+
+    fn conceal_as(&mut self, name: &str, is_enumerable: bool) {
         let all = (OF_CONCEALED..).step_by(2).zip(CONCEALED);
         let Some((place, (_, push))) = all.into_iter().find(|(_, (known, _))| *known == name) else { return };
         if self.heap.has(-1, name) {
@@ -203,7 +208,7 @@ impl Engine {
             push(&mut self.heap);
             self.heap.put(-2, name);
         } else {
-            self.heap.put_accessors(-1, name, place);
+            self.heap.put_accessors(-1, name, place, is_enumerable);
         }
     }
 }
