@@ -106,6 +106,19 @@ The implicit authorizations follow the id: any/inactive/active, or a single resu
 action, the output says what its mechanism passes to polkit, and when it lets polkit ask an agent. \
 If no action matches, the exit code is 1.")]
     Actions(Actions),
+    /// List the named sets of actions for [[allow]], or explain one
+    #[command(after_help = "\
+Examples:
+  polkit-policy-gen sets
+  polkit-policy-gen sets restart-unit
+
+A set has all actions that a purpose needs, and no more. A policy file grants it:
+  [[allow]]
+  what = \"restart-unit\"
+  units = [\"nginx.service\"]
+  users = [\"deploy\"]
+policy.toml(5) describes [[allow]]. If there is no such set, the exit code is 1.")]
+    Sets(Sets),
     /// Evaluate policy offline: what polkit would decide, and why
     #[command(after_help = EXPLAIN_HELP)]
     Explain(Explain),
@@ -183,6 +196,20 @@ pub struct Actions {
     /// List only matching actions; `*` matches any characters
     #[arg(value_name = "PATTERN")]
     pub pattern: Option<String>,
+    /// Read the tree below DIR instead of the host
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `sets`.
+#[derive(Debug, Args)]
+pub struct Sets {
+    /// Explain this set: its actions and its keys
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
     /// Read the tree below DIR instead of the host
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,

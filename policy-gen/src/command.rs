@@ -14,6 +14,7 @@ pub mod list;
 mod mechanisms;
 pub mod remove;
 pub mod restart;
+pub mod sets;
 mod shown_mechanism;
 mod sources;
 

@@ -1,5 +1,6 @@
 //! The policy: which users may perform which actions, in order.
 
+mod allow;
 mod fields;
 mod libvirt;
 pub mod permissions;
@@ -19,11 +20,12 @@ pub use subjects::{SessionScope, Subjects};
 pub use systemd::ACTION as SYSTEMD_ACTION;
 
 use crate::implicit_authorization::{BySession, ImplicitAuthorization, Session};
+use crate::mechanisms::Set;
 
 /// A policy from one or several files.
 #[derive(Debug, Default)]
 pub struct Policy {
-    /// All `[[grant]]` and `[[systemd]]` tables in file order, then all `[[agent]]` tables. The first grant that matches the subject,
+    /// All `[[grant]]`, `[[systemd]]` and `[[allow]]` tables in file order, then all `[[agent]]` tables. The first grant that matches the subject,
     /// the action and its details decides, like the first rule with a result in polkit.
     pub grants: Vec<Grant>,
     /// All `[[hook]]` tables. They come before all grants, and no two have the same action.
@@ -41,6 +43,8 @@ pub struct Grant {
     pub kind: GrantKind,
     /// The `name`, or a label with the number of the table.
     pub label: String,
+    /// The named set of an `[[allow]]` table.
+    pub set: Option<&'static Set>,
     /// Action ids and patterns.
     pub actions: Vec<Spanned<ActionPattern>>,
     /// The subjects.
@@ -86,7 +90,7 @@ pub struct PolicyRequest<'a> {
 /// The kind of a grant, which selects its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantKind {
-    /// `[[grant]]` and `[[systemd]]`
+    /// `[[grant]]`, `[[systemd]]` and `[[allow]]`
     Grant,
     /// `[[agent]]`: always [`ImplicitAuthorization::AuthSelf`], and only for users.
     Agent,

@@ -290,7 +290,11 @@ impl Query {
                 }
             };
             let uid = SubjectUid::new(process.uid).map_err(|_| format!("the uid {} is not valid", process.uid))?;
-            authority.check_pidfd(process.pidfd(), uid, action, &details, interaction).await
+            match process.by_pid().filter(|_| unit == units::PROBE) {
+                // Only the session counts, and polkit before 124 does not take a pidfd.
+                Some(subject) => authority.check(&subject, action, &details, interaction).await,
+                None => authority.check_pidfd(process.pidfd(), uid, action, &details, interaction).await,
+            }
         } else {
             authority.check(&ProbeProcess::of(user)?.subject, action, &details, interaction).await
         };

@@ -26,8 +26,17 @@ pub(super) fn versions(policy: &Policy, tree: &Tree, report: &mut Report) {
             for (at, since, what) in needs {
                 if is_before(&here, since) {
                     let message = format!("{what} from {since} on; the installed version is {here}");
-                    report
-                        .push(Problem::warning(at.clone(), message).help("the grant has no effect before an upgrade"));
+                    let (problem, help) = match grant.set {
+                        Some(set) => (
+                            Problem::error(at.clone(), message),
+                            format!("remove the key of `{}`: without it the set is not narrowed", set.name),
+                        ),
+                        None => (
+                            Problem::warning(at.clone(), message),
+                            "the grant has no effect before an upgrade".to_owned(),
+                        ),
+                    };
+                    report.push(problem.help(help));
                 }
             }
         }

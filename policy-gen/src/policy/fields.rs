@@ -72,7 +72,7 @@ pub(super) fn check_details(keys: &[Spanned<String>], report: &mut Report) {
     }
 }
 
-fn check_values(key: &Spanned<String>, values: &[Spanned<String>], report: &mut Report) {
+pub(super) fn check_values(key: &Spanned<String>, values: &[Spanned<String>], report: &mut Report) {
     if values.len() > VALUES_MAX {
         let message = format!("`{}` has {} values; the limit is {VALUES_MAX}", key.value, values.len());
         report.push(Problem::error(key.at.clone(), message).help("use a pattern, or split the grant"));

@@ -145,6 +145,7 @@ impl Libvirt {
         Some(Grant {
             kind: GrantKind::Grant,
             label: label.to_owned(),
+            set: None,
             actions: vec![manage],
             subjects: Subjects::named(users, groups),
             details: Vec::new(),

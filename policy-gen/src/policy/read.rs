@@ -7,7 +7,7 @@ use polkit_config::table::{self, Spanned, Table};
 use super::fields::{check_actions, check_details, check_kept, check_names, details, patterns, results};
 use super::libvirt::{libvirt, role};
 use super::subjects::{Subjects, subjects};
-use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
+use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, allow, systemd};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// A policy whose problems are still being collected, so that the user sees all of them together. It becomes a [`Policy`] only if
@@ -52,7 +52,7 @@ fn read_tables(sources: &[Source], report: &mut Report) -> Policy {
     let mut policy = Policy::default();
     let mut agents = Vec::new();
     let (mut roles, mut written) = (Vec::new(), 0);
-    let (mut grants, mut systemds) = (0, 0);
+    let (mut grants, mut systemds, mut allows) = (0, 0, 0);
     for source in sources {
         let mut root = table::parse(source, report);
         let mut own = Vec::new();
@@ -64,7 +64,11 @@ fn read_tables(sources: &[Source], report: &mut Report) -> Policy {
             systemds += 1;
             own.extend(systemd::read(table, systemds, report));
         }
-        // Both kinds of tables in file order.
+        for table in root.tables("allow", report) {
+            allows += 1;
+            own.extend(allow::read(table, allows, report));
+        }
+        // All kinds of tables in file order.
         own.sort_by_key(|grant| grant.at.span.as_ref().map_or(0, |span| span.start));
         policy.grants.extend(own);
         for table in root.tables("agent", report) {
@@ -133,7 +137,7 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let (results, result_at) = results?;
     check_everything(&actions, results, report);
     check_kept(&details, results, result_at, report);
-    Some(Grant { kind: GrantKind::Grant, label, actions, subjects, details, results, at })
+    Some(Grant { kind: GrantKind::Grant, label, set: None, actions, subjects, details, results, at })
 }
 
 fn check_everything(
@@ -168,6 +172,7 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     Some(Grant {
         kind: GrantKind::Agent,
         label: format!("agent {number}"),
+        set: None,
         actions,
         subjects: Subjects::named(users, Vec::new()),
         details: Vec::new(),

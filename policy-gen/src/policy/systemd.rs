@@ -74,10 +74,10 @@ pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Opti
     let (results, result_at) = results?;
     check_kept(&details, results, result_at, report);
     let actions = vec![Spanned { value: ActionPattern::new(ACTION).ok()?, at: at.clone() }];
-    Some(Grant { kind: GrantKind::Grant, label, actions, subjects, details, results, at })
+    Some(Grant { kind: GrantKind::Grant, label, set: None, actions, subjects, details, results, at })
 }
 
-fn check_units(units: &[Spanned<String>], report: &mut Report) {
+pub(super) fn check_units(units: &[Spanned<String>], report: &mut Report) {
     for unit in units {
         let fits = |c: char| c.is_ascii_alphanumeric() || "@:_.\\-*".contains(c);
         let stem = KINDS.iter().find_map(|kind| unit.value.strip_suffix(kind));
@@ -89,7 +89,7 @@ fn check_units(units: &[Spanned<String>], report: &mut Report) {
     }
 }
 
-fn check_verbs(verbs: &[Spanned<String>], report: &mut Report) {
+pub(super) fn check_verbs(verbs: &[Spanned<String>], report: &mut Report) {
     for verb in verbs {
         if !verb.value.contains('*') && !VERBS.contains(&verb.value.as_str()) {
             let message = format!("`{}` is not a known verb of systemd", verb.value);

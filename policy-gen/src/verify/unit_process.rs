@@ -7,8 +7,10 @@ use std::process::{Command, Output, Stdio};
 use polkit_config::bounded::kernel_text;
 use polkit_config::escape::escape;
 use polkit_config::names::User;
+use polkit_dbus::Subject;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::probe_process::subject;
 use crate::install::units::has_systemd;
 
 /// The mount point of cgroups.
@@ -25,6 +27,7 @@ pub struct UnitProcess {
     pub uid: u32,
     /// Whether the unit has `NoNewPrivileges=yes`.
     pub no_new_privileges: bool,
+    pid: u32,
     pidfd: OwnedFd,
     /// The transient unit, to be stopped.
     transient: Option<String>,
@@ -60,6 +63,12 @@ impl UnitProcess {
         self.pidfd.as_fd()
     }
 
+    /// Returns the process by its pid, for which polkit does not know the unit.
+    #[must_use]
+    pub fn by_pid(&self) -> Option<Subject> {
+        subject(self.pid, self.uid)
+    }
+
     fn running(unit: &str, state: &State, user: Option<&User>) -> Result<Self, String> {
         let cgroup = state.get("ControlGroup");
         let processes = kernel_text(format!("{CGROUPS}{cgroup}/cgroup.procs")).unwrap_or_default();
@@ -68,7 +77,7 @@ impl UnitProcess {
             let Some(pidfd) = open(pid) else { continue };
             if let Some(uid) = uid_of(pid).filter(|uid| is_wanted(*uid)) {
                 let no_new_privileges = state.get("NoNewPrivileges") == "yes";
-                return Ok(Self { uid, no_new_privileges, pidfd, transient: None });
+                return Ok(Self { uid, no_new_privileges, pid, pidfd, transient: None });
             }
         }
         let whose = user.map_or_else(|| "an ordinary user".to_owned(), |user| escape(&user.name));
@@ -87,8 +96,8 @@ impl UnitProcess {
         let stop = Some(unit.to_owned());
         let state = State::of(unit)?;
         let pid = state.get("MainPID").parse().ok();
-        match pid.and_then(open) {
-            Some(pidfd) => Ok(Self { uid: user.uid, no_new_privileges, pidfd, transient: stop }),
+        match pid.and_then(|pid| Some((pid, open(pid)?))) {
+            Some((pid, pidfd)) => Ok(Self { uid: user.uid, no_new_privileges, pid, pidfd, transient: stop }),
             None => {
                 stop_unit(unit);
                 Err(failed("its process ended"))
@@ -124,12 +133,12 @@ impl State {
     }
 }
 
-fn open(pid: i32) -> Option<OwnedFd> {
-    pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
+fn open(pid: u32) -> Option<OwnedFd> {
+    pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()
 }
 
 /// Returns the real uid of a process. The caller holds its pidfd.
-fn uid_of(pid: i32) -> Option<u32> {
+fn uid_of(pid: u32) -> Option<u32> {
     let path = format!("/proc/{pid}/status");
     let status = kernel_text(Path::new(&path)).ok()?;
     status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()

@@ -9,7 +9,7 @@ use super::{Planner, Query};
 use crate::policy::{Grant, SessionScope};
 
 /// The transient unit for a process without a session.
-const PROBE: &str = "polkit-policy-gen-probe.service";
+pub(super) const PROBE: &str = "polkit-policy-gen-probe.service";
 
 impl Planner<'_> {
     /// Returns the queries about a grant with conditions on the subject, without grant, action and details. `member` is a user that

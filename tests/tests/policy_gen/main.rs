@@ -8,6 +8,7 @@ mod model;
 mod page_by_pkla;
 mod records;
 mod refusals;
+mod sets;
 mod shipped;
 mod trees;
 mod units;

@@ -4,11 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
-use polkit_config::bounded::kernel_text;
 use polkit_config::names::Names;
-use polkit_dbus::{
-    Authority, AuthorityError, Interaction, Process, StartTime, Subject as Wire, SubjectPid, SubjectUid,
-};
+use polkit_dbus::{Authority, AuthorityError, Interaction, SubjectUid};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -22,7 +19,7 @@ use crate::install::record::Record;
 use crate::libvirt::MANAGE;
 use crate::tree::Tree;
 use crate::verdict::{AccessRequest, Decider, DeciderKind, Evaluator, Outcome};
-use crate::verify::probe_process::ProbeProcess;
+use crate::verify::probe_process::{ProbeProcess, subject as wire};
 
 const LIMIT: Duration = Duration::from_secs(4);
 /// Groups with the same purpose, which users confuse.
@@ -294,14 +291,6 @@ fn pinned(subject: &Subject) -> Option<(OwnedFd, SubjectUid)> {
     let pid = i32::try_from(subject.process.as_ref()?.pid).ok()?;
     let pidfd = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
     Some((pidfd, SubjectUid::new(subject.uid).ok()?))
-}
-
-fn wire(pid: u32, uid: u32) -> Option<Wire> {
-    let stat = kernel_text(format!("/proc/{pid}/stat")).ok()?;
-    // Field 22. Fields are counted after the last parenthesis, because the process name may contain anything.
-    let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
-    let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(uid).ok()?);
-    Some(Wire::Process(Process { pid, start_time: StartTime(started), uid }))
 }
 
 #[cfg(test)]

@@ -216,15 +216,3 @@ fn a_recent_refusal_counts_while_polkit_would_ask_again() {
     assert_eq!(still_refused(&mut evaluator, refusal("3002", "org.none.run")), None);
     assert_eq!(still_refused(&mut evaluator, refusal("no number", ACTION)), None);
 }
-
-#[test]
-fn a_process_on_the_wire_has_its_pid_uid_and_start() {
-    let pid = std::process::id();
-    let Some(Wire::Process(process)) = wire(pid, 33) else { panic!() };
-    assert_eq!((process.pid, process.uid), (SubjectPid::new(pid).unwrap(), SubjectUid::new(33).unwrap()));
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    // The name of the process is field 2, in parentheses.
-    let fields: Vec<&str> = stat.split_once(") ").unwrap().1.split(' ').collect();
-    assert_eq!(process.start_time, StartTime(fields[22 - 3].parse().unwrap()));
-    assert_eq!(wire(u32::MAX, 33), None);
-}
