@@ -1,6 +1,7 @@
 //! Checks of a policy against the host or tree that it is for.
 
 mod asking;
+mod commands;
 pub mod details;
 pub mod known_actions;
 pub mod libvirt;
@@ -26,6 +27,7 @@ use crate::target::Version;
 use crate::tree::Tree;
 
 use asking::asking;
+use commands::commands;
 use details::details;
 use programs::programs;
 use root::root_equivalent;
@@ -78,6 +80,13 @@ pub fn all(
         programs(policy, tree, report);
         versions(policy, tree, report);
     }
+    commands(
+        policy,
+        host.map(|host| host.names),
+        host.and_then(|host| host.tree),
+        host.is_some_and(|host| host.create),
+        report,
+    )?;
     root_equivalent(policy, report);
     policy.libvirt.iter().for_each(|libvirt| libvirt::roles(libvirt, report));
     Ok(())
@@ -105,6 +114,7 @@ pub fn named(
         programs(policy, tree, report);
         versions(policy, tree, report);
     }
+    commands(policy, names, tree, false, report)?;
     let Some(names) = names else { return Ok(()) };
     let shipped = tree.map(Shipped::of).unwrap_or_default();
     let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());

@@ -1,6 +1,7 @@
 //! The policy: which users may perform which actions, in order.
 
 mod allow;
+pub mod command;
 mod fields;
 mod libvirt;
 pub mod permissions;
@@ -14,6 +15,7 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::Location;
 use polkit_config::table::Spanned;
 
+pub use command::Command;
 pub use libvirt::{Libvirt, Mode, Others, Role, RoleKind};
 pub use read::{Draft, read};
 pub use subjects::{SessionScope, Subjects};
@@ -25,11 +27,13 @@ use crate::mechanisms::Set;
 /// A policy from one or several files.
 #[derive(Debug, Default)]
 pub struct Policy {
-    /// All `[[grant]]`, `[[systemd]]` and `[[allow]]` tables in file order, then all `[[agent]]` tables. The first grant that matches the subject,
+    /// All `[[grant]]`, `[[systemd]]`, `[[allow]]` and `[[command]]` tables in file order, then all `[[agent]]` tables. The first grant that matches the subject,
     /// the action and its details decides, like the first rule with a result in polkit.
     pub grants: Vec<Grant>,
     /// All `[[hook]]` tables. They come before all grants, and no two have the same action.
     pub hooks: Vec<Hook>,
+    /// All `[[command]]` tables. The grants of their starts are in `grants`.
+    pub commands: Vec<Command>,
     /// All `[[member]]` tables.
     pub members: Vec<Member>,
     /// The `[libvirt]` table with its roles. Its users and groups are also a grant, after all `[[grant]]` tables.
@@ -90,7 +94,7 @@ pub struct PolicyRequest<'a> {
 /// The kind of a grant, which selects its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantKind {
-    /// `[[grant]]`, `[[systemd]]` and `[[allow]]`
+    /// `[[grant]]`, `[[systemd]]`, `[[allow]]` and `[[command]]`
     Grant,
     /// `[[agent]]`: always [`ImplicitAuthorization::AuthSelf`], and only for users.
     Agent,

@@ -47,7 +47,8 @@ fn the_manual_lists_exactly_the_existing_commands_and_options() {
 fn the_manual_lists_every_key_of_a_policy() {
     let page = page("policy.toml.5");
     // The error for an unknown key lists the known keys.
-    let tables = ["[grant]", "[systemd]", "[allow]", "[agent]", "[hook]", "libvirt", "[libvirt_role]", "[member]"];
+    let tables =
+        ["[grant]", "[systemd]", "[allow]", "[command]", "[agent]", "[hook]", "libvirt", "[libvirt_role]", "[member]"];
     for table in tables {
         let sources = [Source::new("p.toml", format!("[{table}]\nxxxxxxxxxxxxxxxx = 1\n"))];
         let report = policy::read(&sources).expect_err("an unknown key is an error");

@@ -47,7 +47,7 @@ pub(super) fn units(policy: &Policy, tree: &Tree, report: &mut Report) {
         let Some(detail) = narrowed_to_units(grant) else { continue };
         for unit in &detail.values {
             let name = template(unit.value.as_str());
-            if !is_absent(&name, tree) {
+            if !is_absent(&name, tree) || policy.commands.iter().any(|command| command.unit() == name) {
                 continue;
             }
             let (message, help) = if is_started(grant) {

@@ -107,10 +107,10 @@ pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure
     };
     let as_directory = output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/");
     let targets: Vec<PathBuf> = match files {
-        _ if as_directory => files.iter().map(|file| output.join(file.name)).collect(),
+        _ if as_directory => files.iter().map(|file| output.join(&*file.name)).collect(),
         [_] => vec![output.to_owned()],
         _ => {
-            let names: Vec<&str> = files.iter().map(|file| file.name).collect();
+            let names: Vec<&str> = files.iter().map(|file| &*file.name).collect();
             return Err(Failure::Usage(format!(
                 "the policy generates {} files ({}): give a directory, {}/",
                 files.len(),

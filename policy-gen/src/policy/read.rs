@@ -7,7 +7,7 @@ use polkit_config::table::{self, Spanned, Table};
 use super::fields::{check_actions, check_details, check_kept, check_names, details, patterns, results};
 use super::libvirt::{libvirt, role};
 use super::subjects::{Subjects, subjects};
-use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, allow, systemd};
+use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, allow, command, systemd};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// A policy whose problems are still being collected, so that the user sees all of them together. It becomes a [`Policy`] only if
@@ -67,6 +67,12 @@ fn read_tables(sources: &[Source], report: &mut Report) -> Policy {
         for table in root.tables("allow", report) {
             allows += 1;
             own.extend(allow::read(table, allows, report));
+        }
+        for table in root.tables("command", report) {
+            if let Some((command, grant)) = command::read(table, &policy.commands, report) {
+                policy.commands.push(command);
+                own.push(grant);
+            }
         }
         // All kinds of tables in file order.
         own.sort_by_key(|grant| grant.at.span.as_ref().map_or(0, |span| span.start));
