@@ -119,6 +119,16 @@ A set has all actions that a purpose needs, and no more. A policy file grants it
   users = [\"deploy\"]
 policy.toml(5) describes [[allow]]. If there is no such set, the exit code is 1.")]
     Sets(Sets),
+    /// Print a commented policy for a common task, or list the recipes
+    #[command(after_help = "\
+Examples:
+  polkit-policy-gen recipe
+  polkit-policy-gen recipe dashboard user=www-data units=nginx.service,php8.4-fpm.service
+  polkit-policy-gen recipe libvirt-panel --agent
+
+The comment at the top says where to write the policy, and what to run then. An unknown recipe or key is a usage error (2); \
+a value that makes the policy invalid is refused (1).")]
+    Recipe(Recipe),
     /// Evaluate policy offline: what polkit would decide, and why
     #[command(after_help = EXPLAIN_HELP)]
     Explain(Explain),
@@ -216,6 +226,20 @@ pub struct Sets {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `recipe`.
+#[derive(Debug, Args)]
+pub struct Recipe {
+    /// The recipe; without a name, list all
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// A value for a key of the recipe (repeatable)
+    #[arg(value_name = "KEY=VALUE", value_parser = asking::detail)]
+    pub values: Vec<(String, String)>,
+    /// Print the configuration of polkit-service-agent instead of the policy
+    #[arg(long, requires = "name")]
+    pub agent: bool,
 }
 
 /// The target polkit and the format.

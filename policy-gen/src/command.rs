@@ -12,6 +12,7 @@ mod installed;
 pub mod libvirt;
 pub mod list;
 mod mechanisms;
+pub mod recipe;
 pub mod remove;
 pub mod restart;
 pub mod sets;

@@ -81,3 +81,17 @@ fn the_examples_of_the_manual_are_valid_policies() {
         assert!(!policy.grants.is_empty() || policy.libvirt.is_some(), "{example}");
     }
 }
+
+#[test]
+fn the_manual_lists_the_recipes_and_the_sets() {
+    let command = page("polkit-policy-gen.1");
+    for recipe in polkit_policy_gen::recipe::all() {
+        assert!(command.contains(&format!(".It Li {}\n", recipe.name)), "{}", recipe.name);
+    }
+    let policy = page("policy.toml.5");
+    let (_, what) = policy.split_once(".It Va what\n").expect("the key");
+    let named = what.lines().map_while(|line| (line != "and others.").then_some(line));
+    for name in named.filter_map(|line| line.strip_prefix(".Qq ")).map(|name| name.trim_end_matches(" ,")) {
+        assert!(polkit_policy_gen::mechanisms::table::set(name).is_some(), "{name}");
+    }
+}

@@ -106,7 +106,7 @@ pub struct Convert {
     pub output: Option<PathBuf>,
 }
 
-fn detail(text: &str) -> Result<(String, String), String> {
+pub(super) fn detail(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
     Ok((key.to_owned(), value.to_owned()))
 }

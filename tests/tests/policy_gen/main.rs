@@ -7,6 +7,7 @@ mod interrupted;
 mod mechanisms;
 mod model;
 mod page_by_pkla;
+mod recipes;
 mod records;
 mod refusals;
 mod sets;
