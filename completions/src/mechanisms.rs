@@ -1,8 +1,9 @@
 //! The manual page polkit-mechanisms(7), generated from the table of mechanisms.
 
-use polkit_policy_gen::mechanisms::class;
+use polkit_policy_gen::implicit_authorization::ImplicitAuthorization;
 use polkit_policy_gen::mechanisms::entry::{ActionDetails, Mechanism, Text};
-use polkit_policy_gen::mechanisms::table;
+use polkit_policy_gen::mechanisms::set::Set;
+use polkit_policy_gen::mechanisms::{class, table};
 
 /// The part before the mechanisms.
 const HEAD: &str = include_str!("mechanisms-head.7");
@@ -60,6 +61,11 @@ fn entry(mechanism: &Mechanism, out: &mut String) {
         }
         out.push_str(".El\n");
     }
+    if !mechanism.sets.is_empty() {
+        out.push_str(".Pp\nSets for [[allow]]:\n.Bl -tag -width Ds -compact\n");
+        mechanism.sets.iter().for_each(|of| set(of, out));
+        out.push_str(".El\n");
+    }
     if !mechanism.texts.is_empty() {
         out.push_str(".Pp\nTexts:\n");
         mechanism.texts.iter().for_each(|of| text(of, out));
@@ -82,6 +88,37 @@ fn details(all: &[ActionDetails], out: &mut String) {
         }
         out.push_str(".El\n");
     }
+}
+
+fn set(set: &Set, out: &mut String) {
+    line(out, ".It Li", &set.name);
+    sentence(out, &set.summary);
+    plain(out, &format!("Actions: {}.", set.actions.join(", ")));
+    if set.result != ImplicitAuthorization::Yes {
+        plain(out, &format!("The result is {}.", set.result.text()));
+    }
+    for (key, values) in &set.details {
+        plain(out, &format!("Only with the detail {key}={}.", values.join(" or ")));
+    }
+    set.note.iter().for_each(|note| sentence(out, note));
+    set.root_equivalent.iter().for_each(|why| plain(out, &format!("Root-equivalent: {why}.")));
+    if set.parameters.is_empty() && set.options.is_empty() {
+        return;
+    }
+    out.push_str(".Bl -tag -width Ds -compact\n");
+    for parameter in &set.parameters {
+        line(out, ".It Va", &parameter.key);
+        sentence(out, &parameter.meaning);
+        if !parameter.default.is_empty() {
+            plain(out, &format!("Default: {}.", parameter.default.join(", ")));
+        }
+    }
+    for option in &set.options {
+        line(out, ".It Va", &format!("{} = true", option.key));
+        sentence(out, &option.meaning);
+        plain(out, &format!("It adds {}.", option.actions.join(", ")));
+    }
+    out.push_str(".El\n");
 }
 
 fn text(text: &Text, out: &mut String) {

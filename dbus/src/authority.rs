@@ -1,13 +1,14 @@
 //! The client side of `org.freedesktop.PolicyKit1.Authority`.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, os::fd::BorrowedFd, time::Duration};
 
 use zbus::{Connection, DynamicType, Message, Variant};
 
 use crate::{
-    AgentUid, AuthorityError, BackendVersion, Cookie, DecodeError, IdentityUid, Subject,
+    AgentUid, AuthorityError, BackendVersion, Cookie, DecodeError, IdentityUid, Subject, SubjectUid,
     identity::wire_user,
     owner::{AUTHORITY_NAME, ask_bus},
+    subject::WireSubject,
 };
 
 const PATH: &str = "/org/freedesktop/PolicyKit1/Authority";
@@ -212,8 +213,36 @@ impl Authority {
         details: &HashMap<&str, &str>,
         interaction: Interaction,
     ) -> Result<Authorization, AuthorityError> {
+        self.check_wire(subject.to_wire(), action, details, interaction).await
+    }
+
+    /// Checks as [`Authority::check`] does, about a process by its pidfd (polkit 124 and later). Only then polkit knows the unit of a
+    /// process that is not a client on the bus. Only root may ask.
+    ///
+    /// # Errors
+    /// The errors of [`Authority::check`].
+    pub async fn check_pidfd(
+        &self,
+        pidfd: BorrowedFd<'_>,
+        uid: SubjectUid,
+        action: &str,
+        details: &HashMap<&str, &str>,
+        interaction: Interaction,
+    ) -> Result<Authorization, AuthorityError> {
+        let wire =
+            HashMap::from([("pidfd", Variant::Fd(pidfd.into())), ("uid", Variant::I32(uid.get().cast_signed()))]);
+        self.check_wire(("unix-process", wire), action, details, interaction).await
+    }
+
+    async fn check_wire(
+        &self,
+        subject: WireSubject<'_>,
+        action: &str,
+        details: &HashMap<&str, &str>,
+        interaction: Interaction,
+    ) -> Result<Authorization, AuthorityError> {
         let flags = u32::from(interaction == Interaction::Allowed);
-        let arguments = (subject.to_wire(), action, details, flags, "");
+        let arguments = (subject, action, details, flags, "");
         let reply = match interaction {
             Interaction::Forbidden => self.call("CheckAuthorization", &arguments).await?,
             Interaction::Allowed => self.call_without_limit("CheckAuthorization", &arguments).await?,

@@ -1,11 +1,13 @@
 //! Checks of a policy against the host or tree that it is for.
 
 mod asking;
+mod commands;
 pub mod details;
 pub mod known_actions;
 pub mod libvirt;
 mod programs;
 pub mod root;
+pub mod subject_units;
 pub(crate) mod suggest_name;
 mod units;
 mod unregistered;
@@ -18,16 +20,19 @@ use polkit_config::report::{Location, Problem, Report};
 
 use crate::emit::hook;
 use crate::failure::Failure;
+use crate::implicit_authorization::Session;
 use crate::passwords::{Password, Passwords};
 use crate::policy::{GrantKind, OnFailure, Policy, PolicyRequest};
+use crate::target::Version;
 use crate::tree::Tree;
 
 use asking::asking;
+use commands::commands;
 use details::details;
 use programs::programs;
 use root::root_equivalent;
+use subject_units::subject_units;
 pub use suggest_name::Shipped;
-use units::units;
 use versions::versions;
 
 /// Facts about the host or tree. Unknown facts are not checked, and a warning says so.
@@ -45,57 +50,82 @@ pub struct HostFacts<'a> {
     pub create: bool,
 }
 
-/// Runs all checks, except those of libvirt's daemons ([`libvirt::check`]). Without facts about the host, names and passwords remain
+/// Runs all checks for a version of polkit, except those of libvirt's daemons ([`libvirt::check`]). Without facts about the host, names and passwords remain
 /// unchecked, and a warning says so.
 ///
 /// # Errors
 /// [`Failure::Unreachable`] if the user database does not answer. This does not mean that a name does not exist.
-pub fn all(policy: &Policy, host: Option<&HostFacts<'_>>, report: &mut Report) -> Result<(), Failure> {
+pub fn all(
+    policy: &Policy,
+    version: Version,
+    host: Option<&HostFacts<'_>>,
+    report: &mut Report,
+) -> Result<(), Failure> {
     match host {
         Some(host) => accounts(policy, host, report)?,
         None => passwords_unseen(policy, report),
     }
     details(policy, report);
     asking(policy, report);
-    let tree = host.filter(|host| !host.create).and_then(|host| host.tree);
+    let tree = host.and_then(|host| host.tree);
+    subject_units(policy, version, tree, report);
+    let tree = tree.filter(|_| host.is_some_and(|host| !host.create));
     unregistered::actions(policy, tree, report);
     unreached_agents(policy, report);
     refusing_hooks(policy, report);
     if let Some(tree) = host.and_then(|host| host.tree) {
         hooks(policy, tree, report);
-        units(policy, tree, report);
+        units::units(policy, tree, report);
+        units::of_subjects(policy, tree, report);
         programs(policy, tree, report);
         versions(policy, tree, report);
     }
+    commands(
+        policy,
+        host.map(|host| host.names),
+        host.and_then(|host| host.tree),
+        host.is_some_and(|host| host.create),
+        report,
+    )?;
     root_equivalent(policy, report);
     policy.libvirt.iter().for_each(|libvirt| libvirt::roles(libvirt, report));
     Ok(())
 }
 
-/// Checks the names in a policy: actions and details, and units, users and groups if they are known. Passwords are not checked.
+/// Checks the names in a policy for a version of polkit: actions and details, and units, users and groups if they are known. Passwords
+/// are not checked.
 ///
 /// # Errors
 /// [`Failure::Unreachable`] if the user database does not answer.
-pub fn named(policy: &Policy, names: Option<&Names>, tree: Option<&Tree>, report: &mut Report) -> Result<(), Failure> {
+pub fn named(
+    policy: &Policy,
+    version: Version,
+    names: Option<&Names>,
+    tree: Option<&Tree>,
+    report: &mut Report,
+) -> Result<(), Failure> {
     details(policy, report);
     asking(policy, report);
+    subject_units(policy, version, tree, report);
     unregistered::actions(policy, tree, report);
     if let Some(tree) = tree {
-        units(policy, tree, report);
+        units::units(policy, tree, report);
+        units::of_subjects(policy, tree, report);
         programs(policy, tree, report);
         versions(policy, tree, report);
     }
+    commands(policy, names, tree, false, report)?;
     let Some(names) = names else { return Ok(()) };
     let shipped = tree.map(Shipped::of).unwrap_or_default();
     let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
     for grant in &policy.grants {
-        for user in &grant.users {
+        for user in &grant.subjects.users {
             if names.user(&user.value).map_err(unreachable)?.is_none() {
                 let hint = suggest_name::user(&user.value, names).map_err(unreachable)?;
                 report.push(absent("user", &user.value, user.at.clone(), GrantKind::Grant, hint));
             }
         }
-        for group in &grant.groups {
+        for group in &grant.subjects.groups {
             if names.group(&group.value).map_err(unreachable)?.is_none() {
                 let hint = shipped.group(&group.value, names).map_err(unreachable)?;
                 report.push(absent("group", &group.value, group.at.clone(), GrantKind::Grant, hint));
@@ -109,7 +139,7 @@ pub fn named(policy: &Policy, names: Option<&Names>, tree: Option<&Tree>, report
 fn accounts(policy: &Policy, host: &HostFacts<'_>, report: &mut Report) -> Result<(), Failure> {
     let unreachable = |error: LookupError| Failure::Unreachable(error.to_string());
     for grant in &policy.grants {
-        for user in &grant.users {
+        for user in &grant.subjects.users {
             let at = user.at.clone();
             let found = host.names.user(&user.value).map_err(unreachable)?;
             let Some(found) = found else {
@@ -125,7 +155,7 @@ fn accounts(policy: &Policy, host: &HostFacts<'_>, report: &mut Report) -> Resul
             let known = host.names.user_by_uid(found.uid).map_err(unreachable)?.map(|user| user.name);
             report_alias("user", &user.value, known, at, report);
         }
-        for group in &grant.groups {
+        for group in &grant.subjects.groups {
             let at = group.at.clone();
             let Some(found) = host.names.group(&group.value).map_err(unreachable)? else {
                 if !host.create {
@@ -194,17 +224,20 @@ fn passwords_unseen(policy: &Policy, report: &mut Report) {
 /// `[[member]]` of the same policy adds the user to.
 fn unreached_agents(policy: &Policy, report: &mut Report) {
     for agent in policy.grants.iter().filter(|grant| grant.kind == GrantKind::Agent) {
-        for user in &agent.users {
+        for user in &agent.subjects.users {
             let memberships = policy.members.iter().filter(|member| member.user.value == user.value);
             let groups = memberships.map(|member| member.group.value.clone()).collect();
             for action in &agent.actions {
-                // Without details in the request, only grants without details count: the others leave cases to the agent.
+                // Without details and unit in the request, only grants without them count: the others leave cases to the agent.
                 let request = PolicyRequest {
                     action: action.value.as_str(),
                     user: &user.value,
                     groups: &groups,
                     netgroups: &BTreeSet::new(),
                     details: &BTreeMap::new(),
+                    unit: None,
+                    no_new_privileges: false,
+                    session: Session::None,
                 };
                 let first = policy.grants.iter().find(|grant| grant.covers(&request));
                 if let Some(grant) = first.filter(|grant| grant.kind == GrantKind::Grant) {

@@ -108,6 +108,29 @@ The implicit authorizations follow the id: any/inactive/active, or a single resu
 action, the output says what its mechanism passes to polkit, and when it lets polkit ask an agent. \
 If no action matches, the exit code is 1.")]
     Actions(Actions),
+    /// List the named sets of actions for [[allow]], or explain one
+    #[command(after_help = "\
+Examples:
+  polkit-policy-gen sets
+  polkit-policy-gen sets restart-unit
+
+A set has all actions that a purpose needs, and no more. A policy file grants it:
+  [[allow]]
+  what = \"restart-unit\"
+  units = [\"nginx.service\"]
+  users = [\"deploy\"]
+policy.toml(5) describes [[allow]]. If there is no such set, the exit code is 1.")]
+    Sets(Sets),
+    /// Print a commented policy for a common task, or list the recipes
+    #[command(after_help = "\
+Examples:
+  polkit-policy-gen recipe
+  polkit-policy-gen recipe dashboard user=www-data units=nginx.service,php8.4-fpm.service
+  polkit-policy-gen recipe libvirt-panel --agent
+
+The comment at the top says where to write the policy, and what to run then. An unknown recipe or key is a usage error (2); \
+a value that makes the policy invalid is refused (1).")]
+    Recipe(Recipe),
     /// Evaluate policy offline: what polkit would decide, and why
     #[command(after_help = EXPLAIN_HELP)]
     Explain(Explain),
@@ -197,6 +220,34 @@ pub struct Actions {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `sets`.
+#[derive(Debug, Args)]
+pub struct Sets {
+    /// Explain this set: its actions and its keys
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Read the tree below DIR instead of the host
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `recipe`.
+#[derive(Debug, Args)]
+pub struct Recipe {
+    /// The recipe; without a name, list all
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// A value for a key of the recipe (repeatable)
+    #[arg(value_name = "KEY=VALUE", value_parser = asking::detail)]
+    pub values: Vec<(String, String)>,
+    /// Print the configuration of polkit-service-agent instead of the policy
+    #[arg(long, requires = "name")]
+    pub agent: bool,
 }
 
 /// The target polkit and the format.

@@ -13,8 +13,10 @@ mod installed;
 pub mod libvirt;
 pub mod list;
 mod mechanisms;
+pub mod recipe;
 pub mod remove;
 pub mod restart;
+pub mod sets;
 mod shown_mechanism;
 mod sources;
 
@@ -108,7 +110,7 @@ pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
     let shipped = Shipped::of(&tree);
     let host =
         HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: Some(&tree), create: place.create };
-    crate::check::all(policy, Some(&host), report)?;
+    crate::check::all(policy, target.version, Some(&host), report)?;
     let mut files = emit::files(policy, &origin, format, owner, report);
     let mut edits = Vec::new();
     if let Some(libvirt) = &policy.libvirt {

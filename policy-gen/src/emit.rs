@@ -1,6 +1,7 @@
 //! Generates the files of a policy, and the changes to libvirt's [`daemons`]. Pure.
 
 mod action_pattern;
+pub mod command;
 pub mod daemons;
 pub mod hook;
 pub mod pkla;
@@ -10,6 +11,8 @@ pub mod roles;
 pub mod rules;
 mod script;
 pub(crate) mod tables;
+
+use std::borrow::Cow;
 
 use polkit_config::report::{Problem, Report};
 
@@ -31,7 +34,7 @@ pub struct File {
     /// The directory, relative to the root.
     pub directory: &'static str,
     /// The file name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The content.
     pub text: String,
 }
@@ -64,7 +67,7 @@ pub const NAME: &str = "Grant: ";
 /// The sysusers.d file of the memberships.
 pub const SYSUSERS: &str = "polkit-policy-gen.conf";
 
-/// Generates the files of `policy`, sorted by name, without empty files.
+/// Generates the files of `policy`, without empty files.
 pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, report: &mut Report) -> Vec<File> {
     let of = |kind| policy.grants.iter().filter(move |grant| grant.kind == kind).collect::<Vec<_>>();
     let mut files = Vec::new();
@@ -76,7 +79,7 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
                 Owner::Vendor => "usr/share/polkit-1/rules.d",
             };
             if !policy.hooks.is_empty() {
-                files.push(File { directory, name: HOOK, text: hook::emit(&policy.hooks, origin) });
+                files.push(File { directory, name: HOOK.into(), text: hook::emit(&policy.hooks, origin) });
             }
             for (name, why_here, grants) in
                 [(GRANTS, GRANTS_HERE, of(GrantKind::Grant)), (AGENT, AGENT_HERE, of(GrantKind::Agent))]
@@ -86,7 +89,7 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
                     if let Some(libvirt) = policy.libvirt.as_ref().filter(|it| name == GRANTS && !it.roles.is_empty()) {
                         text.push_str(&roles::emit(libvirt));
                     }
-                    files.push(File { directory, name, text });
+                    files.push(File { directory, name: name.into(), text });
                 }
             }
         }
@@ -96,15 +99,16 @@ pub fn files(policy: &Policy, origin: &Origin, format: Format, owner: Owner, rep
                 Owner::Admin => "etc/polkit-1/localauthority/45-polkit-policy-gen.d",
                 Owner::Vendor => "var/lib/polkit-1/localauthority/45-polkit-policy-gen.d",
             };
-            files.push(File { directory, name: PKLA, text: pkla::emit(policy, origin, report) });
+            files.push(File { directory, name: PKLA.into(), text: pkla::emit(policy, origin, report) });
         }
     }
+    files.extend(policy.commands.iter().map(|command| command::emit(command, origin, owner)));
     if !policy.members.is_empty() {
         let directory = match owner {
             Owner::Admin => "etc/sysusers.d",
             Owner::Vendor => "usr/lib/sysusers.d",
         };
-        files.push(File { directory, name: SYSUSERS, text: sysusers(policy, origin) });
+        files.push(File { directory, name: SYSUSERS.into(), text: sysusers(policy, origin) });
     }
     files
 }
@@ -142,7 +146,7 @@ fn sysusers(policy: &Policy, origin: &Origin) -> String {
 
 fn check_for_rules(policy: &Policy, report: &mut Report) {
     for grant in &policy.grants {
-        for name in grant.users.iter().chain(&grant.groups).chain(&grant.netgroups) {
+        for name in grant.subjects.names() {
             if name.value.chars().any(|character| u32::from(character) > 0xffff) {
                 let message = format!("a rule can never match the name `{}`", name.value);
                 let help = "for Duktape a character beyond U+FFFF differs from the same character in a rules file \

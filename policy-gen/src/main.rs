@@ -23,6 +23,8 @@ fn main() -> ExitCode {
             Command::Diff(options) => command::diff::run(&options).await,
             Command::List(options) => command::list::run(&options),
             Command::Libvirt(options) => command::libvirt::run(&options),
+            Command::Recipe(options) => command::recipe::run(&options),
+            Command::Sets(options) => command::sets::run(&options),
             Command::Actions(options) => command::actions::run(&options).await,
             Command::Remove(options) => command::remove::run(&options),
             Command::Check(options) => command::check::run(&options).await,

@@ -1,9 +1,12 @@
 //! The policy: which users may perform which actions, in order.
 
+mod allow;
+pub mod command;
 mod fields;
 mod libvirt;
 pub mod permissions;
 mod read;
+mod subjects;
 mod systemd;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,20 +15,25 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::Location;
 use polkit_config::table::Spanned;
 
+pub use command::Command;
 pub use libvirt::{Libvirt, Mode, Others, Role, RoleKind};
 pub use read::{Draft, read};
+pub use subjects::{SessionScope, Subjects};
 pub use systemd::ACTION as SYSTEMD_ACTION;
 
-use crate::implicit_authorization::{BySession, ImplicitAuthorization};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization, Session};
+use crate::mechanisms::Set;
 
 /// A policy from one or several files.
 #[derive(Debug, Default)]
 pub struct Policy {
-    /// All `[[grant]]` and `[[systemd]]` tables in file order, then all `[[agent]]` tables. The first grant that matches the subject,
+    /// All `[[grant]]`, `[[systemd]]`, `[[allow]]` and `[[command]]` tables in file order, then all `[[agent]]` tables. The first grant that matches the subject,
     /// the action and its details decides, like the first rule with a result in polkit.
     pub grants: Vec<Grant>,
     /// All `[[hook]]` tables. They come before all grants, and no two have the same action.
     pub hooks: Vec<Hook>,
+    /// All `[[command]]` tables. The grants of their starts are in `grants`.
+    pub commands: Vec<Command>,
     /// All `[[member]]` tables.
     pub members: Vec<Member>,
     /// The `[libvirt]` table with its roles. Its users and groups are also a grant, after all `[[grant]]` tables.
@@ -39,14 +47,12 @@ pub struct Grant {
     pub kind: GrantKind,
     /// The `name`, or a label with the number of the table.
     pub label: String,
+    /// The named set of an `[[allow]]` table.
+    pub set: Option<&'static Set>,
     /// Action ids and patterns.
     pub actions: Vec<Spanned<ActionPattern>>,
-    /// User names.
-    pub users: Vec<Spanned<String>>,
-    /// Group names.
-    pub groups: Vec<Spanned<String>>,
-    /// Netgroup names.
-    pub netgroups: Vec<Spanned<String>>,
+    /// The subjects.
+    pub subjects: Subjects,
     /// The required details. All must match; without any, details are ignored.
     pub details: Vec<Detail>,
     /// The results.
@@ -77,12 +83,18 @@ pub struct PolicyRequest<'a> {
     pub netgroups: &'a BTreeSet<String>,
     /// The details.
     pub details: &'a BTreeMap<String, String>,
+    /// The unit of the subject, if polkit knows it.
+    pub unit: Option<&'a str>,
+    /// Whether that unit has `NoNewPrivileges=yes`.
+    pub no_new_privileges: bool,
+    /// The session.
+    pub session: Session,
 }
 
 /// The kind of a grant, which selects its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantKind {
-    /// `[[grant]]` and `[[systemd]]`
+    /// `[[grant]]`, `[[systemd]]`, `[[allow]]` and `[[command]]`
     Grant,
     /// `[[agent]]`: always [`ImplicitAuthorization::AuthSelf`], and only for users.
     Agent,
@@ -147,13 +159,33 @@ impl Grant {
     /// Whether the grant applies to this request.
     #[must_use]
     pub fn covers(&self, request: &PolicyRequest<'_>) -> bool {
-        let named =
-            |names: &[Spanned<String>], of: &BTreeSet<String>| names.iter().any(|name| of.contains(&name.value));
         self.actions.iter().any(|known| known.value.covers(request.action))
-            && (self.users.iter().any(|known| known.value == request.user)
-                || named(&self.groups, request.groups)
-                || named(&self.netgroups, request.netgroups))
+            && self.subjects.cover(request)
             && self.details.iter().all(|detail| detail.covers(request.details))
+    }
+
+    /// Whether the names of the subject and the action decide alone.
+    #[must_use]
+    pub fn has_no_conditions(&self) -> bool {
+        self.details.is_empty() && self.subjects.has_no_conditions()
+    }
+}
+
+impl Subjects {
+    /// Whether the subject of a request is one of these.
+    #[must_use]
+    pub fn cover(&self, request: &PolicyRequest<'_>) -> bool {
+        let has = |names: &[Spanned<String>], of: &BTreeSet<String>| names.iter().any(|name| of.contains(&name.value));
+        let named = self.everybody
+            || self.users.iter().any(|known| known.value == request.user)
+            || has(&self.groups, request.groups)
+            || has(&self.netgroups, request.netgroups);
+        let in_unit = self.units.is_empty()
+            || request.unit.is_some_and(|unit| self.units.iter().any(|known| known.value.covers(unit)));
+        named
+            && in_unit
+            && (!self.no_new_privileges || request.no_new_privileges)
+            && self.session.covers(request.session)
     }
 }
 

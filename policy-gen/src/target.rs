@@ -35,6 +35,9 @@ pub enum Spelling {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32);
 
+/// The first version that provides rules with the unit of the subject.
+pub const UNITS: Version = Version(124);
+
 impl Version {
     /// The first version that reads JavaScript rules. From this version on, pkla files need polkit-pkla-compat.
     pub const RULES: Self = Self(106);
@@ -255,6 +258,14 @@ pub(crate) fn installed(status: &str, package: &str) -> Option<String> {
             && stanza.lines().any(|line| line.starts_with("Status: ") && line.ends_with(" ok installed"))
     })?;
     stanza.lines().find_map(|line| line.strip_prefix("Version: ")).map(str::to_owned)
+}
+
+/// Returns the numbers of an upstream version: 257 and 13 of `257.13-1~deb13u1`, 105 of `0.105-31`.
+pub(crate) fn numbers(version: &str) -> Vec<u64> {
+    let version = version.split_once(':').map_or(version, |(_, rest)| rest);
+    let version = version.strip_prefix("0.").unwrap_or(version);
+    let upstream = version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+    upstream.split('.').map_while(|number| number.parse().ok()).collect()
 }
 
 /// Returns the default target for a root directory.

@@ -42,6 +42,9 @@ pub struct AccessRequest {
     /// The unit of a caller over D-Bus, for polkit 124 and later; `Some(None)` for a process subject; unknown by default.
     #[serde(default, deserialize_with = "wire::given")]
     pub system_unit: Option<Option<String>>,
+    /// Whether the unit has `NoNewPrivileges=yes`; unknown by default.
+    #[serde(default)]
+    pub no_new_privileges: Option<bool>,
     /// The results of programs that rules run with `polkit.spawn`. Other programs are unknown.
     #[serde(default)]
     pub programs: Vec<wire::Program>,

@@ -4,6 +4,8 @@ mod netgroups;
 pub mod probe_process;
 mod roles;
 mod table;
+mod unit_process;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,10 +14,11 @@ use netgroups::Netgroups;
 use polkit_config::names::{Names, User};
 use polkit_config::pattern::ActionPattern;
 use polkit_config::table::Spanned;
-use polkit_dbus::{Authority, AuthorityError, Interaction};
+use polkit_dbus::{Authority, AuthorityError, Interaction, SubjectUid};
 use probe_process::ProbeProcess;
+use unit_process::UnitProcess;
 
-use crate::implicit_authorization::{BySession, ImplicitAuthorization};
+use crate::implicit_authorization::{BySession, ImplicitAuthorization, Session};
 use crate::policy::{Detail, Grant, OnFailure, Policy, PolicyRequest};
 
 /// Time limit for polkitd to notice new files.
@@ -36,6 +39,12 @@ pub struct Query {
     expected: Option<BySession<ImplicitAuthorization>>,
     /// The `on_failure` of a `[[hook]]` for the action. The agent then decides, so the result is not compared with the policy.
     hook: Option<OnFailure>,
+    /// The unit in which the process of the user is.
+    unit: Option<String>,
+    /// Whether such a process was there, or could be started.
+    has_process: bool,
+    /// Whether a transient unit for the query gets `NoNewPrivileges=yes`.
+    no_new_privileges: bool,
     seen: String,
     as_expected: bool,
 }
@@ -74,14 +83,14 @@ pub async fn compare(policy: &Policy, names: &Names) -> Result<Comparison, Strin
     } else {
         Vec::new()
     };
-    let named = policy.grants.iter().flat_map(|grant| &grant.netgroups);
+    let named = policy.grants.iter().flat_map(|grant| &grant.subjects.netgroups);
     let netgroups = Netgroups::of(named.map(|name| name.value.as_str()))?;
     let mut comparison =
         Planner { policy, names, netgroups, actions: actions.into_iter().map(|action| action.id).collect() }
             .queries()?;
     let deadline = Instant::now() + RELOAD;
     loop {
-        for row in comparison.rows.iter_mut().filter(|row| row.user.is_some()) {
+        for row in comparison.rows.iter_mut().filter(|row| row.is_asked()) {
             row.ask(&authority).await?;
         }
         if comparison.all_as_expected() || Instant::now() > deadline {
@@ -139,18 +148,26 @@ impl Planner<'_> {
             row(None, None);
             return Ok(());
         }
-        let expected = |user: &User| -> Result<Option<BySession<ImplicitAuthorization>>, String> {
-            Ok(self.policy.results(&PolicyRequest {
-                action,
-                user: &user.name,
-                groups: &group_names(self.names, user)?,
-                netgroups: &self.netgroups.of_user(&user.name),
-                details: &details,
-            }))
-        };
-        let member = first_user(self.names, self.named(grant)?, |_| Ok(true))?;
+        let expected = |user: &User| self.expected(action, &details, user, None);
+        let unnamed = || UNNAMED_USERS.map(str::to_owned).to_vec();
+        let among = if grant.subjects.everybody { unnamed() } else { self.named(grant)? };
+        let member = first_user(self.names, among, |_| Ok(true))?;
+        if !grant.subjects.has_no_conditions() {
+            let rows = self.in_unit(grant, action, &details, member.as_ref())?;
+            comparison.rows.extend(rows.into_iter().map(|query| Query {
+                grant: grant.label.clone(),
+                action: action.to_owned(),
+                details: details.clone(),
+                hook,
+                ..query
+            }));
+            return Ok(());
+        }
         let of_member = member.as_ref().map(expected).transpose()?.flatten();
         row(member, of_member);
+        if grant.subjects.everybody {
+            return Ok(());
+        }
         let strangers = UNNAMED_USERS.map(str::to_owned).to_vec();
         if let Some(stranger) = first_user(self.names, strangers, |user| Ok(expected(user)?.is_none()))? {
             row(Some(stranger), None);
@@ -158,10 +175,32 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// Returns the results of the policy for a user, in a unit with or without `NoNewPrivileges=yes`.
+    fn expected(
+        &self,
+        action: &str,
+        details: &BTreeMap<String, String>,
+        user: &User,
+        unit: Option<(&str, bool)>,
+    ) -> Result<Option<BySession<ImplicitAuthorization>>, String> {
+        Ok(self.policy.results(&PolicyRequest {
+            action,
+            user: &user.name,
+            groups: &group_names(self.names, user)?,
+            netgroups: &self.netgroups.of_user(&user.name),
+            details,
+            unit: unit.map(|(unit, _)| unit),
+            no_new_privileges: unit.is_some_and(|(_, no_new_privileges)| no_new_privileges),
+            session: Session::None,
+        }))
+    }
+
     /// Returns the names of all users that a grant names or that are in its groups and netgroups.
     fn named(&self, grant: &Grant) -> Result<Vec<String>, String> {
-        let mut named = self.listed(&grant.users, &grant.groups)?;
-        named.extend(grant.netgroups.iter().flat_map(|name| self.netgroups.named(&name.value)).map(str::to_owned));
+        let mut named = self.listed(&grant.subjects.users, &grant.subjects.groups)?;
+        named.extend(
+            grant.subjects.netgroups.iter().flat_map(|name| self.netgroups.named(&name.value)).map(str::to_owned),
+        );
         Ok(named)
     }
 
@@ -225,16 +264,40 @@ impl Query {
             user,
             expected,
             hook,
+            unit: None,
+            has_process: false,
+            no_new_privileges: false,
             seen,
             as_expected: true,
         }
     }
 
+    /// Whether polkitd is asked. A query about a unit without a process is only shown.
+    fn is_asked(&self) -> bool {
+        self.user.is_some() && self.unit.is_some() == self.has_process
+    }
+
     async fn ask(&mut self, authority: &Authority) -> Result<(), String> {
         let Some(user) = &self.user else { return Ok(()) };
-        let probe = ProbeProcess::of(user)?;
         let details = self.details.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let answer = authority.check(&probe.subject, &self.action, &details, Interaction::Forbidden).await;
+        let (action, interaction) = (&self.action, Interaction::Forbidden);
+        let answer = if let Some(unit) = &self.unit {
+            let process = match UnitProcess::of(unit, Some(user), None, self.no_new_privileges) {
+                Ok(process) => process,
+                Err(why) => {
+                    self.seen = format!("not tested: {why}");
+                    return Ok(());
+                }
+            };
+            let uid = SubjectUid::new(process.uid).map_err(|_| format!("the uid {} is not valid", process.uid))?;
+            match process.by_pid().filter(|_| unit == units::PROBE) {
+                // Only the session counts, and polkit before 124 does not take a pidfd.
+                Some(subject) => authority.check(&subject, action, &details, interaction).await,
+                None => authority.check_pidfd(process.pidfd(), uid, action, &details, interaction).await,
+            }
+        } else {
+            authority.check(&ProbeProcess::of(user)?.subject, action, &details, interaction).await
+        };
         let outcome = match answer {
             Ok(answer) if answer.authorized => Some(QueryOutcome::Yes),
             Ok(answer) if answer.challenge => Some(QueryOutcome::Challenge),

@@ -92,7 +92,7 @@ fn all_problems_of_a_policy_are_printed_with_their_lines() {
     let refused = run(&["install", &path, "--root", dir]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     for expected in [
-        "error: [[grant]] has no users, groups or netgroups",
+        "error: [[grant]] has no users, groups, netgroups or unit, and is not for everybody",
         "did you mean `groups`?",
         "error: `perhaps` is not a result of polkit",
         "error: `bob` has a usable password",

@@ -47,7 +47,8 @@ fn the_manual_lists_exactly_the_existing_commands_and_options() {
 fn the_manual_lists_every_key_of_a_policy() {
     let page = page("policy.toml.5");
     // The error for an unknown key lists the known keys.
-    let tables = ["[grant]", "[systemd]", "[agent]", "[hook]", "libvirt", "[libvirt_role]", "[member]"];
+    let tables =
+        ["[grant]", "[systemd]", "[allow]", "[command]", "[agent]", "[hook]", "libvirt", "[libvirt_role]", "[member]"];
     for table in tables {
         let sources = [Source::new("p.toml", format!("[{table}]\nxxxxxxxxxxxxxxxx = 1\n"))];
         let report = policy::read(&sources).expect_err("an unknown key is an error");
@@ -78,5 +79,19 @@ fn the_examples_of_the_manual_are_valid_policies() {
         let (policy, report) = policy::read(&[Source::new("p.toml", example)]).expect("the example has no errors");
         assert_eq!(report.lines(), [""; 0]);
         assert!(!policy.grants.is_empty() || policy.libvirt.is_some(), "{example}");
+    }
+}
+
+#[test]
+fn the_manual_lists_the_recipes_and_the_sets() {
+    let command = page("polkit-policy-gen.1");
+    for recipe in polkit_policy_gen::recipe::all() {
+        assert!(command.contains(&format!(".It Li {}\n", recipe.name)), "{}", recipe.name);
+    }
+    let policy = page("policy.toml.5");
+    let (_, what) = policy.split_once(".It Va what\n").expect("the key");
+    let named = what.lines().map_while(|line| (line != "and others.").then_some(line));
+    for name in named.filter_map(|line| line.strip_prefix(".Qq ")).map(|name| name.trim_end_matches(" ,")) {
+        assert!(polkit_policy_gen::mechanisms::table::set(name).is_some(), "{name}");
     }
 }

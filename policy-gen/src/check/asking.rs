@@ -43,7 +43,7 @@ fn root_is_exempt(grant: &Grant, report: &mut Report) {
     if known < grant.actions.len() {
         return;
     }
-    for user in grant.users.iter().filter(|user| user.value == "root") {
+    for user in grant.subjects.users.iter().filter(|user| user.value == "root") {
         let message = "a grant to root has no effect: polkit allows root everything, and does not use the grant";
         let help = "an exception are actions whose mechanism asks about root: see polkit-mechanisms(7)";
         report.push(Problem::warning(user.at.clone(), message).help(help));
@@ -56,6 +56,7 @@ mod tests {
 
     use super::*;
     use crate::policy::Draft;
+    use crate::target::Version;
 
     fn found(text: &str) -> String {
         let mut draft = Draft::read(&[Source::new("p.toml", text)], Report::new());
@@ -90,7 +91,7 @@ mod tests {
         let text = format!("[[grant]]\nactions = ['{rtkit}']\nusers = ['u']\nresult = 'auth_admin'\n");
         let mut draft = Draft::read(&[Source::new("p.toml", text)], Report::new());
         let (policy, report) = draft.parts();
-        super::super::all(policy, None, report).unwrap();
+        super::super::all(policy, Version(126), None, report).unwrap();
         let lines = report.lines();
         assert!(lines.iter().any(|line| line.contains("never lets polkit ask an agent")), "{lines:?}");
     }

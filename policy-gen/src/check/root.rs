@@ -51,9 +51,28 @@ pub(super) fn root_equivalent(policy: &Policy, report: &mut Report) {
     // Role checks report the root-equivalent permissions of roles.
     let roles = policy.libvirt.as_ref().filter(|libvirt| libvirt.mode == Mode::Acl).map(|libvirt| &libvirt.at);
     let whole = policy.grants.iter().filter(|grant| roles != Some(&grant.at));
+    let mut sets: BTreeSet<&str> = BTreeSet::new();
     for grant in whole.filter(|grant| grant.gives()) {
+        if let Some((set, why)) = grant.set.and_then(|set| Some((set, set.root_equivalent.as_ref()?)))
+            && sets.insert(&set.name)
+        {
+            let message = format!("`{}` is root-equivalent: {why}", set.name);
+            report.push(
+                Problem::note(grant.at.clone(), message)
+                    .help(format!("`polkit-policy-gen sets {}` shows its keys", set.name)),
+            );
+        }
+        let is_open = grant.subjects.everybody && grant.has_no_conditions();
         for action in &grant.actions {
             for (id, how) in ROOT_EQUIVALENT.iter().filter(|(id, _)| action.value.covers(id)) {
+                if is_open {
+                    let message = format!("`{}` makes every user of the host root-equivalent: {how}", grant.label);
+                    let help = format!("`everybody` includes services and guests: name the users of `{id}`");
+                    report.push(Problem::warning(action.at.clone(), message).help(help));
+                }
+                if grant.set.is_some_and(|set| set.root_equivalent.is_some()) {
+                    continue;
+                }
                 match narrowed_to_units(grant) {
                     Some(units) if *id == SYSTEMD_ACTION => patterns_to_start(grant, units, report),
                     _ => note(id, how, &action.at, &mut noted, report),

@@ -4,7 +4,7 @@ use polkit_config::report::{Location, Problem, Report};
 
 use crate::mechanisms::{Mechanism, checks_root, of_action};
 use crate::policy::{Grant, Policy};
-use crate::target::installed;
+use crate::target::{installed, numbers};
 use crate::tree::Tree;
 
 /// The list of packages.
@@ -26,8 +26,17 @@ pub(super) fn versions(policy: &Policy, tree: &Tree, report: &mut Report) {
             for (at, since, what) in needs {
                 if is_before(&here, since) {
                     let message = format!("{what} from {since} on; the installed version is {here}");
-                    report
-                        .push(Problem::warning(at.clone(), message).help("the grant has no effect before an upgrade"));
+                    let (problem, help) = match grant.set {
+                        Some(set) => (
+                            Problem::error(at.clone(), message),
+                            format!("remove the key of `{}`: without it the set is not narrowed", set.name),
+                        ),
+                        None => (
+                            Problem::warning(at.clone(), message),
+                            "the grant has no effect before an upgrade".to_owned(),
+                        ),
+                    };
+                    report.push(problem.help(help));
                 }
             }
         }
@@ -43,7 +52,7 @@ fn needs<'a>(grant: &'a Grant, action: &str, mechanism: &'static Mechanism) -> V
         let since = mechanism.detail_since(&detail.key.value)?;
         Some((&detail.key.at, since, format!("{} passes `{}`", mechanism.name, detail.key.value)))
     });
-    let root = grant.users.iter().filter(|user| user.value == "root").filter_map(|user| {
+    let root = grant.subjects.users.iter().filter(|user| user.value == "root").filter_map(|user| {
         let (_, since) = checks_root(action).filter(|(_, since)| !since.is_empty())?;
         Some((&user.at, since, format!("{} asks about root", mechanism.name)))
     });
@@ -57,14 +66,6 @@ fn is_before(package: &str, since: &str) -> bool {
         (here, first) if here.is_empty() || first.is_empty() => false,
         (here, first) => here < first,
     }
-}
-
-/// Returns the numbers of an upstream version: 257 and 13 of `257.13-1~deb13u1`, 105 of `0.105-31`.
-fn numbers(version: &str) -> Vec<u64> {
-    let version = version.split_once(':').map_or(version, |(_, rest)| rest);
-    let version = version.strip_prefix("0.").unwrap_or(version);
-    let upstream = version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
-    upstream.split('.').map_while(|number| number.parse().ok()).collect()
 }
 
 #[cfg(test)]

@@ -72,6 +72,9 @@ pub struct Explain {
     /// A detail that the mechanism passes to polkit (repeatable)
     #[arg(long, value_name = "K=V", value_parser = detail)]
     pub detail: Vec<(String, String)>,
+    /// The unit of the user's process, such as panel.service. polkit 124 and later knows it if the mechanism passes it
+    #[arg(long, value_name = "U")]
+    pub unit: Option<String>,
     /// The session of the user's process: none for services and cron, remote for ssh
     #[arg(long, value_name = "S", default_value = "none")]
     pub session: Session,
@@ -79,7 +82,7 @@ pub struct Explain {
     #[arg(long, value_name = "F", value_delimiter = ',')]
     pub flags: Vec<Flag>,
     /// Read requests from FILE, one JSON object per line, and print one verdict per line; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "action", "detail", "flags"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "action", "detail", "unit", "flags"])]
     pub batch: Option<PathBuf>,
     /// Read files and accounts of the tree below DIR instead of the host
     #[arg(long, value_name = "DIR")]

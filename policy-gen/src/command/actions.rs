@@ -76,6 +76,7 @@ fn as_json(declared: &DeclaredAction) -> Value {
         "calls": need.map_or_else(Vec::new, |need| list(need.calls)),
         "virsh": need.map_or_else(Vec::new, |need| list(need.virsh)),
         "mechanism": shown_mechanism::json(&action.id, Some(any)),
+        "sets": sets(&action.id),
     })
 }
 
@@ -83,11 +84,21 @@ fn as_json(declared: &DeclaredAction) -> Value {
 fn of_mechanism(declared: &DeclaredAction, is_one: bool) -> String {
     let action = &declared.action;
     if is_one {
-        let lines = shown_mechanism::lines(&action.id, Some(action.results.any));
+        let mut lines = shown_mechanism::lines(&action.id, Some(action.results.any));
+        let sets = sets(&action.id);
+        if !sets.is_empty() {
+            lines.push(format!("named sets with this action ([[allow]]): {}", escape(&sets.join(", "))));
+        }
         return lines.iter().map(|line| format!("    {line}\n")).collect();
     }
     let name = mechanisms::of_action(&action.id).map(|mechanism| escape(&mechanism.name));
     name.map_or_else(String::new, |name| format!("    mechanism: {name}\n"))
+}
+
+/// Returns the names of the sets that have an action.
+fn sets(action: &str) -> Vec<&'static str> {
+    let has = |set: &&mechanisms::Set| set.all_actions().any(|known| known == action);
+    mechanisms::table::sets().map(|(_, set)| set).filter(has).map(|set| set.name.as_str()).collect()
 }
 
 fn as_text(declared: &DeclaredAction) -> String {

@@ -97,7 +97,7 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
         }
     }
     for file in files.iter().filter(|file| file.kind == Some(FileKind::Policy)) {
-        let own = policy_problems(file, options)?;
+        let own = policy_problems(file, target, options)?;
         for problem in own.problems() {
             let code = if problem.level == Level::Error { &codes::PG050 } else { &codes::PG051 };
             tell(code, problem.clone(), &file.source);
@@ -117,13 +117,13 @@ pub async fn run(options: &Check) -> Result<u8, Failure> {
 }
 
 /// Reads a policy file, and checks its actions, details, units and accounts against the host, unless it is for another polkit.
-fn policy_problems(file: &File, options: &Check) -> Result<Report, Failure> {
+fn policy_problems(file: &File, target: Target, options: &Check) -> Result<Report, Failure> {
     match policy::read(std::slice::from_ref(&file.source)) {
         Ok((policy, mut own)) => {
             let of_host = options.root.is_some() || options.target.is_none();
             let tree = if of_host { Some(Tree::open(options.root.as_deref())?) } else { None };
             let names = accounts(options)?.filter(|_| of_host);
-            check::named(&policy, names.as_ref(), tree.as_ref(), &mut own)?;
+            check::named(&policy, target.version, names.as_ref(), tree.as_ref(), &mut own)?;
             Ok(own)
         }
         Err(own) => Ok(own),

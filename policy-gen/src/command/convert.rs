@@ -22,7 +22,7 @@ pub async fn run(options: &Convert) -> Result<u8, Failure> {
     let converted = rules(options.root.as_deref()).await?;
     converted.notes.iter().for_each(|note| eprint(note));
     let text = converted.text;
-    let file = File { directory: "etc/polkit-1/rules.d", name: NAME, text };
+    let file = File { directory: "etc/polkit-1/rules.d", name: NAME.into(), text };
     generate::write(&[file], options.output.as_deref())
 }
 

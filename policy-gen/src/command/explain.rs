@@ -6,11 +6,12 @@ mod text;
 
 use std::io::IsTerminal as _;
 
+use polkit_config::escape::escape;
 use polkit_config::names::Names;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{mechanisms, print, shown_mechanism};
+use super::{eprint, mechanisms, print, shown_mechanism};
 use crate::cli::Explain;
 use crate::failure::Failure;
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
@@ -46,10 +47,12 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
     if let Some(path) = &options.batch {
         return batch::run(&mut evaluator, path);
     }
+    let action = options.action.clone().unwrap_or_default();
     let access_request = AccessRequest {
         user: options.user.clone().unwrap_or_default(),
         groups: (!options.group.is_empty()).then(|| options.group.clone()),
-        action: options.action.clone().unwrap_or_default(),
+        system_unit: system_unit(&action, options.unit.as_deref()),
+        action,
         session: options.session,
         details: options.detail.iter().cloned().collect(),
         flags: options.flags.clone(),
@@ -94,6 +97,22 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
         print(text::text(&evaluator, &access_request, &verdict, &suggestions, &about, colour).trim_end());
     }
     Ok(code(verdict.outcome))
+}
+
+/// Returns the unit as polkit knows it: none if the mechanism passes a process by its pid, and unknown without `--unit`.
+fn system_unit(action: &str, unit: Option<&str>) -> Option<Option<String>> {
+    match (crate::mechanisms::is_by_process(action), unit) {
+        (true, Some(unit)) => {
+            eprint(&format!(
+                "note: polkit does not know the unit {}: the mechanism of {} passes a process by its pid",
+                escape(unit),
+                escape(action)
+            ));
+            Some(None)
+        }
+        (true, None) => Some(None),
+        (false, unit) => unit.map(|unit| Some(unit.to_owned())),
+    }
 }
 
 /// Returns the verdict about root, if the mechanism of the action asks about root as about other users.

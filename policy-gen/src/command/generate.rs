@@ -16,7 +16,7 @@ use crate::install::plan::{Change, NewFile};
 use crate::install::write::StagedChanges;
 use crate::passwords::Passwords;
 use crate::policy::{Draft, Mode, Policy};
-use crate::target::{self, Spelling};
+use crate::target::{self, Spelling, Version};
 use crate::tree::Tree;
 
 /// Generates the files of a policy.
@@ -34,7 +34,7 @@ pub async fn run(options: &Generate) -> Result<u8, Failure> {
     let spelling = options.target.target.clone().unwrap_or(Spelling::Host);
     let target = target::resolve(&spelling).await?;
     let format = target.format(options.target.format)?;
-    check_for(&spelling, policy, report)?;
+    check_for(&spelling, target.version, policy, report)?;
     if let Some(libvirt) = policy.libvirt.as_ref().filter(|libvirt| matches!(libvirt.mode, Mode::Acl | Mode::Socket)) {
         let note = Problem::note(
             libvirt.at.clone(),
@@ -73,20 +73,20 @@ fn from_options(options: &Generate, report: &mut Report) -> Result<Source, Failu
 }
 
 /// Checks the policy, including names and passwords if the target is this host or a tree.
-fn check_for(spelling: &Spelling, policy: &Policy, report: &mut Report) -> Result<(), Failure> {
+fn check_for(spelling: &Spelling, version: Version, policy: &Policy, report: &mut Report) -> Result<(), Failure> {
     let (names, root) = match spelling {
         Spelling::Host => (Names::Host, None),
         Spelling::Root(directory) => {
             (Names::of_root(directory).map_err(|error| Failure::Unreachable(error.to_string()))?, Some(directory))
         }
         Spelling::Debian(_) | Spelling::Polkit(_) => {
-            return check::all(policy, None, report);
+            return check::all(policy, version, None, report);
         }
     };
     let tree = Tree::open(root.map(PathBuf::as_path))?;
     let (passwords, shipped) = (Passwords::of(&tree), Shipped::of(&tree));
     let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: Some(&tree), create: false };
-    check::all(policy, Some(&host), report)
+    check::all(policy, version, Some(&host), report)
 }
 
 /// Writes files to standard output, to a file or to a directory.
@@ -107,10 +107,10 @@ pub(super) fn write(files: &[File], output: Option<&Path>) -> Result<u8, Failure
     };
     let as_directory = output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/");
     let targets: Vec<PathBuf> = match files {
-        _ if as_directory => files.iter().map(|file| output.join(file.name)).collect(),
+        _ if as_directory => files.iter().map(|file| output.join(&*file.name)).collect(),
         [_] => vec![output.to_owned()],
         _ => {
-            let names: Vec<&str> = files.iter().map(|file| file.name).collect();
+            let names: Vec<&str> = files.iter().map(|file| &*file.name).collect();
             return Err(Failure::Usage(format!(
                 "the policy generates {} files ({}): give a directory, {}/",
                 files.len(),

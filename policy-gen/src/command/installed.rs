@@ -20,9 +20,16 @@ pub(super) fn sources(policy: &Policy, tree: &Tree, explicit: Option<&Path>) -> 
     let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut add = |source: &str, table: String| tables.entry(source.to_owned()).or_default().push(table);
     for grant in &policy.grants {
+        if let Some(command) = policy.commands.iter().find(|command| command.at == grant.at) {
+            let line: Vec<&str> = command.run.iter().map(|word| word.value.as_str()).collect();
+            add(&grant.at.source, format!("command {}: {} as {}", command.name, line.join(" "), command.run_as.value));
+            continue;
+        }
         let kind = if grant.kind == GrantKind::Agent { "agent" } else { "grant" };
         let actions: Vec<&str> = grant.actions.iter().map(|action| action.value.as_str()).collect();
-        add(&grant.at.source, format!("{kind} \"{}\": {}", grant.label, actions.join(", ")));
+        let units: Vec<&str> = grant.subjects.units.iter().map(|unit| unit.value.as_str()).collect();
+        let units = if units.is_empty() { String::new() } else { format!(" for {}", units.join(", ")) };
+        add(&grant.at.source, format!("{kind} \"{}\": {}{units}", grant.label, actions.join(", ")));
     }
     for hook in &policy.hooks {
         let actions: Vec<&str> = hook.actions.iter().map(|action| action.value.as_str()).collect();

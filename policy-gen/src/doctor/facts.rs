@@ -59,6 +59,8 @@ pub struct Facts {
     pub details: BTreeMap<String, String>,
     /// The mechanism of the action, if the table has it.
     pub mechanism: Option<&'static Mechanism>,
+    /// Whether polkit knows the unit of a client of this mechanism.
+    pub knows_unit: bool,
     /// The implicit authorization of the action for the subject's session, if the action is registered.
     pub implicit: Option<ImplicitAuthorization>,
     /// The sign that the subject uses libvirt, for a sentence, if the request is about libvirt for this reason.
@@ -351,6 +353,12 @@ impl Facts {
     #[must_use]
     pub fn lacks_rights(&self) -> bool {
         !self.is_root && !self.answer.as_ref().is_some_and(Decision::is_yes)
+    }
+
+    /// Returns the unit of the subject, if polkit knows it.
+    #[must_use]
+    pub fn known_unit(&self) -> Option<&str> {
+        self.subject.as_ref().filter(|_| self.knows_unit)?.unit.as_deref()
     }
 
     /// Whether the action is the management of libvirt.

@@ -22,6 +22,7 @@ use polkit_config::names::Names;
 use super::error::{self, Class, speaks_of_libvirt};
 use super::facts::{Facts, Polkitd};
 use crate::check::known_actions::KnownActions;
+use crate::check::subject_units::is_known;
 use crate::failure::Failure;
 use crate::implicit_authorization::Session;
 use crate::install::units::has_systemd;
@@ -140,6 +141,8 @@ pub async fn gather(examination: &Examination) -> Result<Facts, Failure> {
     facts.details = facts.reported.as_ref().map(|reported| reported.details.clone()).unwrap_or_default();
     facts.details.extend(examination.details.clone());
     facts.mechanism = action.as_deref().and_then(mechanisms::of_action);
+    let known = facts.mechanism.zip(facts.version());
+    facts.knows_unit = known.is_some_and(|(mechanism, version)| is_known(mechanism, version, &tree));
     let session =
         facts.subject.as_ref().and_then(|subject| subject.process.as_ref()).map_or(Session::None, |of| of.session);
     let implicit = evaluator.as_ref().zip(action.as_deref()).and_then(|(evaluator, action)| evaluator.implicit(action));

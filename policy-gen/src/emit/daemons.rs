@@ -82,5 +82,5 @@ fn drop_in(libvirt: &Libvirt, found: &InstalledDaemon, origin: &Origin) -> File 
         found.daemon.name,
         libvirt.socket_group()
     );
-    File { directory: found.daemon.drop_ins, name: DROP_IN, text }
+    File { directory: found.daemon.drop_ins, name: DROP_IN.into(), text }
 }

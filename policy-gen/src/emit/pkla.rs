@@ -19,11 +19,14 @@ use polkit_config::table::Spanned;
 use super::quote::comment;
 use super::{NAME, Origin};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
-use crate::policy::{Grant, Policy};
+use crate::policy::{Grant, Policy, SessionScope};
 
 /// The reason for the directory name, for the generated file.
 const HERE: &str = "polkit uses the last match in the order of the directory names: this directory comes after 10-vendor.d, \
                     20-org.d and 30-site.d, and before 50-local.d and 90-mandatory.d.";
+
+/// The identity of every user.
+const EVERYBODY: &str = "unix-user:*";
 
 /// Generates the pkla file. Each entry has all three results, because the last match in a directory replaces all three, and a missing
 /// result counts as not set.
@@ -43,20 +46,23 @@ pub fn emit(policy: &Policy, origin: &Origin, report: &mut Report) -> String {
     for grant in &policy.grants {
         check_names(grant, report);
         check_details(grant, report);
+        check_conditions(grant, report);
         order.add(grant, report);
     }
     for (number, grant) in policy.grants.iter().enumerate().rev() {
         let of = |kind: &'static str, names: &[Spanned<String>]| -> Vec<String> {
             names.iter().map(|name| identity(kind, &name.value)).collect()
         };
-        let identities = [of("user", &grant.users), of("netgroup", &grant.netgroups), of("group", &grant.groups)];
+        let subjects = &grant.subjects;
+        let everybody = if subjects.everybody { vec![EVERYBODY.to_owned()] } else { Vec::new() };
+        let named = [of("user", &subjects.users), of("netgroup", &subjects.netgroups), of("group", &subjects.groups)];
         let actions: Vec<&str> = grant.actions.iter().map(|action| action.value.as_str()).collect();
         let [any, inactive, active] = grant.results.all().map(ImplicitAuthorization::text);
         out.push_str(&format!(
             "\n# {NAME}{}\n[{}]\nIdentity={}\nAction={}\nResultAny={any}\nResultInactive={inactive}\nResultActive={active}\n",
             comment(&grant.label),
             number + 1,
-            identities.concat().join(";"),
+            [everybody, named.concat()].concat().join(";"),
             actions.join(";"),
         ));
     }
@@ -69,7 +75,7 @@ fn identity(kind: &str, name: &str) -> String {
 }
 
 fn check_names(grant: &Grant, report: &mut Report) {
-    for name in grant.users.iter().chain(&grant.groups).chain(&grant.netgroups) {
+    for name in grant.subjects.names() {
         if name.value.contains(['*', '?', ';']) {
             let message =
                 format!("pkla cannot express the name `{}`: `*`, `?` and `;` have a special meaning", name.value);
@@ -93,6 +99,20 @@ fn check_details(grant: &Grant, report: &mut Report) {
     let message = format!("pkla cannot express `{}`: pkla has no details", grant.label);
     let help = "use polkit 0.106 or later; without details the grant would cover all units, domains or programs";
     report.push(Problem::error(grant.at.clone(), message).help(help));
+}
+
+fn check_conditions(grant: &Grant, report: &mut Report) {
+    let subjects = &grant.subjects;
+    if let Some(unit) = subjects.units.first() {
+        let message = format!("pkla cannot express `{}`: pkla does not know the unit of a subject", grant.label);
+        let help = "omit --format to write rules (polkit 124 and later), or use a user of its own for the unit (User=)";
+        report.push(Problem::error(unit.at.clone(), message).help(help));
+    }
+    if subjects.session != SessionScope::Any {
+        let message = format!("pkla cannot express `{}`: an entry has a result for every session", grant.label);
+        let help = "use polkit 0.106 or later, or a [[grant]] with a result for each session";
+        report.push(Problem::error(grant.at.clone(), message).help(help));
+    }
 }
 
 /// The earlier grants of an action or action pattern.
@@ -138,8 +158,10 @@ impl<'a> Order<'a> {
             let fresh = |kind: &str, names: &[Spanned<String>]| -> Vec<String> {
                 names.iter().map(|name| identity(kind, &name.value)).filter(is_new).collect()
             };
-            let people = [fresh("user", &grant.users), fresh("netgroup", &grant.netgroups)].concat();
-            let groups = fresh("group", &grant.groups);
+            let subjects = &grant.subjects;
+            let mut people = [fresh("user", &subjects.users), fresh("netgroup", &subjects.netgroups)].concat();
+            people.extend(subjects.everybody.then(|| EVERYBODY.to_owned()).filter(is_new));
+            let groups = fresh("group", &subjects.groups);
             let others =
                 about.iter().flat_map(|before| &before.to_groups).filter(|other| other.results != grant.results);
             let mut others = others.flat_map(|other| &other.named);

@@ -12,7 +12,7 @@ use super::NAME;
 use super::action_pattern::{beginning, expression};
 use super::quote::{comment, javascript};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
-use crate::policy::{Detail, Grant};
+use crate::policy::{Grant, SessionScope, Subjects};
 
 /// The largest number of grants in this form.
 const GRANTS: usize = 32;
@@ -21,7 +21,7 @@ const TERMS: usize = 160;
 /// The longest condition in one line.
 const WIDTH: usize = 100;
 
-/// Compares a detail with a pattern, which is given as the texts between its stars.
+/// Compares a detail or a unit with a pattern, which is given as the texts between its stars.
 const MATCHES: &str = r#"
     function matches(value, parts) {
         if (typeof value !== "string") {
@@ -48,14 +48,15 @@ const MATCHES: &str = r#"
 pub(super) fn suits(grants: &[&Grant]) -> bool {
     let terms = |grant: &&Grant| {
         let values: usize = grant.details.iter().map(|detail| detail.values.len()).sum();
-        grant.actions.len() + grant.users.len() + grant.groups.len() + grant.netgroups.len() + values
+        grant.actions.len() + grant.subjects.names().count() + grant.subjects.units.len() + values
     };
     grants.len() <= GRANTS && grants.iter().map(terms).sum::<usize>() <= TERMS
 }
 
 /// Generates the rules, in the order of the grants. The same grants give the same bytes.
 pub(super) fn emit(grants: &[&Grant]) -> String {
-    let needs_function = grants.iter().flat_map(|grant| &grant.details).any(|detail| !patterns(detail).is_empty());
+    let of_details = |grant: &&Grant| grant.details.iter().any(|detail| !patterns(&detail.values).is_empty());
+    let needs_function = grants.iter().any(|grant| of_details(grant) || !patterns(&grant.subjects.units).is_empty());
     if needs_function {
         let rules: String = grants.iter().map(|grant| rule(grant, "    ")).collect();
         format!("(function () {{{MATCHES}{rules}}}());\n")
@@ -65,8 +66,12 @@ pub(super) fn emit(grants: &[&Grant]) -> String {
 }
 
 fn rule(grant: &Grant, indent: &str) -> String {
-    let mut conditions = vec![one_of(actions(&grant.actions)), one_of(subjects(grant))];
-    conditions.extend(grant.details.iter().map(|detail| one_of(values(detail))));
+    let mut conditions = vec![one_of(actions(&grant.actions))];
+    conditions.extend(subjects(&grant.subjects));
+    for detail in &grant.details {
+        let value = format!("action.lookup({})", javascript(&detail.key.value));
+        conditions.push(one_of(values(&value, &detail.values)));
+    }
     let mut condition = conditions.join(" && ");
     if condition.len() > WIDTH {
         condition = conditions.join(&format!(" &&\n{indent}            "));
@@ -112,31 +117,49 @@ fn actions(actions: &[Spanned<ActionPattern>]) -> Vec<String> {
     exact.into_iter().chain(patterns.iter().map(pattern)).collect()
 }
 
-fn subjects(grant: &Grant) -> Vec<String> {
+/// The conditions on the subject; all must hold.
+fn subjects(subjects: &Subjects) -> Vec<String> {
     let calls = |function: &'static str, names| {
         sorted(names).into_iter().map(move |name| format!("subject.{function}({})", javascript(name)))
     };
-    let user = is_one("subject.user", sorted(&grant.users));
-    user.into_iter().chain(calls("isInGroup", &grant.groups)).chain(calls("isInNetGroup", &grant.netgroups)).collect()
+    let user = is_one("subject.user", sorted(&subjects.users));
+    let names = user.into_iter().chain(calls("isInGroup", &subjects.groups));
+    let names: Vec<String> = names.chain(calls("isInNetGroup", &subjects.netgroups)).collect();
+    let mut conditions = Vec::new();
+    if !subjects.everybody {
+        conditions.push(one_of(names));
+    }
+    if !subjects.units.is_empty() {
+        conditions.push(one_of(values("subject.system_unit", &subjects.units)));
+    }
+    if subjects.no_new_privileges {
+        conditions.push("subject.no_new_privileges === true".to_owned());
+    }
+    match subjects.session {
+        SessionScope::Any => {}
+        SessionScope::Local => conditions.push("subject.local".to_owned()),
+        SessionScope::None => conditions.push("!subject.session".to_owned()),
+    }
+    conditions
 }
 
 fn sorted(names: &[Spanned<String>]) -> BTreeSet<&str> {
     names.iter().map(|name| name.value.as_str()).collect()
 }
 
-fn values(detail: &Detail) -> Vec<String> {
-    let value = format!("action.lookup({})", javascript(&detail.key.value));
-    let exact = detail.values.iter().map(|value| &value.value).filter(|value| value.is_exact());
-    let exact = is_one(&value, exact.map(Glob::as_str).collect());
+/// Compares `value` with exact texts and patterns.
+fn values(value: &str, known: &[Spanned<Glob>]) -> Vec<String> {
+    let exact = known.iter().map(|known| &known.value).filter(|known| known.is_exact());
+    let exact = is_one(value, exact.map(Glob::as_str).collect());
     let pattern = |pattern: &str| {
         let parts: Vec<String> = pattern.split('*').map(javascript).collect();
         format!("matches({value}, [{}])", parts.join(", "))
     };
-    exact.into_iter().chain(patterns(detail).into_iter().map(pattern)).collect()
+    exact.into_iter().chain(patterns(known).into_iter().map(pattern)).collect()
 }
 
-fn patterns(detail: &Detail) -> BTreeSet<&str> {
-    detail.values.iter().map(|value| &value.value).filter(|value| !value.is_exact()).map(Glob::as_str).collect()
+fn patterns(known: &[Spanned<Glob>]) -> BTreeSet<&str> {
+    known.iter().map(|known| &known.value).filter(|known| !known.is_exact()).map(Glob::as_str).collect()
 }
 
 /// The result by the state of the session. `subject.active` also holds in a session without a seat, so it counts only with `local`.

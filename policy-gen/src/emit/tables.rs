@@ -2,8 +2,9 @@
 //!
 //! The grants are a table: for each action and each name, it has the number of the first grant with this name. polkitd looks up the
 //! user and each of the user's groups, so a check takes the same time with ten grants or ten thousand. The lowest number found is
-//! the first applicable grant. Action patterns are found by their prefix; there are only few prefix lengths. If grants have details,
-//! a name has a list of numbers, and the first applicable one counts. Netgroups of an action are checked one by one, as long as they
+//! the first applicable grant. Action patterns are found by their prefix; there are only few prefix lengths. If grants have details
+//! or other conditions, a name has a list of numbers, and the first applicable one counts. Grants for every user have such a list of
+//! their own. Netgroups of an action are checked one by one, as long as they
 //! can give an earlier grant.
 //!
 //! Keys start with `$`, so that no name equals a property of every object (`__proto__`, `toString`). They are looked up as own
@@ -12,17 +13,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use polkit_config::pattern::{ActionPattern, Glob};
+use polkit_config::table::Spanned;
 
 use super::action_pattern::{beginning, expression};
 use super::quote::{comment, javascript};
 use super::script::{DECIDE, FIND};
-use crate::policy::{Detail, Grant};
+use crate::policy::{Detail, Grant, SessionScope};
 
 /// Limit of names and values in one function: Duktape allows 65,535 constants in a function and drops the whole file if there are
 /// more.
 const PART: usize = 10_000;
 
-/// The grants of a name: those with details, up to the first without.
+/// The grants of a name: those with conditions, up to the first without.
 #[derive(Default)]
 struct Numbers {
     list: Vec<usize>,
@@ -34,7 +36,7 @@ impl Numbers {
         // A grant may list a name twice.
         if !self.is_complete && self.list.last() != Some(&number) {
             self.list.push(number);
-            self.is_complete = grant.details.is_empty();
+            self.is_complete = grant.has_no_conditions();
         }
     }
 
@@ -46,10 +48,11 @@ impl Numbers {
     }
 }
 
-/// The users, groups and netgroups in the grants of an action or action pattern.
+/// The users, groups and netgroups in the grants of an action or action pattern, and the grants for every user.
 struct Names<'a> {
     pattern: &'a ActionPattern,
     tables: [BTreeMap<&'a str, Numbers>; 3],
+    everybody: Numbers,
 }
 
 /// A line of a table: its weight in constants, its text, and a comment.
@@ -66,12 +69,17 @@ pub(super) fn emit(grants: &[&Grant]) -> String {
     for (number, grant) in grants.iter().enumerate() {
         for action in &grant.actions {
             let pattern = &action.value;
-            let of_action =
-                names.entry(pattern.as_str()).or_insert_with(|| Names { pattern, tables: Default::default() });
-            for (table, named) in of_action.tables.iter_mut().zip([&grant.users, &grant.groups, &grant.netgroups]) {
+            let new = || Names { pattern, tables: Default::default(), everybody: Numbers::default() };
+            let of_action = names.entry(pattern.as_str()).or_insert_with(new);
+            let subjects = &grant.subjects;
+            let named = [&subjects.users, &subjects.groups, &subjects.netgroups];
+            for (table, named) in of_action.tables.iter_mut().zip(named) {
                 for name in named {
                     table.entry(&name.value).or_default().add(number, grant);
                 }
+            }
+            if subjects.everybody {
+                of_action.everybody.add(number, grant);
             }
         }
     }
@@ -112,21 +120,38 @@ fn grant_line(number: usize, grant: &Grant) -> Line {
         let details: Vec<String> = grant.details.iter().map(detail).collect();
         text.push_str(&format!(", details: [{}]", details.join(", ")));
     }
+    let subjects = &grant.subjects;
+    if !subjects.units.is_empty() {
+        text.push_str(&format!(", units: {{{}}}", values(&subjects.units)));
+    }
+    if subjects.no_new_privileges {
+        text.push_str(", noNewPrivileges: true");
+    }
+    if subjects.session != SessionScope::Any {
+        text.push_str(&format!(", session: {}", javascript(subjects.session.text())));
+    }
     text.push('}');
     let values: usize = grant.details.iter().map(|detail| detail.values.len()).sum();
-    Line { weight: 1 + values, text, comment: Some(format!("{number}: {}", comment(&grant.label))) }
+    Line {
+        weight: 1 + values + subjects.units.len(),
+        text,
+        comment: Some(format!("{number}: {}", comment(&grant.label))),
+    }
 }
 
 fn detail(detail: &Detail) -> String {
-    let (exact, patterns): (Vec<_>, Vec<_>) =
-        detail.values.iter().map(|value| &value.value).partition(|v| v.is_exact());
+    format!("{{key: {}, {}}}", javascript(&detail.key.value), values(&detail.values))
+}
+
+/// Formats exact values, and patterns split at their stars.
+fn values(known: &[Spanned<Glob>]) -> String {
+    let (exact, patterns): (Vec<_>, Vec<_>) = known.iter().map(|value| &value.value).partition(|v| v.is_exact());
     let exact: BTreeSet<&str> = exact.into_iter().map(Glob::as_str).collect();
     let patterns: BTreeSet<&str> = patterns.into_iter().map(Glob::as_str).collect();
     let exact: Vec<String> = exact.into_iter().map(|value| format!("{}: true", key(value))).collect();
     let cut = |pattern: &str| format!("[{}]", pattern.split('*').map(javascript).collect::<Vec<_>>().join(", "));
     let patterns: Vec<String> = patterns.into_iter().map(cut).collect();
-    let name = javascript(&detail.key.value);
-    format!("{{key: {name}, exact: {{{}}}, patterns: [{}]}}", exact.join(", "), patterns.join(", "))
+    format!("exact: {{{}}}, patterns: [{}]", exact.join(", "), patterns.join(", "))
 }
 
 /// Formats the names of an action, split into lines within the limit.
@@ -134,6 +159,11 @@ fn name_lines(action: &str, names: &Names<'_>) -> Vec<Line> {
     let tables = names.tables.iter().enumerate();
     let all: Vec<(usize, &str, &Numbers)> =
         tables.flat_map(|(kind, table)| table.iter().map(move |(name, numbers)| (kind, *name, numbers))).collect();
+    let everybody = if names.everybody.list.is_empty() {
+        String::new()
+    } else {
+        format!(",\n                everybody: {}", names.everybody.to_javascript())
+    };
     let line = |part: &[(usize, &str, &Numbers)]| {
         let table = |wanted: usize| {
             let own = part.iter().filter(|(kind, ..)| *kind == wanted);
@@ -144,12 +174,12 @@ fn name_lines(action: &str, names: &Names<'_>) -> Vec<Line> {
         let (users, groups, netgroups) = (table(0), table(1), table(2));
         let text = format!(
             "{{\n                action: {},\n                users: {users},\n                groups: {groups},\n                \
-             netgroups: {netgroups}\n            }}",
+             netgroups: {netgroups}{everybody}\n            }}",
             javascript(action)
         );
-        Line { weight: part.len(), text, comment: None }
+        Line { weight: part.len() + names.everybody.list.len(), text, comment: None }
     };
-    all.chunks(PART).map(line).collect()
+    if all.is_empty() { vec![line(&[])] } else { all.chunks(PART).map(line).collect() }
 }
 
 /// Formats a pattern with its prefix, and with a regular expression if the prefix does not suffice.

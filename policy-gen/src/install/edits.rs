@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::paths::is_command;
 use super::plan::{Change, Conflict, Current, NewFile, Plan, unified};
 use super::record::{EditRecord, Record};
 use crate::libvirt::conf::{self, Edit, EditResult, Key};
@@ -66,8 +67,9 @@ impl Plan {
 /// asking polkit, and the daemon asks again before the socket is opened. Access control is enabled before users are allowed, and
 /// disabled after them.
 fn rank(change: &Change, is_edit: bool) -> u8 {
-    let is_drop_in = change.path.ends_with(DROP_IN);
-    match (is_edit, is_drop_in == change.to.is_some()) {
+    // The unit of a command exists before a user may start it, and until no user may.
+    let comes_first = change.path.ends_with(DROP_IN) || is_command(&change.path);
+    match (is_edit, comes_first == change.to.is_some()) {
         (true, _) => 1,
         (false, true) => 0,
         (false, false) => 2,

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::accounts::FILES as ACCOUNTS;
+use crate::emit::command::DIRECTORIES as COMMANDS;
 use crate::emit::{AGENT, GRANTS, HOOK, PKLA, SYSUSERS};
 use crate::libvirt::daemons::{DAEMONS, DROP_IN};
+use crate::policy::command::PREFIX;
 
 /// The directory of the record, relative to the root.
 pub const DIRECTORY: &str = "var/lib/polkit-policy-gen";
@@ -29,10 +31,22 @@ fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     rules.chain(pkla).chain(members).chain(drop_ins)
 }
 
+/// Whether this is the path of the unit of a `[[command]]`.
+#[must_use]
+pub fn is_command(path: &str) -> bool {
+    let name = COMMANDS.iter().find_map(|directory| path.strip_prefix(directory)?.strip_prefix('/'));
+    let stem = name.and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(".service"));
+    let stem = stem.map(|stem| stem.strip_suffix('@').unwrap_or(stem));
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    stem.is_some_and(|stem| !stem.is_empty() && stem.bytes().all(fits))
+}
+
 /// Whether polkit-policy-gen owns a file with this path.
 #[must_use]
 pub fn is_file(path: &str) -> bool {
-    files().any(|(directory, name)| path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) == Some(name))
+    is_command(path)
+        || files()
+            .any(|(directory, name)| path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) == Some(name))
 }
 
 /// Whether this is a configuration file whose keys may be edited.
@@ -44,7 +58,7 @@ pub fn is_configuration(path: &str) -> bool {
 /// Whether this is a directory of one of the files, or a directory above.
 #[must_use]
 pub fn is_directory(path: &str) -> bool {
-    let mut directories = files().map(|(directory, _)| directory).chain([DIRECTORY]);
+    let mut directories = files().map(|(directory, _)| directory).chain(COMMANDS).chain([DIRECTORY]);
     !path.is_empty() && directories.any(|known| is_above(path, known))
 }
 
@@ -70,6 +84,8 @@ mod tests {
             "etc/polkit-1/rules.d/45-polkit-policy-gen.rules",
             "var/lib/polkit-1/localauthority/45-polkit-policy-gen.d/polkit-policy-gen.pkla",
             "etc/systemd/system/libvirtd.socket.d/50-polkit-policy-gen.conf",
+            "etc/systemd/system/polkit-command-backup.service",
+            "usr/lib/systemd/system/polkit-command-backup@.service",
         ] {
             assert!(is_file(path) && may_be_written(path) && !is_configuration(path), "{path}");
         }
@@ -83,6 +99,11 @@ mod tests {
             "etc/polkit-1/rules.d/50-other.rules",
             "etc/shadow",
             "etc/libvirt/qemu.conf",
+            "etc/systemd/system/ssh.service",
+            "etc/systemd/system/polkit-command-.service",
+            "etc/systemd/system/polkit-command-../x.service",
+            "etc/systemd/system/polkit-command-x@y.service",
+            "etc/systemd/system/polkit-command-x.service.d/x.conf",
         ] {
             assert!(!is_file(path) && !is_configuration(path) && !may_be_written(path), "{path}");
         }

@@ -4,7 +4,7 @@ const PATH: &str = "etc/polkit-1/rules.d/45-polkit-policy-gen.rules";
 
 fn desired(text: &str) -> Vec<File> {
     let (directory, name) = ("etc/polkit-1/rules.d", "45-polkit-policy-gen.rules");
-    vec![File { directory, name, text: text.to_owned() }]
+    vec![File { directory, name: name.into(), text: text.to_owned() }]
 }
 
 fn current(text: &str) -> Current {

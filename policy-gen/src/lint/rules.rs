@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::read::{Rule, Script};
 use super::{File, Finding, codes, sessions};
 use crate::implicit_authorization::ImplicitAuthorization;
-use crate::target::{JavaScript, Target, Version};
+use crate::target::{JavaScript, Target, UNITS, Version};
 
 const RESULTS: [&str; 7] = ["NO", "YES", "AUTH_SELF", "AUTH_SELF_KEEP", "AUTH_ADMIN", "AUTH_ADMIN_KEEP", "NOT_HANDLED"];
 /// The properties of a subject. Other properties of all objects are unlikely to be used by mistake.
@@ -27,8 +27,7 @@ const SUBJECT: [&str; 15] = [
     "constructor",
 ];
 /// The versions from which on a subject has these properties.
-const SINCE: [(&str, Version); 3] =
-    [("system_unit", Version(124)), ("no_new_privileges", Version(124)), ("uid", Version(127))];
+const SINCE: [(&str, Version); 3] = [("system_unit", UNITS), ("no_new_privileges", UNITS), ("uid", Version(127))];
 const ACTION: [&str; 5] = ["lookup", "toString", "hasOwnProperty", "isPrototypeOf", "valueOf"];
 /// Names that Duktape 2.7 does not have.
 const MISSING: [&str; 6] = ["Set", "Map", "WeakMap", "WeakSet", "Promise", "BigInt"];

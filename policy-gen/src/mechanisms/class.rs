@@ -1,6 +1,6 @@
 //! When polkit asks an agent about a request, in words.
 
-use super::entry::{Interaction, Mechanism};
+use super::entry::{Interaction, Mechanism, SubjectKind};
 use crate::implicit_authorization::ImplicitAuthorization;
 
 /// Returns when polkit asks an agent about a request of this mechanism: one or two sentences without a full stop. `implicit` is the
@@ -33,4 +33,17 @@ pub fn asks(mechanism: &Mechanism, implicit: Option<ImplicitAuthorization>) -> V
 pub fn subject(mechanism: &Mechanism) -> String {
     let subjects: Vec<&str> = mechanism.latest().subjects.iter().map(|kind| kind.words()).collect();
     subjects.join(", or ")
+}
+
+/// Whether the mechanism passes the bus name of the client, so that polkit asks the bus for the process. Newer versions can have other
+/// interfaces as well.
+#[must_use]
+pub fn asks_by_bus_name(mechanism: &Mechanism) -> bool {
+    mechanism.first.subjects.iter().all(|kind| *kind == SubjectKind::BusName)
+}
+
+/// Whether each version passes only the bus name of the client.
+#[must_use]
+pub fn asks_only_by_bus_name(mechanism: &Mechanism) -> bool {
+    asks_by_bus_name(mechanism) && mechanism.latest().subjects.iter().all(|kind| *kind == SubjectKind::BusName)
 }

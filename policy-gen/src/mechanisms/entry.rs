@@ -7,6 +7,8 @@ use polkit_config::pattern::Glob;
 use polkit_config::report::Location;
 use regex_lite::Regex;
 
+use super::set::Set;
+
 /// A service that asks polkit, or a program whose refusals look like those of such a service.
 #[derive(Debug)]
 pub struct Mechanism {
@@ -24,6 +26,8 @@ pub struct Mechanism {
     pub details: Vec<ActionDetails>,
     /// The texts of its refusals.
     pub texts: Vec<Text>,
+    /// The named sets of its actions.
+    pub sets: Vec<Set>,
     /// The tests that compare the entry with the real daemon.
     pub proof: Vec<String>,
 }

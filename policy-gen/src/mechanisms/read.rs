@@ -9,6 +9,7 @@ use polkit_config::table::{self, Spanned, Table};
 use regex_lite::Regex;
 
 use super::entry::{ActionDetails, Change, Interaction, Kind, Mechanism, Passed, SubjectKind, Text};
+use super::set;
 
 /// The groups of an expression that are not details.
 const GROUPS: [&str; 5] = ["uid", "user", "device", "action", "name"];
@@ -42,10 +43,17 @@ pub(super) fn parse(source: &Source, report: &mut Report) -> Option<Entry> {
     let changes = root.tables("change", report).into_iter().filter_map(|table| change(table, report)).collect();
     let texts = root.tables("text", report).into_iter().filter_map(|table| text(table, is_other, report));
     let texts = texts.collect();
+    let details: Vec<ActionDetails> = details;
+    let keys = |action: &str| {
+        let of = details.iter().find(|of| of.ids.iter().any(|id| id.covers(action)))?;
+        Some(of.keys.iter().map(|(key, _)| key.clone()).collect())
+    };
+    let sets =
+        root.tables("set", report).into_iter().filter_map(|table| set::read(table, &actions, &keys, report)).collect();
     let proof = values(root.strings("proof", report));
     root.finish(report);
     let (name, first) = (name?, first?);
-    let mechanism = Mechanism { name: name.value, packages, actions, first, changes, details, texts, proof };
+    let mechanism = Mechanism { name: name.value, packages, actions, first, changes, details, texts, sets, proof };
     Some(Entry { mechanism, at: name.at })
 }
 

@@ -6,6 +6,7 @@ use polkit_config::report::{Problem, Report, Source};
 
 use super::entry::Mechanism;
 use super::read;
+use super::set::Set;
 
 macro_rules! files {
     ($($name:literal)*) => {
@@ -62,6 +63,13 @@ pub fn read_all(sources: &[Source], report: &mut Report) -> Vec<Mechanism> {
         let name = &entry.mechanism.name;
         let other = entries.iter().find(|other| other.mechanism.name == *name).map(|other| report.place(&other.at));
         let is_compiled = compiled().iter().any(|other| other.name == *name);
+        let known =
+            || compiled().iter().chain(entries.iter().map(|entry| &entry.mechanism)).flat_map(|other| &other.sets);
+        if let Some(set) = entry.mechanism.sets.iter().find(|set| known().any(|other| other.name == set.name)) {
+            let problem = Problem::error(entry.at, format!("there is already a set `{}`", set.name));
+            report.push(problem.help("use another name for the set: one that begins with the name of the mechanism"));
+            continue;
+        }
         match other.or_else(|| is_compiled.then(|| "the table that is compiled in".to_owned())) {
             Some(place) => {
                 let problem = Problem::error(entry.at, format!("`{name}` is also the name of an entry of {place}"));
@@ -74,7 +82,7 @@ pub fn read_all(sources: &[Source], report: &mut Report) -> Vec<Mechanism> {
 }
 
 /// Returns all entries. Those of the host come first, so that they decide about an action that both have.
-pub(super) fn all() -> impl Iterator<Item = &'static Mechanism> {
+pub fn all() -> impl Iterator<Item = &'static Mechanism> {
     added().iter().chain(compiled())
 }
 
@@ -112,4 +120,15 @@ pub fn is_by_process(action: &str) -> bool {
 pub fn checks_root(action: &str) -> Option<(&'static Mechanism, &'static str)> {
     let mechanism = of_action(action)?;
     Some((mechanism, mechanism.checks_root_since(action)?))
+}
+
+/// Returns all named sets, each with its mechanism.
+pub fn sets() -> impl Iterator<Item = (&'static Mechanism, &'static Set)> {
+    all().flat_map(|mechanism| mechanism.sets.iter().map(move |set| (mechanism, set)))
+}
+
+/// Returns a named set.
+#[must_use]
+pub fn set(name: &str) -> Option<&'static Set> {
+    sets().map(|(_, set)| set).find(|set| set.name == name)
 }

@@ -1,4 +1,4 @@
-//! The common keys of policy tables: users, actions, details and results.
+//! The common keys of policy tables: names, actions, details and results.
 
 use polkit_config::names::check_name;
 use polkit_config::pattern::{ActionPattern, Glob};
@@ -10,29 +10,6 @@ use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// Limit of the values of a detail. Duktape allows 65,535 constants in one function and drops rules files with more.
 const VALUES_MAX: usize = 10_000;
-
-/// The users, groups and netgroups of a grant.
-pub(super) struct Subjects {
-    pub users: Vec<Spanned<String>>,
-    pub groups: Vec<Spanned<String>>,
-    pub netgroups: Vec<Spanned<String>>,
-}
-
-/// Reads `users`, `groups` and `netgroups`. At least one is required.
-pub(super) fn subjects(table: &mut Table, title: &str, report: &mut Report) -> Subjects {
-    let has_any = ["users", "groups", "netgroups"].map(|key| table.has(key)).contains(&true);
-    let mut names = |key| table.strings(key, report).unwrap_or_default();
-    let (users, groups, netgroups) = (names("users"), names("groups"), names("netgroups"));
-    if !has_any {
-        let problem = Problem::error(table.at().clone(), format!("{title} has no users, groups or netgroups"));
-        report.push(problem.help("add `groups = [\"…\"]`, `users = [\"…\"]` or `netgroups = [\"…\"]`"));
-    }
-    every_user(&users, &groups, report);
-    check_names("user", &users, report);
-    check_names("group", &groups, report);
-    check_names("netgroup", &netgroups, report);
-    Subjects { users, groups, netgroups }
-}
 
 pub(super) fn check_names(what: &str, names: &[Spanned<String>], report: &mut Report) {
     for name in names {
@@ -56,17 +33,6 @@ pub(super) fn patterns(actions: Vec<Spanned<String>>, report: &mut Report) -> Ve
         }
     });
     read.collect()
-}
-
-/// Refuses `*` as a name: a policy grants to named users and groups.
-fn every_user(users: &[Spanned<String>], groups: &[Spanned<String>], report: &mut Report) {
-    for name in users.iter().chain(groups).filter(|name| matches!(name.value.as_str(), "*" | "ALL" | "everybody")) {
-        let problem = Problem::error(name.at.clone(), format!("`{}` does not mean every user", name.value));
-        report.push(problem.help(
-            "name a group that the users are in; for really every user, also services and guests, write a rules file: \
-             `polkit.addRule(function (action) { if (action.id == \"ID\") { return polkit.Result.YES; } });`",
-        ));
-    }
 }
 
 pub(super) fn check_actions(actions: &[Spanned<String>], report: &mut Report) {
@@ -106,7 +72,7 @@ pub(super) fn check_details(keys: &[Spanned<String>], report: &mut Report) {
     }
 }
 
-fn check_values(key: &Spanned<String>, values: &[Spanned<String>], report: &mut Report) {
+pub(super) fn check_values(key: &Spanned<String>, values: &[Spanned<String>], report: &mut Report) {
     if values.len() > VALUES_MAX {
         let message = format!("`{}` has {} values; the limit is {VALUES_MAX}", key.value, values.len());
         report.push(Problem::error(key.at.clone(), message).help("use a pattern, or split the grant"));

@@ -5,7 +5,7 @@ use polkit_config::report::{Location, Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
 use super::fields::check_names;
-use super::{Grant, GrantKind};
+use super::{Grant, GrantKind, Subjects};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::libvirt::MANAGE;
 use crate::libvirt::daemons::Daemon;
@@ -145,10 +145,9 @@ impl Libvirt {
         Some(Grant {
             kind: GrantKind::Grant,
             label: label.to_owned(),
+            set: None,
             actions: vec![manage],
-            users,
-            groups,
-            netgroups: Vec::new(),
+            subjects: Subjects::named(users, groups),
             details: Vec::new(),
             results: BySession::always(ImplicitAuthorization::Yes),
             at: self.at.clone(),

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use polkit_config::report::Source;
 
 use super::*;
+use crate::implicit_authorization::Session;
 use crate::policy::permissions::root_equivalent;
 use crate::policy::{Draft, Policy, PolicyRequest};
 
@@ -21,7 +22,16 @@ fn users_with_a_role_may_connect_and_get_the_permissions_of_the_role() {
     let libvirt = policy.libvirt.as_ref().unwrap();
     let may_connect = |user: &str, group: &str| {
         let (groups, netgroups, details) = ([group.to_owned()].into(), BTreeSet::new(), BTreeMap::new());
-        let request = PolicyRequest { action: MANAGE, user, groups: &groups, netgroups: &netgroups, details: &details };
+        let request = PolicyRequest {
+            action: MANAGE,
+            user,
+            groups: &groups,
+            netgroups: &netgroups,
+            details: &details,
+            unit: None,
+            no_new_privileges: false,
+            session: Session::None,
+        };
         policy.results(&request).is_some()
     };
     assert!(may_connect("x", "ops") && may_connect("x", "all") && may_connect("bob", "x") && !may_connect("x", "x"));

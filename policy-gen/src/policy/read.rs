@@ -4,11 +4,10 @@ use polkit_config::pattern::ActionPattern;
 use polkit_config::report::{Problem, Report, Source};
 use polkit_config::table::{self, Spanned, Table};
 
-use super::fields::{
-    Subjects, check_actions, check_details, check_kept, check_names, details, patterns, results, subjects,
-};
+use super::fields::{check_actions, check_details, check_kept, check_names, details, patterns, results};
 use super::libvirt::{libvirt, role};
-use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, systemd};
+use super::subjects::{Subjects, subjects};
+use super::{Grant, GrantKind, Hook, Libvirt, Member, Mode, OnFailure, Policy, Role, allow, command, systemd};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
 /// A policy whose problems are still being collected, so that the user sees all of them together. It becomes a [`Policy`] only if
@@ -53,7 +52,7 @@ fn read_tables(sources: &[Source], report: &mut Report) -> Policy {
     let mut policy = Policy::default();
     let mut agents = Vec::new();
     let (mut roles, mut written) = (Vec::new(), 0);
-    let (mut grants, mut systemds) = (0, 0);
+    let (mut grants, mut systemds, mut allows) = (0, 0, 0);
     for source in sources {
         let mut root = table::parse(source, report);
         let mut own = Vec::new();
@@ -65,7 +64,17 @@ fn read_tables(sources: &[Source], report: &mut Report) -> Policy {
             systemds += 1;
             own.extend(systemd::read(table, systemds, report));
         }
-        // Both kinds of tables in file order.
+        for table in root.tables("allow", report) {
+            allows += 1;
+            own.extend(allow::read(table, allows, report));
+        }
+        for table in root.tables("command", report) {
+            if let Some((command, grant)) = command::read(table, &policy.commands, report) {
+                policy.commands.push(command);
+                own.push(grant);
+            }
+        }
+        // All kinds of tables in file order.
         own.sort_by_key(|grant| grant.at.span.as_ref().map_or(0, |span| span.start));
         policy.grants.extend(own);
         for table in root.tables("agent", report) {
@@ -134,8 +143,7 @@ fn grant(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     let (results, result_at) = results?;
     check_everything(&actions, results, report);
     check_kept(&details, results, result_at, report);
-    let Subjects { users, groups, netgroups } = subjects;
-    Some(Grant { kind: GrantKind::Grant, label, actions, users, groups, netgroups, details, results, at })
+    Some(Grant { kind: GrantKind::Grant, label, set: None, actions, subjects, details, results, at })
 }
 
 fn check_everything(
@@ -170,10 +178,9 @@ fn agent(mut table: Table, number: usize, report: &mut Report) -> Option<Grant> 
     Some(Grant {
         kind: GrantKind::Agent,
         label: format!("agent {number}"),
+        set: None,
         actions,
-        users,
-        groups: Vec::new(),
-        netgroups: Vec::new(),
+        subjects: Subjects::named(users, Vec::new()),
         details: Vec::new(),
         results: BySession::always(ImplicitAuthorization::AuthSelf),
         at,

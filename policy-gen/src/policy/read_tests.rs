@@ -1,6 +1,7 @@
 use insta::assert_snapshot;
 
 use super::*;
+use crate::implicit_authorization::Session;
 use crate::policy::{PolicyRequest, SYSTEMD_ACTION};
 
 fn problems(text: &str) -> String {
@@ -17,7 +18,16 @@ fn a_policy_is_read_in_order_with_agents_last() {
     assert_eq!(labels, [(GrantKind::Grant, "grant 1"), (GrantKind::Grant, "n"), (GrantKind::Agent, "agent 1")]);
     let none = Default::default();
     let asked = |action, user, groups| {
-        policy.results(&PolicyRequest { action, user, groups, netgroups: &none, details: &Default::default() })
+        policy.results(&PolicyRequest {
+            action,
+            user,
+            groups,
+            netgroups: &none,
+            details: &Default::default(),
+            unit: None,
+            no_new_privileges: false,
+            session: Session::None,
+        })
     };
     let results = |action, user| asked(action, user, &none).map(|results| results.any.text());
     assert_eq!(results("a.c", "o'b"), Some("no"));
@@ -59,7 +69,7 @@ group = "-G"
     p.toml:4:30: `groups`: expected a string in the list, found an integer (write `groups = ["…", "…"]`)
     p.toml:5:10: `maybe` is not a result of polkit (use one of yes, no, auth_self, auth_self_keep, auth_admin, auth_admin_keep)
     p.toml:6:1: unknown key `netgruops` in [[grant]] (did you mean `netgroups`?)
-    p.toml:8:1: [[grant]] has no users, groups or netgroups (add `groups = ["…"]`, `users = ["…"]` or `netgroups = ["…"]`)
+    p.toml:8:1: [[grant]] has no users, groups, netgroups or unit, and is not for everybody (add `users = ["…"]`, `groups = ["…"]`, `netgroups = ["…"]`, `unit = "….service"` or `everybody = true`)
     p.toml:10:10: [result] has no `inactive` (add `inactive = "…"`)
     p.toml:12:1: [[agent]] has no `actions` (add `actions = ["…"]`)
     p.toml:16:8: the user `o'brien` is not valid in a sysusers.d line (use at most 31 letters, digits, `_` and `-`, or change the membership with the tools of your directory service)
@@ -150,6 +160,9 @@ result = "no"
             groups: &deploy,
             netgroups: &ops,
             details: &details.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+            unit: None,
+            no_new_privileges: false,
+            session: Session::None,
         };
         policy.results(&request).map(|results| results.any.text())
     };
@@ -196,13 +209,13 @@ users = ["u"]
     p.toml:5:59: a rule can never match the value `😀` (for Duktape a character beyond U+FFFF differs from the same character in a rules file (polkit 122 to 128))
     p.toml:6:10: polkit keeps this authorization for the action with any details, so it would also cover other units, domains or programs (with `details`, use the result without `_keep`)
     p.toml:11:11: [details] is empty (remove it)
-    p.toml:14:1: [[systemd]] has no users, groups or netgroups (add `groups = ["…"]`, `users = ["…"]` or `netgroups = ["…"]`)
+    p.toml:14:1: [[systemd]] has no users, groups, netgroups or unit, and is not for everybody (add `users = ["…"]`, `groups = ["…"]`, `netgroups = ["…"]`, `unit = "….service"` or `everybody = true`)
     p.toml:15:10: `nginx` is neither a unit name nor a unit pattern (use the full name that `systemctl show -p Id` shows: `nginx.service`, `app@*.service`)
     p.toml:15:19: `.service` is neither a unit name nor a unit pattern (use the full name that `systemctl show -p Id` shows: `nginx.service`, `app@*.service`)
     p.toml:15:31: `a b.service` is neither a unit name nor a unit pattern (use the full name that `systemctl show -p Id` shows: `nginx.service`, `app@*.service`)
     p.toml:16:10: `restrat` is not a known verb of systemd (use one of start, stop, reload, restart, try-restart, reload-or-restart, reload-or-try-restart, kill, reset-failed, set-property, freeze, thaw, clean, ref)
     p.toml:17:10: polkit keeps this authorization for the action with any details, so it would also cover other units, domains or programs (with `details`, use the result without `_keep`)
-    p.toml:18:1: unknown key `actions` in [[systemd]] (known here: groups, name, netgroups, result, units, users, verbs)
+    p.toml:18:1: unknown key `actions` in [[systemd]] (known here: everybody, groups, name, netgroups, no_new_privileges, result, unit, units, users, verbs)
     p.toml:20:1: [[systemd]] has no `units` (add `units = ["…"]`)
     p.toml:24:12: `org.libvirt.*` is a pattern ([[agent]] needs the exact ids that `pkaction` lists, for example `org.libvirt.unix.manage`)
     "#);
@@ -241,7 +254,82 @@ fn a_star_does_not_mean_every_user_and_the_error_says_how_to_write_it() {
     for (key, name) in [("users", "*"), ("groups", "*"), ("users", "ALL"), ("users", "everybody")] {
         let text = format!("[[grant]]\nactions = [\"org.a.b\"]\n{key} = [\"{name}\"]\nresult = \"yes\"\n");
         let lines = problems(&text);
-        assert!(lines.contains("does not mean every user") && lines.contains("polkit.addRule"), "{lines}");
+        assert!(lines.contains("does not mean every user") && lines.contains("write `everybody = true`"), "{lines}");
         assert!(lines.starts_with("p.toml:3:"), "{lines}");
     }
+}
+
+/// What a policy says to a user in a unit, with and without `NoNewPrivileges=yes`, in a session.
+fn answers(policy: &Policy, user: &str, unit: Option<&str>, no_new_privileges: bool, session: Session) -> bool {
+    let none = Default::default();
+    let request = PolicyRequest {
+        action: "a.b",
+        user,
+        groups: &none,
+        netgroups: &none,
+        details: &Default::default(),
+        unit,
+        no_new_privileges,
+        session,
+    };
+    policy.results(&request).is_some()
+}
+
+#[test]
+fn a_grant_for_a_unit_needs_the_unit_and_the_user() {
+    let of = |keys: &str| {
+        let text = format!("[[grant]]\nactions = 'a.b'\n{keys}result = 'yes'\n");
+        read(&[Source::new("p.toml", text)]).unwrap().0
+    };
+    let both = of("unit = ['panel.service', 'app@*.service']\nusers = ['u']\n");
+    let alone = of("unit = 'panel.service'\n");
+    let strict = of("unit = 'panel.service'\nno_new_privileges = true\n");
+    for (user, unit, no_new_privileges, expected) in [
+        ("u", Some("panel.service"), false, [true, true, false]),
+        ("u", Some("panel.service"), true, [true, true, true]),
+        ("u", Some("app@1.service"), false, [true, false, false]),
+        ("v", Some("panel.service"), false, [false, true, false]),
+        ("u", Some("other.service"), true, [false, false, false]),
+        ("u", None, true, [false, false, false]),
+    ] {
+        let found =
+            [&both, &alone, &strict].map(|policy| answers(policy, user, unit, no_new_privileges, Session::None));
+        assert_eq!(found, expected, "{user} {unit:?} {no_new_privileges}");
+    }
+    let everybody = of("everybody = true\n");
+    assert!(answers(&everybody, "v", None, false, Session::Active));
+}
+
+#[test]
+fn all_problems_of_the_keys_of_subjects_are_reported() {
+    let text = r#"
+[[grant]]
+actions = "a.b"
+unit = ["panel", "x.socket", "", "*.service", "a b.service"]
+no_new_privileges = false
+result = "yes"
+
+[[grant]]
+actions = "a.b"
+users = "u"
+everybody = true
+no_new_privileges = true
+result = "yes"
+
+[[systemd]]
+units = "web.service"
+everybody = "yes"
+"#;
+    assert_snapshot!(problems(text), @r#"
+    p.toml:4:9: `panel` is neither the name nor a pattern of a service or a scope (processes run in services and scopes: `panel.service`, `app@*.service`)
+    p.toml:4:18: `x.socket` is neither the name nor a pattern of a service or a scope (processes run in services and scopes: `panel.service`, `app@*.service`)
+    p.toml:4:30: `` is neither the name nor a pattern of a service or a scope (processes run in services and scopes: `panel.service`, `app@*.service`)
+    p.toml:4:34: `*.service` without users is for every process of every such unit (name the unit, or add `users`)
+    p.toml:4:47: `a b.service` is neither the name nor a pattern of a service or a scope (processes run in services and scopes: `panel.service`, `app@*.service`)
+    p.toml:5:21: the only value of `no_new_privileges` is true (remove the key)
+    p.toml:11:13: `everybody` includes the users, groups and netgroups of this table (remove `everybody`, or remove the names)
+    p.toml:12:21: `no_new_privileges` is a setting of the unit, and there is no `unit` (add `unit = "….service"`, or remove the key)
+    p.toml:15:1: [[systemd]] has no users, groups, netgroups or unit, and is not for everybody (add `users = ["…"]`, `groups = ["…"]`, `netgroups = ["…"]`, `unit = "….service"` or `everybody = true`)
+    p.toml:17:13: `everybody`: expected true or false, found a string (write `everybody = true`)
+    "#);
 }

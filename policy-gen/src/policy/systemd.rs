@@ -4,7 +4,8 @@ use polkit_config::pattern::{ActionPattern, Glob};
 use polkit_config::report::{Problem, Report};
 use polkit_config::table::{Spanned, Table};
 
-use super::fields::{Subjects, check_kept, results, subjects};
+use super::fields::{check_kept, results};
+use super::subjects::subjects;
 use super::{Detail, Grant, GrantKind};
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 
@@ -51,7 +52,7 @@ pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Opti
     let name = table.string("name", report);
     let units = table.required_strings("units", report);
     let verbs = table.strings("verbs", report);
-    let Subjects { users, groups, netgroups } = subjects(&mut table, "[[systemd]]", report);
+    let subjects = subjects(&mut table, "[[systemd]]", report);
     let results = if table.has("result") {
         results(&mut table, report)
     } else {
@@ -73,10 +74,10 @@ pub(super) fn read(mut table: Table, number: usize, report: &mut Report) -> Opti
     let (results, result_at) = results?;
     check_kept(&details, results, result_at, report);
     let actions = vec![Spanned { value: ActionPattern::new(ACTION).ok()?, at: at.clone() }];
-    Some(Grant { kind: GrantKind::Grant, label, actions, users, groups, netgroups, details, results, at })
+    Some(Grant { kind: GrantKind::Grant, label, set: None, actions, subjects, details, results, at })
 }
 
-fn check_units(units: &[Spanned<String>], report: &mut Report) {
+pub(super) fn check_units(units: &[Spanned<String>], report: &mut Report) {
     for unit in units {
         let fits = |c: char| c.is_ascii_alphanumeric() || "@:_.\\-*".contains(c);
         let stem = KINDS.iter().find_map(|kind| unit.value.strip_suffix(kind));
@@ -88,7 +89,7 @@ fn check_units(units: &[Spanned<String>], report: &mut Report) {
     }
 }
 
-fn check_verbs(verbs: &[Spanned<String>], report: &mut Report) {
+pub(super) fn check_verbs(verbs: &[Spanned<String>], report: &mut Report) {
     for verb in verbs {
         if !verb.value.contains('*') && !VERBS.contains(&verb.value.as_str()) {
             let message = format!("`{}` is not a known verb of systemd", verb.value);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The first argument of the engine: the version of the protocol, so that programs of different versions do not work together, and
 /// the engine is not mistaken for a command. The uid and gid of [`USER`] follow, if this user exists.
-pub const PROTOCOL: &str = "4";
+pub const PROTOCOL: &str = "5";
 /// The user of the engine if root starts it and the host has this user.
 pub const USER: &str = "polkit-policy-gen";
 
@@ -79,6 +79,9 @@ pub struct EngineRequest {
     /// The unit, if known.
     #[serde(skip_serializing_if = "is_default", deserialize_with = "given")]
     pub unit: Option<Option<String>>,
+    /// Whether the unit has `NoNewPrivileges=yes`, if known. polkit has this fact only with a unit.
+    #[serde(skip_serializing_if = "is_default")]
+    pub no_new_privileges: Option<bool>,
     /// The netgroups of the user, if known.
     #[serde(skip_serializing_if = "is_default")]
     pub netgroups: Option<Vec<String>>,

@@ -44,7 +44,7 @@ impl ProbeProcess {
             std::thread::sleep(Duration::from_millis(2));
         }
         probe.subject =
-            subject_of(probe.child.id(), user.uid).ok_or_else(|| failed(&"its entry in /proc is unreadable"))?;
+            subject(probe.child.id(), user.uid).ok_or_else(|| failed(&"its entry in /proc is unreadable"))?;
         Ok(probe)
     }
 
@@ -57,9 +57,9 @@ impl ProbeProcess {
     }
 }
 
-/// Returns a process as a polkit subject, or `None` if its entry in `/proc` is unreadable.
+/// Returns a process with its start time as a polkit subject; `None` if it does not exist.
 #[must_use]
-pub fn subject_of(pid: u32, uid: u32) -> Option<Subject> {
+pub fn subject(pid: u32, uid: u32) -> Option<Subject> {
     let stat = kernel_text(format!("/proc/{pid}/stat")).ok()?;
     // Field 22. Fields are counted after the last parenthesis, because the process name may contain anything.
     let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
@@ -71,5 +71,22 @@ impl Drop for ProbeProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_on_the_wire_has_its_pid_uid_and_start() {
+        let pid = std::process::id();
+        let Some(Subject::Process(process)) = subject(pid, 33) else { panic!() };
+        assert_eq!((process.pid, process.uid), (SubjectPid::new(pid).unwrap(), SubjectUid::new(33).unwrap()));
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        // The name of the process is field 2, in parentheses.
+        let fields: Vec<&str> = stat.split_once(") ").unwrap().1.split(' ').collect();
+        assert_eq!(process.start_time, StartTime(fields[22 - 3].parse().unwrap()));
+        assert_eq!(subject(u32::MAX, 33), None);
     }
 }

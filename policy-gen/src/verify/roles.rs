@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Comparison, Planner, QUERIES_MAX, Query, first_user, group_names};
-use crate::implicit_authorization::BySession;
+use crate::implicit_authorization::{BySession, Session};
 use crate::policy::{Libvirt, PolicyRequest, Role};
 
 /// A domain name that only the pattern `*` covers in practice.
@@ -37,7 +37,16 @@ fn row(planner: &Planner<'_>, libvirt: &Libvirt, role: &Role, action: &str, doma
         let groups = group_names(planner.names, member)?;
         let netgroups = planner.netgroups.of_user(&member.name);
         let user = member.name.as_str();
-        let request = PolicyRequest { action, user, groups: &groups, netgroups: &netgroups, details: &details };
+        let request = PolicyRequest {
+            action,
+            user,
+            groups: &groups,
+            netgroups: &netgroups,
+            details: &details,
+            unit: None,
+            no_new_privileges: false,
+            session: Session::None,
+        };
         let by_role = || libvirt.answer(action, Some(domain), user, &groups).map(BySession::always);
         expected = planner.policy.results(&request).or_else(by_role);
     }

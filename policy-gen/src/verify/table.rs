@@ -53,7 +53,8 @@ impl Query {
                 .expected
                 .map_or_else(|| "the agent".to_owned(), |results| format!("the agent, else {}", words(results))),
         };
-        [escape(user), policy, format!("{}{wrong}", self.seen)]
+        let unit = self.unit.as_ref().map_or_else(String::new, |unit| format!(", {}", escape(unit)));
+        [format!("{}{unit}", escape(user)), policy, format!("{}{wrong}", self.seen)]
     }
 }
 
@@ -74,6 +75,9 @@ mod tests {
             user: None,
             expected: Some(BySession::always(ImplicitAuthorization::Yes)),
             hook,
+            unit: None,
+            has_process: false,
+            no_new_privileges: false,
             seen: "no".to_owned(),
             as_expected: is_expected,
         }

@@ -1,12 +1,16 @@
 //! policy-gen: installation, grants, interruptions, and the model that its policies are compared with.
 
+mod commands;
 mod grants;
 mod install;
 mod interrupted;
 mod mechanisms;
 mod model;
 mod page_by_pkla;
+mod recipes;
 mod records;
 mod refusals;
+mod sets;
 mod shipped;
 mod trees;
+mod units;

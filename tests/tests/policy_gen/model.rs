@@ -77,7 +77,7 @@ fn ask_polkitd(root: &Root, host: &Host, world: World, format: Format) {
         for (question, seen) in questions.iter().zip(host.ask(&questions)) {
             let results = policy.results(&question.as_question());
             decided += usize::from(results.is_some());
-            let expected = host.shown(question.session.of(results.unwrap_or(IMPLICIT)));
+            let expected = host.shown(results.unwrap_or(IMPLICIT).of(question.session));
             assert_eq!(seen, expected, "{}: {question:?}\n{text}\n{}", root.suite(), host.log());
             *answers.entry(seen).or_default() += 1;
             asked += 1;
@@ -131,7 +131,7 @@ fn pkla_decides_in_polkit_pkla_compat_as_the_policy_says() {
         for (question, said) in questions.iter().zip(host.ask_compat(&questions)) {
             let results = policy.results(&question.as_question());
             decided += usize::from(results.is_some());
-            let expected = results.map_or("", |results| question.session.of(results).text());
+            let expected = results.map_or("", |results| results.of(question.session).text());
             assert_eq!(said, expected, "{question:?}\n{text}");
             asked += 1;
         }

@@ -33,6 +33,8 @@ const COMPILE_NOSOURCE: c_uint = 1 << 9;
 const COMPILE_NOFILENAME: c_uint = 1 << 11;
 /// `DUK_DEFPROP_…`: a getter and a setter, enumerable and configurable.
 const ACCESSORS: c_uint = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8;
+/// The same, not enumerable.
+const HIDDEN_ACCESSORS: c_uint = ACCESSORS & !(1 << 1);
 /// The flags with which polkitd loads a file: `duk_peval_lstring`.
 const PEVAL: c_uint = COMPILE_EVAL | COMPILE_SAFE | COMPILE_NOSOURCE | COMPILE_NOFILENAME;
 
@@ -254,13 +256,13 @@ impl Heap {
 
     /// Adds a property to the object at `object`, counted from the top, with the getter at `getter`, counted from the bottom, and the
     /// setter after it. Not protected, as `put`.
-    pub fn put_accessors(&mut self, object: i32, key: &str, getter: i32) {
+    pub fn put_accessors(&mut self, object: i32, key: &str, getter: i32, is_enumerable: bool) {
         // SAFETY: the key is copied by the call; three values are pushed above the object, which the last call takes.
         unsafe {
             let _ = duk_push_lstring(self.0, key.as_ptr().cast(), key.len());
             duk_dup(self.0, getter);
             duk_dup(self.0, getter + 1);
-            duk_def_prop(self.0, object - 3, ACCESSORS);
+            duk_def_prop(self.0, object - 3, if is_enumerable { ACCESSORS } else { HIDDEN_ACCESSORS });
         }
     }
 

@@ -13,13 +13,15 @@ use crate::host::{self, Notes};
 /// Pushes a value.
 type Push = fn(&mut Heap);
 /// The subject's properties with possibly unknown values, and the substitutes for rules that read them.
-const CONCEALED: [(&str, Push); 5] = [
+const CONCEALED: [(&str, Push); CONCEALED_COUNT] = [
     ("uid", |heap| heap.push_number(2)),
     ("pid", |heap| heap.push_number(2)),
     ("seat", |heap| heap.push_text("seat0")),
     ("session", |heap| heap.push_text("1")),
     ("system_unit", Heap::push_null),
+    ("no_new_privileges", |heap| heap.push_bool(false)),
 ];
+const CONCEALED_COUNT: usize = 6;
 /// The methods, with the functions that make them.
 const ACTION_METHODS: [(&str, &str); 2] = [("lookup", "lookup"), ("toString", "describeAction")];
 const SUBJECT_METHODS: [(&str, &str); 3] =
@@ -28,7 +30,7 @@ const SUBJECT_METHODS: [(&str, &str); 3] =
 const ACTION: i32 = 0;
 const SUBJECT: i32 = 1;
 const OF_CONCEALED: i32 = 2;
-const OF_ACTION: i32 = OF_CONCEALED + 2 * 5;
+const OF_ACTION: i32 = OF_CONCEALED + 2 * 6;
 const OF_SUBJECT: i32 = OF_ACTION + 2 * 2;
 /// The height of the stack between two requests.
 pub const BOTTOM: i32 = OF_SUBJECT + 2 * 3;
@@ -120,7 +122,7 @@ impl Engine {
         if self.plain {
             self.heap.push_object(prototype);
             for (place, (name, _)) in (accessors..).step_by(2).zip(methods) {
-                self.heap.put_accessors(-1, name, place);
+                self.heap.put_accessors(-1, name, place, true);
             }
             return Ok(true);
         }
@@ -165,10 +167,21 @@ impl Engine {
         }
         match &ask.unit {
             _ if !ask.has_unit => {}
-            None => self.conceal("system_unit"),
+            None => {
+                self.conceal("system_unit");
+                // It exists only with a unit, so a loop over the properties does not show it.
+                self.conceal_as("no_new_privileges", false);
+            }
             Some(Some(unit)) => {
                 self.heap.push_text(unit);
                 self.heap.put(-2, "system_unit");
+                match ask.no_new_privileges {
+                    Some(is_set) => {
+                        self.heap.push_bool(is_set);
+                        self.heap.put(-2, "no_new_privileges");
+                    }
+                    None => self.conceal("no_new_privileges"),
+                }
             }
             Some(None) => {
                 self.heap.push_null();
@@ -183,6 +196,10 @@ impl Engine {
 
     /// Adds a property to the subject on top of the stack whose use is noticed.
     fn conceal(&mut self, name: &str) {
+        self.conceal_as(name, true);
+    }
+
+    fn conceal_as(&mut self, name: &str, is_enumerable: bool) {
         let all = (OF_CONCEALED..).step_by(2).zip(CONCEALED);
         let Some((place, (_, push))) = all.into_iter().find(|(_, (known, _))| *known == name) else { return };
         if self.heap.has(-1, name) {
@@ -191,7 +208,7 @@ impl Engine {
             push(&mut self.heap);
             self.heap.put(-2, name);
         } else {
-            self.heap.put_accessors(-1, name, place);
+            self.heap.put_accessors(-1, name, place, is_enumerable);
         }
     }
 }

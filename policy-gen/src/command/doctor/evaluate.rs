@@ -23,6 +23,8 @@ use crate::tree::Tree;
 use crate::verdict::{AccessRequest, Evaluator, Outcome};
 
 const LIMIT: Duration = Duration::from_secs(3);
+/// A unit that no fix is for.
+const ANOTHER_UNIT: &str = "another-unit.service";
 
 /// Marks each fix that cannot be evaluated, or whose evaluation fails, as manual, with the reason.
 pub async fn fixes(findings: &mut [Finding], facts: &Facts) {
@@ -47,7 +49,7 @@ pub async fn fixes(findings: &mut [Finding], facts: &Facts) {
                 grant(fix, facts, subject, answer, (&tree, &mut before)).map(Some)
             }
             (Some(subject), Some(answer)) => {
-                let request = request(facts, answer, &subject.user, None, answer.session);
+                let request = request(facts, answer, (&subject.user, facts.known_unit()), None, answer.session);
                 repair::evaluate(fix, Some(&request), &tree, &mut before).await
             }
             _ => repair::evaluate(fix, None, &tree, &mut before).await,
@@ -82,7 +84,7 @@ fn refuse(fix: &mut Fix, why: &str) {
 fn request(
     facts: &Facts,
     answer: &Decision,
-    user: &str,
+    (user, unit): (&str, Option<&str>),
     groups: Option<Vec<String>>,
     session: Session,
 ) -> AccessRequest {
@@ -92,7 +94,7 @@ fn request(
         action: answer.action.clone(),
         session,
         details: facts.details.clone(),
-        system_unit: Some(None),
+        system_unit: Some(unit.map(str::to_owned)),
         ..AccessRequest::default()
     }
 }
@@ -116,14 +118,14 @@ fn grant(
     (tree, before): (&Tree, &mut Evaluator),
 ) -> Result<String, String> {
     let intended = match fix.id {
-        "grant-user" => Intended::Yes,
+        "grant-user" | "grant-unit" => Intended::Yes,
         "agent-rule" | "bind-agent" => Intended::AuthSelf,
         _ => Intended::Hook,
     };
     let text = |failure: &Failure| failure.to_string();
     let generated = generated(fix, tree, before.target())?;
     let mut evaluator = before.with_changes(tree, &generated, &[]);
-    let asked = request(facts, answer, &subject.user, None, answer.session);
+    let asked = request(facts, answer, (&subject.user, facts.known_unit()), None, answer.session);
     let verdict = evaluator.verdict(&asked).map_err(|failure| text(&failure))?;
     let is_intended = match intended {
         Intended::Yes => verdict.outcome == Outcome::Result(ImplicitAuthorization::Yes),
@@ -133,13 +135,15 @@ fn grant(
     if !is_intended {
         return Err(format!("with it, polkit's decision would be {}", verdict.outcome.text()));
     }
-    // The hook decides about a stranger as well, so the agent's rules are asked.
-    if intended != Intended::Hook && subject.user != STRANGER {
-        let stranger = request(facts, answer, STRANGER, Some(Vec::new()), Session::None);
-        let before = before.verdict(&stranger).map_err(|failure| text(&failure))?;
-        let after = evaluator.verdict(&stranger).map_err(|failure| text(&failure))?;
-        if after.outcome != before.outcome {
-            return Err(format!("with it, polkit's decision about other users would be {}", after.outcome.text()));
+    // The hook decides about other subjects as well, so the agent's rules are asked.
+    if intended != Intended::Hook {
+        for other in others(fix, facts, subject, answer) {
+            let before = before.verdict(&other).map_err(|failure| text(&failure))?;
+            let after = evaluator.verdict(&other).map_err(|failure| text(&failure))?;
+            if after.outcome != before.outcome {
+                let whose = if other.user == subject.user { "other units" } else { "other users" };
+                return Err(format!("with it, polkit's decision about {whose} would be {}", after.outcome.text()));
+            }
         }
     }
     if let Some(rules) = fix.steps.iter().find_map(agents_file) {
@@ -151,6 +155,22 @@ fn grant(
         Intended::Hook => "that of the agent, which polkit asks by the hook: yes",
     };
     Ok(expected.to_owned())
+}
+
+/// The same request of subjects that a fix must not allow: another user, and for a grant by unit the same user in another unit.
+fn others(fix: &Fix, facts: &Facts, subject: &Subject, answer: &Decision) -> Vec<AccessRequest> {
+    let stranger = |unit| request(facts, answer, (STRANGER, unit), Some(Vec::new()), Session::None);
+    let by_unit = fix.id == "grant-unit";
+    // A grant for a unit with DynamicUser= names no user.
+    let unit = facts.known_unit().filter(|_| !(by_unit && subject.is_dynamic));
+    let mut others = Vec::new();
+    if subject.user != STRANGER {
+        others.push(stranger(unit));
+    }
+    if by_unit {
+        others.push(request(facts, answer, (&subject.user, Some(ANOTHER_UNIT)), None, answer.session));
+    }
+    others
 }
 
 /// Returns the rules and pkla files of the host's policy with the files of the fix: paths and texts.
@@ -172,7 +192,7 @@ fn generated(fix: &Fix, tree: &Tree, target: Target) -> Result<Vec<(String, Stri
     let (policy, report) = draft.parts();
     let (names, passwords, shipped) = (Names::Host, Passwords::of(tree), Shipped::of(tree));
     let host = HostFacts { names: &names, passwords: &passwords, shipped: &shipped, tree: Some(tree), create: false };
-    check::all(policy, Some(&host), report).map_err(|failure| failure.to_string())?;
+    check::all(policy, target.version, Some(&host), report).map_err(|failure| failure.to_string())?;
     let format = target.format(None).map_err(|failure| failure.to_string())?;
     let files = emit::files(policy, &Origin::Options, format, Owner::Admin, report);
     draft.finish().map_err(|report| report.render(false).lines().next().unwrap_or_default().to_owned())?;
@@ -217,7 +237,7 @@ fn agent(rules: &str, intended: Intended, facts: &Facts, subject: &Subject, answ
     }
     // A rule for a unit with DynamicUser= names no user.
     let names_user = !subject.is_dynamic && subject.user != STRANGER;
-    if allows(&subject.user, "another-unit.service") || names_user && allows(STRANGER, unit) {
+    if allows(&subject.user, ANOTHER_UNIT) || names_user && allows(STRANGER, unit) {
         return Err("the rule would allow the request to other subjects as well".to_owned());
     }
     Ok(())

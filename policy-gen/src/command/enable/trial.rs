@@ -7,7 +7,7 @@ use polkit_dbus::{Authority, Interaction};
 
 use crate::doctor::facts::{Facts, Subject};
 use crate::doctor::fixes::enable::Way;
-use crate::verify::probe_process::subject_of;
+use crate::verify::probe_process::subject as subject_of;
 
 /// Time limit for polkitd to read the new rules, and for the agent to register the processes.
 const SETTLE: Duration = Duration::from_secs(5);

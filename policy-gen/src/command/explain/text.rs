@@ -18,9 +18,14 @@ pub(super) fn text(
     let bold = |text: &str| if colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
     let mut out = format!("{}  {}\n", bold(verdict.outcome.text()), meaning(verdict.outcome));
     out.push_str(&format!(
-        "  {} for {} {}\n",
+        "  {} for {}{} {}\n",
         escape(&access_request.action),
         escape(&access_request.user),
+        access_request
+            .system_unit
+            .as_ref()
+            .and_then(Option::as_ref)
+            .map_or_else(String::new, |unit| format!(" of {}", escape(unit))),
         in_session(access_request.session)
     ));
     if let Some(decider) = &verdict.decided_by {

@@ -4,7 +4,7 @@ use super::{Finding, Level};
 use crate::doctor::facts::{Decision, Facts, NearCondition, NearMiss, Subject};
 use crate::implicit_authorization::Session;
 use crate::lint::switches::Reading;
-use crate::target::Version;
+use crate::target::{UNITS, Version};
 use crate::verdict::evaluate::Obstacle;
 
 /// The properties of the session.
@@ -102,8 +102,15 @@ fn reason(reading: &Reading, facts: &Facts, subject: &Subject, of: Session) -> O
             "user" => Some(format!("the user is {user}")),
             "groups" => Some(format!("the groups of {user} are {}", subject.groups.join(", "))),
             "uid" => since(name, Version(127)).or_else(|| Some(format!("the uid is {}", subject.uid))),
-            "system_unit" | "no_new_privileges" => since(name, Version(124)).or_else(|| {
-                Some(format!("subject.{name} is set only if the mechanism passes its caller on the bus, not a process"))
+            "system_unit" | "no_new_privileges" => since(name, UNITS).or_else(|| {
+                Some(match facts.known_unit() {
+                    Some(unit) => format!("the unit of the subject is {unit}"),
+                    None => {
+                        format!(
+                            "subject.{name} is set only if the mechanism passes its caller on the bus, not a process"
+                        )
+                    }
+                })
             }),
             _ => None,
         },

@@ -1,6 +1,7 @@
 //! Fixes that give the subject access: a read-only connection, an agent rule for one unit, a grant, a group.
 
 mod agent;
+mod unit;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub fn access(facts: &Facts) -> Vec<Fix> {
     if answer.action == MANAGE {
         fixes.push(read_only());
     }
+    fixes.extend(unit::grant(facts, subject, answer));
     let rule = agent::rule(facts, subject, answer);
     fixes.extend((rule.is_some() && !subject.is_dynamic).then(|| own_user(subject)).flatten());
     fixes.extend(rule);
@@ -131,17 +133,21 @@ pub fn writes_a_file(command: &str) -> bool {
     command.starts_with(HERE_DOCUMENT)
 }
 
-/// Returns a policy that grants exactly this request, and whether a person must complete it: an action that is root-equivalent
+/// The key of a table for one user.
+fn to_user(user: &str) -> String {
+    format!("users = [{}]\n", toml(user))
+}
+
+/// Returns a policy that grants exactly this request to `subject`, which is the keys of the subject, and whether a person must complete it: an action that is root-equivalent
 /// without details gets a placeholder for the detail that is unknown.
-fn grant_text(name: &str, user: &str, action: &str, details: &BTreeMap<String, String>) -> (String, bool) {
+fn grant_text(name: &str, subject: &str, action: &str, details: &BTreeMap<String, String>) -> (String, bool) {
     if action == SYSTEMD_ACTION {
         let unit = details.get("unit");
         let verb = details.get("verb").map_or_else(String::new, |verb| format!("verbs = [{}]\n", toml(verb)));
         let text = format!(
-            "[[systemd]]\nname = {}\nunits = [{}]\n{verb}users = [{}]\n",
+            "[[systemd]]\nname = {}\nunits = [{}]\n{verb}{subject}",
             toml(name),
             toml(unit.map_or("UNIT.service", String::as_str)),
-            toml(user)
         );
         return (text, unit.is_none());
     }
@@ -153,10 +159,9 @@ fn grant_text(name: &str, user: &str, action: &str, details: &BTreeMap<String, S
     }
     let details = if pairs.is_empty() { String::new() } else { format!("details = {{ {} }}\n", pairs.join(", ")) };
     let text = format!(
-        "[[grant]]\nname = {}\nactions = [{}]\nusers = [{}]\n{details}result = \"yes\"\n",
+        "[[grant]]\nname = {}\nactions = [{}]\n{subject}{details}result = \"yes\"\n",
         toml(name),
         toml(action),
-        toml(user)
     );
     (text, is_open)
 }
@@ -164,7 +169,7 @@ fn grant_text(name: &str, user: &str, action: &str, details: &BTreeMap<String, S
 /// A grant that a person completes: for a text that does not name the subject.
 #[must_use]
 pub fn grant_for(user: &str, action: &str, details: &BTreeMap<String, String>) -> Fix {
-    let (text, _) = grant_text(&format!("{action} for {user}"), user, action, details);
+    let (text, _) = grant_text(&format!("{action} for {user}"), &to_user(user), action, details);
     let mut commands = written("/etc/polkit-policy-gen/policy.d/50-grant.toml", &text);
     commands.push("polkit-policy-gen install".to_owned());
     let mut fix = manual("grant-user", &commands, &format!("every process of {user} {}", request(action, details)));
@@ -186,7 +191,7 @@ fn grant_user(facts: &Facts, subject: &Subject, answer: &Decision) -> Fix {
         format!("50-doctor-{}-{}{of}", slug(&subject.user), slug(&last)).chars().take(NAME_MAX).collect();
     let path = format!("/etc/polkit-policy-gen/policy.d/{stem}.toml");
     let name = format!("{} for {}", answer.action, subject.user);
-    let (text, is_open) = grant_text(&name, &subject.user, &answer.action, &facts.details);
+    let (text, is_open) = grant_text(&name, &to_user(&subject.user), &answer.action, &facts.details);
     let mut commands = written(&path, &text);
     commands.push("polkit-policy-gen install".to_owned());
     let mut fix = Fix {

@@ -1,13 +1,13 @@
 //! The decision for the subject, from the files and from polkitd, and changes that would allow the request.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
-use polkit_config::bounded::kernel_text;
 use polkit_config::names::Names;
-use polkit_dbus::{
-    Authority, AuthorityError, Interaction, Process, StartTime, Subject as Wire, SubjectPid, SubjectUid,
-};
+use polkit_dbus::{Authority, AuthorityError, Interaction, SubjectUid};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::files::names_action;
 use super::near;
@@ -19,7 +19,7 @@ use crate::install::record::Record;
 use crate::libvirt::MANAGE;
 use crate::tree::Tree;
 use crate::verdict::{AccessRequest, Decider, DeciderKind, Evaluator, Outcome};
-use crate::verify::probe_process::ProbeProcess;
+use crate::verify::probe_process::{ProbeProcess, subject as wire};
 
 const LIMIT: Duration = Duration::from_secs(4);
 /// Groups with the same purpose, which users confuse.
@@ -43,7 +43,8 @@ pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<
         .cloned()
         .collect();
     let Some(subject) = facts.subject.clone() else { return };
-    match answer(evaluator, tree, &subject, &action, &facts.details) {
+    let unit = facts.known_unit().map(str::to_owned);
+    match answer(evaluator, tree, &subject, &action, (&facts.details, unit)) {
         Ok(mut answer) => {
             let (verdict, session) = (&answer.verdict, answer.session);
             let ends = verdict.ends_polkitd.is_some();
@@ -51,7 +52,7 @@ pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<
                 && !ends
                 && (facts.is_root || subject.uid == rustix::process::geteuid().as_raw())
             {
-                answer.real = real(&subject, &action, &facts.details, session, facts.is_root).await;
+                answer.real = real(&subject, &action, session, facts).await;
             }
             facts.answer = Some(answer);
         }
@@ -81,7 +82,7 @@ fn answer(
     tree: &Tree,
     subject: &Subject,
     action: &str,
-    details: &BTreeMap<String, String>,
+    (details, unit): (&BTreeMap<String, String>, Option<String>),
 ) -> Result<Decision, Failure> {
     let session = subject.process.as_ref().map_or(Session::None, |process| process.session);
     let access_request = AccessRequest {
@@ -89,8 +90,7 @@ fn answer(
         action: action.to_owned(),
         session,
         details: details.clone(),
-        // libvirt and pkcheck pass a process subject, and then polkit does not know the unit.
-        system_unit: Some(None),
+        system_unit: Some(unit),
         ..AccessRequest::default()
     };
     let mut verdict = evaluator.verdict(&access_request)?;
@@ -249,32 +249,33 @@ fn still_refused(evaluator: &mut Evaluator, one: RecentRefusal) -> Option<Recent
     asks.then(|| RecentRefusal { user, verdict: verdict.outcome.text().to_owned(), ..one })
 }
 
-/// Asks polkitd about the process, or about an idle process of the user.
-async fn real(
-    subject: &Subject,
-    action: &str,
-    details: &BTreeMap<String, String>,
-    session: Session,
-    is_root: bool,
-) -> Option<RunningResult> {
+/// Asks polkitd about the process, or about an idle process of the user. If the mechanism tells polkit the unit, polkitd gets the pidfd.
+async fn real(subject: &Subject, action: &str, session: Session, facts: &Facts) -> Option<RunningResult> {
     let connection = polkit_dbus::connect().await.ok()?;
     let authority = Authority::new(connection);
-    let own = subject.process.as_ref().and_then(|process| wire(process.pid, subject.uid));
-    let probe;
-    let asked = match own {
-        Some(own) => own,
-        None if is_root && session == Session::None && subject.uid != 0 => {
-            let user = Names::Host.user(&subject.user).ok().flatten()?;
-            probe = ProbeProcess::of(&user).ok()?;
-            probe.subject.clone()
-        }
-        None => return None,
-    };
-    // polkitd takes details from root only.
+    let is_root = facts.is_root;
+    // polkitd takes details and a pidfd from root only.
     let details: HashMap<&str, &str> =
-        details.iter().filter(|_| is_root).map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let check = authority.check(&asked, action, &details, Interaction::Forbidden);
-    Some(match tokio::time::timeout(LIMIT, check).await {
+        facts.details.iter().filter(|_| is_root).map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let own = subject.process.as_ref().and_then(|process| wire(process.pid, subject.uid));
+    let pinned = if facts.known_unit().is_some() && is_root { pinned(subject) } else { None };
+    let probe;
+    let checked = if let Some((pidfd, uid)) = pinned {
+        let check = authority.check_pidfd(pidfd.as_fd(), uid, action, &details, Interaction::Forbidden);
+        tokio::time::timeout(LIMIT, check).await
+    } else {
+        let asked = match own {
+            Some(own) => own,
+            None if is_root && session == Session::None && subject.uid != 0 => {
+                let user = Names::Host.user(&subject.user).ok().flatten()?;
+                probe = ProbeProcess::of(&user).ok()?;
+                probe.subject.clone()
+            }
+            None => return None,
+        };
+        tokio::time::timeout(LIMIT, authority.check(&asked, action, &details, Interaction::Forbidden)).await
+    };
+    Some(match checked {
         Ok(Ok(answer)) if answer.authorized => RunningResult::Yes,
         Ok(Ok(answer)) if answer.challenge => RunningResult::Challenge,
         Ok(Ok(_)) => RunningResult::No,
@@ -285,12 +286,11 @@ async fn real(
     })
 }
 
-fn wire(pid: u32, uid: u32) -> Option<Wire> {
-    let stat = kernel_text(format!("/proc/{pid}/stat")).ok()?;
-    // Field 22. Fields are counted after the last parenthesis, because the process name may contain anything.
-    let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
-    let (pid, uid) = (SubjectPid::new(pid).ok()?, SubjectUid::new(uid).ok()?);
-    Some(Wire::Process(Process { pid, start_time: StartTime(started), uid }))
+/// Opens a pidfd of the subject's process.
+fn pinned(subject: &Subject) -> Option<(OwnedFd, SubjectUid)> {
+    let pid = i32::try_from(subject.process.as_ref()?.pid).ok()?;
+    let pidfd = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+    Some((pidfd, SubjectUid::new(subject.uid).ok()?))
 }
 
 #[cfg(test)]

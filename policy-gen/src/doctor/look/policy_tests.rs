@@ -50,7 +50,7 @@ fn bob(session: Session) -> Subject {
 
 fn decided(text: &str, session: Session) -> Decision {
     let (_root, tree, mut evaluator) = with_entries(text);
-    answer(&mut evaluator, &tree, &bob(session), ACTION, &BTreeMap::new()).unwrap()
+    answer(&mut evaluator, &tree, &bob(session), ACTION, (&BTreeMap::new(), None)).unwrap()
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn the_decision_is_about_the_session_of_the_process() {
     }
     let (_root, tree, mut evaluator) = with_entries("");
     let without_process = Subject { process: None, ..bob(Session::Active) };
-    let found = answer(&mut evaluator, &tree, &without_process, ACTION, &BTreeMap::new()).unwrap();
+    let found = answer(&mut evaluator, &tree, &without_process, ACTION, (&BTreeMap::new(), None)).unwrap();
     assert_eq!((found.session, found.result()), (Session::None, Some(ImplicitAuthorization::AuthAdmin)));
 }
 
@@ -96,7 +96,7 @@ fn the_groups_whose_members_would_be_allowed_are_named() {
     assert_eq!(decided(&entry("unix-group:kvm", ACTION, "yes"), Session::None).groups, [], "bob is in it");
     let unregistered = {
         let (_root, tree, mut evaluator) = with_entries(&entry("unix-group:zz-vm", "org.none.*", "yes"));
-        answer(&mut evaluator, &tree, &bob(Session::None), "org.none.run", &BTreeMap::new()).unwrap()
+        answer(&mut evaluator, &tree, &bob(Session::None), "org.none.run", (&BTreeMap::new(), None)).unwrap()
     };
     assert!(unregistered.groups.is_empty() && unregistered.sessions.is_empty(), "{unregistered:?}");
 }
@@ -132,7 +132,7 @@ fn at_most_five_groups_are_named() {
     let all: Vec<String> = names.iter().map(|name| format!("unix-group:{name}")).collect();
     let (root, tree, mut evaluator) = with_entries(&entry(&all.join(";"), ACTION, "yes"));
     std::fs::write(root.path().join("etc/group"), lines).unwrap();
-    let found = answer(&mut evaluator, &tree, &bob(Session::None), ACTION, &BTreeMap::new()).unwrap();
+    let found = answer(&mut evaluator, &tree, &bob(Session::None), ACTION, (&BTreeMap::new(), None)).unwrap();
     let groups: Vec<&str> = found.groups.iter().map(|remedy| remedy.group.as_str()).collect();
     assert_eq!(groups, ["zz-0", "zz-1", "zz-2", "zz-3", "zz-4"]);
 }
@@ -215,16 +215,4 @@ fn a_recent_refusal_counts_while_polkit_would_ask_again() {
     let (_root, _tree, mut evaluator) = with_entries("");
     assert_eq!(still_refused(&mut evaluator, refusal("3002", "org.none.run")), None);
     assert_eq!(still_refused(&mut evaluator, refusal("no number", ACTION)), None);
-}
-
-#[test]
-fn a_process_on_the_wire_has_its_pid_uid_and_start() {
-    let pid = std::process::id();
-    let Some(Wire::Process(process)) = wire(pid, 33) else { panic!() };
-    assert_eq!((process.pid, process.uid), (SubjectPid::new(pid).unwrap(), SubjectUid::new(33).unwrap()));
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    // The name of the process is field 2, in parentheses.
-    let fields: Vec<&str> = stat.split_once(") ").unwrap().1.split(' ').collect();
-    assert_eq!(process.start_time, StartTime(fields[22 - 3].parse().unwrap()));
-    assert_eq!(wire(u32::MAX, 33), None);
 }

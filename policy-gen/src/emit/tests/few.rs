@@ -108,3 +108,47 @@ fn a_result_by_session_is_the_shortest_expression() {
         assert!(files[0].text.contains(&format!("return {expected};")), "{}", files[0].text);
     }
 }
+
+/// Grants for units, for every user, and for sessions.
+pub(super) const CONDITIONS: &str = r#"
+[[grant]]
+actions = ["a.b"]
+unit = ["panel.service", "app@*.service"]
+users = ["u"]
+no_new_privileges = true
+details = { key = "v" }
+result = "yes"
+
+[[grant]]
+actions = ["a.b"]
+everybody = true
+result = "no"
+"#;
+
+#[test]
+fn units_and_every_user_are_conditions() {
+    let (files, problems) = emitted(CONDITIONS, Format::Rules, Owner::Admin);
+    assert_eq!(problems, [""; 0]);
+    let rules = files[0].text.split("        return true;\n    }\n").nth(1).unwrap();
+    assert_snapshot!(rules, @r#"
+
+        // Grant: grant 1
+        polkit.addRule(function (action, subject) {
+            if (action.id === "a.b" &&
+                    subject.user === "u" &&
+                    (subject.system_unit === "panel.service" || matches(subject.system_unit, ["app@", ".service"])) &&
+                    subject.no_new_privileges === true &&
+                    action.lookup("key") === "v") {
+                return "yes";
+            }
+        });
+
+        // Grant: grant 2
+        polkit.addRule(function (action, subject) {
+            if (action.id === "a.b") {
+                return "no";
+            }
+        });
+    }());
+    "#);
+}

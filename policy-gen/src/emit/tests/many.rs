@@ -15,11 +15,11 @@ fn tables_are_plain_javascript() {
     let sample = SAMPLE.replace("</script>", "<script>");
     assert_snapshot!(tables(&sample, GrantKind::Grant), @r#"
     (function () {
-        // The grants in order: the results for any, inactive and active, and the required details (exact values, or patterns split
-        // at their stars).
+        // The grants in order: the results for any, inactive and active, the required details and units (exact values, or patterns
+        // split at their stars), and the required session.
         var grants = [];
-        // For each action or action pattern and each name: the first grant with this name. If grants have details, a list of
-        // grants, up to the first without details.
+        // For each action or action pattern and each name, and for every user: the first grant. If grants have conditions, a list of
+        // grants, up to the first without conditions.
         var actions = {};
         // For each prefix: the patterns with this prefix, and a regular expression if there is a star before the end.
         var patterns = {};
@@ -49,11 +49,14 @@ fn tables_are_plain_javascript() {
             for (var i = 0; i < part.length; i += 1) {
                 var key = "$" + part[i].action;
                 if (!own.call(actions, key)) {
-                    actions[key] = {users: {}, groups: {}, netgroups: {}};
+                    actions[key] = {users: {}, groups: {}, netgroups: {}, everybody: null};
                 }
                 copy(part[i].users, actions[key].users);
                 copy(part[i].groups, actions[key].groups);
                 copy(part[i].netgroups, actions[key].netgroups);
+                if (own.call(part[i], "everybody")) {
+                    actions[key].everybody = part[i].everybody;
+                }
             }
         }
 
@@ -84,28 +87,35 @@ fn tables_are_plain_javascript() {
             return true;
         }
 
-        function holds(detail, action) {
-            var value = typeof action.lookup === "function" ? action.lookup(detail.key) : null;
+        function matches(known, value) {
             if (typeof value !== "string") {
                 return false;
             }
-            if (find(detail.exact, value) !== null) {
+            if (find(known.exact, value) !== null) {
                 return true;
             }
-            for (var i = 0; i < detail.patterns.length; i += 1) {
-                if (covers(detail.patterns[i], value)) {
+            for (var i = 0; i < known.patterns.length; i += 1) {
+                if (covers(known.patterns[i], value)) {
                     return true;
                 }
             }
             return false;
         }
 
-        function applies(grant, action) {
-            if (!own.call(grant, "details")) {
-                return true;
+        function applies(grant, action, subject) {
+            if (own.call(grant, "units") && !matches(grant.units, subject.system_unit)) {
+                return false;
             }
-            for (var i = 0; i < grant.details.length; i += 1) {
-                if (!holds(grant.details[i], action)) {
+            if (own.call(grant, "noNewPrivileges") && subject.no_new_privileges !== true) {
+                return false;
+            }
+            if (own.call(grant, "session") && !(grant.session === "local" ? subject.local : !subject.session)) {
+                return false;
+            }
+            var details = own.call(grant, "details") ? grant.details : [];
+            for (var i = 0; i < details.length; i += 1) {
+                var value = typeof action.lookup === "function" ? action.lookup(details[i].key) : null;
+                if (!matches(details[i], value)) {
                     return false;
                 }
             }
@@ -113,13 +123,13 @@ fn tables_are_plain_javascript() {
         }
 
         // Returns the first applicable of these grants if it comes before `first`, otherwise `first`.
-        function earlier(numbers, action, first) {
+        function earlier(numbers, action, subject, first) {
             if (numbers === null) {
                 return first;
             }
             var list = typeof numbers === "number" ? [numbers] : numbers;
             for (var i = 0; i < list.length && (first === null || list[i] < first); i += 1) {
-                if (applies(grants[list[i]], action)) {
+                if (applies(grants[list[i]], action, subject)) {
                     return list[i];
                 }
             }
@@ -132,14 +142,15 @@ fn tables_are_plain_javascript() {
             if (entry === null) {
                 return first;
             }
-            first = earlier(find(entry.users, subject.user), action, first);
+            first = earlier(entry.everybody, action, subject, first);
+            first = earlier(find(entry.users, subject.user), action, subject, first);
             var groups = subject.groups || [];
             for (var i = 0; i < groups.length; i += 1) {
-                first = earlier(find(entry.groups, groups[i]), action, first);
+                first = earlier(find(entry.groups, groups[i]), action, subject, first);
             }
             for (var key in entry.netgroups) {
                 if (own.call(entry.netgroups, key)) {
-                    var found = earlier(entry.netgroups[key], action, first);
+                    var found = earlier(entry.netgroups[key], action, subject, first);
                     if (found !== first && subject.isInNetGroup(key.slice(1))) {
                         first = found;
                     }
@@ -263,5 +274,31 @@ fn patterns_details_and_netgroups_are_tables() {
             ];
         }()));
         lengths = [4, 6, 12];
+    "#);
+}
+
+#[test]
+fn units_and_every_user_are_in_the_tables() {
+    let text = tables(super::few::CONDITIONS, GrantKind::Grant);
+    let tables = text.split("    addGrants((").nth(1).unwrap().split("    polkit.addRule(").next().unwrap();
+    assert_snapshot!(tables, @r#"
+    function () {
+            return [
+                {any: "yes", inactive: "yes", active: "yes", details: [{key: "key", exact: {"$v": true}, patterns: []}], units: {exact: {"$panel.service": true}, patterns: [["app@", ".service"]]}, noNewPrivileges: true}, // 0: grant 1
+                {any: "no", inactive: "no", active: "no"} // 1: grant 2
+            ];
+        }()));
+        addNames((function () {
+            return [
+                {
+                    action: "a.b",
+                    users: {"$u": [0]},
+                    groups: {},
+                    netgroups: {},
+                    everybody: 1
+                }
+            ];
+        }()));
+        lengths = [];
     "#);
 }

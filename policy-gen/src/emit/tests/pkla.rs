@@ -91,3 +91,22 @@ fn a_backslash_in_a_name_is_escaped_and_a_separator_is_refused() {
         assert!(!problems.is_empty(), "{user}");
     }
 }
+
+#[test]
+fn pkla_has_every_user_as_a_pattern_and_no_units() {
+    let every = |first: &str, second: &str| {
+        let text = format!(
+            "[[grant]]\nactions = ['a.b']\n{first}result = 'yes'\n[[grant]]\nactions = ['a.b']\n{second}result = 'no'\n"
+        );
+        emitted(&text, Format::Pkla, Owner::Admin)
+    };
+    let (files, problems) = every("users = ['u']\n", "everybody = true\n");
+    assert_eq!(problems, [""; 0]);
+    let identities: Vec<&str> = files[0].text.lines().filter(|line| line.starts_with("Identity=")).collect();
+    assert_eq!(identities, ["Identity=unix-user:*", "Identity=unix-user:u"], "the last match decides");
+    // An entry for users overrides one for groups.
+    let (_, problems) = every("groups = ['g']\n", "everybody = true\n");
+    assert!(problems[0].contains("pkla cannot put `grant 1` before `grant 2`"), "{problems:?}");
+    let (_, problems) = every("unit = 'a.service'\n", "users = ['u']\n");
+    assert!(problems[0].contains("pkla cannot express `grant 1`: pkla does not know the unit"), "{problems:?}");
+}

@@ -4,7 +4,7 @@ use super::Registered;
 use super::named::Named;
 use crate::implicit_authorization::Session;
 use crate::lint::read::Script;
-use crate::target::{Target, Version};
+use crate::target::{Target, UNITS, Version};
 use crate::verdict::wire::EngineRequest;
 
 /// A user and an action that no file names.
@@ -79,7 +79,7 @@ impl Matrix {
                             active: session.is_active(),
                             has_uid: target.version >= Version(127),
                             uid: Some(60_000),
-                            has_unit: target.version >= Version(124),
+                            has_unit: target.version >= UNITS,
                             unit: Some(unit.cloned()),
                             ..EngineRequest::default()
                         };
@@ -103,7 +103,7 @@ impl Matrix {
                     in_session: session != Session::None,
                     local: session.is_local(),
                     active: session.is_active(),
-                    has_unit: target.version >= Version(124),
+                    has_unit: target.version >= UNITS,
                     unit: Some(None),
                     ..EngineRequest::default()
                 };

@@ -4,14 +4,12 @@ use super::action_request::{ActionRequest, compat, is_compat};
 use super::policy_data::PolicyData;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::mechanisms;
-use crate::target::{JavaScript, Version};
+use crate::target::{JavaScript, UNITS, Version};
 use crate::verdict::files::RegisteredAction;
 use crate::verdict::pkla::{self, Reader};
 use crate::verdict::wire::{End, EngineReply, EngineRequest};
 use crate::verdict::{AccessRequest, Decider, DeciderKind, Flag, Outcome, RuleError, Verdict};
 
-/// The first version that provides rules with the unit of the caller.
-const UNITS: Version = Version(124);
 /// The first version that provides rules with the uid.
 const UIDS: Version = Version(127);
 
@@ -90,7 +88,8 @@ impl PolicyData {
     }
 
     pub(super) fn ask(&self, request: &ActionRequest<'_>) -> EngineRequest {
-        let AccessRequest { details, session, system_unit, netgroups, programs, .. } = request.access_request;
+        let AccessRequest { details, session, system_unit, no_new_privileges, netgroups, programs, .. } =
+            request.access_request;
         let mut programs = programs.clone();
         if let Some(pkla) = self.files.pkla.as_ref().filter(|pkla| pkla.reader == Reader::Compat) {
             programs.extend(compat(pkla, request));
@@ -107,6 +106,7 @@ impl PolicyData {
             uid: request.user.uid,
             has_unit: self.target.version >= UNITS,
             unit: system_unit.clone(),
+            no_new_privileges: *no_new_privileges,
             netgroups: netgroups.clone(),
             programs,
         }
@@ -204,7 +204,7 @@ fn unknown(what: &str) -> String {
         Some(("netgroup", name)) => format!("whether the user is in the netgroup {name}"),
         _ if what == "memory" => "whether polkitd has more memory than this program allows a rule".to_owned(),
         _ if what == "subject.system_unit" => {
-            "subject.system_unit, which polkit knows only for callers over D-Bus; it is null for a process subject, as libvirtd passes"
+            "subject.system_unit, the unit of the client; `explain --unit` names it. It is null if the mechanism passes a process by its pid, as libvirtd does"
                 .to_owned()
         }
         _ => format!("{what}, which a rule reads"),

@@ -63,7 +63,8 @@ fn name_above(text: &str, line: usize) -> Option<String> {
 /// Splits a line of the table of grants: what follows the three results, the number and the name.
 fn table_line(line: &str) -> Option<(&str, &str, &str)> {
     let results = line.trim_start().strip_prefix("{any: ")?;
-    let rest = results.get(results.find(", details: [").or_else(|| results.find('}'))?..)?;
+    let (_, active) = results.split_once(", active: \"")?;
+    let (_, rest) = active.split_once('"')?;
     let end = ["} // ", "}, // "].iter().filter_map(|end| rest.find(end)).min()?;
     let (object, comment) = rest.split_at_checked(end)?;
     let (number, name) = comment.split_once(" // ")?.1.split_once(": ")?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use polkit_dbus::{Authority, Authorization, Interaction, Subject};
-use polkit_policy_gen::implicit_authorization::{BySession, ImplicitAuthorization};
+use polkit_policy_gen::implicit_authorization::{ImplicitAuthorization, Session};
 use polkit_policy_gen::policy::PolicyRequest;
 use polkit_policy_gen::target::Format;
 use polkit_tests::polkit::subject;
@@ -51,24 +51,6 @@ var grants = "x", actions = "x", patterns = "x", lengths = "x", own = "x", find 
 polkit.addRule(function () { return null; });
 "#;
 
-/// The state of the session that the subject is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Session {
-    None,
-    Inactive,
-    Active,
-}
-
-impl Session {
-    pub fn of(self, results: BySession<ImplicitAuthorization>) -> ImplicitAuthorization {
-        match self {
-            Self::None => results.any,
-            Self::Inactive => results.inactive,
-            Self::Active => results.active,
-        }
-    }
-}
-
 /// A request of a random kind.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -88,6 +70,9 @@ impl Asked {
             groups: &self.groups,
             netgroups: &self.netgroups,
             details: &self.details,
+            unit: None,
+            no_new_privileges: false,
+            session: self.session,
         }
     }
 }

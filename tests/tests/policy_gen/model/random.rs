@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bed::{ACTIONS, Asked, GROUPS, Host, MARKER, MEMBERS, NETGROUPS, Session, USERS, WATCHER};
+use polkit_policy_gen::implicit_authorization::Session;
+
+use super::bed::{ACTIONS, Asked, GROUPS, Host, MARKER, MEMBERS, NETGROUPS, USERS, WATCHER};
 
 /// What a policy may say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +82,11 @@ impl Random {
         let mut text = format!("\n[[grant]]\nactions = [{}]\n", actions.join(", "));
         let (users, groups, netgroups) = (self.some(&USERS, 2), self.some(&GROUPS, 2), self.some(&NETGROUPS, 1));
         let empty = users.is_empty() && groups.is_empty() && netgroups.is_empty();
-        let users = if empty { vec![format!("{:?}", self.one(&USERS))] } else { users };
+        let everybody = empty && self.below(3) == 0;
+        let users = if empty && !everybody { vec![format!("{:?}", self.one(&USERS))] } else { users };
+        if everybody {
+            text.push_str("everybody = true\n");
+        }
         for (key, names) in [("users", users), ("groups", groups), ("netgroups", netgroups)] {
             if !names.is_empty() {
                 text.push_str(&format!("{key} = [{}]\n", names.join(", ")));

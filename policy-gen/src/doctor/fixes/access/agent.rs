@@ -12,7 +12,7 @@ use crate::target::Version;
 
 const UNIT: &str = "polkit-service-agent.service";
 /// What a rule for a unit does not do.
-const LIMIT: &str = "This separates programs, not attackers: code that runs as this user can enter the unit. Only a separate user \
+pub(super) const LIMIT: &str = "This separates programs, not attackers: code that runs as this user can enter the unit. Only a separate user \
                      (User= or DynamicUser=) protects against it";
 
 /// A fix that starts the agent.

@@ -59,24 +59,25 @@ fn a_text_and_a_key_are_written_as_toml() {
 
 #[test]
 fn a_grant_for_units_names_the_unit_and_the_verb() {
-    let (text, is_open) = grant_text("n", "bob", SYSTEMD_ACTION, &details(&[("unit", "a.service"), ("verb", "start")]));
+    let (text, is_open) =
+        grant_text("n", &to_user("bob"), SYSTEMD_ACTION, &details(&[("unit", "a.service"), ("verb", "start")]));
     let expected = "[[systemd]]\nname = \"n\"\nunits = [\"a.service\"]\nverbs = [\"start\"]\nusers = [\"bob\"]\n";
     assert_eq!((text.as_str(), is_open), (expected, false));
-    let (text, is_open) = grant_text("n", "bob", SYSTEMD_ACTION, &details(&[]));
+    let (text, is_open) = grant_text("n", &to_user("bob"), SYSTEMD_ACTION, &details(&[]));
     assert!(text.contains("units = [\"UNIT.service\"]\nusers") && is_open, "{text}");
 }
 
 #[test]
 fn a_grant_has_the_details_of_the_request_and_a_placeholder_for_a_program() {
-    let (text, is_open) = grant_text("n", "bob", "org.a.run", &details(&[]));
+    let (text, is_open) = grant_text("n", &to_user("bob"), "org.a.run", &details(&[]));
     let expected = "[[grant]]\nname = \"n\"\nactions = [\"org.a.run\"]\nusers = [\"bob\"]\nresult = \"yes\"\n";
     assert_eq!((text.as_str(), is_open), (expected, false));
-    let (text, is_open) = grant_text("n", "bob", "org.a.run", &details(&[("k", "v"), ("l m", "w")]));
+    let (text, is_open) = grant_text("n", &to_user("bob"), "org.a.run", &details(&[("k", "v"), ("l m", "w")]));
     assert!(text.contains("users = [\"bob\"]\ndetails = { k = \"v\", \"l m\" = \"w\" }\nresult") && !is_open, "{text}");
-    let (text, is_open) = grant_text("n", "bob", EXEC, &details(&[("user", "root")]));
+    let (text, is_open) = grant_text("n", &to_user("bob"), EXEC, &details(&[("user", "root")]));
     let placeholder = "details = { user = \"root\", program = \"/PATH/OF/THE/PROGRAM\" }\n";
     assert!(text.contains(placeholder) && is_open, "{text}");
-    let (text, is_open) = grant_text("n", "bob", EXEC, &details(&[("program", "/bin/a")]));
+    let (text, is_open) = grant_text("n", &to_user("bob"), EXEC, &details(&[("program", "/bin/a")]));
     assert!(text.contains("details = { program = \"/bin/a\" }\n") && !is_open, "{text}");
 }
 
@@ -225,6 +226,8 @@ fn the_fixes_for_access_depend_on_the_subject_and_its_host() {
     assert_eq!(ids(host(126), subject(None), decision(MANAGE)), ["open-read-only", "grant-user"]);
     assert_eq!(ids(host(126), unit(), decision("org.a.run")), ["hook-rule", "grant-user"]);
     assert_eq!(ids(host(126), own(), decision("org.a.run")), ["own-user", "hook-rule", "grant-user"]);
+    let by_unit = Facts { knows_unit: true, ..host(126) };
+    assert_eq!(ids(by_unit, own(), decision("org.a.run")), ["grant-unit", "own-user", "hook-rule", "grant-user"]);
     let dynamic = || Subject { is_dynamic: true, ..own() };
     assert_eq!(ids(host(126), dynamic(), decision("org.a.run")), ["hook-rule"]);
     assert_eq!(ids(host(126), Subject { is_dynamic: true, ..subject(None) }, decision(MANAGE)), ["open-read-only"]);

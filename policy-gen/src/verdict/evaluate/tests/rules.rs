@@ -89,7 +89,7 @@ fn an_unknown_fact_leaves_the_decision_open_and_is_described() {
             "the output of a program that a rule runs: /bin/x -a",
             "whether the user is in the netgroup ops",
             "whether polkitd has more memory than this program allows a rule",
-            "subject.system_unit, which polkit knows only for callers over D-Bus; it is null for a process subject, as libvirtd passes",
+            "subject.system_unit, the unit of the client; `explain --unit` names it. It is null if the mechanism passes a process by its pid, as libvirtd does",
             "subject.pid, which a rule reads",
         ]
     );
