@@ -275,7 +275,8 @@ fn nothing_is_changed_without_a_yes_or_a_right_to_it() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = healthy(&root, plain);
     let state = || {
-        let script = "find /etc -type f -exec sha256sum {} +; find /etc /var/lib ! -path '/*/libvirt/*' -printf '%p %m\n'";
+        let script =
+            "find /etc -type f -exec sha256sum {} +; find /etc /var/lib ! -path '/*/libvirt/*' -printf '%p %m\n'";
         bed.exec(["sh", "-c", script]).stdout
     };
     let before = state();
