@@ -228,42 +228,5 @@ impl Drop for Draught {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_file_of_the_agent_is_its_configuration() {
-        let write = |path: &str| Step::Write { path: path.to_owned(), text: "x".to_owned() };
-        assert_eq!(agents_file(&write("/etc/polkit-service-agent/agent.d/a.toml")), Some("x"));
-        for other in [write("/etc/polkit-policy-gen/policy.d/a.toml"), Step::Install] {
-            assert_eq!(agents_file(&other), None);
-        }
-    }
-
-    #[test]
-    fn a_draught_exists_until_its_end_and_replaces_no_file() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.toml");
-        let text = path.to_str().unwrap();
-        let draught = Draught::write(text, "k = 1\n").unwrap();
-        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), draught.path.as_str()), ("k = 1\n", text));
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
-        assert!(Draught::write(text, "other").is_err());
-        drop(draught);
-        assert!(!path.exists());
-    }
-
-    #[tokio::test]
-    async fn a_fix_that_is_not_evaluated_does_not_change() {
-        let steps = vec![Step::Install];
-        let fix = Fix { id: "grant-user", steps, ..Fix::default() };
-        let finding = Finding { fixes: vec![fix], ..Finding::default() };
-        for is_root in [false, true] {
-            let mut findings = [finding.clone()];
-            // The version of polkit is not known.
-            fixes(&mut findings, &Facts { is_root, ..Facts::default() }).await;
-            assert_eq!(findings, std::slice::from_ref(&finding), "{is_root}");
-        }
-    }
-}
+#[path = "evaluate_tests.rs"]
+mod tests;
