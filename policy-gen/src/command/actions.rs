@@ -111,3 +111,7 @@ fn as_text(declared: &DeclaredAction) -> String {
     }
     out
 }
+
+#[cfg(test)]
+#[path = "actions_tests.rs"]
+mod tests;
