@@ -2,6 +2,8 @@ use super::*;
 
 #[path = "tests/limits.rs"]
 mod limits;
+#[path = "tests/scopes.rs"]
+mod scopes;
 #[path = "tests/names.rs"]
 mod names;
 

@@ -80,6 +80,7 @@ fn a_slash_starts_a_regular_expression_only_where_a_value_is_expected() {
         ("a && /b/", true),
         ("!/b/", true),
         ("typeof /b/", true),
+        ("new /b/", true),
         ("a ? /b/ : /b/", true),
         ("{ /b/ }", true),
         ("if (a) /b/", true),

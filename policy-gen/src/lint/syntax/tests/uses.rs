@@ -146,6 +146,7 @@ fn a_rule_names_action_and_subject_by_its_parameters() {
         ("addRule(function (a, s) { mark; });", "- -"),
         ("mark;", "- -"),
         ("function f(a, s) { mark; }", "- -"),
+        ("f = function (a, s) { mark; };", "- -"),
         // A function inside keeps the names, unless a parameter has the same name.
         ("polkit.addRule(function (a, s) { l.some(function (x) { return mark; }); });", "a s"),
         ("polkit.addRule(function (a, s) { l.some(function (a) { return mark; }); });", "- s"),
