@@ -182,16 +182,36 @@ fn agent(rules: &str, intended: Intended, facts: &Facts, subject: &Subject, answ
     if check.is_none_or(|(done, _)| !done) {
         return Err("polkit-service-agent check refuses the rule".to_owned());
     }
-    let way = if intended == Intended::Hook { "hook" } else { "challenge" };
-    let details: Vec<String> = facts.details.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let allows = |user: &str, unit: &str| {
-        let mut argv = vec!["polkit-service-agent", "test", "--json", "--config", &written.path];
-        argv.extend(["--action", &answer.action, "--user", user, "--unit", unit, "--way", way]);
-        if way == "hook" {
-            details.iter().for_each(|detail| argv.extend(["--detail", detail]));
-        }
+    is_limited(subject, |user, unit| {
+        let argv = test_of_agent(&written.path, intended, facts, answer, (user, unit));
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         run_program(&argv, LIMIT).is_some_and(|(done, _)| done)
-    };
+    })
+}
+
+/// Returns the command that asks the agent's rules about a user and a unit.
+fn test_of_agent(
+    path: &str,
+    intended: Intended,
+    facts: &Facts,
+    answer: &Decision,
+    (user, unit): (&str, &str),
+) -> Vec<String> {
+    let is_hook = intended == Intended::Hook;
+    let way = if is_hook { "hook" } else { "challenge" };
+    let mut argv = vec!["polkit-service-agent", "test", "--json", "--config", path];
+    argv.extend(["--action", &answer.action, "--user", user, "--unit", unit, "--way", way]);
+    let mut argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
+    // A challenge has no details.
+    for (key, value) in facts.details.iter().filter(|_| is_hook) {
+        argv.extend(["--detail".to_owned(), format!("{key}={value}")]);
+    }
+    argv
+}
+
+/// Refuses rules that do not allow the subject, or that allow it in another unit or allow another user. `allows` asks the rules about a
+/// user and a unit.
+fn is_limited(subject: &Subject, allows: impl Fn(&str, &str) -> bool) -> Result<(), String> {
     let unit = subject.unit.as_deref().unwrap_or_default();
     if !allows(&subject.user, unit) {
         return Err("the rule would not allow the request".to_owned());

@@ -180,3 +180,38 @@ fn a_refused_fix_is_done_by_hand_and_has_its_reason() {
     refuse(&mut fix, "why");
     assert_eq!((fix.manual, fix.grants.as_str()), (true, "all. Not possible with --fix: why"));
 }
+
+#[test]
+fn rules_of_the_agent_allow_the_subject_and_nobody_else() {
+    let of = |user: &str, unit: Option<&str>, is_dynamic| Subject {
+        user: user.to_owned(),
+        unit: unit.map(str::to_owned),
+        is_dynamic,
+        ..Subject::default()
+    };
+    let web = || of("web", Some("web.service"), false);
+    let not = Err("the rule would not allow the request".to_owned());
+    let others = Err("the rule would allow the request to other subjects as well".to_owned());
+    assert_eq!(is_limited(&web(), |user, unit| (user, unit) == ("web", "web.service")), Ok(()));
+    assert_eq!(is_limited(&web(), |_, _| false), not);
+    assert_eq!(is_limited(&web(), |user, _| user == "web"), others, "another unit");
+    assert_eq!(is_limited(&web(), |_, unit| unit == "web.service"), others, "another user");
+    // A rule for a unit with a dynamic user names no user, nor can nobody be another user than itself.
+    for subject in [of("web", Some("web.service"), true), of(STRANGER, Some("web.service"), false)] {
+        assert_eq!(is_limited(&subject, |_, unit| unit == "web.service"), Ok(()), "{subject:?}");
+        assert_eq!(is_limited(&subject, |_, _| true), others, "{subject:?}");
+    }
+    assert_eq!(is_limited(&of("web", None, false), |user, unit| (user, unit) == ("web", "")), Ok(()));
+}
+
+#[test]
+fn the_rules_of_the_agent_are_asked_in_the_way_of_the_request() {
+    let details = [("unit".to_owned(), "a.service".to_owned())].into();
+    let facts = Facts { details, ..Facts::default() };
+    let of = |intended| test_of_agent("/run/x", intended, &facts, &decision(RUN), ("web", "web.service")).join(" ");
+    let asked = "polkit-service-agent test --json --config /run/x --action org.example.run --user web --unit web.service";
+    for intended in [Intended::Yes, Intended::AuthSelf] {
+        assert_eq!(of(intended), format!("{asked} --way challenge"));
+    }
+    assert_eq!(of(Intended::Hook), format!("{asked} --way hook --detail unit=a.service"));
+}
