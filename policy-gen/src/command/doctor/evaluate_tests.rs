@@ -171,7 +171,10 @@ fn the_evaluated_request_is_the_examined_one() {
     let facts = Facts { details, ..Facts::default() };
     let asked = request(&facts, &decision(RUN), "bob", Some(vec!["vm".to_owned()]), Session::Active);
     assert_eq!((asked.user.as_str(), asked.action.as_str(), asked.session), ("bob", RUN, Session::Active));
-    assert_eq!((asked.groups, asked.details, asked.system_unit), (Some(vec!["vm".to_owned()]), facts.details, Some(None)));
+    assert_eq!(
+        (asked.groups, asked.details, asked.system_unit),
+        (Some(vec!["vm".to_owned()]), facts.details, Some(None))
+    );
 }
 
 #[test]
@@ -209,7 +212,8 @@ fn the_rules_of_the_agent_are_asked_in_the_way_of_the_request() {
     let details = [("unit".to_owned(), "a.service".to_owned())].into();
     let facts = Facts { details, ..Facts::default() };
     let of = |intended| test_of_agent("/run/x", intended, &facts, &decision(RUN), ("web", "web.service")).join(" ");
-    let asked = "polkit-service-agent test --json --config /run/x --action org.example.run --user web --unit web.service";
+    let asked =
+        "polkit-service-agent test --json --config /run/x --action org.example.run --user web --unit web.service";
     for intended in [Intended::Yes, Intended::AuthSelf] {
         assert_eq!(of(intended), format!("{asked} --way challenge"));
     }

@@ -40,8 +40,12 @@ fn a_request_has_no_nul_in_its_names_and_details() {
         request(line.as_bytes())
     };
     let valid = of("bob", "org.example.run", "k", "v").unwrap();
-    assert_eq!((valid.user.as_str(), valid.action.as_str(), valid.details["k"].as_str()), ("bob", "org.example.run", "v"));
-    for wrong in [of("b\0b", "a", "k", "v"), of("bob", "a\0", "k", "v"), of("bob", "a", "\0", "v"), of("bob", "a", "k", "\0")]
+    assert_eq!(
+        (valid.user.as_str(), valid.action.as_str(), valid.details["k"].as_str()),
+        ("bob", "org.example.run", "v")
+    );
+    for wrong in
+        [of("b\0b", "a", "k", "v"), of("bob", "a\0", "k", "v"), of("bob", "a", "\0", "v"), of("bob", "a", "k", "\0")]
     {
         assert_eq!(wrong, Err("this is not a valid request: names and details cannot contain a NUL".to_owned()));
     }

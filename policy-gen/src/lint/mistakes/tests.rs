@@ -2,10 +2,10 @@ use super::*;
 
 #[path = "tests/limits.rs"]
 mod limits;
-#[path = "tests/scopes.rs"]
-mod scopes;
 #[path = "tests/names.rs"]
 mod names;
+#[path = "tests/scopes.rs"]
+mod scopes;
 
 /// Returns the codes of the findings in a file.
 fn codes_of(text: &str) -> Vec<&'static str> {

@@ -1,7 +1,7 @@
 //! The declared names of a file, and what their values are.
 
-use super::*;
 use super::scope::LEVELS_MAX;
+use super::*;
 use crate::lint::syntax::Kind;
 
 /// Whether the value of the last statement of a source is one of polkit's results.
@@ -90,7 +90,9 @@ fn a_function_returns_a_result_from_every_kind_of_statement() {
     ] {
         assert!(returning(&format!("function f() {{ {body} }}")), "{body}");
     }
-    for body in ["", "return;", "return a;", "a;", "'yes';", "if (a) b; else c;", "var f = function () { return 'yes'; };"] {
+    for body in
+        ["", "return;", "return a;", "a;", "'yes';", "if (a) b; else c;", "var f = function () { return 'yes'; };"]
+    {
         assert!(!returning(&format!("function f() {{ {body} }}")), "{body}");
     }
 }
