@@ -93,6 +93,10 @@ async fn a_warning_names_an_entry_with_more_processes_than_its_quota() {
         let (mut registry, config) = with_entries(vec![Serve { max: Some(max), ..Serve::of(target.clone()) }]);
         registry.apply_scan(scanned(&config, &target, &[first, second], &[first, second]));
         assert_eq!(registry.warnings.last().is_some(), warns, "{max}: {:?}", registry.warnings.last());
+        // A scan that finds no new process sees it as well.
+        let (mut registry, config) = with_entries(vec![Serve { max: Some(max), ..Serve::of(target.clone()) }]);
+        registry.apply_scan(scanned(&config, &target, &[first, second], &[]));
+        assert_eq!(registry.warnings.last().is_some(), warns, "{max}: {:?}", registry.warnings.last());
     }
 }
 
