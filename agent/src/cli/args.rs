@@ -283,3 +283,6 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         _ => Err("write a detail as KEY=VALUE".into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,6 +92,8 @@ fn an_existing_file_is_not_replaced() {
     let options = Libvirt { output: Some(output.clone()), ..options(Mode::ReadOnly) };
     assert_eq!(run(&options).unwrap(), DONE);
     assert_eq!(std::fs::read_to_string(&output).unwrap(), text(&options, None));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&output).unwrap().permissions());
+    assert_eq!(mode & 0o7777, 0o644);
     std::fs::write(&output, "own").unwrap();
     let refused = run(&options).unwrap_err().to_string();
     assert!(refused.contains("libvirt.toml: the file exists"), "{refused}");
