@@ -173,6 +173,29 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_directory_of_polkit_is_made_as_its_package_does_and_only_if_asked() {
+        let root = tempfile::tempdir().unwrap();
+        let tree = Tree::open(Some(root.path())).unwrap();
+        let names =
+            Names::Root(polkit_config::names::Tree::parse("polkitd:x:990:991::/:/bin/false\n", "polkitd:x:991:\n"));
+        let to = || Some(crate::install::plan::NewFile { bytes: Vec::new(), mode: 0o644, owner: None });
+        let changes =
+            ["etc/polkit-1/rules.d/a.rules", "etc/x/y/b.conf"].map(|path| Change { path: path.to_owned(), to: to() });
+        let gone = [Change { path: "etc/z/c".to_owned(), to: None }];
+        let mut made = Vec::new();
+        let refused = prepare_directories(&tree, &names, None, &changes, &mut made).unwrap_err().to_string();
+        assert!(refused.contains("etc/polkit-1/rules.d does not exist: is polkit installed?"), "{refused}");
+        assert!(made.is_empty() && !root.path().join("etc").exists());
+        prepare_directories(&tree, &names, Some(Version(126)), &changes, &mut made).unwrap();
+        prepare_directories(&tree, &names, Some(Version(126)), &gone, &mut made).unwrap();
+        assert_eq!(made, ["etc", "etc/polkit-1", "etc/polkit-1/rules.d", "etc/x", "etc/x/y"]);
+        let mode = |path: &str| std::fs::metadata(root.path().join(path)).unwrap().permissions().mode() & 0o7777;
+        assert_eq!([mode("etc/polkit-1/rules.d"), mode("etc/polkit-1"), mode("etc/x/y")], [0o750, 0o755, 0o755]);
+        remove_directories(&tree, &made);
+        assert!(!root.path().join("etc").exists());
+    }
+
+    #[test]
     fn without_polkit_only_a_directory_of_packages_can_be_made() {
         let missing = |what: &str| Err(format!("there is no {what} `polkitd` to own it; install polkit first"));
         assert_eq!(made("etc/polkit-1/rules.d", 122, false), missing("user"));

@@ -211,7 +211,10 @@ async fn a_pause_drops_waiting_entries_and_answers_exec() {
     registry.add(target("a"), by_exec.pin(), Some(reply));
     registering(&mut registry, &target("a"), running, false);
     registry.waiting.push_back(pid_of(running));
+    let (pool, _others) = ConnectionPool::of(3).await;
+    registry.pool = pool;
     registry.pause(&AuthorityError::BusLimit("full".into()));
+    assert!(registry.pool.take().is_none(), "other programs of root can have the connections");
     assert_eq!(pids(&registry), [pid_of(running)].into(), "a running registration stays");
     assert!(registry.waiting.is_empty() && registry.is_settled());
     assert!(answer.try_recv().unwrap().unwrap_err().contains("full"));
