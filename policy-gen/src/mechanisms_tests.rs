@@ -242,3 +242,17 @@ fn a_text_names_the_device_of_the_request() {
     assert_eq!(recognized.device.as_deref(), Some("/dev/sdc1"));
     assert!(recognized.details.is_empty(), "the name of a device is no detail for a grant: it changes");
 }
+
+#[test]
+fn each_kind_of_subject_has_its_words() {
+    let words = SubjectKind::ALL.map(|kind| (kind.text(), kind.words()));
+    for (word, part) in [
+        ("process", "without its unit"),
+        ("pidfd", "and a pidfd"),
+        ("bus-name", "bus name of the client"),
+        ("varlink", "Varlink client"),
+    ] {
+        let (_, words) = words.iter().find(|(text, _)| *text == word).unwrap();
+        assert!(words.contains(part), "{word}: {words}");
+    }
+}

@@ -305,6 +305,12 @@ impl Query {
             Err(AuthorityError::UnknownAction) => None,
             Err(error) => return Err(format!("cannot ask polkitd about {}: {error}", self.action)),
         };
+        self.note(outcome);
+        Ok(())
+    }
+
+    /// Notes the result of polkitd; `None` if the action is not registered.
+    fn note(&mut self, outcome: Option<QueryOutcome>) {
         self.seen = match outcome {
             Some(QueryOutcome::Yes) => "yes".to_owned(),
             Some(QueryOutcome::Challenge) => "must authenticate".to_owned(),
@@ -319,11 +325,10 @@ impl Query {
         if self.expected.is_none() && outcome == Some(QueryOutcome::Yes) {
             self.seen.push_str(" (by other policy)");
         }
-        Ok(())
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum QueryOutcome {
     Yes,
     No,
@@ -339,3 +344,7 @@ impl QueryOutcome {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "verify/tests.rs"]
+mod tests;

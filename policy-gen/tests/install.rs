@@ -31,6 +31,9 @@ fn removal_restores_the_tree_before_installation() {
     let installed = state(root.path());
     assert!(out(&run(&["install", &path, "--root", dir])).starts_with("nothing to change"));
     assert_eq!(state(root.path()), installed);
+    let dry = run(&["remove", "--root", dir, "--dry-run"]);
+    assert!(dry.status.code() == Some(4) && out(&dry).contains("\n-member www-data vm"), "{dry:?}");
+    assert_eq!(state(root.path()), installed);
     let removed = run(&["remove", "--root", dir]);
     assert!(removed.status.success(), "{removed:?}");
     assert_eq!(state(root.path()), before);

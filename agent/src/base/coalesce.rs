@@ -119,6 +119,16 @@ mod tests {
     }
 
     #[test]
+    fn a_second_is_forgotten_when_it_has_ended() {
+        let (mut refusals, now) = (Coalescer::default(), Instant::now());
+        refuse(&mut refusals, now, 33, "a", 1);
+        refusals.take(now + SECOND.saturating_sub(Duration::from_nanos(1)));
+        assert_eq!(refusals.seconds.len(), 1);
+        refusals.take(now + SECOND);
+        assert!(refusals.seconds.is_empty());
+    }
+
+    #[test]
     fn a_refusal_that_has_no_place_to_be_counted_gets_a_record_of_its_own() {
         let (mut refusals, now) = (Coalescer::default(), Instant::now());
         refuse(&mut refusals, now, 33, "first", ONE_BY_ONE);

@@ -162,8 +162,11 @@ pub struct Enable {
     #[arg(value_name = "UNIT")]
     pub unit: String,
     /// An action id (repeatable).
-    #[arg(long, value_name = "ID", required = true)]
+    #[arg(long, value_name = "ID", required_unless_present = "what")]
     pub action: Vec<String>,
+    /// A set of actions, by a name that `polkit-policy-gen sets` lists (repeatable).
+    #[arg(long, value_name = "SET")]
+    pub what: Vec<String>,
     /// A detail that a request must carry, for one action (repeatable).
     #[arg(long, value_name = "K=V")]
     pub detail: Vec<String>,
@@ -349,3 +352,6 @@ fn key_value(text: &str) -> Result<(String, String), String> {
         _ => Err("write a detail as KEY=VALUE".into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

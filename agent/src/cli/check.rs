@@ -106,3 +106,6 @@ fn line_of(rule: &Rule) -> String {
     let shown = if shown.is_empty() { "every subject".to_owned() } else { shown.join(", ") };
     format!("{} \"{}\": {} for {shown} ({})", rule.answer.word(), rule.id, actions.join(", "), rule.origin)
 }
+
+#[cfg(test)]
+mod tests;

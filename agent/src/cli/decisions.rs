@@ -202,3 +202,6 @@ fn to_text(decided: &JournalDecision, zone: &TimeZone) -> String {
         decided.outcome_word()
     )
 }
+
+#[cfg(test)]
+mod tests;

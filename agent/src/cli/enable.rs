@@ -32,6 +32,7 @@ pub fn disable(asked: &Disable) -> ExitCode {
 fn arguments_of_enable(asked: &Enable) -> Vec<String> {
     let mut arguments = vec!["enable".to_owned()];
     arguments.extend(asked.action.iter().map(|action| format!("--action={action}")));
+    arguments.extend(asked.what.iter().map(|set| format!("--what={set}")));
     arguments.extend(asked.detail.iter().map(|detail| format!("--detail={detail}")));
     arguments.extend(asked.user.iter().map(|user| format!("--user={user}")));
     let flags = [(asked.ask, "--ask"), (asked.register, "--register")];
@@ -78,8 +79,17 @@ mod tests {
     #[test]
     fn each_option_is_passed_on_and_cannot_become_another_one() {
         assert_eq!(of(&["web.service", "--action", "a.b"]), ["enable", "--action=a.b", "--", "web.service"]);
-        let all =
-            ["--action=a.b", "--detail=k=--yes", "--user=u", "--ask", "--register", "--dry-run", "--", "-x.service"];
+        let all = [
+            "--action=a.b",
+            "--what=wifi",
+            "--detail=k=--yes",
+            "--user=u",
+            "--ask",
+            "--register",
+            "--dry-run",
+            "--",
+            "-x.service",
+        ];
         assert_eq!(of(&all), [&["enable"], &all[..]].concat());
         assert_eq!(of(&["w.service", "--action=a.b", "--yes"])[2], "--yes");
     }

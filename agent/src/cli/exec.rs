@@ -48,3 +48,38 @@ fn ask(socket: &Path) -> Result<(), String> {
         _ => Err("the agent did not reply".into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, os::unix::net::UnixListener};
+
+    use super::*;
+
+    /// The result with an agent that sends these bytes.
+    fn asked(reply: &'static [u8]) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("exec");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let agent = std::thread::spawn(move || listener.accept().unwrap().0.write_all(reply).unwrap());
+        let result = ask(&socket);
+        agent.join().unwrap();
+        result
+    }
+
+    #[test]
+    fn only_the_whole_line_of_the_agent_is_a_registration() {
+        assert_eq!(asked(b"ok\n"), Ok(()));
+        assert_eq!(asked(b"no the user is not served\n"), Err("the user is not served".into()));
+        assert_eq!(asked(b"no \x1b[1m\n"), Err(escape("\u{1b}[1m")));
+        for garbage in [&b""[..], b"ok", b"ok\nok\n", b"OK\n", b"yes sure\n", b"no\n"] {
+            assert_eq!(asked(garbage), Err("the agent did not reply".into()), "{garbage:?}");
+        }
+    }
+
+    #[test]
+    fn an_agent_that_does_not_run_is_named() {
+        let error = ask(Path::new("/no/such/socket")).unwrap_err();
+        assert!(error.starts_with("cannot reach the agent at /no/such/socket: "), "{error}");
+        assert!(error.ends_with("Is polkit-service-agent.service running?"), "{error}");
+    }
+}

@@ -61,12 +61,16 @@ fn failing_keys(rule: &Rule, facts: &Facts) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::str::FromStr as _;
+
     use polkit_agent_rules::{
         facts::Fact,
         model,
-        rule::{Answer, Named},
+        rule::{Answer, Named, SessionKey},
+        schedule::Until,
         unit_pattern::UnitPattern,
     };
+    use polkit_types::pattern::Glob;
 
     use super::*;
 
@@ -104,5 +108,29 @@ mod tests {
         let (rules, facts) = ([two, one], model::facts());
         let ids: Vec<&str> = near_misses(&rules, &facts).iter().map(|near| near.rule.id.as_str()).collect();
         assert_eq!(ids, ["one", "two"]);
+    }
+
+    #[test]
+    fn each_key_is_evaluated_by_itself() {
+        let named = || Some(Named { name: "x".into(), id: 4000 });
+        let allow = || model::rule(Answer::Allow);
+        let unit = || Some(UnitPattern::new("web.service").unwrap());
+        let details = || [("unit".to_owned(), Glob::new("a"))].into();
+        let until = Until::from_str("2020-01-01").unwrap();
+        let facts = Facts { details: Fact::Known(BTreeMap::new()), ..model::facts() };
+        for (rule, expected) in [
+            (Rule { user: named(), ..allow() }, "user"),
+            (Rule { unit: unit(), ..allow() }, "unit"),
+            (Rule { group: named(), ..allow() }, "group"),
+            (Rule { exe: Some("/usr/bin/x".into()), ..allow() }, "exe"),
+            (Rule { session: Some(SessionKey::Active), ..allow() }, "session"),
+            (Rule { seat: Some(Glob::new("seat0")), ..allow() }, "seat"),
+            (Rule { details: details(), ..allow() }, "details"),
+            (Rule { when: When { until: Some(until), ..When::default() }, ..allow() }, "time"),
+        ] {
+            assert_eq!(keys(&rule, &facts), [expected]);
+        }
+        let all = Rule { user: named(), unit: unit(), group: named(), seat: Some(Glob::new("seat0")), ..allow() };
+        assert_eq!(keys(&all, &facts), ["user", "unit", "group", "seat"]);
     }
 }

@@ -95,6 +95,11 @@ mod tests {
         let file = folder.path().join("agent.toml");
         std::fs::write(&file, "").unwrap();
         assert!(!is_newer(std::slice::from_ref(&file), later));
+        let metadata = file.metadata().unwrap();
+        let changed = metadata.ctime() * 1_000_000 + metadata.ctime_nsec() / 1_000;
+        for (read_at, newer) in [(changed - 1, true), (changed, false), (changed + 1, false)] {
+            assert_eq!(is_newer(std::slice::from_ref(&file), read_at), newer, "{}", read_at - changed);
+        }
         assert!(is_newer(&[file], 5) && is_newer(&["/nonexistent".into()], later));
     }
 }

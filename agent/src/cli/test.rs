@@ -226,3 +226,6 @@ fn text(verdict: &Verdict<'_>, config: &Config, near: &[NearMiss<'_>]) -> String
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -250,6 +250,7 @@ mod tests {
         }
         assert_eq!(health.check_polkitd(&authority).await, Some("polkitd responds again"));
         assert_eq!(health.polkitd(), PolkitdHealth::Well);
+        assert!(health.next > Instant::now() && health.probe.is_none(), "the next probe is not due");
         replying.abort();
     }
 }

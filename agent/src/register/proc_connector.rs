@@ -158,6 +158,15 @@ pub(super) mod tests {
         assert_eq!(request(false).len(), 40);
         assert_eq!(request(true).len(), 44);
         assert_eq!(request(true)[36..], [1u32, 7].map(u32::to_ne_bytes).concat());
+        for bytes in [request(false), request(true)] {
+            let word = |at: usize| u16::from_ne_bytes([bytes[at], bytes[at + 1]]);
+            // nlmsghdr: length, type NLMSG_DONE, and zeros; cn_msg: index and value, zeros, and the length of the data.
+            assert_eq!(number(&bytes, 0), u32::try_from(bytes.len()).ok());
+            assert_eq!((word(4), &bytes[6..16]), (3, &[0; 10][..]));
+            assert_eq!((number(&bytes, 16), number(&bytes, 20)), (Some(1), Some(1)));
+            assert_eq!((&bytes[24..32], usize::from(word(32)), word(34)), (&[0; 8][..], bytes.len() - 36, 0));
+            assert_eq!(number(&bytes, 36), Some(1), "PROC_CN_MCAST_LISTEN");
+        }
     }
 
     proptest! {

@@ -166,6 +166,28 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_id_is_described_with_the_ids_that_can_be_meant() {
+        let (message, help) = known().describe("org.freedesktop.login1.reboott");
+        assert_eq!(message, "no .policy file defines the action org.freedesktop.login1.reboott");
+        assert_eq!(help.as_deref(), Some("use org.freedesktop.login1.reboot"));
+        assert_eq!(known().describe("com.a.b"), ("no .policy file defines the action com.a.b".to_owned(), None));
+    }
+
+    #[test]
+    fn each_meant_id_is_named_once_and_at_most_a_few_are() {
+        let ids: Vec<String> = (0..9).map(|number| format!("org.example.daemon.run-{number}")).collect();
+        let many = KnownActions::new(ids.iter().map(String::as_str));
+        let meant = many.meant("org.example.daemon.run");
+        assert_eq!(meant.len(), MEANT_MAX, "{meant:?}");
+        for id in ["org.freedesktop.NetworkManager.wifi.share", "org.freedesktop.login1.reboott"] {
+            let known = known();
+            let meant = known.meant(id);
+            let unique: BTreeSet<&str> = meant.iter().copied().collect();
+            assert_eq!(unique.len(), meant.len(), "{meant:?}");
+        }
+    }
+
+    #[test]
     fn an_id_of_a_program_that_is_not_installed_is_not_judged() {
         let known = known();
         assert!(known.is_unknown("org.freedesktop.login1.restart") && known.is_unknown("org.libvirt.api.domain"));

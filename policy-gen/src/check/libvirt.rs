@@ -185,3 +185,81 @@ fn unheeded(libvirt: &Libvirt, found: &InstalledDaemon, report: &mut Report) {
         report.push(Problem::warning(libvirt.at.clone(), message).help("remove the line"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use polkit_config::report::Source;
+
+    use super::*;
+    use crate::libvirt::daemons::DAEMONS;
+
+    const ROLE: &str = "[[libvirt_role]]\nrole = \"viewer\"\ngroups = [\"vm\"]\ndomains = [\"web\"]\n";
+
+    fn libvirt(text: &str) -> Libvirt {
+        let read = crate::policy::read(&[Source::new("p.toml", text)]);
+        read.map_err(|report| report.lines()).unwrap().0.libvirt.unwrap()
+    }
+
+    fn found(name: &str, activated: bool, conf: &str) -> InstalledDaemon {
+        let daemon = DAEMONS.iter().find(|daemon| daemon.name == name).unwrap();
+        InstalledDaemon { daemon, activated, conf: conf.to_owned(), later: Vec::new() }
+    }
+
+    fn messages(note: impl FnOnce(&mut Report)) -> Vec<String> {
+        let mut report = Report::new();
+        note(&mut report);
+        report.problems().iter().map(|problem| problem.message.clone()).collect()
+    }
+
+    #[test]
+    fn a_daemon_that_the_policy_omits_is_named() {
+        let daemons = [found("virtqemud", true, ""), found("virtstoraged", true, "")];
+        let of = |list: &str| {
+            let libvirt = libvirt(&format!("[libvirt]\nmode = \"acl\"\n{list}\n{ROLE}"));
+            messages(|report| left_out(&libvirt, &daemons, report))
+        };
+        let omitted = ["users with a role may do everything through virtstoraged, which `daemons` omits"];
+        assert_eq!(of("daemons = [\"virtqemud\"]"), omitted);
+        assert_eq!([of("daemons = [\"virtqemud\", \"virtstoraged\"]"), of("")], [[""; 0]; 2]);
+    }
+
+    #[test]
+    fn what_the_distribution_grants_is_noted_for_each_mode() {
+        let shipped_group = [("libvirt".to_owned(), "usr/share/polkit-1/rules.d/60-libvirt.rules".to_owned())];
+        let of = |text: &str| {
+            let libvirt = libvirt(&format!("[libvirt]\n{text}"));
+            let found = messages(|report| shipped(&libvirt, &shipped_group, report));
+            assert!(found.len() <= 1, "{found:?}");
+            found.into_iter().next().unwrap_or_default()
+        };
+        let same = of("mode = \"polkit\"\ngroups = [\"libvirt\"]\n");
+        assert!(same.ends_with("already allows the group `libvirt`: membership is enough"), "{same}");
+        let other = of("mode = \"polkit\"\ngroups = [\"vm\"]\n");
+        assert!(other.ends_with("allows the group `libvirt`, but [libvirt] names another group"), "{other}");
+        assert_eq!(of("mode = \"polkit\"\ngroups = [\"vm\"]\nusers = [\"bob\"]\n"), "");
+        let acl = of(&format!("mode = \"acl\"\n{ROLE}"));
+        assert!(acl.ends_with("allows the group `libvirt` to connect, with or without a role"), "{acl}");
+        assert_eq!([of("mode = \"read-only\"\n"), of("mode = \"socket\"\ngroups = [\"vm\"]\n")], ["", ""]);
+    }
+
+    #[test]
+    fn settings_without_the_intended_effect_are_named() {
+        let of = |mode: &str, activated, conf: &str| {
+            let libvirt = libvirt(&format!("[libvirt]\nmode = \"{mode}\"\n"));
+            messages(|report| unheeded(&libvirt, &found("libvirtd", activated, conf), report))
+        };
+        let conf = "unix_sock_group = \"vm\"\nunix_sock_rw_perms = \"0770\"\n";
+        assert_eq!(
+            of("read-only", true, conf),
+            [
+                "/etc/libvirt/libvirtd.conf: unix_sock_group, unix_sock_rw_perms without effect, because systemd creates the socket"
+            ]
+        );
+        assert_eq!(of("read-only", false, conf), [""; 0], "the daemon creates the socket");
+        let none = "auth_unix_rw = \"none\"\n";
+        let open = of("read-only", true, none);
+        assert!(open.len() == 1 && open[0].contains("make every local user root-equivalent"), "{open:?}");
+        assert_eq!(of("read-only", false, none), [""; 0]);
+        assert_eq!(of("read-only", true, "auth_unix_rw = \"polkit\"\n"), [""; 0]);
+    }
+}

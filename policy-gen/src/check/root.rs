@@ -126,3 +126,54 @@ pub(super) fn is_started(grant: &Grant) -> bool {
 fn is_of_template(pattern: &str) -> bool {
     pattern.split_once('@').is_some_and(|(template, _)| !template.contains('*'))
 }
+
+#[cfg(test)]
+mod tests {
+    use polkit_config::report::Source;
+
+    use super::*;
+
+    /// The notes about a policy.
+    fn notes(text: &str) -> Vec<String> {
+        let (policy, _) = crate::policy::read(&[Source::new("p.toml", text)]).map_err(|report| report.lines()).unwrap();
+        let mut report = Report::new();
+        root_equivalent(&policy, &mut report);
+        report.problems().iter().map(|problem| problem.message.clone()).collect()
+    }
+
+    #[test]
+    fn only_the_grants_of_roles_have_other_notes() {
+        let of = |mode: &str, rest: &str| notes(&format!("[libvirt]\nmode = \"{mode}\"\n{rest}"));
+        let polkit = of("polkit", "groups = [\"vm\"]\n");
+        assert!(polkit.len() == 1 && polkit[0].contains("`org.libvirt.unix.manage`"), "{polkit:?}");
+        let role = "[[libvirt_role]]\nrole = \"admin\"\ngroups = [\"vm\"]\ndomains = [\"web\"]\n";
+        assert_eq!(of("acl", role), [""; 0]);
+        let grant = "[[grant]]\nactions = [\"org.libvirt.unix.manage\"]\nusers = [\"bob\"]\nresult = \"yes\"\n";
+        assert_eq!(of("acl", &format!("{role}{grant}")).len(), 1, "a grant besides the roles");
+    }
+
+    #[test]
+    fn each_root_equivalent_action_is_noted_once_if_it_is_granted() {
+        let grant = |actions: &str, result: &str| {
+            format!("[[grant]]\nactions = [{actions}]\nusers = [\"bob\"]\nresult = \"{result}\"\n")
+        };
+        let exec = "\"org.freedesktop.policykit.exec\"";
+        assert_eq!(notes(&grant(exec, "yes")).len(), 1);
+        assert_eq!(notes(&format!("{0}{0}", grant(exec, "yes"))).len(), 1);
+        assert_eq!(notes(&grant("\"org.freedesktop.machine1.*\"", "yes")).len(), 3);
+        assert_eq!(notes(&grant(exec, "no")).len(), 0);
+        assert_eq!(notes(&grant("\"org.example.run\"", "yes")).len(), 0);
+        let member = notes("[[member]]\nuser = \"bob\"\ngroup = \"docker\"\n");
+        assert!(member.len() == 1 && member[0].starts_with("a member of `docker` is root-equivalent: "), "{member:?}");
+        assert_eq!(notes("[[member]]\nuser = \"bob\"\ngroup = \"vm\"\n").len(), 0);
+    }
+
+    #[test]
+    fn a_pattern_of_units_to_start_is_noted_unless_it_has_the_instances_of_a_template() {
+        let of = |unit: &str, verb: &str| {
+            notes(&format!("[[systemd]]\nunits = [\"{unit}\"]\nverbs = [\"{verb}\"]\nusers = [\"bob\"]\n")).len()
+        };
+        assert_eq!([of("web-*.service", "start"), of("web*@a.service", "start")], [1, 1]);
+        assert_eq!([of("web.service", "start"), of("web@*.service", "start"), of("web-*.service", "restart")], [0; 3]);
+    }
+}

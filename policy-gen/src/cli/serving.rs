@@ -11,8 +11,11 @@ pub struct Enable {
     #[arg(value_name = "UNIT")]
     pub unit: String,
     /// An action id (repeatable)
-    #[arg(long, value_name = "ID", required = true)]
+    #[arg(long, value_name = "ID", required_unless_present = "what")]
     pub action: Vec<String>,
+    /// A set of actions, as in [[allow]] (repeatable)
+    #[arg(long, value_name = "SET")]
+    pub what: Vec<String>,
     /// A detail that a request must carry (repeatable); for one action
     #[arg(long, value_name = "K=V", value_parser = detail)]
     pub detail: Vec<(String, String)>,

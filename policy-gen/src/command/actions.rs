@@ -122,3 +122,7 @@ fn as_text(declared: &DeclaredAction) -> String {
     }
     out
 }
+
+#[cfg(test)]
+#[path = "actions_tests.rs"]
+mod tests;

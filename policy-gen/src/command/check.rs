@@ -285,3 +285,7 @@ fn policies(tree: &Tree, files: &mut Vec<File>) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "check/tests.rs"]
+mod tests;

@@ -120,8 +120,7 @@ fn no_such(findings: &[Finding], id: &str) -> Failure {
 }
 
 fn show(finding: &Finding, fix: &Fix) -> Result<(), Failure> {
-    let root = if fix.root_equivalent { " This is equivalent to root access." } else { "" };
-    print(&format!("{}: {}\n{} grants {}.{root}\n", finding.code, safe(&finding.cause), fix.id, safe(&fix.grants)));
+    print(&head(finding, fix));
     let diff = apply::diff(fix)?;
     print(safe_lines(&diff).trim_end());
     fix.commands.iter().filter(|command| !writes_a_file(command)).for_each(|command| print(&safe_lines(command)));
@@ -132,6 +131,12 @@ fn show(finding: &Finding, fix: &Fix) -> Result<(), Failure> {
         print(&format!("to undo: {}", fix.undo.iter().map(|line| safe(line)).collect::<Vec<_>>().join("; ")));
     }
     Ok(())
+}
+
+/// Returns the problem, and what the fix grants.
+fn head(finding: &Finding, fix: &Fix) -> String {
+    let root = if fix.root_equivalent { " This is equivalent to root access." } else { "" };
+    format!("{}: {}\n{} grants {}.{root}\n", finding.code, safe(&finding.cause), fix.id, safe(&fix.grants))
 }
 
 /// Asks for confirmation on the terminal.
@@ -207,6 +212,19 @@ mod tests {
         assert_eq!(message(&[]), "no problem was found, so there is no fix `x`");
         let findings = [finding(&["a", "b"]), finding(&[]), finding(&["c"])];
         assert_eq!(message(&findings), "unknown fix `x` (the fixes are: a, b, c)");
+    }
+
+    #[test]
+    fn a_fix_is_shown_with_its_problem_and_with_what_it_grants() {
+        let finding = Finding { code: "no-agent", cause: "there is no agent".to_owned(), ..Finding::default() };
+        let of = |root_equivalent| {
+            head(&finding, &Fix { id: "grant-user", grants: "bob all".to_owned(), root_equivalent, ..Fix::default() })
+        };
+        assert_eq!(of(false), "no-agent: there is no agent\ngrant-user grants bob all.\n");
+        assert_eq!(
+            of(true),
+            "no-agent: there is no agent\ngrant-user grants bob all. This is equivalent to root access.\n"
+        );
     }
 
     #[test]

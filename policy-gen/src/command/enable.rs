@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use polkit_config::cgroup::is_unit_name;
 use polkit_config::file::{read_trusted, trusted_fragments};
+use polkit_config::near::nearest;
 use polkit_config::report::{Problem, Report};
 use polkit_config::table;
 
@@ -18,12 +19,16 @@ use crate::doctor::fixes::{EXEC, Fix, is_root_equivalent};
 use crate::doctor::look::{self, Examination};
 use crate::doctor::report::{safe, safe_lines};
 use crate::failure::Failure;
+use crate::implicit_authorization::ImplicitAuthorization;
+use crate::mechanisms::table::{set, sets};
 use crate::policy::{Draft, SYSTEMD_ACTION};
 use crate::tree::Tree;
 use trial::Trial;
 
 /// The agent's own file.
 const AGENT_FILE: &str = "/etc/polkit-service-agent/agent.toml";
+/// The largest edit distance of a mistyped name.
+const MISTYPED: usize = 3;
 /// What a rule for a unit does not do.
 const LIMIT: &str = "This separates programs, not attackers: code that runs as this user can enter the unit.";
 
@@ -33,13 +38,14 @@ const LIMIT: &str = "This separates programs, not attackers: code that runs as t
 /// Nothing was changed: the agent cannot serve the unit, the change would not have the intended effect, or a step failed.
 pub async fn run(options: &Enable) -> Result<u8, Failure> {
     let unit = checked_unit(&options.unit)?;
-    if options.action.len() > 1 && !options.detail.is_empty() {
-        return Err(Failure::Usage("--detail needs exactly one --action".to_owned()));
-    }
     as_root()?;
     mechanisms::load(&Tree::open(None)?);
+    let wanted = wanted(options)?;
+    if wanted.len() > 1 && !options.detail.is_empty() {
+        return Err(Failure::Usage("--detail needs exactly one --action".to_owned()));
+    }
     let mut requests = Vec::new();
-    for action in &options.action {
+    for action in &wanted {
         let examination = Examination {
             unit: Some(unit.clone()),
             user: options.user.clone(),
@@ -56,10 +62,12 @@ pub async fn run(options: &Enable) -> Result<u8, Failure> {
     let service = Service {
         unit: unit.clone(),
         user: (!subject.is_dynamic).then(|| subject.user.clone()),
-        actions: options.action.iter().map(|action| (action.clone(), facts.details.clone())).collect(),
+        actions: wanted.iter().map(|action| (action.clone(), facts.details.clone())).collect(),
         ask: options.ask,
     };
-    let root_equivalent = options.action.iter().any(|action| is_root_equivalent(action, &facts.details));
+    let of_set = |name: &String| set(name).is_some_and(|set| set.root_equivalent.is_some());
+    let root_equivalent =
+        options.what.iter().any(of_set) || wanted.iter().any(|action| is_root_equivalent(action, &facts.details));
     let fix = enable(&service, way, &hooked()?, root_equivalent);
     if exists(&agent_file(&unit)) {
         return Err(Failure::Refused(format!(
@@ -124,6 +132,34 @@ fn checked_unit(unit: &str) -> Result<String, Failure> {
         return Ok(name);
     }
     Err(Failure::Usage(format!("`{}` is not the name of a unit with processes, such as web.service", safe(unit))))
+}
+
+/// Returns the actions that are asked for, with those of the sets.
+fn wanted(options: &Enable) -> Result<Vec<String>, Failure> {
+    let mut actions = options.action.clone();
+    for name in &options.what {
+        let Some(set) = set(name) else {
+            let meant = nearest(name, sets().map(|(_, set)| set.name.as_str()), |_| MISTYPED);
+            let meant = meant.map_or_else(String::new, |meant| format!(": did you mean `{meant}`?"));
+            return Err(Failure::Usage(format!("there is no set `{}`{meant}", safe(name))));
+        };
+        let has_values = set.parameters.iter().any(|parameter| !parameter.default.is_empty());
+        if set.needs_parameter || has_values || !set.details.is_empty() {
+            return Err(Failure::Usage(format!(
+                "the set `{name}` depends on details: use --action and --detail instead. Its actions: {}",
+                set.actions.join(", ")
+            )));
+        }
+        if set.result != ImplicitAuthorization::Yes {
+            return Err(Failure::Usage(format!(
+                "the set `{name}` refuses its actions: use [[allow]] in policy.toml(5)"
+            )));
+        }
+        actions.extend(set.actions.iter().cloned());
+    }
+    actions.sort_unstable();
+    actions.dedup();
+    Ok(actions)
 }
 
 fn as_root() -> Result<(), Failure> {

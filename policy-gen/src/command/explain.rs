@@ -186,3 +186,7 @@ fn skipped(evaluator: &Evaluator) -> Value {
         .map(|file| json!({ "file": file.file, "line": file.line, "why": file.why.to_string() }))
         .collect()
 }
+
+#[cfg(test)]
+#[path = "explain/tests.rs"]
+mod tests;

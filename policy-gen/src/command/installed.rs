@@ -75,3 +75,54 @@ pub(super) fn refuse_loss(tree: &Tree, wanted: &[SourceRecord], explicit: bool) 
          `polkit-policy-gen install`. To replace it, use --replace. Nothing was changed."
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use polkit_config::report::Source;
+
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, Tree) {
+        let root = tempfile::tempdir().unwrap();
+        let tree = Tree::open(Some(root.path())).unwrap();
+        (root, tree)
+    }
+
+    /// The files of a policy with their tables.
+    fn found(files: &[(&str, &str)], explicit: Option<&str>) -> Vec<(String, Vec<String>)> {
+        let (root, tree) = tree();
+        let source =
+            |(name, text): &(&str, &str)| Source::new(format!("{}{name}", root.path().display()).as_str(), *text);
+        let files: Vec<Source> = files.iter().map(source).collect();
+        let (policy, _) = crate::policy::read(&files).map_err(|report| report.lines()).unwrap();
+        let found = sources(&policy, &tree, explicit.map(Path::new));
+        assert!(found.iter().all(|source| source.since > 1_700_000_000), "seconds since 1970");
+        found.into_iter().map(|source| (source.name, source.tables)).collect()
+    }
+
+    const GRANT: &str = "[[grant]]\nname = \"g\"\nactions = [\"a.b\", \"a.c\"]\nusers = [\"bob\"]\nresult = \"yes\"\n";
+
+    #[test]
+    fn each_table_of_a_policy_is_named_with_its_file() {
+        let other = "[[agent]]\nactions = [\"a.d\"]\nusers = [\"web\"]\n\
+                     [[hook]]\nactions = [\"a.e\", \"a.f\"]\non_failure = \"no\"\n\
+                     [[member]]\nuser = \"bob\"\ngroup = \"vm\"\n[libvirt]\nmode = \"read-only\"\n";
+        let found = found(&[("/etc/b.toml", other), ("/etc/a.toml", GRANT)], None);
+        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["/etc/a.toml", "/etc/b.toml"], "without the path of the tree");
+        assert_eq!(found[0].1, ["grant \"g\": a.b, a.c"]);
+        let tables = &found[1].1;
+        let has = |start: &str, end: &str| tables.iter().any(|one| one.starts_with(start) && one.ends_with(end));
+        assert!(has("agent \"", "\": a.d") && has("", ": a.e, a.f"), "{tables:?}");
+        assert!(has("member bob of vm", "") && has("libvirt, mode read-only", ""), "{tables:?}");
+        assert_eq!(tables.len(), 4, "{tables:?}");
+    }
+
+    #[test]
+    fn an_explicit_file_has_its_whole_path_and_standard_input_its_name() {
+        assert_eq!(found(&[("-", GRANT)], Some("-"))[0].0, "standard input");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        assert_eq!(found(&[("x", GRANT)], Some(path))[0].0, path);
+    }
+}

@@ -139,3 +139,7 @@ fn about_role(role: RoleKind) -> &'static str {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "libvirt_tests.rs"]
+mod tests;

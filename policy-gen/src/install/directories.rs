@@ -124,3 +124,92 @@ pub fn remove_directories(tree: &Tree, paths: &[String]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    use super::*;
+
+    /// The mode of a directory that is made for a version, and its owner's name.
+    fn made(path: &str, version: u32, has_polkitd: bool) -> Result<(u32, &'static str), String> {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join(split(path).0)).unwrap();
+        let (passwd, group) =
+            if has_polkitd { ("polkitd:x:990:991::/:/bin/false\n", "polkitd:x:991:\n") } else { ("", "") };
+        let names = Names::Root(polkit_config::names::Tree::parse(passwd, group));
+        let tree = Tree::open(Some(root.path())).unwrap();
+        make_polkits(&tree, &names, path, Version(version))?;
+        let metadata = std::fs::metadata(root.path().join(path)).unwrap();
+        let owner = match (metadata.uid(), metadata.gid()) {
+            // Without root the owner cannot be set.
+            _ if !rustix::process::geteuid().is_root() => "",
+            (990, 0) => "polkitd:root",
+            (0, 991) => "root:polkitd",
+            (0, 0) => "root:root",
+            _ => "other",
+        };
+        Ok((metadata.permissions().mode() & 0o7777, owner))
+    }
+
+    #[test]
+    fn a_directory_of_polkit_has_the_owner_and_the_mode_of_its_version() {
+        let (etc, usr) = ("etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d");
+        let (pkla, var) = ("etc/polkit-1/localauthority", "var/lib/polkit-1/localauthority");
+        for (path, version, expected) in [
+            (etc, 122, (0o700, "polkitd:root")),
+            (etc, 123, (0o750, "root:polkitd")),
+            (usr, 122, (0o700, "polkitd:root")),
+            (usr, 123, (0o755, "root:root")),
+            (pkla, 105, (0o700, "root:root")),
+            (pkla, 106, (0o750, "root:polkitd")),
+            (var, 105, (0o755, "root:root")),
+            (var, 122, (0o755, "root:root")),
+        ] {
+            let (mode, owner) = made(path, version, true).unwrap();
+            assert_eq!(mode, expected.0, "{path} {version}");
+            assert!(owner.is_empty() || owner == expected.1, "{path} {version}: {owner}");
+        }
+    }
+
+    #[test]
+    fn a_missing_directory_of_polkit_is_made_as_its_package_does_and_only_if_asked() {
+        let root = tempfile::tempdir().unwrap();
+        let tree = Tree::open(Some(root.path())).unwrap();
+        let names =
+            Names::Root(polkit_config::names::Tree::parse("polkitd:x:990:991::/:/bin/false\n", "polkitd:x:991:\n"));
+        let to = || Some(crate::install::plan::NewFile { bytes: Vec::new(), mode: 0o644, owner: None });
+        let changes =
+            ["etc/polkit-1/rules.d/a.rules", "etc/x/y/b.conf"].map(|path| Change { path: path.to_owned(), to: to() });
+        let gone = [Change { path: "etc/z/c".to_owned(), to: None }];
+        let mut made = Vec::new();
+        let refused = prepare_directories(&tree, &names, None, &changes, &mut made).unwrap_err().to_string();
+        assert!(refused.contains("etc/polkit-1/rules.d does not exist: is polkit installed?"), "{refused}");
+        assert!(made.is_empty() && !root.path().join("etc").exists());
+        prepare_directories(&tree, &names, Some(Version(126)), &changes, &mut made).unwrap();
+        prepare_directories(&tree, &names, Some(Version(126)), &gone, &mut made).unwrap();
+        assert_eq!(made, ["etc", "etc/polkit-1", "etc/polkit-1/rules.d", "etc/x", "etc/x/y"]);
+        let mode = |path: &str| std::fs::metadata(root.path().join(path)).unwrap().permissions().mode() & 0o7777;
+        assert_eq!([mode("etc/polkit-1/rules.d"), mode("etc/polkit-1"), mode("etc/x/y")], [0o750, 0o755, 0o755]);
+        remove_directories(&tree, &made);
+        assert!(!root.path().join("etc").exists());
+    }
+
+    #[test]
+    fn without_polkit_only_a_directory_of_packages_can_be_made() {
+        let missing = |what: &str| Err(format!("there is no {what} `polkitd` to own it; install polkit first"));
+        assert_eq!(made("etc/polkit-1/rules.d", 122, false), missing("user"));
+        assert_eq!(made("etc/polkit-1/rules.d", 126, false), missing("group"));
+        assert_eq!(made("etc/polkit-1/localauthority", 122, false), missing("group"));
+        for version in [122, 126] {
+            assert_eq!(made("usr/share/polkit-1/rules.d", version, false).unwrap().0, 0o755, "{version}");
+        }
+    }
+
+    #[test]
+    fn only_directories_of_polkit_have_polkit_s_owner() {
+        assert_eq!(polkits_directory("etc/polkit-1/localauthority/50-local.d"), Some("etc/polkit-1/localauthority"));
+        assert_eq!(polkits_directory("etc/polkit-1/rules.d"), Some("etc/polkit-1/rules.d"));
+        assert_eq!([polkits_directory("etc/polkit-1"), polkits_directory("usr/lib/sysusers.d")], [None, None]);
+    }
+}

@@ -23,6 +23,13 @@ fn operands_of_conjunctions_are_conditions_unless_they_read_the_action() {
 }
 
 #[test]
+fn a_variable_of_a_function_that_is_no_rule_does_not_come_from_the_action() {
+    let helper = "function helper(a, b) { var x = a.id; }";
+    let text = format!("{helper}\n{}", rule("if (x == 'a') { return 'yes'; }"));
+    assert_eq!(texts(&text).first(), Some(&("x == 'a'", true)));
+}
+
+#[test]
 fn conditions_that_end_a_rule_are_switched_off() {
     let text = rule("if (!subject.local) return null; return 'yes';");
     assert_eq!(texts(&text), [("!subject.local", true), ("!subject.local", false)]);
@@ -34,6 +41,24 @@ fn conditions_tell_what_they_read() {
     let found = conditions(&Script::of(&text), 100);
     let expected = [Reading::Subject("seat".into()), Reading::Group("x".into()), Reading::Detail("unit".into())].into();
     assert_eq!(found[0].reads, expected);
+}
+
+#[test]
+fn only_facts_of_the_subject_and_details_are_readings() {
+    let reads = |condition: &str| {
+        let text = rule(&format!("if ({condition}) {{ return 'yes'; }}"));
+        conditions(&Script::of(&text), 100).into_iter().next().map(|one| one.reads).unwrap_or_default()
+    };
+    let group = |name: &str| [Reading::Group(name.into())].into();
+    assert_eq!(reads("subject.isInGroup('vm')"), group("vm"));
+    assert_eq!(reads("subject['isInGroup']('vm')"), group("vm"));
+    for none in
+        ["other.isInGroup('vm')", "subject.isInNetGroup('vm')", "subject.matches('vm')", "isInGroup('vm')", "x.seat"]
+    {
+        assert!(!reads(none).contains(&Reading::Group("vm".into())), "{none}");
+        assert!(!reads(none).contains(&Reading::Subject("seat".into())), "{none}");
+    }
+    assert_eq!(reads("subject.seat == 'a'"), [Reading::Subject("seat".into())].into());
 }
 
 #[test]

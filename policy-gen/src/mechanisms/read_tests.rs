@@ -98,3 +98,20 @@ fn a_file_without_actions_has_only_texts_without_polkit() {
     assert!(problems("name = 'x'\nsubject = 'process'\n")[0].contains("unknown key `subject`"));
     assert!(problems("packages = ['x']\n")[0].contains("has no `name`"));
 }
+
+#[test]
+fn an_action_is_an_id_or_a_pattern_of_ids() {
+    let of = |action: &str| {
+        let text = format!(
+            "name = 'exampled'\npackages = ['x']\nactions = ['{action}']\nsubject = ['bus-name']\ninteraction = 'caller'\n"
+        );
+        problems(&text)
+    };
+    for valid in ["org.example.run", "org.example.*", "org.example.*-ignore", "org.a_b.c"] {
+        assert_eq!(of(valid), [""; 0], "{valid}");
+    }
+    for wrong in ["*-run", "a b.c", "org.example.run!", "org.*.ü"] {
+        let found = of(wrong);
+        assert!(found.len() == 1 && found[0].contains("is neither an action id nor a pattern"), "{wrong}: {found:?}");
+    }
+}

@@ -58,7 +58,7 @@ fn units_share_a_hook_and_each_is_taken_back_alone(root: &Root) {
     let again = enable(&bed, &["ci.service", "--action", MANAGE, "--yes"]);
     assert!(again.code() == Some(1) && again.stderr.contains("disable ci.service` first"), "{again}");
     // The second unit uses the hook that is there.
-    let second = enable(&bed, &["cd.service", "--action", MANAGE, "--yes"]).success();
+    let second = enable(&bed, &["cd.service", "--what", "vm-manage", "--yes"]).success();
     assert!(!second.stdout.contains("[[hook]]"), "{second}");
     assert!(virsh(&bed, "ci.service", "alice") && virsh(&bed, "cd.service", "bob"));
     let first = disable(&bed, &["ci.service", "--yes"]).success();
@@ -141,6 +141,9 @@ fn what_cannot_have_the_intended_effect_is_refused_and_changes_nothing() {
         (&["no-such.service", "--action", MANAGE, "--yes"], 3, "no unit `no-such.service`"),
         (&["ci.target", "--action", MANAGE, "--yes"], 2, "not the name of a unit with processes"),
         (&["ci.service", "--yes"], 2, "--action"),
+        (&["ci.service", "--what", "vm-manag", "--yes"], 2, "did you mean `vm-manage`?"),
+        (&["ci.service", "--what", "restart-unit", "--yes"], 2, "use --action and --detail"),
+        (&["ci.service", "--what", "color-silence", "--yes"], 2, "refuses its actions"),
         (&["ci.service", "--action", MANAGE, "--action", UNITS, "--detail", "a=b", "--yes"], 2, "exactly one --action"),
         (&["ci.service", "--action", UNITS, "--yes"], 1, "add --detail unit="),
         (&["dyn.service", "--action", MANAGE, "--register", "--yes"], 1, "DynamicUser="),

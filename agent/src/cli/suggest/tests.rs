@@ -145,3 +145,25 @@ fn a_refusal_that_the_present_rules_allow_is_left_out() {
         assert!(suggest(&decisions, &names, &[rule]).contains("[[rule]]"));
     }
 }
+
+#[test]
+fn kinds_that_are_equally_frequent_are_sorted_by_action_uid_unit_reason_and_details() {
+    let order = |one: &[(&str, &str)], other: &[(&str, &str)]| {
+        let forward = suggested(&[refused(one), refused(other)]);
+        assert_eq!(forward, suggested(&[refused(other), refused(one)]), "the order of the journal does not count");
+        let first = |fields: &[(&str, &str)]| {
+            let alone = suggested(&[refused(fields)]);
+            forward.starts_with(alone.lines().next().unwrap())
+        };
+        assert!(first(one), "{one:?} before {other:?}: {forward}");
+    };
+    order(&[("ACTION", "org.example.a")], &[("ACTION", "org.example.b")]);
+    order(&[("SUBJECT_UID", "33")], &[("SUBJECT_UID", "34")]);
+    order(&[("UNIT", "a.service")], &[("UNIT", "b.service")]);
+    let frequent = suggested(&[
+        refused(&[("ACTION", "org.example.a")]),
+        refused(&[("ACTION", "org.example.b")]),
+        refused(&[("ACTION", "org.example.b")]),
+    ]);
+    assert!(frequent.starts_with("# Refused 2 times: org.example.b"), "{frequent}");
+}

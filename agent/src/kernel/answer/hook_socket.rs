@@ -97,7 +97,7 @@ mod tests {
     /// The reply to these bytes from an agent whose polkitd has this uid, and which allows the user of this test.
     async fn replied(polkitd: u32, bytes: &[u8]) -> String {
         let folder = tempfile::tempdir().unwrap();
-        let _journal = UnixDatagram::bind(folder.path().join("journal")).unwrap();
+        let journal = UnixDatagram::bind(folder.path().join("journal")).unwrap();
         let serve_own = Serve { by_hook: true, ..Serve::of(ServeTarget::User(own_user())) };
         let rules = vec![Rule { user: Some(own_user()), ..model::rule(Answer::Allow) }];
         let context = Context::of(Config::of(vec![serve_own], rules), &folder.path().join("journal"));
@@ -110,8 +110,25 @@ mod tests {
         let _ = stream.shutdown().await;
         let mut reply = String::new();
         let _ = stream.read_to_string(&mut reply).await;
+        if !reply.is_empty() {
+            // The outcome follows the reply.
+            tokio::time::timeout(Duration::from_secs(20), outcome(&journal)).await.expect("an outcome record");
+        }
         serving.abort();
         reply
+    }
+
+    /// Waits for the record that the reply was sent.
+    async fn outcome(journal: &UnixDatagram) {
+        journal.set_nonblocking(true).unwrap();
+        let mut record = [0; 4096];
+        loop {
+            let length = journal.recv(&mut record).unwrap_or_default();
+            if String::from_utf8_lossy(&record[..length]).contains("POLKIT_AGENT_OUTCOME=sent\n") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     fn own_user() -> Named {

@@ -309,8 +309,22 @@ mod tests {
         registry.sessions = sessions(&[("1", user(1000)), ("2", user(1002))]);
         registry.add_session(&user(1001), &login("3"), &config).await;
         assert!(registry.warnings.last().unwrap().starts_with("session_user u: more than 1"), "all places are taken");
+        let none = Serve { max: Some(0), ..Serve::of(user(1000)) };
+        let config = Config { max_registrations: 9, ..Config::of(vec![Serve::of(user(1001)), none], Vec::new()) };
+        registry.add_session(&user(1000), &login("5"), &config).await;
+        let warning = registry.warnings.last().unwrap_or_default();
+        assert!(warning.contains("more than 0 sessions"), "the limit of its own entry: {warning}");
         registry.add_session(&user(4000), &login("4"), &config).await;
         assert_eq!((ids(&registry.sessions), registry.sessions.retry.len()), (vec!["1", "2"], 0), "no entry");
+    }
+
+    #[tokio::test]
+    async fn a_scan_of_sessions_concerns_only_entries_for_sessions() {
+        // This user has no session.
+        let of_session = user(u32::MAX - 1);
+        let mut registry = registry(vec![Serve::of(of_session.clone()), Serve::of(ServeTarget::PidFile("/a".into()))]);
+        registry.scan_sessions().await;
+        assert_eq!(registry.over_limit, [(of_session, 0)].into());
     }
 
     #[tokio::test]

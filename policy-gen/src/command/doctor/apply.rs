@@ -130,9 +130,9 @@ async fn one(tree: &Tree, step: &Step, done: &mut Done) -> Result<(), Failure> {
         }
         Step::Agent => {
             let before = agent_state();
-            let active = before.active;
+            let command = starting(&before);
             done.agent = Some(before);
-            run_tool(if active { &["systemctl", "reload", AGENT] } else { &["systemctl", "enable", "--now", AGENT] })
+            run_tool(command)
         }
         Step::RestartPolkitd => restart_polkitd().await,
         _ => {
@@ -286,15 +286,25 @@ fn agent_state() -> AgentState {
     AgentState { active: is("is-active"), enabled: is("is-enabled"), failed: is("is-failed") }
 }
 
+/// Returns the command that makes the agent use its configuration.
+fn starting(before: &AgentState) -> &'static [&'static str] {
+    if before.active { &["systemctl", "reload", AGENT] } else { &["systemctl", "enable", "--now", AGENT] }
+}
+
 /// Brings the agent back to an earlier state, with the configuration that is on disk now.
 fn restore_agent(before: &AgentState) -> Result<(), Failure> {
-    match (before.active, before.enabled) {
-        (true, _) => run_tool(&["systemctl", "reload", AGENT]),
-        (false, true) => run_tool(&["systemctl", "stop", AGENT]),
-        (false, false) => run_tool(&["systemctl", "disable", "--now", AGENT]),
-    }?;
+    restoring(before).into_iter().try_for_each(run_tool)
+}
+
+/// Returns the commands that bring the agent back to an earlier state.
+fn restoring(before: &AgentState) -> Vec<&'static [&'static str]> {
+    let first: &[&str] = match (before.active, before.enabled) {
+        (true, _) => &["systemctl", "reload", AGENT],
+        (false, true) => &["systemctl", "stop", AGENT],
+        (false, false) => &["systemctl", "disable", "--now", AGENT],
+    };
     // A failed start leaves the unit failed.
-    if before.failed || before.active { Ok(()) } else { run_tool(&["systemctl", "reset-failed", AGENT]) }
+    if before.failed || before.active { vec![first] } else { vec![first, &["systemctl", "reset-failed", AGENT]] }
 }
 
 async fn restart_polkitd() -> Result<(), Failure> {

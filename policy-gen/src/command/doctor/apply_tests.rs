@@ -155,3 +155,37 @@ fn the_newest_change_is_undone_first() {
         [content("first", 0o600), None, None]
     );
 }
+
+#[test]
+fn the_agent_comes_back_to_the_state_that_it_had() {
+    let state = |active, enabled, failed| AgentState { active, enabled, failed };
+    let commands = |before: AgentState| {
+        let all: Vec<String> = restoring(&before).iter().map(|argv| argv.join(" ")).collect();
+        (starting(&before).join(" "), all.join("; "))
+    };
+    let unit = "polkit-service-agent.service";
+    let reload = format!("systemctl reload {unit}");
+    let start = format!("systemctl enable --now {unit}");
+    let stop = format!("systemctl stop {unit}");
+    let disable = format!("systemctl disable --now {unit}");
+    let reset = format!("; systemctl reset-failed {unit}");
+    for enabled in [false, true] {
+        assert_eq!(commands(state(true, enabled, false)), (reload.clone(), reload.clone()));
+    }
+    assert_eq!(commands(state(false, true, false)), (start.clone(), format!("{stop}{reset}")));
+    assert_eq!(commands(state(false, false, false)), (start.clone(), format!("{disable}{reset}")));
+    // A unit that was failed before stays failed.
+    assert_eq!(commands(state(false, true, true)), (start.clone(), stop));
+    assert_eq!(commands(state(false, false, true)), (start, disable));
+}
+
+#[test]
+fn a_fix_is_shown_as_the_changes_of_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let fix = |steps| Fix { steps, ..Fix::default() };
+    let new = folder.path().join("a.toml").to_string_lossy().into_owned();
+    let shown = diff(&fix(vec![write(&new, "k = 1\n"), Step::Agent])).unwrap();
+    assert!(shown.contains("--- /dev/null\n") && shown.ends_with("+k = 1\n"), "{shown}");
+    assert_eq!(diff(&fix(vec![Step::Agent, Step::Install])).unwrap(), "");
+}

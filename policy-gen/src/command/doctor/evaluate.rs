@@ -218,19 +218,39 @@ fn agent(rules: &str, intended: Intended, facts: &Facts, subject: &Subject, answ
         let first = errors.lines().find(|line| line.starts_with("error")).unwrap_or_default();
         return Err(format!("polkit-service-agent check refuses the rule: {first}"));
     }
-    let way = if intended == Intended::Hook { "hook" } else { "challenge" };
-    let details: Vec<String> = facts.details.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let allows = |user: &str, unit: &str| {
-        let mut argv = vec!["polkit-service-agent", "test", "--json", "--config", &written.path];
-        argv.extend(["--action", &answer.action, "--user", user, "--unit", unit, "--way", way]);
-        if way == "hook" {
-            details.iter().for_each(|detail| argv.extend(["--detail", detail]));
-        }
+    is_limited(subject, |user, unit| {
+        let argv = test_of_agent(&written.path, intended, facts, answer, (user, unit));
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let (_, text) = run_program(&argv, LIMIT).unwrap_or_default();
         let reply: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         // A person decides about an approval request.
         matches!(reply.get("verdict").and_then(serde_json::Value::as_str), Some("allow" | "ask"))
-    };
+    })
+}
+
+/// Returns the command that asks the agent's rules about a user and a unit.
+fn test_of_agent(
+    path: &str,
+    intended: Intended,
+    facts: &Facts,
+    answer: &Decision,
+    (user, unit): (&str, &str),
+) -> Vec<String> {
+    let is_hook = intended == Intended::Hook;
+    let way = if is_hook { "hook" } else { "challenge" };
+    let mut argv = vec!["polkit-service-agent", "test", "--json", "--config", path];
+    argv.extend(["--action", &answer.action, "--user", user, "--unit", unit, "--way", way]);
+    let mut argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
+    // A challenge has no details.
+    for (key, value) in facts.details.iter().filter(|_| is_hook) {
+        argv.extend(["--detail".to_owned(), format!("{key}={value}")]);
+    }
+    argv
+}
+
+/// Refuses rules that do not allow the subject, or that allow it in another unit or allow another user. `allows` asks the rules about a
+/// user and a unit.
+fn is_limited(subject: &Subject, allows: impl Fn(&str, &str) -> bool) -> Result<(), String> {
     let unit = subject.unit.as_deref().unwrap_or_default();
     if !allows(&subject.user, unit) {
         return Err("the rule would not allow the request".to_owned());
@@ -267,42 +287,5 @@ impl Drop for Draught {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_file_of_the_agent_is_its_configuration() {
-        let write = |path: &str| Step::Write { path: path.to_owned(), text: "x".to_owned() };
-        assert_eq!(agents_file(&write("/etc/polkit-service-agent/agent.d/a.toml")), Some("x"));
-        for other in [write("/etc/polkit-policy-gen/policy.d/a.toml"), Step::Install] {
-            assert_eq!(agents_file(&other), None);
-        }
-    }
-
-    #[test]
-    fn a_draught_exists_until_its_end_and_replaces_no_file() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.toml");
-        let text = path.to_str().unwrap();
-        let draught = Draught::write(text, "k = 1\n").unwrap();
-        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), draught.path.as_str()), ("k = 1\n", text));
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
-        assert!(Draught::write(text, "other").is_err());
-        drop(draught);
-        assert!(!path.exists());
-    }
-
-    #[tokio::test]
-    async fn a_fix_that_is_not_evaluated_does_not_change() {
-        let steps = vec![Step::Install];
-        let fix = Fix { id: "grant-user", steps, ..Fix::default() };
-        let finding = Finding { fixes: vec![fix], ..Finding::default() };
-        for is_root in [false, true] {
-            let mut findings = [finding.clone()];
-            // The version of polkit is not known.
-            fixes(&mut findings, &Facts { is_root, ..Facts::default() }).await;
-            assert_eq!(findings, std::slice::from_ref(&finding), "{is_root}");
-        }
-    }
-}
+#[path = "evaluate_tests.rs"]
+mod tests;

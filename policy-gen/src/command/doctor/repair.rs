@@ -203,3 +203,7 @@ fn files_below(tree: &Tree, directory: &str, depth: usize) -> Vec<String> {
     }
     found
 }
+
+#[cfg(test)]
+#[path = "repair_tests.rs"]
+mod tests;

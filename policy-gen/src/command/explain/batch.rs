@@ -168,3 +168,7 @@ impl Output {
         Ok(self.stdout.write_all(&text).and_then(|()| self.stdout.flush()).is_ok())
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -136,6 +136,14 @@ fn a_text_that_can_mean_several_actions_names_them_with_its_hint() {
 }
 
 #[test]
+fn the_device_of_a_request_is_named() {
+    let mut facts = host_with(Some("Failed to start a.service: Interactive authentication required."));
+    facts.reported.as_mut().unwrap().recognized.as_mut().unwrap().device = Some("/dev/sdb1".to_owned());
+    facts.details.clear();
+    assert_eq!(statements(&facts), ["device: /dev/sdb1"]);
+}
+
+#[test]
 fn a_hint_that_says_what_the_class_says_is_not_repeated() {
     let said = |hint: Option<&'static str>| {
         let mut facts = host_with(Some("Failed to start a.service: Interactive authentication required."));

@@ -1,7 +1,7 @@
 //! What the surroundings of the subject say about the refused request: the journal of its unit, and signs of libvirt.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead, BufReader, Read as _};
 use std::time::Duration;
 
 use polkit_config::bounded::kernel_text;
@@ -64,7 +64,10 @@ pub(super) fn sign_of_libvirt(subject: &Subject, messages: &[String]) -> Option<
 
 /// Returns the first library or program of libvirt in the memory map of a process.
 fn library(pid: u32) -> Option<String> {
-    let maps = BufReader::new(File::open(format!("/proc/{pid}/maps")).ok()?.take(MAPS_MAX));
+    library_in(BufReader::new(File::open(format!("/proc/{pid}/maps")).ok()?.take(MAPS_MAX)))
+}
+
+fn library_in(maps: impl BufRead) -> Option<String> {
     let path = |line: String| line.split_whitespace().nth(5).map(str::to_owned);
     maps.lines().map_while(Result::ok).filter_map(path).find(|path| path.starts_with('/') && speaks_of_libvirt(path))
 }
@@ -136,6 +139,16 @@ mod tests {
         assert_eq!(action(&[mentioned, older]).as_deref(), Some("org.libvirt.unix.monitor"));
         assert_eq!(action(&[mentioned]), None, "a name alone is no refusal");
         assert_eq!(action(&[]), None);
+    }
+
+    #[test]
+    fn a_library_of_libvirt_is_found_in_the_memory_map() {
+        let line = |path: &str| format!("7f00-7f01 r-xp 00000000 08:01 1234                       {path}\n");
+        let found = |paths: &[&str]| library_in(paths.iter().map(|path| line(path)).collect::<String>().as_bytes());
+        let path = "/usr/lib/x86_64-linux-gnu/libvirt.so.0";
+        assert_eq!(found(&["/usr/bin/php", "[heap]", path]).as_deref(), Some(path));
+        assert_eq!([found(&["/usr/bin/php", "", "[libvirt]"]), found(&[])], [None, None]);
+        assert_eq!(library(std::process::id()), None, "this process");
     }
 
     /// A process that speaks of libvirt neither by its program nor by its command line.

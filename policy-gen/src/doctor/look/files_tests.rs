@@ -49,6 +49,16 @@ fn a_pkla_file_among_rules_is_moved_if_polkit_reads_pkla_files() {
 }
 
 #[test]
+fn a_pkla_file_in_its_place_is_no_stray_for_a_polkit_that_reads_none() {
+    for name in ["a.pkla", "a.txt"] {
+        let path = format!("etc/polkit-1/localauthority/50-local.d/{name}");
+        assert_eq!(found(&path, ENTRY, 126, Pkla::No), [], "{name}");
+    }
+    let [stray] = found("etc/polkit-1/localauthority/50-local.d/a.txt", ENTRY, 122, Pkla::Compat).try_into().unwrap();
+    assert_eq!(stray.why, "its name does not end in .pkla");
+}
+
+#[test]
 fn a_text_names_an_action_itself_or_by_the_start_of_its_id() {
     for text in ["x org.a.b.c y", "'org.a.b.*'", "org.a.*", "\"org.a.b.\""] {
         assert!(names_action(text, "org.a.b.c"), "{text}");

@@ -82,12 +82,16 @@ fn is_denial(line: &str) -> bool {
 fn audit(facts: &mut Facts) {
     let Some(bytes) = tail(AUDIT_LOG) else { return };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    for line in String::from_utf8_lossy(&bytes).lines().filter(|line| is_denial(line)) {
+    facts.mac.extend(recent_denials(&String::from_utf8_lossy(&bytes), now));
+}
+
+/// Returns the denials in the audit log that are not older than [`RECENT`]. `now` is in seconds since 1970.
+fn recent_denials(log: &str, now: u64) -> impl Iterator<Item = String> {
+    let is_recent = move |line: &&str| {
         let time = line.split_once("audit(").and_then(|(_, rest)| rest.split_once('.')?.0.parse::<u64>().ok());
-        if time.is_some_and(|time| time + RECENT.as_secs() >= now) {
-            facts.mac.push(line.chars().take(300).collect());
-        }
-    }
+        time.is_some_and(|time| time + RECENT.as_secs() >= now)
+    };
+    log.lines().filter(|line| is_denial(line)).filter(is_recent).map(|line| line.chars().take(300).collect())
 }
 
 fn tail(path: &str) -> Option<Vec<u8>> {
@@ -182,6 +186,23 @@ mod tests {
         }
         assert!(!is_denial("apparmor=\"DENIED\" comm=\"cupsd\"") && !is_denial("avc: denied comm=\"cupsd\""));
         assert!(!is_denial("apparmor=\"DENIED\" profile=\"libvirt-1234\" name=\"/run/libvirt/libvirt-sock\""));
+    }
+
+    #[test]
+    fn denials_of_the_audit_log_count_for_a_day() {
+        let line =
+            |time: &str, about: &str| format!("type=AVC msg=audit({time}:7): avc:  denied  {{ write }} {about}\n");
+        let now = 10_000_000;
+        let day = RECENT.as_secs();
+        let found = |log: &str| recent_denials(log, now).count();
+        let polkitd = "comm=\"polkitd\"";
+        for (time, expected) in [(now, 1), (now - day, 1), (now - day - 1, 0), (now + 5, 1)] {
+            assert_eq!(found(&line(&format!("{time}.123"), polkitd)), expected, "{time}");
+        }
+        assert_eq!(found(&line("10000000.1", "comm=\"cupsd\"")), 0);
+        assert_eq!(found("avc:  denied  { write } comm=\"polkitd\"\n"), 0, "without a time");
+        let long = line("10000000.1", &format!("{polkitd} {}", "x".repeat(400)));
+        assert_eq!(recent_denials(&long, now).next().unwrap().chars().count(), 300);
     }
 
     #[test]

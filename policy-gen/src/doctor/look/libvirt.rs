@@ -10,7 +10,7 @@ use polkit_config::names::Names;
 use super::run::run;
 use crate::doctor::facts::{Daemon, Facts, Socket, UnitState};
 use crate::libvirt::conf::{self, Value};
-use crate::libvirt::daemons;
+use crate::libvirt::daemons::{self, InstalledDaemon};
 use crate::tree::Tree;
 
 const SYSTEMCTL: Duration = Duration::from_secs(3);
@@ -32,25 +32,29 @@ pub(super) fn look(tree: &Tree, facts: &mut Facts) {
     let names: Vec<&str> = found.iter().map(|found| found.daemon.name).collect();
     let states = if facts.has_systemd { states(&names) } else { Vec::new() };
     let listening = kernel_text("/proc/net/unix").unwrap_or_default();
-    for found in &found {
-        let name = found.daemon.name;
-        let state =
-            |unit: &str| states.iter().find(|(id, _)| id == unit).map(|(_, state)| state.clone()).unwrap_or_default();
-        let (socket_unit, service) = (state(&format!("{name}.socket")), state(&format!("{name}.service")));
-        let mut daemon = Daemon {
-            name: name.to_owned(),
-            conf: found.daemon.conf.to_owned(),
-            activated: facts.has_systemd.then(|| socket_unit.active == "active"),
-            pid: pid(name),
-            socket_unit,
-            service,
-            sockets: sockets(name, &listening),
-            ..Daemon::default()
-        };
-        settings(&found.conf, &mut daemon);
-        facts.libvirt.daemons.push(daemon);
-    }
+    let daemons = found.iter().map(|found| daemon(found, &states, &listening, facts.has_systemd));
+    facts.libvirt.daemons.extend(daemons);
     misnamed(tree, facts);
+}
+
+/// Returns what is known of a daemon. `states` are the states of units, and `listening` is the kernel's list of sockets.
+fn daemon(found: &InstalledDaemon, states: &[(String, UnitState)], listening: &str, has_systemd: bool) -> Daemon {
+    let name = found.daemon.name;
+    let state =
+        |unit: &str| states.iter().find(|(id, _)| id == unit).map(|(_, state)| state.clone()).unwrap_or_default();
+    let (socket_unit, service) = (state(&format!("{name}.socket")), state(&format!("{name}.service")));
+    let mut daemon = Daemon {
+        name: name.to_owned(),
+        conf: found.daemon.conf.to_owned(),
+        activated: has_systemd.then(|| socket_unit.active == "active"),
+        pid: pid(name),
+        socket_unit,
+        service,
+        sockets: sockets(name, listening),
+        ..Daemon::default()
+    };
+    settings(&found.conf, &mut daemon);
+    daemon
 }
 
 fn settings(text: &str, daemon: &mut Daemon) {

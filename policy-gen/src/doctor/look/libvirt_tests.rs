@@ -106,3 +106,20 @@ fn the_states_of_units_are_separated_by_empty_lines() {
     ];
     assert_eq!(states_of(text), expected);
 }
+
+#[test]
+fn a_daemon_has_the_states_of_its_own_units_and_its_settings() {
+    let state = |active: &str| UnitState { active: active.to_owned(), ..UnitState::default() };
+    let states = ["virtqemud.socket", "virtqemud.service", "libvirtd.socket"].map(str::to_owned);
+    let states: Vec<_> = states.into_iter().zip(["active", "inactive", "failed"].map(state)).collect();
+    let known = daemons::DAEMONS.iter().find(|daemon| daemon.name == "virtqemud").unwrap();
+    let conf = "auth_unix_rw = \"none\"\n".to_owned();
+    let found = InstalledDaemon { daemon: known, activated: false, conf, later: Vec::new() };
+    let of = |states: &[(String, UnitState)], has_systemd| daemon(&found, states, "", has_systemd);
+    let whole = of(&states, true);
+    assert_eq!((whole.name.as_str(), whole.conf.as_str()), ("virtqemud", "etc/libvirt/virtqemud.conf"));
+    assert_eq!((whole.socket_unit.active.as_str(), whole.service.active.as_str()), ("active", "inactive"));
+    assert_eq!((whole.activated, whole.auth.as_deref(), whole.sockets.len()), (Some(true), Some("none"), 2));
+    assert_eq!(of(&[], true).activated, Some(false));
+    assert_eq!(of(&[], false).activated, None);
+}

@@ -280,10 +280,15 @@ fn property<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 }
 
 fn pids(cgroup: &str) -> Vec<u32> {
+    pids_below(&CGROUPS, cgroup)
+}
+
+/// Returns the processes of a cgroup below the first of these directories that has it.
+fn pids_below(tops: &[&str], cgroup: &str) -> Vec<u32> {
     if cgroup.split('/').any(|part| part == "..") {
         return Vec::new();
     }
-    let text = CGROUPS.iter().find_map(|top| kernel_text(format!("{top}{cgroup}/cgroup.procs")).ok());
+    let text = tops.iter().find_map(|top| kernel_text(format!("{top}{cgroup}/cgroup.procs")).ok());
     let text = text.unwrap_or_default();
     text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != 0).take(PROCESSES_MAX).collect()
 }

@@ -122,6 +122,21 @@ fn the_subject_of_a_text_is_the_named_user_or_that_of_the_web_server() {
 }
 
 #[test]
+fn the_processes_of_a_cgroup_are_read_up_to_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| {
+        std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        std::fs::write(folder.path().join("a/b/cgroup.procs"), text).unwrap();
+    };
+    let found = |cgroup: &str| pids_below(&["/no/such/top", folder.path().to_str().unwrap()], cgroup);
+    write("12\n0\n7\nx\n");
+    assert_eq!(found("/a/b"), [12, 7], "0 is a process outside this namespace");
+    assert_eq!([found("/a"), found("/a/../a/b")], [[0; 0]; 2]);
+    write(&"5\n".repeat(PROCESSES_MAX + 1));
+    assert_eq!(found("/a/b").len(), PROCESSES_MAX);
+}
+
+#[test]
 fn processes_of_a_cgroup_outside_the_hierarchy_are_not_read() {
     assert_eq!([pids("/../etc"), pids("/no/such/cgroup"), pids("/..")], [[0; 0]; 3]);
 }

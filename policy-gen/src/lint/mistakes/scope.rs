@@ -6,8 +6,8 @@ use crate::implicit_authorization::ImplicitAuthorization;
 use crate::lint::syntax::walk::{Names, Use, Visitor, statements};
 use crate::lint::syntax::{Expression, Function, Kind, Statement};
 
-/// Limit of the names that are followed to find a value.
-const NAMES_MAX: usize = 8;
+/// Limit of the levels in which a value is searched: a name can occur in its own value.
+pub(super) const LEVELS_MAX: usize = 8;
 
 /// The names of a file.
 #[derive(Default)]
@@ -135,10 +135,10 @@ impl<'a> Scope<'a> {
 
     /// Whether a value is one of polkit's results.
     pub(super) fn is_result(&self, expression: &Expression) -> bool {
-        self.is_result_within(expression, NAMES_MAX)
+        self.is_result_within(expression, LEVELS_MAX)
     }
 
-    /// Follows at most `left` names: a name can occur in its own value.
+    /// Searches at most `left` levels.
     fn is_result_within(&self, expression: &Expression, left: usize) -> bool {
         let Some(left) = left.checked_sub(1) else { return false };
         let value = self.resolve(expression);

@@ -4,6 +4,8 @@ use super::*;
 mod limits;
 #[path = "tests/names.rs"]
 mod names;
+#[path = "tests/scopes.rs"]
+mod scopes;
 
 /// Returns the codes of the findings in a file.
 fn codes_of(text: &str) -> Vec<&'static str> {

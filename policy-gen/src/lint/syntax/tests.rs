@@ -1,5 +1,14 @@
 use super::*;
 
+#[path = "tests/errors.rs"]
+mod errors;
+#[path = "tests/lexemes.rs"]
+mod lexemes;
+#[path = "tests/trees.rs"]
+mod trees;
+#[path = "tests/uses.rs"]
+mod uses;
+
 fn error(source: &str) -> (usize, Context) {
     let unexpected = parse(source).0.expect_err(source);
     (unexpected.span.start, unexpected.context)

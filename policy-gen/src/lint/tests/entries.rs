@@ -93,6 +93,13 @@ fn pg037_results_that_a_later_entry_overrides() {
 fn pg038_and_pg068_actions_of_entries() {
     assert_eq!(entry("org.example.*", "*"), [("PG038", 3)]);
     assert_eq!(entry("org.example.*", "org.a;org.*"), [("PG038", 3)]);
+    for narrow in ["abcd.*", "*.b.c", "*.bcde.*", "org.a", "a.b", "o?g"] {
+        assert_eq!(entry("org.example.*", narrow), CLEAN, "{narrow}");
+    }
+    assert_eq!(entry("org.example.*", "org"), [("PG068", 3)]);
+    for wide in ["*.*", "*.a.*", "or*", "?*"] {
+        assert_eq!(entry("org.example.*", wide), [("PG038", 3)], "{wide}");
+    }
     assert_eq!(entry("org.example.*", "org.libvirt.api.domain.create"), [("PG068", 3)]);
     assert_eq!(entry("org.example.*", "org.libvirt.api.domain.start;org.libvirt.unix.*;com.example.x"), CLEAN);
     assert_eq!(found("x.pkla", &ENTRY.replace("org.example.*", "*").replace("=yes", "=auth_admin"), 122), CLEAN);

@@ -108,3 +108,27 @@ fn the_user_of_a_grant_is_that_of_its_unit() {
     assert_eq!(user_of(&config, &of_unit("r.service", "a.b")), None);
     assert_eq!(user_of(&config, &of_unit("x.service", "a.b")), None);
 }
+
+#[test]
+fn a_rule_covers_registered_processes_if_an_entry_can_have_them() {
+    let registered = |target: ServeTarget, of: Option<&str>| {
+        let rule = Rule { unit: of.map(unit), ..model::rule(Answer::Allow) };
+        is_registered(&Config::of(vec![Serve::of(target)], vec![]), &rule)
+    };
+    let of_unit = |name: &str| ServeTarget::Unit(unit(name));
+    for (served, of, expected) in [
+        ("web.service", Some("web.service"), true),
+        ("web@*.service", Some("web@1.service"), true),
+        ("web@1.service", Some("web@*.service"), true),
+        ("web.service", Some("db.service"), false),
+        ("web.service", None, true),
+    ] {
+        assert_eq!(registered(of_unit(served), of), expected, "{served} {of:?}");
+    }
+    let user = || ServeTarget::User(Named { name: "web".into(), id: 33 });
+    for of in [None, Some("web.service")] {
+        assert!(registered(ServeTarget::PidFile("/run/a.pid".into()), of) && registered(user(), of), "{of:?}");
+        assert!(!registered(ServeTarget::Exec(Vec::new()), of), "{of:?}");
+    }
+    assert!(!is_registered(&Config::of(vec![], vec![]), &model::rule(Answer::Allow)));
+}

@@ -93,6 +93,10 @@ async fn a_warning_names_an_entry_with_more_processes_than_its_quota() {
         let (mut registry, config) = with_entries(vec![Serve { max: Some(max), ..Serve::of(target.clone()) }]);
         registry.apply_scan(scanned(&config, &target, &[first, second], &[first, second]));
         assert_eq!(registry.warnings.last().is_some(), warns, "{max}: {:?}", registry.warnings.last());
+        // A scan that finds no new process sees it as well.
+        let (mut registry, config) = with_entries(vec![Serve { max: Some(max), ..Serve::of(target.clone()) }]);
+        registry.apply_scan(scanned(&config, &target, &[first, second], &[]));
+        assert_eq!(registry.warnings.last().is_some(), warns, "{max}: {:?}", registry.warnings.last());
     }
 }
 
@@ -207,7 +211,10 @@ async fn a_pause_drops_waiting_entries_and_answers_exec() {
     registry.add(target("a"), by_exec.pin(), Some(reply));
     registering(&mut registry, &target("a"), running, false);
     registry.waiting.push_back(pid_of(running));
+    let (pool, _others) = ConnectionPool::of(3).await;
+    registry.pool = pool;
     registry.pause(&AuthorityError::BusLimit("full".into()));
+    assert!(registry.pool.take().is_none(), "other programs of root can have the connections");
     assert_eq!(pids(&registry), [pid_of(running)].into(), "a running registration stays");
     assert!(registry.waiting.is_empty() && registry.is_settled());
     assert!(answer.try_recv().unwrap().unwrap_err().contains("full"));
