@@ -2,9 +2,10 @@
 
 pub(super) mod apply;
 pub(super) mod evaluate;
+mod input;
 mod repair;
 
-use std::io::{BufRead as _, IsTerminal as _, Read as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use super::{eprint, mechanisms, print};
@@ -21,8 +22,6 @@ use crate::tree::Tree;
 const WRONG: u8 = 1;
 /// Exit code: the check was not possible.
 const UNSEEN: u8 = 3;
-/// Size limit of an error text in bytes.
-const TEXT_MAX: u64 = 4 << 20;
 /// Time limit for polkitd and the daemons to notice a change.
 const SETTLE: Duration = Duration::from_secs(4);
 
@@ -68,10 +67,8 @@ fn error_text(argument: &str) -> Result<String, Failure> {
     if argument != "-" {
         return Ok(argument.to_owned());
     }
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(TEXT_MAX).read_to_end(&mut bytes);
-    read.map_err(|error| Failure::Unreachable(format!("cannot read standard input: {error}")))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    input::read(std::io::stdin().lock())
+        .map_err(|error| Failure::Unreachable(format!("cannot read standard input: {error}")))
 }
 
 async fn fix(

@@ -14,7 +14,7 @@ use crate::mechanisms::{self, Kind, Recognized};
 /// Length limit of a kept line, in characters.
 const LINE_MAX: usize = 400;
 /// The number of lines that are compared with the table of mechanisms.
-const CANDIDATES_MAX: usize = 400;
+pub const CANDIDATES_MAX: usize = 400;
 
 /// The class of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +131,20 @@ pub fn first(text: &str, is_registered: &dyn Fn(&str) -> bool) -> Option<Reporte
         only_reads: only_reads(&later),
         web: WEB.iter().any(|mark| text.contains(mark)),
     })
+}
+
+/// Whether a line has a known error, in the table of mechanisms (`with_table`) or of libvirt.
+#[must_use]
+pub fn is_known(line: &str, with_table: bool) -> bool {
+    let none = |_: &str| false;
+    with_table && by_mechanism(line, &none).is_some() || of_libvirt(line, &none).is_some()
+}
+
+/// Whether a line may name an action.
+#[must_use]
+pub fn names_an_action(line: &str) -> bool {
+    ["org.", "com.", "io.", "net."].iter().any(|start| line.contains(start))
+        && line.split(|c: char| !(c.is_ascii_alphanumeric() || ".-_".contains(c))).any(|word| is_action(word))
 }
 
 /// What one line says.

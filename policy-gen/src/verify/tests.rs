@@ -2,11 +2,18 @@ use polkit_config::report::Source;
 
 use super::*;
 
+/// The first user that policies rarely name.
+const FIRST: &str = UNNAMED_USERS[0];
+
 fn names() -> Names {
-    let passwd = "root:x:0:0::/:/bin/sh\ndaemon:x:1:1::/:/bin/sh\nbin:x:2:2::/:/bin/sh\n\
-                  bob:x:3002:3002::/:/bin/sh\neve:x:3003:3003::/:/bin/sh\n";
-    let group = "root:x:0:\ndaemon:x:1:\nbin:x:2:\nbob:x:3002:\neve:x:3003:\nvm:x:3100:root,bob\nall:x:3200:daemon\n";
-    Names::Root(polkit_config::names::Tree::parse(passwd, group))
+    let passwd = format!(
+        "root:x:0:0::/:/bin/sh\n{FIRST}:x:65534:65534::/:/bin/sh\ndaemon:x:1:1::/:/bin/sh\n\
+         bob:x:3002:3002::/:/bin/sh\neve:x:3003:3003::/:/bin/sh\n"
+    );
+    let group = format!(
+        "root:x:0:\nnogroup:x:65534:\ndaemon:x:1:\nbob:x:3002:\neve:x:3003:\nvm:x:3100:root,bob\nall:x:3200:{FIRST}\n"
+    );
+    Names::Root(polkit_config::names::Tree::parse(&passwd, &group))
 }
 
 fn policy(text: &str) -> Policy {
@@ -37,14 +44,14 @@ fn grant(rest: &str) -> String {
 #[test]
 fn a_grant_is_compared_for_a_user_that_it_names_and_for_another() {
     let users = grant("actions = [\"org.a.run\"]\nusers = [\"eve\"]");
-    assert_eq!(queries(&users, &[]), ["g: org.a.run eve yes", "g: org.a.run daemon -"]);
+    assert_eq!(queries(&users, &[]), ["g: org.a.run eve yes", &format!("g: org.a.run {FIRST} -")]);
     // root is allowed everything without policy.
     let group = grant("actions = [\"org.a.run\"]\ngroups = [\"vm\"]");
-    assert_eq!(queries(&group, &[]), ["g: org.a.run bob yes", "g: org.a.run daemon -"]);
-    let listed = grant("actions = [\"org.a.run\"]\ngroups = [\"all\"]");
-    assert_eq!(queries(&listed, &[]), ["g: org.a.run daemon yes", "g: org.a.run bin -"], "another user");
+    assert_eq!(queries(&group, &[]), ["g: org.a.run bob yes", &format!("g: org.a.run {FIRST} -")]);
+    let all = grant("actions = [\"org.a.run\"]\ngroups = [\"all\"]");
+    assert_eq!(queries(&all, &[]), [&format!("g: org.a.run {FIRST} yes"), "g: org.a.run daemon -"], "another user");
     let missing = grant("actions = [\"org.a.run\"]\nusers = [\"mallory\"]");
-    assert_eq!(queries(&missing, &[]), ["g: org.a.run - -", "g: org.a.run daemon -"]);
+    assert_eq!(queries(&missing, &[]), ["g: org.a.run - -", &format!("g: org.a.run {FIRST} -")]);
 }
 
 #[test]
@@ -58,7 +65,7 @@ fn an_earlier_grant_decides_what_is_expected() {
 fn a_pattern_is_compared_for_a_registered_action_that_it_covers() {
     let pattern = grant("actions = [\"org.a.*\"]\nusers = [\"eve\"]");
     let found = queries(&pattern, &["com.b.run", "org.a.stop", "org.b.run"]);
-    assert_eq!(found, ["g: org.a.stop eve yes", "g: org.a.stop daemon -"]);
+    assert_eq!(found, ["g: org.a.stop eve yes", &format!("g: org.a.stop {FIRST} -")]);
     assert_eq!(queries(&pattern, &["com.b.run"]), ["g: org.a.* - -"], "no action is registered");
     let exact = grant("actions = [\"org.a.run\"]\nusers = [\"eve\"]");
     assert_eq!(queries(&exact, &["org.a.other"])[0], "g: org.a.run eve yes");
@@ -81,7 +88,7 @@ fn a_hook_is_asked_for_a_user_that_policies_rarely_name() {
     let refused = Some(BySession::always(ImplicitAuthorization::No));
     assert_eq!(
         no.rows.iter().map(shown).collect::<Vec<_>>(),
-        ["org.a.run", "org.a.stop"].map(|action| (action.into(), "daemon".into(), Some(OnFailure::No), refused))
+        ["org.a.run", "org.a.stop"].map(|action| (action.into(), FIRST.into(), Some(OnFailure::No), refused))
     );
     let nothing = comparison(&hook("nothing"), &[]);
     assert_eq!((nothing.rows[0].hook, nothing.rows[0].expected), (Some(OnFailure::Nothing), None));

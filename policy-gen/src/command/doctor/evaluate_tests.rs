@@ -185,7 +185,7 @@ fn a_refused_fix_is_done_by_hand_and_has_its_reason() {
 }
 
 #[test]
-fn rules_of_the_agent_allow_the_subject_and_no_other_user() {
+fn rules_of_the_agent_allow_only_the_subject() {
     let of = |user: &str, unit: Option<&str>, is_dynamic| Subject {
         user: user.to_owned(),
         unit: unit.map(str::to_owned),
@@ -199,7 +199,7 @@ fn rules_of_the_agent_allow_the_subject_and_no_other_user() {
     assert_eq!(is_limited(&web(), |_, _| false), not);
     assert_eq!(is_limited(&web(), |user, _| user == "web"), others, "another unit");
     assert_eq!(is_limited(&web(), |_, unit| unit == "web.service"), others, "another user");
-    // A rule for a unit with a dynamic user names no user, and the stranger is no other user than itself.
+    // A rule for a unit with a dynamic user names no user, and the stranger is not another user than itself.
     for subject in [of("web", Some("web.service"), true), of(STRANGER, Some("web.service"), false)] {
         assert_eq!(is_limited(&subject, |_, unit| unit == "web.service"), Ok(()), "{subject:?}");
         assert_eq!(is_limited(&subject, |_, _| true), others, "{subject:?}");

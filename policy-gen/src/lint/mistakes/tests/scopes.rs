@@ -136,7 +136,7 @@ fn a_name_that_is_a_parameter_has_no_single_value() {
 }
 
 #[test]
-fn a_value_is_read_in_each_place_of_its_use() {
+fn a_value_is_read_in_every_place_that_uses_it() {
     let is_read = |source: &str| {
         let script = Script::of(source);
         Scope::of(script.tree.as_ref().unwrap()).is_read("a")

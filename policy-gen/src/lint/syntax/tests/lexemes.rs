@@ -5,7 +5,7 @@ use super::*;
 /// The lexemes of a source, each as its kind and its bytes.
 fn lexemes(source: &str) -> Vec<String> {
     let one = |placed: &Placed<'_>| {
-        let bytes = &source[placed.span.clone()];
+        let bytes = source.get(placed.span.clone()).unwrap();
         match &placed.lexeme {
             Lexeme::Word(word) => {
                 assert_eq!(*word, bytes);

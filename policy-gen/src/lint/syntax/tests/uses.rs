@@ -13,7 +13,7 @@ struct Seen<'a> {
 
 impl Visitor for Seen<'_> {
     fn expression(&mut self, expression: &Expression, used: Use, names: &Names) {
-        let text = self.source[expression.span.clone()].to_owned();
+        let text = self.source.get(expression.span.clone()).unwrap().to_owned();
         self.uses.push((text.clone(), used));
         self.names.push((text, names.clone()));
     }
