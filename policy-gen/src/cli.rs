@@ -108,7 +108,7 @@ The implicit authorizations follow the id: any/inactive/active, or a single resu
 action, the output says what its mechanism passes to polkit, and when it lets polkit ask an agent. \
 If no action matches, the exit code is 1.")]
     Actions(Actions),
-    /// List the named sets of actions for [[allow]], or explain one
+    /// List the named sets of actions, or explain one
     #[command(after_help = "\
 Examples:
   polkit-policy-gen sets

@@ -47,7 +47,7 @@ pub struct Key {
     pub name: String,
     /// The meaning.
     pub meaning: String,
-    /// The value without `KEY=VALUE`.
+    /// The value without `KEY=VALUE`. If it is empty, the lines with the key are left out.
     pub default: String,
     /// Whether the value is a list, separated by commas.
     pub is_list: bool,
@@ -142,7 +142,11 @@ impl Recipe {
         }
         let fill = |text: &str| {
             let mut filled = String::new();
-            for line in text.lines() {
+            let is_empty = |line: &str, key: &Key| {
+                values.get(key.name.as_str()).is_some_and(|value| value.is_empty())
+                    && line.contains(&format!("{{{}}}", key.name))
+            };
+            for line in text.lines().filter(|line| !self.keys.iter().any(|key| is_empty(line, key))) {
                 filled.push_str(&self.fill(line, &values));
                 filled.push('\n');
             }

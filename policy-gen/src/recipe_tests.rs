@@ -37,6 +37,14 @@ fn a_value_is_only_a_value() {
 }
 
 #[test]
+fn a_key_without_a_value_leaves_its_line_out() {
+    let recipe = find("dashboard").unwrap();
+    assert!(!recipe.render(&[]).unwrap().policy.contains("\nunit ="));
+    let with = recipe.render(&[("unit".into(), "panel.service".into())]).unwrap();
+    assert!(with.policy.contains("\nunit = \"panel.service\"\n"), "{}", with.policy);
+}
+
+#[test]
 fn an_unknown_name_or_key_is_refused_with_a_suggestion() {
     assert_eq!(find("dashbord").unwrap_err(), "there is no recipe `dashbord`: did you mean `dashboard`?");
     assert!(find("x").unwrap_err().starts_with("there is no recipe `x` (known: backup-disk, ci-runner, "));
@@ -46,11 +54,11 @@ fn an_unknown_name_or_key_is_refused_with_a_suggestion() {
         find("dashboard").unwrap().render(&pairs).unwrap_err()
     };
     assert_eq!(
-        given(&[("usr", "x"), ("unit", "x"), ("colour", "x"), ("user", "")]),
+        given(&[("usr", "x"), ("untis", "x"), ("colour", "x"), ("user", "")]),
         [
             "the recipe `dashboard` has no key `usr`: did you mean `user`?",
-            "the recipe `dashboard` has no key `unit`: did you mean `units`?",
-            "the recipe `dashboard` has no key `colour` (known: user, units)",
+            "the recipe `dashboard` has no key `untis`: did you mean `units`?",
+            "the recipe `dashboard` has no key `colour` (known: user, units, unit)",
             "the value of `user` is empty",
         ]
     );

@@ -25,7 +25,10 @@ pub(super) fn commands(
             user(command, names, report)?;
         }
         match tree {
-            Some(tree) => program(command, tree, create, report),
+            Some(tree) => {
+                program(command, tree, create, report);
+                writable(command, tree, report);
+            }
             None => {
                 let message =
                     format!("the program of the command `{}` is not checked for another machine", command.name);
@@ -74,6 +77,15 @@ fn program(command: &Command, tree: &Tree, create: bool, report: &mut Report) {
     if let Some(other) = tree.others(path) {
         let help = other.help.unwrap_or_else(|| "give it and the folders above it to root".to_owned());
         report.push(problem(format!("users other than root can change the program: {}", other.message)).help(help));
+    }
+}
+
+/// Warns of writable paths that do not exist: systemd then does not start the unit.
+fn writable(command: &Command, tree: &Tree, report: &mut Report) {
+    for path in command.writable.iter().filter(|path| tree.resolved(&path.value).is_none()) {
+        let message =
+            format!("there is no {}: the command `{}` cannot start before there is one", path.value, command.name);
+        report.push(Problem::warning(path.at.clone(), message).help("create it, or name the folder above it"));
     }
 }
 

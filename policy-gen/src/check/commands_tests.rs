@@ -66,6 +66,18 @@ fn a_program_or_user_that_does_not_exist_is_an_error() {
 }
 
 #[test]
+fn a_writable_path_that_does_not_exist_is_a_warning() {
+    let (folder, tree) = tree_with(0o755);
+    let found = |path: &str| {
+        let run = format!("['/usr/bin/job']\nwritable = ['{path}']");
+        let all = found(folder.path(), &tree, &run, "backup", false);
+        all.into_iter().filter(|(level, _)| *level == Level::Warning).map(|(_, line)| line).collect::<Vec<_>>()
+    };
+    assert!(found("/srv/none")[0].contains("p.toml:4:13: there is no /srv/none: the command `job` cannot start"));
+    assert_eq!(found("/usr/bin"), [""; 0]);
+}
+
+#[test]
 fn a_program_that_other_users_can_write_is_an_error() {
     if !rustix::process::geteuid().is_root() {
         // A tree of another user is checked with the rights of this user.

@@ -50,7 +50,10 @@ fn head(recipe: &Recipe, options: &Options, has_agent: bool) -> String {
     if recipe.since > Version::RULES {
         lines.push(format!("It needs polkit {} or later.", recipe.since));
     }
-    lines.extend(recipe.keys.iter().map(|key| format!("Key {}: {} (default: {})", key.name, key.meaning, key.default)));
+    for key in &recipe.keys {
+        let default = if key.default.is_empty() { "none" } else { &key.default };
+        lines.push(format!("Key {}: {} (default: {default})", key.name, key.meaning));
+    }
     let agent_folder = if has_agent { " /etc/polkit-service-agent/agent.d" } else { "" };
     lines.push(format!("  mkdir -p /etc/polkit-policy-gen/policy.d{agent_folder}"));
     lines.push(format!("  {command} > /etc/polkit-policy-gen/policy.d/50-{}.toml", recipe.name));

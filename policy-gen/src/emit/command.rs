@@ -22,7 +22,7 @@ pub(super) fn emit(command: &Command, origin: &Origin, owner: Owner) -> File {
         text.push_str(&format!("{name}={}\n", chosen.map_or(default, |(_, value)| value)));
     }
     for path in &command.writable {
-        text.push_str(&format!("ReadWritePaths={}\n", exec_word(&path.value, false)));
+        text.push_str(&format!("ReadWritePaths={}\n", quoted(&path.value, "$")));
     }
     let directory = if owner == Owner::Admin { admin } else { vendor };
     File { directory, name: command.unit().into(), text }
@@ -36,22 +36,26 @@ fn word(text: &str) -> String {
 /// Formats a word of a command line: in quotes, with no specifier but the argument of the user, and no variable.
 fn exec_word(text: &str, is_escaped: bool) -> String {
     let argument = if is_escaped { "%I" } else { "%i" };
-    let mut out = String::from("\"");
-    for (number, part) in text.split("%i").enumerate() {
-        if number > 0 {
-            out.push_str(argument);
-        }
-        for character in part.chars() {
-            match character {
-                '"' => out.push_str("\\\""),
-                '\\' => out.push_str("\\\\"),
-                '%' => out.push_str("%%"),
-                '$' => out.push_str("$$"),
-                other => out.push(other),
-            }
+    let parts: Vec<String> = text.split("%i").map(|part| escaped(part, "$$")).collect();
+    format!("\"{}\"", parts.join(argument))
+}
+
+/// Formats a text as one word in quotes, without specifiers.
+fn quoted(text: &str, dollar: &str) -> String {
+    format!("\"{}\"", escaped(text, dollar))
+}
+
+fn escaped(text: &str, dollar: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '%' => out.push_str("%%"),
+            '$' => out.push_str(dollar),
+            other => out.push(other),
         }
     }
-    out.push('"');
     out
 }
 
@@ -72,5 +76,6 @@ mod tests {
             assert_eq!(exec_word(text, false), expected);
         }
         assert_eq!(exec_word("%i%%i", true), "\"%I%%%I\"");
+        assert_eq!(quoted("/srv/%i $x", "$"), "\"/srv/%%i $x\"");
     }
 }

@@ -65,6 +65,14 @@ fn check_decisions(bed: &FullBed) {
     let strict = ["--property=NoNewPrivileges=yes"];
     assert!(works(bed, "www-data", "panel.service", &strict, DEPLOYMENT));
     assert!(!works(bed, "www-data", "other.service", &strict, OTHER_DEPLOYMENT));
+    // A unit of the user's own manager with the same name.
+    let group = "/sys/fs/cgroup/user.slice/user-33.slice/user@33.service/app.slice/panel.service";
+    let script = format!(
+        "mkdir -p {group} && echo $$ > {group}/cgroup.procs &&
+         exec setpriv --reuid=www-data --regid=www-data --clear-groups {RESTART}"
+    );
+    let imitated = bed.exec(["sh", "-c", &script]);
+    assert!(!imitated.status.success() && imitated.stderr.contains("authentication"), "{imitated}");
     // A process outside of all units of services.
     assert!(!bed.exec_as("www-data", RESTART.split(' ')).status.success());
 }

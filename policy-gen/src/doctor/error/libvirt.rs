@@ -84,8 +84,9 @@ pub(super) fn classify(line: &str) -> Option<Class> {
     if own_directory(line).is_some() {
         return Some(Class::OwnDirectory);
     }
+    let has_port = PORTS.iter().any(|port| line.contains(port));
     let mut servers = quoted(line).filter_map(|text| text.rsplit_once(':'));
-    if servers.any(|(_, port)| PORTS.contains(&port)) {
+    if has_port && servers.any(|(_, port)| PORTS.contains(&port)) {
         return Some(Class::Network);
     }
     if is_unauthenticated(line) {
@@ -95,7 +96,8 @@ pub(super) fn classify(line: &str) -> Option<Class> {
         return Some(Class::AclRefused);
     }
     // Only one of libvirt's messages quotes an action, in every language.
-    quoted(line).any(|text| text.starts_with("org.libvirt.") && is_action(text)).then_some(Class::NoAgent)
+    let is_quoted = || quoted(line).any(|text| text.starts_with("org.libvirt.") && is_action(text));
+    (line.contains("org.libvirt.") && is_quoted()).then_some(Class::NoAgent)
 }
 
 /// Whether a line is the text of virNetServerProgramDispatchCall. Clients show it with or without a prefix, Go's after the time.
@@ -111,12 +113,16 @@ fn is_unauthenticated(line: &str) -> bool {
 pub(super) fn own_directory(line: &str) -> Option<&str> {
     let own =
         |path: &&str| path.ends_with("/.cache/libvirt") || path.starts_with("/run/user/") && path.ends_with("/libvirt");
-    let path = quoted(line).find(own)?;
+    let path = line.contains("/libvirt").then(|| quoted(line).find(own))??;
     line.rsplit_once(path).filter(|(_, rest)| rest.contains([':', '：'])).map(|_| path)
 }
 
 /// Returns the path of a libvirt socket in a line.
 pub(super) fn socket(line: &str) -> Option<String> {
+    // Most lines of a log end here: splitting a line is slow.
+    if !line.contains("-sock") {
+        return None;
+    }
     let is_path = |word: &&str| {
         let name = word.rsplit('/').next().unwrap_or_default();
         word.starts_with('/') && name.contains("-sock") && (name.starts_with("libvirt") || name.starts_with("virt"))

@@ -11,12 +11,14 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::files::names_action;
 use super::near;
+use crate::check::subject_units::is_known;
 use crate::doctor::facts::{Decision, Facts, GroupRemedy, OpenAction, Polkitd, RecentRefusal, RunningResult, Subject};
 use crate::emit::GRANTS;
 use crate::failure::Failure;
 use crate::implicit_authorization::{ImplicitAuthorization, Session};
 use crate::install::record::Record;
 use crate::libvirt::MANAGE;
+use crate::mechanisms;
 use crate::tree::Tree;
 use crate::verdict::{AccessRequest, Decider, DeciderKind, Evaluator, Outcome};
 use crate::verify::probe_process::{ProbeProcess, subject as wire};
@@ -33,7 +35,16 @@ const GROUPS_MAX: usize = 5;
 pub(super) async fn look(evaluator: &mut Evaluator, tree: &Tree, action: Option<String>, facts: &mut Facts) {
     open_to_all(evaluator, facts);
     let recent_refusals = std::mem::take(&mut facts.recent_refusals);
-    facts.recent_refusals = recent_refusals.into_iter().filter_map(|one| still_refused(evaluator, one)).collect();
+    let version = facts.version();
+    let known_unit = |one: &RecentRefusal| {
+        let known = mechanisms::of_action(&one.action).zip(version);
+        known.is_some_and(|(mechanism, version)| is_known(mechanism, version, tree)).then(|| one.unit.clone())
+    };
+    let still = recent_refusals.into_iter().filter_map(|one| {
+        let unit = known_unit(&one);
+        still_refused(evaluator, one, unit)
+    });
+    facts.recent_refusals = still.collect();
     let Some(action) = action else { return };
     facts.skipped_about = facts
         .skipped
@@ -234,12 +245,12 @@ fn open_to_all(evaluator: &mut Evaluator, facts: &mut Facts) {
     }
 }
 
-/// Returns the recent refusal if polkit would still refuse.
-fn still_refused(evaluator: &mut Evaluator, one: RecentRefusal) -> Option<RecentRefusal> {
+/// Returns the recent refusal if polkit, which knows this unit of the client, would still refuse.
+fn still_refused(evaluator: &mut Evaluator, one: RecentRefusal, unit: Option<String>) -> Option<RecentRefusal> {
     let access_request = AccessRequest {
         user: one.user.clone(),
         action: one.action.clone(),
-        system_unit: Some(None),
+        system_unit: Some(unit),
         ..AccessRequest::default()
     };
     let verdict = evaluator.verdict(&access_request).ok()?;

@@ -208,11 +208,11 @@ fn a_recent_refusal_counts_while_polkit_would_ask_again() {
     };
     let still = |result: &str| {
         let (_root, _tree, mut evaluator) = with_entries(&entry("unix-user:bob", ACTION, result));
-        still_refused(&mut evaluator, refusal("3002", ACTION)).map(|one| (one.unit, one.verdict))
+        still_refused(&mut evaluator, refusal("3002", ACTION), None).map(|one| (one.unit, one.verdict))
     };
     assert_eq!(still("auth_self"), Some(("web.service".to_owned(), "auth_self".to_owned())));
     assert_eq!([still("yes"), still("no")], [None, None], "allowed, or intended");
     let (_root, _tree, mut evaluator) = with_entries("");
-    assert_eq!(still_refused(&mut evaluator, refusal("3002", "org.none.run")), None);
-    assert_eq!(still_refused(&mut evaluator, refusal("no number", ACTION)), None);
+    assert_eq!(still_refused(&mut evaluator, refusal("3002", "org.none.run"), None), None);
+    assert_eq!(still_refused(&mut evaluator, refusal("no number", ACTION), None), None);
 }
