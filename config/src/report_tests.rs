@@ -127,3 +127,16 @@ proptest! {
         prop_assert!(shown.contains("error: unknown key `unti`\n"));
     }
 }
+
+#[test]
+fn a_line_with_a_syntax_error_has_only_this_problem() {
+    let source = Source::new("a.toml", "a = = 1\nb = 2\n");
+    let at = |span: Range<usize>| source.at(span);
+    let mut report = Report::new();
+    report.add_source(&source);
+    report.push_broken(Problem::error(at(4..5), "a value is missing"));
+    report.push(Problem::error(at(0..1), "unknown key"));
+    report.push(Problem::error(at(8..9), "another key"));
+    let messages: Vec<&str> = report.problems().iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages, ["a value is missing", "another key"]);
+}

@@ -174,6 +174,13 @@ mod tests {
     }
 
     #[test]
+    fn words_of_four_letters_and_more_suggest_an_id_of_the_same_program() {
+        let known = KnownActions::new(["org.a.b.scan-wifi", "org.a.b.set-ntp"].into_iter());
+        assert_eq!(known.meant("org.a.b.wifi-scanning"), ["org.a.b.scan-wifi"]);
+        assert_eq!(known.meant("org.a.b.ntp-enabled"), [""; 0], "shorter words say too little");
+    }
+
+    #[test]
     fn each_meant_id_is_named_once_and_at_most_a_few_are() {
         let ids: Vec<String> = (0..9).map(|number| format!("org.example.daemon.run-{number}")).collect();
         let many = KnownActions::new(ids.iter().map(String::as_str));

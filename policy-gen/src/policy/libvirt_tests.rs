@@ -107,6 +107,10 @@ fn a_mode_accepts_only_its_users_and_groups() {
             "p.toml:3:10: mode `read-only` takes no users or groups here (every user may open read-only connections: remove it)",
         ),
         (
+            "[libvirt]\nmode = 'acl'\ngroups = 'a'\n[[libvirt_role]]\nrole = 'viewer'\nusers = 'a'\ndomains = '*'",
+            "p.toml:3:10: mode `acl` takes no users or groups here (move them to a [[libvirt_role]])",
+        ),
+        (
             "[libvirt]\nmode = 'read-only'\ndaemons = 'sshd'",
             "p.toml:3:11: `sshd` is not a libvirt daemon (use the name of its service: `libvirtd`, `virtqemud`, `virtnetworkd`)",
         ),

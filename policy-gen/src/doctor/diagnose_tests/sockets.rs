@@ -10,6 +10,8 @@ fn the_socket_comes_before_the_verdict() {
     assert_eq!(codes(&socket(|socket| socket.listened = false))[0], "socket-refused");
     assert_eq!(codes(&socket(|socket| socket.there = Some((0o600, 0, "root".to_owned()))))[0], "socket-closed");
     assert_eq!(codes(&socket(|socket| socket.there = Some((0o660, 0, "vm".to_owned()))))[0], "not-in-socket-group");
+    let executable = socket(|socket| socket.there = Some((0o601, 0, "vm".to_owned())));
+    assert_eq!(codes(&executable)[0], "socket-closed", "the group may not write either");
     let stale = changed(|facts| {
         facts.libvirt.daemons[0].auth = Some("none".to_owned());
         facts.libvirt.daemons[0].sockets[0].there = Some((0o660, 0, "vm".to_owned()));
