@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 
+use crate::full::FullBuilder;
 use crate::packages::unpacked;
 use crate::skip::skip;
-use crate::{Root, Suite};
+use crate::{FullBed, Root, Suite};
 
 /// The packages. `vsmartcard-vpcd` is a virtual reader for smart cards.
 const PACKAGES: [&str; 15] = [
@@ -22,6 +23,23 @@ const PACKAGES: [&str; 15] = [
     "firewalld",
     "rtkit",
     "accountsservice",
+    "bolt",
+    "snapd",
+];
+
+/// Their units.
+const UNITS: [&str; 13] = [
+    "NetworkManager",
+    "pcscd",
+    "udisks2",
+    "packagekit",
+    "colord",
+    "ModemManager",
+    "fwupd",
+    "flatpak-system-helper",
+    "firewalld",
+    "rtkit-daemon",
+    "accounts-daemon",
     "bolt",
     "snapd",
 ];
@@ -46,4 +64,30 @@ pub fn with_daemons(root: &Root) -> Option<Root> {
             None
         }
     }
+}
+
+/// A bed in which the daemons run. What the maintainer scripts of the packages do is done by hand; the users have uids that no other bed
+/// has, because the kernel counts processes by uid.
+#[must_use]
+pub fn start(builder: FullBuilder) -> FullBed {
+    let bed = builder.start();
+    let first = 46_000 + 10 * bed.suite().polkit();
+    let script = format!(
+        "for user in colord rtkit; do id $user >/dev/null 2>&1 && userdel $user; done
+         useradd --system --no-create-home --uid {first} colord; useradd --system --no-create-home --uid {} rtkit
+         truncate --size=1M /var/tmp/image; chmod 666 /var/tmp/image
+         cd /usr/share/polkit-1/actions; ln -sf org.fedoraproject.FirewallD1.server.policy.choice org.fedoraproject.FirewallD1.policy
+         mkdir -p /var/lib/colord; chown colord /var/lib/colord; systemd-sysusers
+         for unit in ModemManager fwupd; do
+             mkdir -p /run/systemd/system/$unit.service.d
+             printf '[Unit]\nConditionVirtualization=\n' > /run/systemd/system/$unit.service.d/bed.conf
+         done
+         systemctl daemon-reload; systemctl reload dbus; systemctl restart polkit
+         systemctl start {} || true",
+        first + 1,
+        UNITS.join(" ")
+    );
+    let started = bed.exec(["sh", "-c", &script]);
+    eprintln!("{}: {}", bed.suite(), started.all().trim());
+    bed
 }

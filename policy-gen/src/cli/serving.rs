@@ -13,7 +13,7 @@ pub struct Enable {
     /// An action id (repeatable)
     #[arg(long, value_name = "ID", required_unless_present = "what")]
     pub action: Vec<String>,
-    /// A set of actions, as in [[allow]] (repeatable)
+    /// A set of actions, by a name that `sets` lists (repeatable)
     #[arg(long, value_name = "SET")]
     pub what: Vec<String>,
     /// A detail that a request must carry (repeatable); for one action

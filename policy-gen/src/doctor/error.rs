@@ -144,7 +144,7 @@ pub fn is_known(line: &str, with_table: bool) -> bool {
 #[must_use]
 pub fn names_an_action(line: &str) -> bool {
     ["org.", "com.", "io.", "net."].iter().any(|start| line.contains(start))
-        && line.split(|c: char| !(c.is_ascii_alphanumeric() || ".-_".contains(c))).any(|word| is_action(word))
+        && line.split(|c: char| !(c.is_ascii_alphanumeric() || ".-_".contains(c))).any(is_action)
 }
 
 /// What one line says.

@@ -8,6 +8,7 @@ mod mechanisms;
 mod model;
 mod page_by_pkla;
 mod recipes;
+mod recipes_of_daemons;
 mod records;
 mod refusals;
 mod sets;

@@ -20,7 +20,7 @@ on_each_suite_with_rules! {
 const SLEEP: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 
 /// Files, owners and modes of the configuration. The folders of the policy stay when their files are removed.
-fn state(bed: &Bed) -> String {
+pub fn state(bed: &Bed) -> String {
     let script = "find /etc /usr/share/polkit-1 /var/lib/polkit-1 -printf '%p %y %m %U:%G %l\\n' | sort
         find /etc /usr/share/polkit-1 /var/lib/polkit-1 -type f -exec sha256sum {} + | sort";
     let stays = |line: &&str| {
@@ -32,7 +32,7 @@ fn state(bed: &Bed) -> String {
 }
 
 /// Runs the commands that the recipe prints.
-fn follow(bed: &Bed, recipe: &str) {
+pub fn follow(bed: &Bed, recipe: &str) {
     let printed = bed.exec(["sh", "-c", &format!("polkit-policy-gen recipe {recipe}")]).success();
     let commands: Vec<&str> = printed.stdout.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
     assert!(commands.len() >= 3, "{printed}");
@@ -42,13 +42,13 @@ fn follow(bed: &Bed, recipe: &str) {
 }
 
 /// Takes the policy back.
-fn remove(bed: &Bed) {
+pub fn remove(bed: &Bed) {
     let script = "rm -f /etc/polkit-policy-gen/policy.d/*.toml /etc/polkit-service-agent/agent.d/*.toml
         polkit-policy-gen remove --restart && { systemctl disable --now polkit-service-agent 2>/dev/null || true; }";
     let _ = bed.exec(["sh", "-c", script]).success();
 }
 
-fn works(bed: &Bed, user: &str, command: &str) -> bool {
+pub fn works(bed: &Bed, user: &str, command: &str) -> bool {
     bed.exec_as(user, command.split(' ')).status.success()
 }
 

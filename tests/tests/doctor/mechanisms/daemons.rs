@@ -9,23 +9,6 @@ on_each_suite_with_rules! {
     the_other_daemons_ask_polkit_as_the_table_says
 }
 
-/// The units of the daemons.
-const UNITS: [&str; 13] = [
-    "NetworkManager",
-    "pcscd",
-    "udisks2",
-    "packagekit",
-    "colord",
-    "ModemManager",
-    "fwupd",
-    "flatpak-system-helper",
-    "firewalld",
-    "rtkit-daemon",
-    "accounts-daemon",
-    "bolt",
-    "snapd",
-];
-
 const RTKIT: &str = "org.freedesktop.RealtimeKit1 /org/freedesktop/RealtimeKit1 org.freedesktop.RealtimeKit1";
 const ACCOUNTS: &str = "org.freedesktop.Accounts /org/freedesktop/Accounts org.freedesktop.Accounts";
 
@@ -54,35 +37,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("snapd", "snap install hello"),
 ];
 
-/// A bed in which the daemons run. What the maintainer scripts of the packages do is done by hand; the users have uids that no other bed
-/// has, because the kernel counts processes by uid.
-fn bed(root: &Root) -> FullBed {
-    let bed = FullBed::on(root).start();
-    people(&bed);
-    let first = 46_000 + 10 * root.suite().polkit();
-    let script = format!(
-        "for user in colord rtkit; do id $user >/dev/null 2>&1 && userdel $user; done
-         useradd --system --no-create-home --uid {first} colord; useradd --system --no-create-home --uid {} rtkit
-         truncate --size=1M /var/tmp/image; chmod 666 /var/tmp/image
-         cd /usr/share/polkit-1/actions; ln -sf org.fedoraproject.FirewallD1.server.policy.choice org.fedoraproject.FirewallD1.policy
-         mkdir -p /var/lib/colord; chown colord /var/lib/colord; systemd-sysusers
-         for unit in ModemManager fwupd; do
-             mkdir -p /run/systemd/system/$unit.service.d
-             printf '[Unit]\nConditionVirtualization=\n' > /run/systemd/system/$unit.service.d/bed.conf
-         done
-         systemctl daemon-reload; systemctl reload dbus; systemctl restart polkit
-         systemctl start {} || true",
-        first + 1,
-        UNITS.join(" ")
-    );
-    let started = bed.exec(["sh", "-c", &script]);
-    eprintln!("{}: {}", root.suite(), started.all().trim());
-    bed
-}
-
 fn the_other_daemons_ask_polkit_as_the_table_says(root: &Root) {
     let Some(root) = daemons::with_daemons(root) else { return };
-    let bed = bed(&root);
+    let bed = daemons::start(FullBed::on(&root));
+    people(&bed);
     let calls = COMMANDS
         .iter()
         .map(|(name, command)| Call::of(name, &command.replace("RTKIT", RTKIT).replace("ACCOUNTS", ACCOUNTS)));
