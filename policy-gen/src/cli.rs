@@ -148,11 +148,15 @@ convert; 2 usage error; 3 a required file is unavailable.")]
     /// Find out why a request is refused, and fix it
     #[command(after_help = DOCTOR_HELP)]
     Doctor(Doctor),
-    /// Let polkit-service-agent allow actions to a unit: the part of `polkit-service-agent enable` that changes files
-    #[command(hide = true)]
+    /// Let polkit-service-agent allow actions to a unit (`polkit-service-agent enable` runs this)
+    #[command(after_help = "\
+Example:
+  polkit-policy-gen enable web.service --action org.libvirt.unix.manage
+
+polkit-service-agent(8) describes the command.")]
     Enable(Enable),
-    /// Undo `enable`
-    #[command(hide = true)]
+    /// Undo `enable` (`polkit-service-agent disable` runs this)
+    #[command(after_help = "Example:\n  polkit-policy-gen disable web.service")]
     Disable(Disable),
 }
 
