@@ -306,8 +306,15 @@ impl Running {
             }
         };
         // Only root can read this. An agent without root can only refuse.
-        if self.is_root {
-            polkitd::same_namespaces(pid)?;
+        if self.is_root
+            && let Err(why) = polkitd::same_namespaces(pid)
+        {
+            // The namespaces of a process that has ended cannot be read. `OwnerWatch` reports the next polkitd.
+            if polkitd::has_ended(pid, async || authority.pid().await.ok()).await {
+                tracing::warn!("polkitd (pid {pid}) ended while the agent examined it");
+                return Ok(());
+            }
+            return Err(why);
         }
         self.registry.on_polkitd_changed(&version, polkitd::open_files(pid), authority);
         tracing::info!("polkitd {version} runs with pid {pid}");

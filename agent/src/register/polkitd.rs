@@ -1,6 +1,10 @@
 //! polkitd as a process: its namespaces, and the number of files that it can open. One of the files with effects.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::{fs, os::unix::fs::MetadataExt, time::Duration};
+
+/// How often, and how long apart, the bus is asked whether polkitd is the same process.
+const TRIES: u32 = 10;
+const APART: Duration = Duration::from_millis(50);
 
 /// Compares the pid and user namespaces of the agent with those of polkitd.
 ///
@@ -18,6 +22,18 @@ pub fn same_namespaces(polkitd: u32) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether polkitd is another process by now, or none. `now` asks the bus for its pid; the bus notices the end of a process a moment
+/// later than `/proc`.
+pub async fn has_ended(polkitd: u32, mut now: impl AsyncFnMut() -> Option<u32>) -> bool {
+    for _ in 0..TRIES {
+        if now().await != Some(polkitd) {
+            return true;
+        }
+        tokio::time::sleep(APART).await;
+    }
+    false
 }
 
 /// polkitd's soft limit of open files, for counting the descriptors that it leaked. If it cannot be read, it is systemd's default.
@@ -43,6 +59,19 @@ mod tests {
         let mine = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap();
         assert_eq!(open_files(std::process::id()), mine);
         assert_eq!(open_files(0), 1024);
+    }
+
+    #[tokio::test]
+    async fn a_polkitd_has_ended_if_the_bus_soon_has_another_one_or_none() {
+        for after in [None, Some(8)] {
+            let mut asked = 0;
+            let ended = has_ended(7, async || {
+                asked += 1;
+                if asked < 3 { Some(7) } else { after }
+            });
+            assert!(ended.await, "{after:?}");
+        }
+        assert!(!has_ended(7, async || Some(7)).await);
     }
 
     #[test]
