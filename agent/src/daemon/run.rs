@@ -352,6 +352,8 @@ impl Running {
         if let Err(error) = &result {
             tracing::error!("{error}: the old configuration stays in force");
         }
+        // A caller that asks for the status after its reload gets the new one.
+        self.publish_status();
         if self.reload.is_idle() {
             for reply in self.reload_replies.drain(..) {
                 // Fails if the caller is gone.

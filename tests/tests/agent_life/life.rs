@@ -20,6 +20,7 @@ on_each_suite_with_rules! {
     after_polkitd_s_restart_the_same_agent_serves_again
     a_killed_agent_is_started_again_and_leaves_no_stale_registration
     a_reload_adds_and_removes_units
+    the_status_after_a_reload_is_that_of_the_new_configuration
     a_process_that_gave_root_up_is_judged_by_what_it_is_now
     a_process_moved_out_of_the_unit_is_not_served_any_more
     processes_beyond_max_have_no_agent_and_that_is_said_once
@@ -151,6 +152,17 @@ fn a_killed_agent_is_started_again_and_leaves_no_stale_registration(root: &Root)
     let _ = bed.exec(["systemctl", "stop", "polkit-service-agent"]).success();
     for process in &processes {
         until(|| ask(&bed, process.pid(), MANAGE) == Verdict::NoAgent);
+    }
+}
+
+fn the_status_after_a_reload_is_that_of_the_new_configuration(root: &Root) {
+    let bed = full_bed(root);
+    start_agent(&bed);
+    for number in 0..10 {
+        bed.write(CONFIG_FILE, 0o644, format!("{POOL}# {number}\n"));
+        let script = "systemctl reload polkit-service-agent && exec polkit-service-agent status";
+        let status = bed.exec(["sh", "-c", script]).success();
+        assert!(!status.stdout.contains("newer than the one in force"), "{status}");
     }
 }
 
