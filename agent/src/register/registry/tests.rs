@@ -3,6 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::{base::cgroups::cgroup_root, config::Config};
 
+mod failures;
 mod stages;
 
 fn target(name: &str) -> ServeTarget {
