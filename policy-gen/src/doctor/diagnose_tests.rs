@@ -1,6 +1,7 @@
 use super::*;
 use crate::doctor::bus_policy::Denial;
 use crate::doctor::error::first;
+use crate::doctor::facts::model;
 use crate::doctor::facts::{
     Client, Daemon, Decision, GroupRemedy, NearCondition, NearMiss, Polkitd, Preset, Process, RunningResult, Socket,
     Subject, UnitState,
@@ -10,7 +11,7 @@ use crate::libvirt::MANAGE;
 use crate::lint::switches::Reading;
 use crate::target::{JavaScript, Pkla, Target, Version};
 use crate::verdict::evaluate::Obstacle;
-use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile, Verdict};
+use crate::verdict::{Decider, DeciderKind, Outcome, SkipReason, SkippedFile};
 
 #[path = "diagnose_tests/agent.rs"]
 mod agent;
@@ -39,27 +40,9 @@ mod sockets;
 
 fn answer(word: ImplicitAuthorization, kind: DeciderKind, file: &str) -> Decision {
     let decider = Decider { kind, file: Some(file.to_owned()), line: Some(3), by_action: None, grant: None };
-    let verdict = Verdict {
-        outcome: Outcome::Result(word),
-        decided_by: Some(decider),
-        depends_on: Vec::new(),
-        steps: Vec::new(),
-        rule_error: None,
-        ends_polkitd: None,
-    };
-    Decision {
-        action: MANAGE.to_owned(),
-        session: Session::None,
-        verdict,
-        real: None,
-        groups: Vec::new(),
-        sessions: Vec::new(),
-        near: Vec::new(),
-        naming: Vec::new(),
-        grant_comes_first: true,
-        no_grant: None,
-        depends_on: Vec::new(),
-    }
+    let mut answer = model::decision(MANAGE, Outcome::Result(word));
+    answer.verdict.decided_by = Some(decider);
+    answer
 }
 
 /// A host with libvirtd under systemd, and the subject www-data, which must authenticate.

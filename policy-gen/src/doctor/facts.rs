@@ -1,6 +1,8 @@
 //! Facts about the host and the subject. This module only defines the types.
 
 mod libvirt;
+#[cfg(test)]
+pub mod model;
 mod near;
 
 use std::collections::BTreeMap;

@@ -128,30 +128,10 @@ fn the_json_form_has_the_request_and_the_findings() {
 #[test]
 fn without_findings_it_is_said_who_allows_the_request() {
     use crate::doctor::facts::Subject;
-    use crate::verdict::{Outcome, Verdict};
+    use crate::verdict::Outcome;
     let with = |result: &str, verdict: Option<&str>| {
         let outcome = Outcome::Result(crate::implicit_authorization::ImplicitAuthorization::parse(result).unwrap());
-        let verdict_of_polkit = Verdict {
-            outcome,
-            decided_by: None,
-            depends_on: Vec::new(),
-            steps: Vec::new(),
-            rule_error: None,
-            ends_polkitd: None,
-        };
-        let answer = crate::doctor::facts::Decision {
-            action: "org.a.run".to_owned(),
-            session: crate::implicit_authorization::Session::None,
-            verdict: verdict_of_polkit,
-            real: None,
-            groups: Vec::new(),
-            sessions: Vec::new(),
-            near: Vec::new(),
-            naming: Vec::new(),
-            grant_comes_first: true,
-            no_grant: None,
-            depends_on: Vec::new(),
-        };
+        let answer = crate::doctor::facts::model::decision("org.a.run", outcome);
         let subject = Some(Subject { user: "bob".to_owned(), ..Subject::default() });
         let mut facts = Facts { subject, answer: Some(answer), ..facts() };
         facts.agent.verdict = verdict.map(str::to_owned);

@@ -1,6 +1,6 @@
 use super::*;
+use crate::doctor::facts::model;
 use crate::target::{JavaScript, Pkla, Version};
-use crate::verdict::Verdict;
 
 #[test]
 fn only_a_file_of_the_agent_is_its_configuration() {
@@ -42,27 +42,7 @@ const RUN: &str = "org.example.run";
 const FILE: &str = "/etc/polkit-policy-gen/policy.d/50-x.toml";
 
 fn decision(action: &str) -> Decision {
-    let verdict = Verdict {
-        outcome: Outcome::Depends,
-        decided_by: None,
-        depends_on: Vec::new(),
-        steps: Vec::new(),
-        rule_error: None,
-        ends_polkitd: None,
-    };
-    Decision {
-        action: action.to_owned(),
-        session: Session::None,
-        verdict,
-        real: None,
-        groups: Vec::new(),
-        sessions: Vec::new(),
-        near: Vec::new(),
-        naming: Vec::new(),
-        grant_comes_first: true,
-        no_grant: None,
-        depends_on: Vec::new(),
-    }
+    model::decision(action, Outcome::Depends)
 }
 
 /// A tree with an action that is refused, and with this policy that is not installed.

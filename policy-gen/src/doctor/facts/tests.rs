@@ -59,26 +59,7 @@ fn the_daemon_is_the_one_that_listens_or_libvirtd() {
 
 #[test]
 fn the_running_polkitd_knows_better_than_the_files() {
-    let decision = |outcome, real| Decision {
-        action: MANAGE.to_owned(),
-        session: Session::None,
-        verdict: Verdict {
-            outcome,
-            decided_by: None,
-            depends_on: Vec::new(),
-            steps: Vec::new(),
-            rule_error: None,
-            ends_polkitd: None,
-        },
-        real,
-        groups: Vec::new(),
-        sessions: Vec::new(),
-        near: Vec::new(),
-        naming: Vec::new(),
-        grant_comes_first: true,
-        no_grant: None,
-        depends_on: Vec::new(),
-    };
+    let decision = |outcome, real| Decision { real, ..model::decision(MANAGE, outcome) };
     let (yes, no) = (Outcome::Result(ImplicitAuthorization::Yes), Outcome::Result(ImplicitAuthorization::No));
     assert!(decision(yes, None).is_yes() && decision(no, Some(RunningResult::Yes)).is_yes());
     assert!(!decision(no, None).is_yes() && !decision(yes, Some(RunningResult::Challenge)).is_yes());
