@@ -3,6 +3,7 @@
 mod trial;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use polkit_config::cgroup::is_unit_name;
 use polkit_config::file::{read_trusted, trusted_fragments};
@@ -14,9 +15,9 @@ use super::doctor::{agreed, apply, evaluate};
 use super::{DONE, WOULD_CHANGE, default_sources, mechanisms, print};
 use crate::cli::{Disable, Enable};
 use crate::doctor::facts::{Facts, Subject};
-use crate::doctor::fixes::enable::{AGENT_FOLDER, Service, Way, agent_file, disable, enable, way};
-use crate::doctor::fixes::{EXEC, Fix, is_root_equivalent};
-use crate::doctor::look::{self, Examination};
+use crate::doctor::fixes::enable::{AGENT_FOLDER, AgentThen, Service, Way, agent_file, disable, enable, way};
+use crate::doctor::fixes::{AGENT, EXEC, Fix, is_root_equivalent};
+use crate::doctor::look::{self, Examination, run_program};
 use crate::doctor::report::{safe, safe_lines};
 use crate::failure::Failure;
 use crate::implicit_authorization::ImplicitAuthorization;
@@ -29,8 +30,10 @@ use trial::Trial;
 const AGENT_FILE: &str = "/etc/polkit-service-agent/agent.toml";
 /// The largest edit distance of a mistyped name.
 const MISTYPED: usize = 3;
+/// The time limit of systemctl.
+const LIMIT: Duration = Duration::from_secs(5);
 /// What a rule for a unit does not do.
-const LIMIT: &str = "This separates programs, not attackers: code that runs as this user can enter the unit.";
+const SEPARATION: &str = "This separates programs, not attackers: code that runs as this user can enter the unit.";
 
 /// Lets the agent allow actions to the processes of a unit.
 ///
@@ -80,14 +83,9 @@ pub async fn run(options: &Enable) -> Result<u8, Failure> {
         evaluate::with_agent(&fix, facts).map_err(refused)?;
     }
     print(&grants(&service, subject, way, why, root_equivalent));
-    show(&fix)?;
-    if options.dry_run {
+    if !change(&fix, options.dry_run, options.yes).await? {
         return Ok(WOULD_CHANGE);
     }
-    if !options.yes && !agreed("Apply these changes?")? {
-        return Err(Failure::Refused("nothing was changed".to_owned()));
-    }
-    apply::apply(&fix).await?;
     print(&format!("{unit} is enabled. To undo: polkit-service-agent disable {unit}"));
     let mut code = DONE;
     for (facts, subject) in &requests {
@@ -112,16 +110,20 @@ pub async fn take_back(options: &Disable) -> Result<u8, Failure> {
         return Err(Failure::Refused(format!("{unit} is not enabled: there is no {own}. Nothing was changed")));
     }
     let others = other_files(&own)?;
-    let texts: Vec<String> = others.iter().map(|path| text_of(path)).collect::<Result<_, _>>()?;
-    let fix = disable(&unit, &actions_of(&own)?, exists, &texts, !others.is_empty());
-    show(&fix)?;
-    if options.dry_run {
+    let mut other_actions = Vec::new();
+    for path in &others {
+        other_actions.extend(actions_of(path)?);
+    }
+    let runs = || run_program(&["systemctl", "is-active", "--quiet", AGENT], LIMIT).is_some_and(|(active, _)| active);
+    let agent = match others.is_empty() {
+        true => AgentThen::Idle,
+        false if runs() => AgentThen::Runs,
+        false => AgentThen::Stopped,
+    };
+    let fix = disable(&unit, &actions_of(&own)?, &other_actions, exists, agent);
+    if !change(&fix, options.dry_run, options.yes).await? {
         return Ok(WOULD_CHANGE);
     }
-    if !options.yes && !agreed("Apply these changes?")? {
-        return Err(Failure::Refused("nothing was changed".to_owned()));
-    }
-    apply::apply(&fix).await?;
     print(&format!("{unit} is disabled: polkit-service-agent no longer serves it"));
     Ok(DONE)
 }
@@ -244,15 +246,23 @@ fn grants(service: &Service, subject: &Subject, way: Way, why: &str, root_equiva
         format!("\nOther users with processes of the unit get nothing: {}", safe(&subject.others.join(", ")))
     };
     format!(
-        "Processes of {}{user} {may} {}. {LIMIT}{root}{others}\nWay: {way}, {why}\n",
+        "Processes of {}{user} {may} {}. {SEPARATION}{root}{others}\nWay: {way}, {why}\n",
         service.unit,
         actions.join(", ")
     )
 }
 
-fn show(fix: &Fix) -> Result<(), Failure> {
+/// Shows the changes, and applies them. Returns false if they are only to be shown.
+async fn change(fix: &Fix, dry_run: bool, yes: bool) -> Result<bool, Failure> {
     print(safe_lines(&apply::diff(fix)?).trim_end());
-    Ok(())
+    if dry_run {
+        return Ok(false);
+    }
+    if !yes && !agreed("Apply these changes?")? {
+        return Err(Failure::Refused("nothing was changed".to_owned()));
+    }
+    apply::apply(fix).await?;
+    Ok(true)
 }
 
 fn exists(path: &str) -> bool {
@@ -261,11 +271,6 @@ fn exists(path: &str) -> bool {
 
 fn unreadable(problem: &Problem) -> Failure {
     Failure::Refused(format!("{}: {}. Nothing was changed", problem.at.source, problem.message))
-}
-
-fn text_of(path: &str) -> Result<String, Failure> {
-    let source = read_trusted(path.as_ref()).map_err(|problem| unreadable(&problem))?;
-    Ok(source.text().to_owned())
 }
 
 /// The agent's files but for one.

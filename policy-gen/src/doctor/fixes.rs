@@ -2,12 +2,16 @@
 
 mod access;
 pub mod enable;
+mod tables;
 
 pub use access::{EXEC, access, bind, grant_for, is_root_equivalent, join_group, read_only, start, writes_a_file};
 
 use super::facts::Facts;
 use crate::emit::quote::shell;
 use crate::target::Version;
+
+/// The agent's unit.
+pub const AGENT: &str = "polkit-service-agent.service";
 
 /// One step of a fix.
 #[derive(Debug, Clone, PartialEq, Eq)]

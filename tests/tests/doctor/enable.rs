@@ -61,8 +61,12 @@ fn units_share_a_hook_and_each_is_taken_back_alone(root: &Root) {
     let second = enable(&bed, &["cd.service", "--what", "vm-manage", "--yes"]).success();
     assert!(!second.stdout.contains("[[hook]]"), "{second}");
     assert!(virsh(&bed, "ci.service", "alice") && virsh(&bed, "cd.service", "bob"));
+    // An agent that an administrator stopped stays so.
+    sh(&bed, "systemctl disable --now polkit-service-agent");
     let first = disable(&bed, &["ci.service", "--yes"]).success();
     assert!(!first.stdout.contains("[[hook]]"), "{first}");
+    assert_eq!(bed.exec(["systemctl", "is-active", "polkit-service-agent"]).text(), "inactive");
+    sh(&bed, "systemctl enable --now polkit-service-agent");
     assert!(!virsh(&bed, "ci.service", "alice") && virsh(&bed, "cd.service", "bob"));
     let _ = disable(&bed, &["cd", "--yes"]).success();
     assert!(!virsh(&bed, "cd.service", "bob"));

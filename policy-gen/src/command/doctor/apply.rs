@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::cli::{Install, Place, Remove, Target};
 use crate::command;
-use crate::doctor::fixes::{Fix, Step};
+use crate::doctor::fixes::{AGENT, Fix, Step};
 use crate::failure::Failure;
 use crate::install::directories::{make_directories, remove_directories};
 use crate::install::members::change_host;
@@ -25,7 +25,6 @@ use crate::tree::{Tree, split};
 /// Time limit for polkitd to end.
 const END: Duration = Duration::from_secs(5);
 const MODE: u32 = 0o644;
-const AGENT: &str = "polkit-service-agent.service";
 
 /// Returns the file changes of a fix as unified diffs; empty if it changes no file.
 ///

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 pub use agent::{bind, start};
 
 use super::super::facts::{Decision, Facts, Subject};
-use super::{Fix, Step, line, manual, old_polkitd};
-use crate::emit::quote::shell;
+use super::{Fix, Step, line, manual, old_polkitd, tables};
+use crate::emit::quote::{shell, toml};
 use crate::libvirt::MANAGE;
 use crate::policy::SYSTEMD_ACTION;
 
@@ -103,22 +103,6 @@ fn slug(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).take(60).collect()
 }
 
-/// Formats a TOML string.
-pub(super) fn toml(text: &str) -> String {
-    let escaped = text.chars().flat_map(|c| match c {
-        '"' | '\\' => vec!['\\', c],
-        c if c.is_control() => format!("\\u{:04X}", u32::from(c)).chars().collect(),
-        c => vec![c],
-    });
-    format!("\"{}\"", escaped.collect::<String>())
-}
-
-/// Formats a TOML key.
-pub(super) fn key_of(key: &str) -> String {
-    let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if is_bare { key.to_owned() } else { toml(key) }
-}
-
 pub(super) fn written(path: &str, text: &str) -> Vec<String> {
     let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
     vec![line(&["mkdir", "-p", directory]), format!("{HERE_DOCUMENT}{} <<'END'\n{text}END", shell(path))]
@@ -138,8 +122,8 @@ fn to_user(user: &str) -> String {
     format!("users = [{}]\n", toml(user))
 }
 
-/// Returns a policy that grants exactly this request to `subject`, which is the keys of the subject, and whether a person must complete it: an action that is root-equivalent
-/// without details gets a placeholder for the detail that is unknown.
+/// Returns a policy that grants exactly this request to `subject`, which is the keys of the subject, and whether a person must complete
+/// it: an action that is root-equivalent without details gets a placeholder for the detail that is unknown.
 fn grant_text(name: &str, subject: &str, action: &str, details: &BTreeMap<String, String>) -> (String, bool) {
     if action == SYSTEMD_ACTION {
         let unit = details.get("unit");
@@ -151,13 +135,12 @@ fn grant_text(name: &str, subject: &str, action: &str, details: &BTreeMap<String
         );
         return (text, unit.is_none());
     }
-    let mut pairs: Vec<String> =
-        details.iter().map(|(key, value)| format!("{} = {}", key_of(key), toml(value))).collect();
+    let mut details = details.clone();
     let is_open = action == EXEC && !details.contains_key("program");
     if is_open {
-        pairs.push("program = \"/PATH/OF/THE/PROGRAM\"".to_owned());
+        details.insert("program".to_owned(), "/PATH/OF/THE/PROGRAM".to_owned());
     }
-    let details = if pairs.is_empty() { String::new() } else { format!("details = {{ {} }}\n", pairs.join(", ")) };
+    let details = tables::details(&details);
     let text = format!(
         "[[grant]]\nname = {}\nactions = [{}]\n{subject}{details}result = \"yes\"\n",
         toml(name),

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::access::{key_of, toml, written};
-use super::{Fix, Step, line};
+use polkit_config::pattern::ActionPattern;
+
+use super::access::written;
+use super::tables::{self, Rule};
+use super::{AGENT, Fix, Step, line};
 use crate::doctor::facts::{Facts, Subject};
-use crate::mechanisms::{self, Interaction};
+use crate::mechanisms::Interaction;
 use crate::target::Version;
 
 /// The folder of the agent's files.
 pub const AGENT_FOLDER: &str = "/etc/polkit-service-agent/agent.d";
 const POLICY_FOLDER: &str = "/etc/polkit-policy-gen/policy.d";
-/// The agent's unit.
-const AGENT: &str = "polkit-service-agent.service";
 
 /// A unit and the requests that the agent allows to it.
 #[derive(Debug, Clone, Default)]
@@ -89,9 +90,12 @@ pub fn enable(service: &Service, way: Way, hooked: &[String], root_equivalent: b
     match (way, &service.user) {
         (Way::Hook, _) => {
             let new = service.actions.iter().filter(|(action, _)| !hooked.contains(action));
-            files.extend(new.map(|(action, details)| (hook_file(action), hook_text(action, details))));
+            files.extend(new.map(|(action, details)| (hook_file(action), tables::hook(action, details))));
         }
-        (Way::Registration, Some(user)) => files.push((bound_file(&service.unit), bound_text(service, user))),
+        (Way::Registration, Some(user)) => {
+            let actions = service.actions.iter().map(|(action, _)| action.as_str());
+            files.push((bound_file(&service.unit), tables::bound(actions, user)));
+        }
         (Way::Registration, None) => {}
     }
     let mut steps: Vec<Step> =
@@ -109,54 +113,60 @@ pub fn enable(service: &Service, way: Way, hooked: &[String], root_equivalent: b
 }
 
 fn agent_text(service: &Service, way: Way) -> String {
-    let unit = toml(&service.unit);
-    let user = service.user.as_deref().map_or_else(String::new, |user| format!("user = {}\n", toml(user)));
-    let by = if way == Way::Hook { "way = \"hook\"\n" } else { "" };
-    let answer = if service.ask { "ask" } else { "allow" };
     let rules = service.actions.iter().map(|(action, details)| {
-        let pairs: Vec<String> =
-            details.iter().map(|(key, value)| format!("{} = {}", key_of(key), toml(value))).collect();
-        let details = if pairs.is_empty() { String::new() } else { format!("details = {{ {} }}\n", pairs.join(", ")) };
-        format!(
-            "\n[[rule]]\nid = {}\naction = {}\nunit = {unit}\n{user}{details}answer = \"{answer}\"\n",
-            toml(&format!("{} {action}", service.unit)),
-            toml(action)
-        )
+        let rule = Rule {
+            id: &format!("{} {action}", service.unit),
+            action,
+            unit: &service.unit,
+            user: service.user.as_deref(),
+            details,
+            answer: if service.ask { "ask" } else { "allow" },
+        };
+        format!("\n{}", rule.text())
     });
     format!(
-        "# Written by `polkit-service-agent enable`. To undo: polkit-service-agent disable {}\n[[serve]]\nunit = {unit}\n{by}{}",
+        "# Written by `polkit-service-agent enable`. To undo: polkit-service-agent disable {}\n{}{}",
         service.unit,
+        tables::serve(&service.unit, way == Way::Hook),
         rules.collect::<String>()
     )
 }
 
-fn hook_text(action: &str, details: &BTreeMap<String, String>) -> String {
-    let known = mechanisms::compiled_details(action);
-    let more: Vec<String> = details.keys().filter(|key| !known.contains(&key.as_str())).map(|key| toml(key)).collect();
-    let more = if more.is_empty() { String::new() } else { format!("details = [{}]\n", more.join(", ")) };
-    format!("[[hook]]\nactions = [{}]\non_failure = \"nothing\"\n{more}", toml(action))
+/// The agent without the unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentThen {
+    /// It runs, and has other configuration: it reads that.
+    Runs,
+    /// It is stopped, and stays so.
+    Stopped,
+    /// It has no other configuration, and nothing to do.
+    Idle,
 }
 
-fn bound_text(service: &Service, user: &str) -> String {
-    let actions: Vec<String> = service.actions.iter().map(|(action, _)| toml(action)).collect();
-    format!("[[agent]]\nactions = [{}]\nusers = [{}]\n", actions.join(", "), toml(user))
-}
-
-/// Returns the steps that take a unit away from the agent. `actions` are the actions of its file. `named` has the texts of the agent's
-/// other files: a hook about an action that one of them names stays. `left` says whether the agent has any other configuration.
+/// Returns the steps that take a unit away from the agent. `actions` are the actions of its file, and `others` those of the agent's other
+/// files: a hook about an action that one of them covers stays.
 #[must_use]
-pub fn disable(unit: &str, actions: &[String], exists: impl Fn(&str) -> bool, named: &[String], left: bool) -> Fix {
-    let is_free = |action: &&String| !named.iter().any(|text| text.contains(&toml(action)));
+pub fn disable(
+    unit: &str,
+    actions: &[String],
+    others: &[String],
+    exists: impl Fn(&str) -> bool,
+    agent: AgentThen,
+) -> Fix {
+    let others: Vec<ActionPattern> = others.iter().filter_map(|ids| ActionPattern::new(ids).ok()).collect();
+    let is_free = |action: &&String| !others.iter().any(|other| other.covers(action));
     let hooks = actions.iter().filter(is_free).map(|action| hook_file(action));
-    let files: Vec<String> = std::iter::once(bound_file(unit)).chain(hooks).filter(|path| exists(path)).collect();
+    let files = std::iter::once(bound_file(unit)).chain(hooks).filter(|path| exists(path));
     let mut steps = vec![Step::Remove(agent_file(unit))];
-    steps.extend(files.into_iter().map(Step::Remove));
+    steps.extend(files.map(Step::Remove));
     steps.push(Step::Withdraw);
-    steps.push(if left {
-        Step::Agent
-    } else {
-        Step::Run(["systemctl", "disable", "--now", AGENT].map(str::to_owned).to_vec())
-    });
+    match agent {
+        AgentThen::Runs => steps.push(Step::Agent),
+        AgentThen::Stopped => {}
+        AgentThen::Idle => {
+            steps.push(Step::Run(["systemctl", "disable", "--now", AGENT].map(str::to_owned).to_vec()));
+        }
+    }
     Fix { id: "disable", steps, ..Fix::default() }
 }
 

@@ -3,14 +3,16 @@
 //! The hook is the default: it has no race, sees details, and serves any number of processes. Registration is for a polkit that runs
 //! no hook.
 
-use super::super::{Fix, Step, line, manual, old_polkitd};
-use super::{EXEC, is_root_equivalent, key_of, request, slug, toml, written};
+use std::collections::BTreeMap;
+
+use super::super::tables::{self, Rule};
+use super::super::{AGENT, Fix, Step, line, manual, old_polkitd};
+use super::{EXEC, is_root_equivalent, request, slug, written};
 use crate::doctor::facts::{Decision, Facts, Subject};
 use crate::mechanisms::{self, Interaction};
 use crate::policy::SYSTEMD_ACTION;
 use crate::target::Version;
 
-const UNIT: &str = "polkit-service-agent.service";
 /// What a rule for a unit does not do.
 pub(super) const LIMIT: &str = "This separates programs, not attackers: code that runs as this user can enter the unit. Only a separate user \
                      (User= or DynamicUser=) protects against it";
@@ -34,18 +36,18 @@ pub fn start(facts: &Facts) -> Fix {
 
 fn start_command(facts: &Facts) -> String {
     if facts.agent.running {
-        line(&["systemctl", "reload", UNIT])
+        line(&["systemctl", "reload", AGENT])
     } else {
-        line(&["systemctl", "enable", "--now", UNIT])
+        line(&["systemctl", "enable", "--now", AGENT])
     }
 }
 
 /// The commands that bring the agent back to its state before the fix.
 fn stop_command(facts: &Facts) -> Vec<String> {
     match (facts.agent.running, facts.agent.enabled) {
-        (true, _) => vec![line(&["systemctl", "reload", UNIT])],
-        (false, true) => vec![line(&["systemctl", "stop", UNIT])],
-        (false, false) => vec![line(&["systemctl", "disable", "--now", UNIT])],
+        (true, _) => vec![line(&["systemctl", "reload", AGENT])],
+        (false, true) => vec![line(&["systemctl", "stop", AGENT])],
+        (false, false) => vec![line(&["systemctl", "disable", "--now", AGENT])],
     }
 }
 
@@ -53,7 +55,7 @@ fn stop_command(facts: &Facts) -> Vec<String> {
 #[must_use]
 pub fn bind(facts: &Facts, subject: &Subject, answer: &Decision) -> Fix {
     let path = format!("/etc/polkit-policy-gen/policy.d/50-doctor-agent-{}.toml", slug(&subject.user));
-    let text = bound(&answer.action, &subject.user);
+    let text = tables::bound([answer.action.as_str()].into_iter(), &subject.user);
     let mut commands = written(&path, &text);
     commands.push("polkit-policy-gen install".to_owned());
     Fix {
@@ -65,10 +67,6 @@ pub fn bind(facts: &Facts, subject: &Subject, answer: &Decision) -> Fix {
         steps: vec![Step::Write { path, text }, Step::Install],
         ..Fix::default()
     }
-}
-
-fn bound(action: &str, user: &str) -> String {
-    format!("[[agent]]\nactions = [{}]\nusers = [{}]\n", toml(action), toml(user))
 }
 
 /// A fix that lets the agent allow the request to one unit; `None` if the agent cannot help or already serves the unit.
@@ -106,27 +104,25 @@ pub(super) fn rule(facts: &Facts, subject: &Subject, answer: &Decision) -> Optio
 fn of_unit(facts: &Facts, subject: &Subject, answer: &Decision, unit: &str, by_hook: bool) -> Fix {
     let name = slug(unit.trim_end_matches(".service"));
     let own = format!("/etc/polkit-service-agent/agent.d/50-doctor-{name}.toml");
-    let way = if by_hook { "way = \"hook\"\n" } else { "" };
-    let pairs: Vec<String> =
-        facts.details.iter().map(|(key, value)| format!("{} = {}", key_of(key), toml(value))).collect();
-    let details =
-        if by_hook && !pairs.is_empty() { format!("details = {{ {} }}\n", pairs.join(", ")) } else { String::new() };
-    let rule = format!(
-        "[[serve]]\nunit = {unit}\n{way}\n[[rule]]\nid = \"doctor-{name}\"\naction = {action}\nunit = {unit}\n\
-         {user}{details}answer = \"allow\"\n",
-        unit = toml(unit),
-        action = toml(&answer.action),
-        // The user of DynamicUser= exists only while the unit runs, so the unit alone names the processes.
-        user = if subject.is_dynamic { String::new() } else { format!("user = {}\n", toml(&subject.user)) }
-    );
+    // A challenge has no details.
+    let none = BTreeMap::new();
+    let rule = Rule {
+        id: &format!("doctor-{name}"),
+        action: &answer.action,
+        unit,
+        user: (!subject.is_dynamic).then_some(&subject.user),
+        details: if by_hook { &facts.details } else { &none },
+        answer: "allow",
+    };
+    let rule = format!("{}\n{}", tables::serve(unit, by_hook), rule.text());
     let (id, policy, asks) = if by_hook {
         let last: Vec<&str> = answer.action.rsplit('.').take(3).collect();
         let of_action = slug(&last.into_iter().rev().collect::<Vec<_>>().join("-"));
         let path = format!("/etc/polkit-policy-gen/policy.d/50-doctor-hook-{of_action}.toml");
-        ("hook-rule", path, format!("[[hook]]\nactions = [{}]\non_failure = \"nothing\"\n", toml(&answer.action)))
+        ("hook-rule", path, tables::hook(&answer.action, &facts.details))
     } else {
         let path = format!("/etc/polkit-policy-gen/policy.d/50-doctor-agent-{name}.toml");
-        ("agent-rule", path, bound(&answer.action, &subject.user))
+        ("agent-rule", path, tables::bound([answer.action.as_str()].into_iter(), &subject.user))
     };
     let mut commands = written(&own, &rule);
     commands.extend(written(&policy, &asks));

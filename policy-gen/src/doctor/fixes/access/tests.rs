@@ -1,7 +1,7 @@
 use super::*;
-use crate::implicit_authorization::Session;
+use crate::doctor::facts::model;
 use crate::target::{JavaScript, Pkla, Target, Version};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Outcome;
 
 use super::super::super::facts::GroupRemedy;
 
@@ -21,40 +21,13 @@ pub(super) fn subject(unit: Option<&str>) -> Subject {
 
 /// The decision about this action, which a grant can change.
 pub(super) fn decision(action: &str) -> Decision {
-    let verdict = Verdict {
-        outcome: Outcome::Depends,
-        decided_by: None,
-        depends_on: Vec::new(),
-        steps: Vec::new(),
-        rule_error: None,
-        ends_polkitd: None,
-    };
-    Decision {
-        action: action.to_owned(),
-        session: Session::None,
-        verdict,
-        real: None,
-        groups: Vec::new(),
-        sessions: Vec::new(),
-        near: Vec::new(),
-        naming: Vec::new(),
-        grant_comes_first: true,
-        no_grant: None,
-        depends_on: Vec::new(),
-    }
+    model::decision(action, Outcome::Depends)
 }
 
 /// The ids of the fixes for this subject and decision.
 fn ids(mut facts: Facts, subject: Subject, decision: Decision) -> Vec<&'static str> {
     (facts.subject, facts.answer) = (Some(subject), Some(decision));
     access(&facts).iter().map(|fix| fix.id).collect()
-}
-
-#[test]
-fn a_text_and_a_key_are_written_as_toml() {
-    assert_eq!([toml("a"), toml("a\"b\\c"), toml("a\nb")], ["\"a\"", "\"a\\\"b\\\\c\"", "\"a\\u000Ab\""]);
-    let keys = ["a", "A-b_1", "", "a.b", "a b", "ä"].map(key_of);
-    assert_eq!(keys, ["a", "A-b_1", "\"\"", "\"a.b\"", "\"a b\"", "\"ä\""]);
 }
 
 #[test]
@@ -75,7 +48,7 @@ fn a_grant_has_the_details_of_the_request_and_a_placeholder_for_a_program() {
     let (text, is_open) = grant_text("n", &to_user("bob"), "org.a.run", &details(&[("k", "v"), ("l m", "w")]));
     assert!(text.contains("users = [\"bob\"]\ndetails = { k = \"v\", \"l m\" = \"w\" }\nresult") && !is_open, "{text}");
     let (text, is_open) = grant_text("n", &to_user("bob"), EXEC, &details(&[("user", "root")]));
-    let placeholder = "details = { user = \"root\", program = \"/PATH/OF/THE/PROGRAM\" }\n";
+    let placeholder = "details = { program = \"/PATH/OF/THE/PROGRAM\", user = \"root\" }\n";
     assert!(text.contains(placeholder) && is_open, "{text}");
     let (text, is_open) = grant_text("n", &to_user("bob"), EXEC, &details(&[("program", "/bin/a")]));
     assert!(text.contains("details = { program = \"/bin/a\" }\n") && !is_open, "{text}");

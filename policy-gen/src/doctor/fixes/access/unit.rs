@@ -2,8 +2,9 @@
 
 use super::super::{Fix, Step, line, old_polkitd};
 use super::agent::LIMIT;
-use super::{NAME_MAX, grant_text, is_root_equivalent, request, slug, to_user, toml, written};
+use super::{NAME_MAX, grant_text, is_root_equivalent, request, slug, to_user, written};
 use crate::doctor::facts::{Decision, Facts, Subject};
+use crate::emit::quote::toml;
 
 /// A fix that grants the request to the user in the unit; `None` if polkit does not know the unit, or the agent serves it.
 pub(super) fn grant(facts: &Facts, subject: &Subject, answer: &Decision) -> Option<Fix> {

@@ -99,19 +99,20 @@ fn details_and_a_person_who_decides_are_in_the_rule_and_a_dynamic_user_is_not() 
 #[test]
 fn a_hook_that_another_file_of_the_agent_needs_stays() {
     let actions = [MANAGE.to_owned(), RTKIT.to_owned()];
-    let removed = |exists: fn(&str) -> bool, named: &[&str], left| {
-        let named: Vec<String> = named.iter().map(|text| (*text).to_owned()).collect();
-        disable("web.service", &actions, exists, &named, left).steps
+    let removed = |exists: fn(&str) -> bool, others: &[&str], agent| {
+        let others: Vec<String> = others.iter().map(|ids| (*ids).to_owned()).collect();
+        disable("web.service", &actions, &others, exists, agent).steps
     };
     let own = Step::Remove(agent_file("web.service"));
     let hooks = actions.iter().map(|action| Step::Remove(hook_file(action)));
     let stop = ["systemctl", "disable", "--now", AGENT].map(str::to_owned).to_vec();
-    let all = removed(|path| path.contains("-hook-"), &[], false);
+    let all = removed(|path| path.contains("-hook-"), &["org.other.*"], AgentThen::Idle);
     let files: Vec<Step> = std::iter::once(own.clone()).chain(hooks).collect();
     assert_eq!(all, [&files[..], &[Step::Withdraw, Step::Run(stop)]].concat());
-    let other = "[[rule]]\naction = \"org.libvirt.unix.manage\"\n";
-    let some = removed(|path| path.contains("-hook-"), &[other], true);
-    assert_eq!(some, [own.clone(), Step::Remove(hook_file(RTKIT)), Step::Withdraw, Step::Agent]);
-    let bound = removed(|path| path.contains("-agent-"), &[], true);
-    assert_eq!(bound, [own, Step::Remove(bound_file("web.service")), Step::Withdraw, Step::Agent]);
+    for covers in [MANAGE, "org.libvirt.*"] {
+        let some = removed(|path| path.contains("-hook-"), &[covers], AgentThen::Runs);
+        assert_eq!(some, [own.clone(), Step::Remove(hook_file(RTKIT)), Step::Withdraw, Step::Agent], "{covers}");
+    }
+    let bound = removed(|path| path.contains("-agent-"), &[], AgentThen::Stopped);
+    assert_eq!(bound, [own, Step::Remove(bound_file("web.service")), Step::Withdraw], "a stopped agent is not started");
 }

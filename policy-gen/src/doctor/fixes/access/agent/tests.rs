@@ -23,8 +23,9 @@ fn the_agent_is_started_or_reloaded_and_the_undo_restores_its_state() {
         assert!(!fix.manual && !fix.root_equivalent && fix.undo.len() == 1 && fix.commands.len() == 1, "{fix:?}");
         (fix.id, fix.commands[0].clone(), fix.undo[0].clone())
     };
-    let expected =
-        |id, command: &str, undo: &str| (id, format!("systemctl {command} {UNIT}"), format!("systemctl {undo} {UNIT}"));
+    let expected = |id, command: &str, undo: &str| {
+        (id, format!("systemctl {command} {AGENT}"), format!("systemctl {undo} {AGENT}"))
+    };
     for enabled in [true, false] {
         assert_eq!(of(true, enabled), expected("reload-agent", "reload", "reload"));
     }
@@ -115,12 +116,13 @@ fn a_rule_by_the_hook_names_unit_user_and_details() {
     let policy = format!("{POLICY}/50-doctor-hook-a-b-run.toml");
     let text = "[[serve]]\nunit = \"web.service\"\nway = \"hook\"\n\n[[rule]]\nid = \"doctor-web\"\naction = \"org.x.a.b.run\"\n\
                 unit = \"web.service\"\nuser = \"www-data\"\ndetails = { k = \"v\", \"l m\" = \"w\" }\nanswer = \"allow\"\n";
-    let asks = "[[hook]]\nactions = [\"org.x.a.b.run\"]\non_failure = \"nothing\"\n";
+    // The table of mechanisms does not have the action, so the hook passes these details only if the policy says so.
+    let asks = "[[hook]]\nactions = [\"org.x.a.b.run\"]\non_failure = \"nothing\"\ndetails = [\"k\", \"l m\"]\n";
     let write = |path: &str, text: &str| Step::Write { path: path.to_owned(), text: text.to_owned() };
     assert_eq!(fix.steps, [write(own, text), write(&policy, asks), Step::Install, Step::Agent]);
-    let last = ["polkit-policy-gen install".to_owned(), format!("systemctl reload {UNIT}")];
+    let last = ["polkit-policy-gen install".to_owned(), format!("systemctl reload {AGENT}")];
     assert_eq!(fix.commands, [&written(own, text)[..], &written(&policy, asks), &last].concat());
-    let reload = format!("systemctl reload {UNIT}");
+    let reload = format!("systemctl reload {AGENT}");
     assert_eq!(
         fix.undo,
         [&format!("rm {own} {policy}"), "polkit-policy-gen install || polkit-policy-gen remove", &reload]
@@ -143,7 +145,7 @@ fn a_rule_for_a_registration_has_no_details_and_lets_polkitd_vouch() {
     assert_eq!(*path, format!("{POLICY}/50-doctor-agent-web.toml"));
     assert_eq!(text, "[[agent]]\nactions = [\"org.a.run\"]\nusers = [\"www-data\"]\n");
     assert_eq!(fix.steps[2..], [Step::Install, Step::Agent, Step::RestartPolkitd]);
-    assert_eq!(fix.undo[2], format!("systemctl disable --now {UNIT}"));
+    assert_eq!(fix.undo[2], format!("systemctl disable --now {AGENT}"));
 }
 
 #[test]
