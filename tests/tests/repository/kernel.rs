@@ -33,11 +33,17 @@ fn lines_of_code(text: &str) -> usize {
     program.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
+/// Whether a file holds only tests: `tests.rs`, the files of a folder `tests`, and the model of the approval queue.
+fn is_test(path: &Path) -> bool {
+    path.ends_with("tests.rs")
+        || path.ends_with("model.rs")
+        || path.parent().is_some_and(|folder| folder.ends_with("tests"))
+}
+
 #[test]
 fn the_kernel_has_at_most_3000_lines_of_code() {
     let mut paths = Vec::new();
     FOLDERS.iter().for_each(|folder| sources(&top().join(folder), &mut paths));
-    let is_test = |path: &PathBuf| path.ends_with("tests.rs") || path.ends_with("model.rs");
     let lines: BTreeMap<PathBuf, usize> = paths
         .into_iter()
         .filter(|path| !is_test(path))
@@ -52,6 +58,16 @@ fn the_kernel_has_at_most_3000_lines_of_code() {
 fn code_is_counted_without_comments_blank_lines_and_tests() {
     assert_eq!(lines_of_code("//! x\n\nuse a;\n/// y\nfn b() {}\n#[cfg(test)]\nmod tests {\n    fn c() {}\n}\n"), 2);
     assert_eq!(lines_of_code("fn a() {\n    // why\n    b();\n}\n#[cfg(test)]\npub fn c() {}\n"), 5);
+}
+
+#[test]
+fn files_of_tests_are_told_from_files_of_the_kernel() {
+    for path in ["agent/rules/src/verdict/tests.rs", "agent/rules/src/verdict/tests/sessions.rs"] {
+        assert!(is_test(Path::new(path)), "{path}");
+    }
+    for path in ["agent/rules/src/verdict.rs", "agent/src/kernel/latest.rs", "agent/src/kernel/tests_of/reply.rs"] {
+        assert!(!is_test(Path::new(path)), "{path}");
+    }
 }
 
 /// The names of all packages that a package needs, build scripts and procedural macros included.
