@@ -350,7 +350,7 @@ pub fn with_systemd() -> Vec<Scenario> {
         }),
         Scenario { asked: &["--unit", "web", "--action", MANAGE], works: |bed| web_service_has(bed, "libvirt"), ..in_full("C7 groups of before", ALL, "stale-groups", |bed| {
             socket(bed, "SocketMode=0660\nSocketGroup=libvirt", "auth_unix_rw = \"none\"\\n");
-            bed.write("/etc/systemd/system/web.service", 0o644, "[Service]\nUser=www-data\nExecStart=/bin/sleep 1000\n");
+            bed.write("/etc/systemd/system/web.service", 0o644, "[Service]\nType=exec\nUser=www-data\nExecStart=/bin/sleep 1000\n");
             sh(bed, "systemctl daemon-reload; systemctl start web");
             join(bed, "libvirt");
         }) },

@@ -266,7 +266,7 @@ fn served(bed: &Bed, processes: &[Process]) -> Vec<u32> {
 
 fn a_unit_that_is_stopped_and_started_is_served_again(root: &Root) {
     let bed = full_bed(root);
-    let unit = "[Service]\nUser=www-data\nExecStart=/bin/sleep 1000\n";
+    let unit = "[Service]\nType=exec\nUser=www-data\nExecStart=/bin/sleep 1000\n";
     bed.write("/etc/systemd/system/pool.service", 0o644, unit);
     let _ = bed.exec(["systemctl", "daemon-reload"]).success();
     start_agent(&bed);

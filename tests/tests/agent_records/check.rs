@@ -8,7 +8,7 @@ on_each_suite_with_rules! {
     check_names_a_grant_for_which_polkit_requests_an_administrator
 }
 
-const UNIT: &str = "[Service]\nUser=www-data\nExecStart=sleep 10000\n[Install]\nAlias=front.service\n";
+const UNIT: &str = "[Service]\nType=exec\nUser=www-data\nExecStart=sleep 10000\n[Install]\nAlias=front.service\n";
 
 fn config(unit: &str, action: &str) -> String {
     format!(

@@ -55,7 +55,7 @@ fn bed(root: &Root, config: &str, unit: &str) -> FullBed {
     let _ = bed.exec(["useradd", "--uid=3003", "--shell=/usr/sbin/nologin", "ci"]).success();
     for name in ["ci", "evil"] {
         let more = if name == "ci" { unit } else { "" };
-        let text = format!("[Service]\nUser=ci\nExecStart=sleep 10000\n{more}\n");
+        let text = format!("[Service]\nType=exec\nUser=ci\nExecStart=sleep 10000\n{more}\n");
         bed.write(format!("/etc/systemd/system/{name}.service"), 0o644, text);
     }
     let _ = bed.exec(["systemctl", "daemon-reload"]).success();
@@ -99,7 +99,7 @@ fn a_grant_to_a_unit_that_opens_sessions_is_warned_about(root: &Root) {
     let bed = bed(root, CI, "PAMName=login");
     let warned = bed.exec(["polkit-service-agent", "check"]).success();
     assert!(warned.stderr.contains("`ci.service` opens login sessions (PAMName=)"), "{warned}");
-    bed.write("/etc/systemd/system/ci.service", 0o644, "[Service]\nUser=ci\nExecStart=sleep 10000\n");
+    bed.write("/etc/systemd/system/ci.service", 0o644, "[Service]\nType=exec\nUser=ci\nExecStart=sleep 10000\n");
     let _ = bed.exec(["systemctl", "daemon-reload"]).success();
     let silent = bed.exec(["polkit-service-agent", "check"]).success();
     assert!(!silent.stderr.contains("PAMName="), "{silent}");

@@ -14,7 +14,7 @@ pub fn bed(root: &Root) -> FullBed {
     let bed = healthy_full(root, |builder| {
         product::files().iter().fold(builder, |bed, (path, mode, content)| bed.file(path, *mode, content))
     });
-    let sleeps = |user: &str| format!("[Service]\nUser={user}\nExecStart=/bin/sleep 1000\n");
+    let sleeps = |user: &str| format!("[Service]\nType=exec\nUser={user}\nExecStart=/bin/sleep 1000\n");
     bed.write("/etc/systemd/system/ci.service", 0o644, sleeps("alice"));
     bed.write("/etc/systemd/system/deployed.service", 0o644, sleeps("root"));
     sh(&bed, "systemctl daemon-reload; systemctl start ci deployed");
@@ -145,7 +145,11 @@ fn main_process(bed: &Bed, unit: &str) -> (u32, u32) {
 /// With nss-systemd the user has a name, and without it only a uid.
 fn a_unit_with_a_dynamic_user_is_fixed_by_its_name_alone(root: &Root) {
     let bed = bed(root);
-    bed.write("/etc/systemd/system/dyn.service", 0o644, "[Service]\nDynamicUser=yes\nExecStart=/bin/sleep 1000\n");
+    bed.write(
+        "/etc/systemd/system/dyn.service",
+        0o644,
+        "[Service]\nType=exec\nDynamicUser=yes\nExecStart=/bin/sleep 1000\n",
+    );
     sh(&bed, "systemctl daemon-reload");
     for databases in ["files", "files systemd"] {
         sh(&bed, &format!("sed -i 's/^\\(passwd\\|group\\):.*/\\1: {databases}/' /etc/nsswitch.conf"));

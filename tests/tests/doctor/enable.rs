@@ -35,7 +35,7 @@ fn files(bed: &Bed) -> Vec<String> {
 
 fn units_share_a_hook_and_each_is_taken_back_alone(root: &Root) {
     let bed = bed(root);
-    bed.write("/etc/systemd/system/cd.service", 0o644, "[Service]\nUser=bob\nExecStart=/bin/sleep 1000\n");
+    bed.write("/etc/systemd/system/cd.service", 0o644, "[Service]\nType=exec\nUser=bob\nExecStart=/bin/sleep 1000\n");
     sh(&bed, "systemctl daemon-reload; systemctl start cd");
     let before = files(&bed);
     assert!(!virsh(&bed, "ci.service", "alice"));
@@ -132,7 +132,11 @@ fn details_limit_what_a_unit_gets(root: &Root) {
 fn what_cannot_have_the_intended_effect_is_refused_and_changes_nothing() {
     let Some(root) = require(Suite::Trixie) else { return };
     let bed = bed(&root);
-    bed.write("/etc/systemd/system/dyn.service", 0o644, "[Service]\nDynamicUser=yes\nExecStart=/bin/sleep 1000\n");
+    bed.write(
+        "/etc/systemd/system/dyn.service",
+        0o644,
+        "[Service]\nType=exec\nDynamicUser=yes\nExecStart=/bin/sleep 1000\n",
+    );
     sh(&bed, "systemctl daemon-reload; systemctl start dyn");
     let before = state(&bed);
     for (arguments, code, said) in [

@@ -85,7 +85,11 @@ fn a_healthy_host_with_systemd_gives_no_finding() {
             found.json
         );
         // Nothing about another unit speaks of libvirt, or of another service.
-        bed.write("/run/systemd/system/deployer.service", 0o644, "[Service]\nUser=bob\nExecStart=/bin/sleep 1000\n");
+        bed.write(
+            "/run/systemd/system/deployer.service",
+            0o644,
+            "[Service]\nType=exec\nUser=bob\nExecStart=/bin/sleep 1000\n",
+        );
         sh(&bed, "systemctl daemon-reload; systemctl start deployer");
         let found = look(&bed, &["--unit", "deployer"]);
         assert_eq!(found.codes(), ["action-unknown"], "{suite}: {:#}", found.json);

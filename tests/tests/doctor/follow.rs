@@ -186,7 +186,7 @@ fn the_rule_for_one_unit_is_for_that_unit_alone(root: &Root) {
     let bed = healthy_full(root, |builder| {
         product::files().iter().fold(builder, |bed, (path, mode, content)| bed.file(path, *mode, content))
     });
-    let unit = "[Service]\nUser=www-data\nEnvironment=LIBVIRT_DEFAULT_URI=qemu:///system\nExecStart=/bin/sleep 1000\n";
+    let unit = "[Service]\nType=exec\nUser=www-data\nEnvironment=LIBVIRT_DEFAULT_URI=qemu:///system\nExecStart=/bin/sleep 1000\n";
     bed.write("/etc/systemd/system/web.service", 0o644, unit);
     let _ = bed.exec(["sh", "-ec", "systemctl daemon-reload; systemctl start web"]).success();
     let asked = ["--unit", "web"];

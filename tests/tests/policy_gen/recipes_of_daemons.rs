@@ -11,7 +11,7 @@ on_each_suite_with_rules! {
     recipes_of_other_daemons_give_what_they_promise_and_no_more
 }
 
-const UNIT: &str = "[Service]\nUser=alice\nExecStart=/bin/sleep infinity\n";
+const UNIT: &str = "[Service]\nType=exec\nUser=alice\nExecStart=/bin/sleep infinity\n";
 const UUID: &str = "0a1b2c3d-0000-4000-8000-000000000002";
 
 fn recipes_of_other_daemons_give_what_they_promise_and_no_more(root: &Root) {

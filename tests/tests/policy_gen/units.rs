@@ -161,7 +161,7 @@ fn a_unit_is_allowed_and_another_unit_of_the_same_user_is_refused_on_dbus_broker
 #[test]
 fn install_asks_about_the_processes_of_a_unit_that_runs() {
     let Some(root) = require(Suite::Trixie) else { return };
-    let panel = "[Service]\nUser=www-data\nExecStart=/bin/sleep infinity\n";
+    let panel = "[Service]\nType=exec\nUser=www-data\nExecStart=/bin/sleep infinity\n";
     let builder = product::full(&root).file("/etc/systemd/system/panel.service", 0o644, panel);
     let bed = start(builder);
     bed.write(POLICY, 0o600, POLICY_TEXT);
