@@ -40,6 +40,14 @@ pub struct Authorization {
 }
 
 impl Authorization {
+    /// Decodes a reply to `CheckAuthorization`.
+    pub(crate) fn decode(reply: &Message) -> Result<Self, DecodeError> {
+        let body = reply.body();
+        let ((authorized, challenge, details),): ((bool, bool, HashMap<String, String>),) =
+            body.deserialize().map_err(|_| DecodeError::Type { field: "CheckAuthorization", expected: "(bba{ss})" })?;
+        Ok(Self { authorized, challenge, details })
+    }
+
     /// Whether the agent replied with `Error.Cancelled`.
     #[must_use]
     pub fn dismissed(&self) -> bool {
@@ -247,10 +255,7 @@ impl Authority {
             Interaction::Forbidden => self.call("CheckAuthorization", &arguments).await?,
             Interaction::Allowed => self.call_without_limit("CheckAuthorization", &arguments).await?,
         };
-        let body = reply.body();
-        let ((authorized, challenge, details),): ((bool, bool, HashMap<String, String>),) =
-            body.deserialize().map_err(|_| DecodeError::Type { field: "CheckAuthorization", expected: "(bba{ss})" })?;
-        Ok(Authorization { authorized, challenge, details })
+        Ok(Authorization::decode(&reply)?)
     }
 
     /// Returns all registered actions, unordered.

@@ -5,6 +5,8 @@
 //! [`AgentUid`]), two kinds of pid ([`SubjectPid`], [`CallerPid`]), and a [`Cookie`] that cannot be printed. A malformed
 //! message is a [`DecodeError`] that names the field.
 //!
+//! [`CheckMonitor`] watches what others ask polkitd, and what polkitd replies.
+//!
 //! [`Helper`] talks to polkit's own program that authenticates a user, for agents that do not run as root.
 //!
 //! The crate does not use `zbus_polkit`. That crate can send identities but not receive them, has one `u32` type for all
@@ -23,6 +25,7 @@ mod cookie;
 mod error;
 mod helper;
 mod identity;
+mod monitor;
 mod owner;
 mod subject;
 mod version;
@@ -34,6 +37,7 @@ pub use challenge::{Challenge, Details};
 pub use cookie::Cookie;
 pub use error::{AuthorityError, DecodeError};
 pub use helper::{BadSecret, Helper, HelperError, Secret};
+pub use monitor::{BusClient, CheckId, CheckMonitor, Watched, WatchedCheck, WatchedReply, WatchedSubject};
 pub use owner::{AUTHORITY_NAME, Owner, OwnerWatch};
 pub use subject::Subject;
 pub use version::BackendVersion;
