@@ -17,6 +17,7 @@ use crate::{
 
 const BUS: &str = "org.freedesktop.DBus";
 const CALL: &str = "type='method_call',interface='org.freedesktop.PolicyKit1.Authority',member='CheckAuthorization'";
+const CLIENTS: &str = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'";
 
 /// A call of `CheckAuthorization`, by which its reply is found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -71,9 +72,13 @@ pub struct WatchedReply {
     pub result: Result<Authorization, String>,
 }
 
-/// A message to or from polkitd.
+/// A message to or from polkitd, or about a client of the bus.
 #[derive(Debug)]
 pub enum Watched {
+    /// A client connected to the bus. It gets this unique name, which no other client gets.
+    Connected(String),
+    /// The client with this unique name is gone.
+    Disconnected(String),
     /// polkitd was asked.
     Check(WatchedCheck),
     /// polkitd replied.
@@ -94,7 +99,7 @@ impl CheckMonitor {
     pub async fn new(connection: Connection) -> Result<Self, AuthorityError> {
         let stream = MessageStream::from(&connection);
         let reply = |kind: &str| format!("type='{kind}',sender='{AUTHORITY_NAME}'");
-        let rules = [CALL.to_owned(), reply("method_return"), reply("error")];
+        let rules = [CALL.to_owned(), reply("method_return"), reply("error"), CLIENTS.to_owned()];
         let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
         let interface = "org.freedesktop.DBus.Monitoring";
         connection
@@ -120,7 +125,7 @@ impl CheckMonitor {
     }
 }
 
-/// Decodes a message. Returns `None` for a message that is neither a request nor a reply to one.
+/// Decodes a message. Returns `None` for a signal about a name that is not unique.
 fn decode(message: &Message) -> Result<Option<Watched>, DecodeError> {
     match message.message_type() {
         Type::MethodCall => check(message).map(Watched::Check).map(Some),
@@ -130,8 +135,20 @@ fn decode(message: &Message) -> Result<Option<Watched>, DecodeError> {
             let text = body.deserialize::<&str>().map_or_else(|_| String::new(), str::to_owned);
             reply(message, Err(text)).map(Some)
         }
-        Type::Signal => Ok(None),
+        Type::Signal => Ok(client(message)),
     }
+}
+
+/// Reads a signal about a unique name; `None` for one about another name.
+fn client(message: &Message) -> Option<Watched> {
+    if message.header().sender().is_none_or(|sender| sender.as_str() != BUS) {
+        return None;
+    }
+    let body = message.body();
+    let (name, _, new) = body.deserialize::<(&str, &str, &str)>().ok()?;
+    let is_unique = name.starts_with(':');
+    let watched = if new.is_empty() { Watched::Disconnected } else { Watched::Connected };
+    is_unique.then(|| watched(name.to_owned()))
 }
 
 fn check(message: &Message) -> Result<WatchedCheck, DecodeError> {

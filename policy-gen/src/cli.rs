@@ -2,6 +2,7 @@
 
 mod asking;
 mod serving;
+mod tracing;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,8 @@ use crate::target::Spelling;
 use asking::{CHECK_HELP, DOCTOR_HELP, EXPLAIN_HELP};
 pub use asking::{Check, Convert, Doctor, Explain};
 pub use serving::{Disable, Enable};
+use tracing::TRACE_HELP;
+pub use tracing::Trace;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -148,6 +151,9 @@ convert; 2 usage error; 3 a required file is unavailable.")]
     /// Find out why a request is refused, and fix it
     #[command(after_help = DOCTOR_HELP)]
     Doctor(Doctor),
+    /// Watch what polkitd is asked, and write the narrowest policy that allows what it refused
+    #[command(after_help = TRACE_HELP)]
+    Trace(Trace),
     /// Let polkit-service-agent allow actions to a unit (`polkit-service-agent enable` runs this)
     #[command(after_help = "\
 Example:

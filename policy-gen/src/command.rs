@@ -19,6 +19,7 @@ pub mod restart;
 pub mod sets;
 mod shown_mechanism;
 mod sources;
+pub mod trace;
 
 use std::io::{IsTerminal as _, Write as _};
 

@@ -28,6 +28,7 @@ pub mod passwords;
 pub mod policy;
 pub mod recipe;
 pub mod target;
+pub mod trace;
 pub mod tree;
 pub mod verdict;
 pub mod verify;

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             Command::Convert(options) => command::convert::run(&options).await,
             Command::Explain(options) => command::explain::run(&options).await,
             Command::Doctor(options) => command::doctor::run(&options).await,
+            Command::Trace(options) => command::trace::run(&options).await,
             Command::Enable(options) => command::enable::run(&options).await,
             Command::Disable(options) => command::enable::take_back(&options).await,
         }

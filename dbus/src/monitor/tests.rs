@@ -15,14 +15,14 @@ fn call(subject: Subject<'_>, flags: u32) -> Message {
 fn check_of(message: &Message) -> WatchedCheck {
     match decode(message).unwrap().unwrap() {
         Watched::Check(check) => check,
-        Watched::Reply(reply) => panic!("{reply:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn reply_of(message: &Message) -> WatchedReply {
     match decode(message).unwrap().unwrap() {
         Watched::Reply(reply) => reply,
-        Watched::Check(check) => panic!("{check:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -89,10 +89,22 @@ fn a_reply_names_the_call_and_the_result() {
 }
 
 #[test]
-fn replies_to_other_methods_and_signals_are_no_results() {
+fn replies_to_other_methods_are_no_results() {
     let call = call(("unix-session", HashMap::from([("session-id", Variant::from("3"))])), 0);
     let other = Message::method_return(&call.header()).build(&"text").unwrap();
     assert!(decode(&other).is_err());
-    let signal = Message::signal(PATH, "org.freedesktop.PolicyKit1.Authority", "Changed").build(&()).unwrap();
-    assert!(decode(&signal).unwrap().is_none());
+}
+
+#[test]
+fn clients_come_and_go_by_signals_of_the_bus_about_unique_names() {
+    let signal = |sender: &str, arguments: (&str, &str, &str)| {
+        let signal = Message::signal("/org/freedesktop/DBus", BUS, "NameOwnerChanged").sender(sender).build(&arguments);
+        decode(&signal.unwrap()).unwrap()
+    };
+    assert!(matches!(signal(BUS, (":1.9", "", ":1.9")), Some(Watched::Connected(name)) if name == ":1.9"));
+    assert!(matches!(signal(BUS, (":1.9", ":1.9", "")), Some(Watched::Disconnected(name)) if name == ":1.9"));
+    assert!(signal(BUS, ("org.example.Name", "", ":1.9")).is_none());
+    assert!(signal(":1.3", (":1.9", "", ":1.9")).is_none(), "a signal of a client");
+    let changed = Message::signal(PATH, "org.freedesktop.PolicyKit1.Authority", "Changed").sender(":1.3").build(&());
+    assert!(decode(&changed.unwrap()).unwrap().is_none());
 }

@@ -12,6 +12,7 @@ mod libvirt;
 mod near;
 mod policy;
 mod polkitd;
+mod process;
 mod run;
 mod subject;
 
@@ -33,7 +34,9 @@ use crate::tree::Tree;
 use crate::verdict::Evaluator;
 
 pub use policy::STRANGER;
+pub use process::{SeenProcess, seen_process};
 pub use run::{errors_of, run as run_program};
+pub use subject::is_dynamic;
 
 /// What to examine.
 #[derive(Clone, Debug, Default)]

@@ -67,6 +67,10 @@ pub struct ActionDetails {
     pub ids: Vec<Glob>,
     /// The keys, each with its meaning.
     pub keys: Vec<(String, String)>,
+    /// The keys that identify the object, the most lasting first. A grant for one object needs the first of them that is passed.
+    pub identity: Vec<String>,
+    /// The keys that a grant for one request leaves out: they describe the object, or say nothing about it.
+    pub incidental: Vec<String>,
 }
 
 /// The kind of a subject.
@@ -141,6 +145,22 @@ impl Mechanism {
     #[must_use]
     pub fn details_of(&self, action: &str) -> Option<&[(String, String)]> {
         self.details.iter().find(|details| covers(&details.ids, action)).map(|details| details.keys.as_slice())
+    }
+
+    /// Returns those details of a request that a grant for this request needs: of the keys that identify the object the first one,
+    /// and all others that are not incidental. If none of the former is there, the latter are all that tells the object from others,
+    /// and stay. Keys of polkit itself are left out.
+    #[must_use]
+    pub fn narrowing(&self, action: &str, details: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let known = self.details.iter().find(|details| covers(&details.ids, action));
+        let (identity, incidental) =
+            known.map_or((&[][..], &[][..]), |known| (&known.identity[..], &known.incidental[..]));
+        let first = identity.iter().find(|key| details.contains_key(*key));
+        let is_unnamed = !identity.is_empty() && first.is_none();
+        let is_needed =
+            |key: &String| Some(key) == first || !identity.contains(key) && (is_unnamed || !incidental.contains(key));
+        let of_mechanism = details.iter().filter(|(key, _)| !key.starts_with("polkit."));
+        of_mechanism.filter(|(key, _)| is_needed(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// Returns what the latest known version passes.

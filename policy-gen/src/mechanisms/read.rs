@@ -112,10 +112,20 @@ fn passed(table: &mut Table, is_other: bool, report: &mut Report) -> Option<Pass
 fn action(mut table: Table, report: &mut Report) -> Option<ActionDetails> {
     let ids = table.required_strings("ids", report);
     let mut pairs = pairs(&mut table, report);
+    let mut of_these = |key| {
+        let listed = table.strings(key, report).unwrap_or_default();
+        for missing in listed.iter().filter(|name| !pairs.iter().any(|(known, _)| *known == name.value)) {
+            let problem =
+                Problem::error(missing.at.clone(), format!("`{}` is not a detail of these actions", missing.value));
+            report.push(problem.help("list the detail with its meaning in `[action.details]`, or remove it here"));
+        }
+        values(Some(listed))
+    };
+    let (identity, incidental) = (of_these("identity"), of_these("incidental"));
     table.finish(report);
     pairs.sort_by_key(|(_, meaning)| meaning.at.span.as_ref().map(|span| span.start));
     let keys = pairs.into_iter().map(|(key, meaning)| (key, meaning.value)).collect();
-    Some(ActionDetails { ids: patterns(Some(ids?), report), keys })
+    Some(ActionDetails { ids: patterns(Some(ids?), report), keys, identity, incidental })
 }
 
 /// Reads the table `details`, which may be absent.

@@ -44,6 +44,36 @@ action = 'org.example.run'
 }
 
 #[test]
+fn a_grant_for_one_request_needs_what_identifies_the_object_and_what_is_not_incidental() {
+    let head = "name = 'x'\nactions = ['org.example.*']\nsubject = 'bus-name'\ninteraction = 'caller'\n[[action]]\n\
+                ids = ['org.example.mount']\nidentity = ['uuid', 'device']\nincidental = ['label']\n";
+    let text = format!(
+        "{head}[action.details]\nuuid = 'the UUID'\ndevice = 'the device'\nlabel = 'the label'\nuser = 'the user'\n"
+    );
+    let mechanism = read(&Source::new("x.toml", text.as_str()), &mut Report::new()).unwrap().mechanism;
+    let narrowed = |action: &str, details: &[&str]| {
+        let details = details.iter().map(|key| ((*key).to_owned(), "1".to_owned())).collect();
+        mechanism.narrowing(action, &details).into_keys().collect::<Vec<_>>()
+    };
+    let mount = "org.example.mount";
+    assert_eq!(narrowed(mount, &["uuid", "device", "label", "user", "polkit.message"]), ["user", "uuid"]);
+    assert_eq!(narrowed(mount, &["device", "label", "new"]), ["device", "new"]);
+    assert_eq!(
+        narrowed(mount, &["label", "user"]),
+        ["label", "user"],
+        "the label is all that tells the object from others"
+    );
+    assert_eq!(narrowed("org.example.other", &["uuid", "device"]), ["device", "uuid"]);
+    assert_eq!(
+        problems(&format!("{head}details = {{ uuid = 'the UUID', device = 'the device' }}\n")),
+        [
+            "x.toml:8:15: `label` is not a detail of these actions (list the detail with its meaning in `[action.details]`, or \
+             remove it here)"
+        ]
+    );
+}
+
+#[test]
 fn all_problems_of_a_file_are_found_with_their_places() {
     let found = problems(
         "name = 'x'\nactions = ['org example']\nsubject = 'dbus'\ninteraction = 'sometimes'\nspeed = 1\n\

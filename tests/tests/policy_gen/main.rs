@@ -13,5 +13,6 @@ mod records;
 mod refusals;
 mod sets;
 mod shipped;
+mod trace;
 mod trees;
 mod units;

@@ -174,7 +174,7 @@ fn others(fix: &Fix, facts: &Facts, subject: &Subject, answer: &Decision) -> Vec
 }
 
 /// Returns the rules and pkla files of the host's policy with the files of the fix: paths and texts.
-fn generated(fix: &Fix, tree: &Tree, target: Target) -> Result<Vec<(String, String)>, String> {
+pub(in crate::command) fn generated(fix: &Fix, tree: &Tree, target: Target) -> Result<Vec<(String, String)>, String> {
     let mut report = Report::new();
     let mut sources = match default_sources(tree, &mut report) {
         Ok((sources, _)) => sources,

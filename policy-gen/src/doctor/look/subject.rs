@@ -12,6 +12,7 @@ use polkit_config::names::{Names, User};
 use super::Examination;
 use super::accounts::{groups, named, user};
 use super::client;
+use super::process::{managed, service};
 use super::run::run;
 use crate::check::suggest_name::similar;
 use crate::doctor::facts::{Client, Facts, Process, Subject};
@@ -164,6 +165,12 @@ fn of_process(pid: u32, names: &Names, by: String) -> Option<Subject> {
     Some(Subject { process: Some(process), unit, ..of_user(&found, names, &by) })
 }
 
+/// Whether systemd gives a unit a user that exists only while the unit runs.
+#[must_use]
+pub fn is_dynamic(unit: &str) -> bool {
+    unit_settings(unit).is_dynamic
+}
+
 /// Returns the namespaces of a process that differ from those of this process and change its view.
 fn namespaces(pid: u32) -> Vec<String> {
     let of = |pid: &str, kind: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
@@ -173,18 +180,6 @@ fn namespaces(pid: u32) -> Vec<String> {
     };
     // Mount namespaces are usual for services; these namespaces indicate a container.
     ["pid", "net", "user"].into_iter().filter(|kind| differ(kind)).map(str::to_owned).collect()
-}
-
-/// Returns the cgroup path relative to the system manager's root, from the text of `cgroup`; empty outside this root.
-fn managed(text: &str) -> &str {
-    let first = kernel_text("/proc/1/cgroup").unwrap_or_default();
-    let root = cgroup::unified(&first).map_or("", cgroup::root_of);
-    cgroup::unified(text).and_then(|path| cgroup::below(path, root)).unwrap_or_default()
-}
-
-/// Returns the system service of a path. Units of user managers do not count, because users choose their names.
-fn service(managed: &str) -> Option<&str> {
-    cgroup::unit(managed).filter(|unit| unit.ends_with(".service") && !unit.starts_with("user@"))
 }
 
 /// Returns the session state of a cgroup, from logind's files.

@@ -16,7 +16,7 @@ const SIZES: [usize; 3] = [10, 1000, 10_000];
 /// Named by the last of the grants, for www-data.
 const LAST: &str = "org.example.bench.last";
 /// Named by none of them.
-const OTHER: &str = "org.example.other";
+pub const OTHER: &str = "org.example.other";
 /// Where polkitd reads rules.
 const RULES: &str = "/etc/polkit-1/rules.d/45-polkit-policy-gen.rules";
 const PKLA: &str = "/etc/polkit-1/localauthority/45-polkit-policy-gen.d/polkit-policy-gen.pkla";
@@ -68,17 +68,21 @@ pub fn to_generate(table: &mut Table) {
 }
 
 /// A bed with a process to ask about.
-struct Asked {
+pub struct Asked {
     client: std::cell::RefCell<Client>,
     process: Process,
-    _bed: LightBed,
+    bed: LightBed,
 }
 
 impl Asked {
-    fn of(builder: LightBuilder) -> Self {
+    pub fn of(builder: LightBuilder) -> Self {
         let bed = builder.start();
         let process = sleeping(&bed, "system.slice/asked.service");
-        Self { client: Client::new(&bed).into(), process, _bed: bed }
+        Self { client: Client::new(&bed).into(), process, bed }
+    }
+
+    pub fn bed(&self) -> &LightBed {
+        &self.bed
     }
 
     fn median(&self, action: &str, checks: u32) -> f64 {
@@ -86,7 +90,7 @@ impl Asked {
     }
 
     /// Against another one: so many rounds, of so many checks.
-    fn against(&self, other: &Self, action: &str, rounds: usize, checks: u32) -> Paired {
+    pub fn against(&self, other: &Self, action: &str, rounds: usize, checks: u32) -> Paired {
         paired(
             rounds,
             |side| if side == Side::Ours { self.median(action, checks) } else { other.median(action, checks) },
@@ -95,7 +99,7 @@ impl Asked {
 }
 
 /// polkitd and the client, and two actions that everybody may do.
-fn plain(root: &Root) -> LightBuilder {
+pub fn plain(root: &Root) -> LightBuilder {
     let client = std::fs::read(program("bench-client")).expect("bench-client");
     let actions = policy(&[LAST, OTHER]).replace("auth_admin", "yes");
     LightBed::on(root).without_libvirtd().file("/usr/bin/bench-client", 0o755, client).file(

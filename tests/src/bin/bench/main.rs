@@ -17,6 +17,7 @@ mod machine;
 mod peers;
 mod size;
 mod table;
+mod trace;
 mod verdicts;
 
 use std::process::ExitCode;
@@ -24,8 +25,8 @@ use std::process::ExitCode;
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 11] =
-    ["light", "peers", "full", "events", "rescan", "hostile", "grants", "acl", "verdicts", "doctor", "size"];
+const PARTS: [&str; 12] =
+    ["light", "peers", "full", "events", "rescan", "hostile", "grants", "trace", "acl", "verdicts", "doctor", "size"];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
                 grants::against_pkla(&bookworm, &mut table);
                 grants::to_generate(&mut table);
             }
+            "trace" => [&trixie, &forky].into_iter().for_each(|root| trace::of_a_check(root, &mut table)),
             "acl" => acl::of_a_list(&trixie, &mut table),
             "verdicts" => {
                 verdicts::against_asking(&trixie, &mut table);
