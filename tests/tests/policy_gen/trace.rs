@@ -1,8 +1,12 @@
 //! `trace`: what polkitd refused is learned from the bus, and the policy from it allows that and nothing else.
 
 use polkit_tests::agent::until;
+use polkit_tests::doctor::healthy_full;
+use polkit_tests::full::FullBuilder;
 use polkit_tests::policy_gen::difference;
-use polkit_tests::{Bed, FullBed, Output, Root, Suite, broker, daemons, on_each_suite_with_rules, product};
+use polkit_tests::{
+    Bed, FullBed, Output, Root, Suite, broker, daemons, on_each_suite, on_each_suite_with_rules, product,
+};
 use serde_json::Value;
 
 use crate::recipes::{remove, state};
@@ -10,9 +14,13 @@ use crate::recipes::{remove, state};
 on_each_suite_with_rules! {
     a_trace_of_the_real_daemons_gives_a_policy_that_suffices_and_no_more
     a_trace_of_a_unit_grants_the_unit_where_polkit_knows_it
+    the_log_of_a_policy_rule_reaches_no_journal
+}
+
+on_each_suite! {
     a_trace_counts_no_request_that_a_user_made_up
     a_trace_that_is_killed_leaves_nothing_behind
-    the_log_of_a_policy_rule_reaches_no_journal
+    an_action_without_details_is_granted_on_each_polkit
 }
 
 const SLEEP: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
@@ -175,8 +183,7 @@ fn a_trace_of_a_unit_grants_the_unit_where_polkit_knows_it(root: &Root) {
 }
 
 fn a_trace_counts_no_request_that_a_user_made_up(root: &Root) {
-    let bed = product::full(root).without_libvirtd().start();
-    let _ = bed.exec(["useradd", "alice"]).success();
+    let bed = healthy_full(root, FullBuilder::without_libvirtd);
     let trace = Trace::start(&bed, "--json");
     let pkcheck = "pkcheck --action-id org.freedesktop.login1.reboot --process $$";
     let _ = trace.sees("alice", &format!("sh -c '{pkcheck}'"), "org.freedesktop.login1.reboot");
@@ -192,8 +199,24 @@ fn a_trace_counts_no_request_that_a_user_made_up(root: &Root) {
     assert_eq!(output.code(), Some(3), "{output}");
 }
 
+/// polkit 0.105 reads pkla files, which name a user and no details.
+fn an_action_without_details_is_granted_on_each_polkit(root: &Root) {
+    let bed = healthy_full(root, |bed| bed.file("/etc/systemd/system/web.service", 0o644, SLEEP).without_libvirtd());
+    let _ = bed.exec(["sh", "-ec", "systemctl daemon-reload; systemctl start web"]).success();
+    let (set_zone, restart) =
+        ("timedatectl --no-ask-password set-timezone UTC", "systemctl --no-ask-password restart web");
+    let trace = Trace::start(&bed, "--user alice --apply --yes");
+    assert!(refused(&trace.sees("alice", set_zone, "org.freedesktop.timedate1.set-timezone")));
+    assert!(refused(&trace.sees("alice", restart, "org.freedesktop.systemd1.manage-units")));
+    let printed = trace.end();
+    until(|| bed.exec_as("alice", set_zone.split(' ')).status.success());
+    let by_pkla = root.suite() == Suite::Bullseye;
+    assert_eq!(printed.contains("a pkla file cannot compare details"), by_pkla, "{printed}");
+    assert_eq!(bed.exec_as("alice", restart.split(' ')).status.success(), !by_pkla);
+}
+
 fn a_trace_that_is_killed_leaves_nothing_behind(root: &Root) {
-    let bed = product::full(root).without_libvirtd().start();
+    let bed = healthy_full(root, FullBuilder::without_libvirtd);
     let before = state(&bed);
     let runtime = || bed.exec(["sh", "-c", "find /run/polkit-1 /etc/polkit-1 /etc/polkit-policy-gen | sort"]).stdout;
     let files = runtime();
