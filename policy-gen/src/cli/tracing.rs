@@ -46,7 +46,7 @@ pub struct Trace {
     #[arg(long, requires = "apply")]
     pub yes: bool,
     /// Print one JSON object instead of the policy
-    #[arg(long)]
+    #[arg(long, conflicts_with = "apply")]
     pub json: bool,
 }
 

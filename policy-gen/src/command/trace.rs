@@ -61,7 +61,7 @@ pub async fn run(options: &Trace) -> Result<u8, Failure> {
     let learned = learn(log, started.elapsed(), options, target);
     if options.json {
         print(&format!("{:#}", show::as_json(&learned)));
-    } else {
+    } else if !options.apply || learned.grants.is_empty() {
         print(show::policy_text(&learned).trim_end());
     }
     eprint(&show::summary(&learned));
@@ -143,9 +143,14 @@ fn learn(log: Log, time: Duration, options: &Trace, target: Target) -> Learned {
         Ok(limits) => narrowest(log.refused(), limits, &dynamic),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    let is_granted = |request: &&Request| {
-        request.subject.unnamed.is_none() && left_out.iter().all(|left_out| left_out.request != **request)
+    let is_left_out = |request: &Request| {
+        left_out.iter().any(|left_out| {
+            let (own, other) = (&request.subject, &left_out.request.subject);
+            (&own.user, &own.unit, &request.action, &request.details)
+                == (&other.user, &other.unit, &left_out.request.action, &left_out.request.details)
+        })
     };
+    let is_granted = |request: &&Request| request.subject.unnamed.is_none() && !is_left_out(request);
     let granted: Vec<Request> = log.refused().filter(is_granted).cloned().collect();
     let mut fix = fix(options, &grants, &left_out, &[]);
     let evaluation = match format {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::request::{Request, Unnamed};
+use super::request::{Request, Subject, Unnamed};
 use crate::doctor::fixes::EXEC;
 use crate::emit::quote::shell;
 use crate::mechanisms::table;
@@ -50,13 +50,18 @@ pub fn narrowest<'a>(
     dynamic: &BTreeSet<String>,
 ) -> (Vec<Grant>, Vec<LeftOut>) {
     let (mut grants, mut left_out) = (BTreeSet::new(), Vec::new());
-    let refused: Vec<&Request> = refused.collect();
+    // Which program asked makes no difference for policy.
+    let without_program = |request: &Request| {
+        let subject = Subject { program: None, ..request.subject.clone() };
+        Request { subject, ..request.clone() }
+    };
+    let refused: BTreeSet<Request> = refused.map(without_program).collect();
     for request in &refused {
         match obstacle(request, limits) {
             None => {
                 grants.insert(single(request, dynamic));
             }
-            Some((why, instead)) => left_out.push(LeftOut { request: (*request).clone(), why, instead }),
+            Some((why, instead)) => left_out.push(LeftOut { request: request.clone(), why, instead }),
         }
     }
     // The same request, repeated so that its process could be read.

@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::super::request::{Subject, Unnamed};
 use super::*;
 
 const RULES: Limits = Limits { version: Version(126), format: Format::Rules };
@@ -121,6 +120,16 @@ fn a_request_that_was_repeated_because_its_process_had_ended_is_not_left_out() {
     assert_eq!((grants.len(), left_out.len()), (1, 0));
     let other = [all[0].clone(), Request { subject: ended, ..restart("b.service", "stop") }];
     assert_eq!(narrowest(other.iter(), RULES, &BTreeSet::new()).1.len(), 1);
+}
+
+#[test]
+fn the_program_makes_no_difference() {
+    let by = |program: &str| {
+        let subject = Subject { program: Some(program.into()), unit: Some("web.service".into()), ..alice() };
+        request(subject, "org.freedesktop.NetworkManager.reload", &[])
+    };
+    let (grants, left_out) = narrowest([by("/usr/bin/nmcli"), by("/usr/bin/php")].iter(), RULES, &BTreeSet::new());
+    assert_eq!((grants.len(), left_out.len()), (0, 1));
 }
 
 /// All requests that grants cover.

@@ -122,7 +122,7 @@ fn units_and_verbs(grant: &Grant) -> Option<(&BTreeSet<String>, &BTreeSet<String
 pub fn other_details(details: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
     let with = |key: &String| {
         let mut other = details.clone();
-        other.insert(key.clone(), "another-value.service".to_owned());
+        other.insert(key.clone(), "another-value".to_owned());
         other
     };
     details.keys().map(with).collect()

@@ -145,8 +145,8 @@ mod tests {
                 &format!(
                     "polkit-policy-gen explain --user {STRANGER} --action org.example.run --detail 'host=a b' --detail job=1"
                 ),
-                "polkit-policy-gen explain --user alice --action org.example.run --detail host=another-value.service --detail job=1",
-                "polkit-policy-gen explain --user alice --action org.example.run --detail 'host=a b' --detail job=another-value.service",
+                "polkit-policy-gen explain --user alice --action org.example.run --detail host=another-value --detail job=1",
+                "polkit-policy-gen explain --user alice --action org.example.run --detail 'host=a b' --detail job=another-value",
             ]
         );
         let in_unit = request("alice", Some("web.service"), &[]);

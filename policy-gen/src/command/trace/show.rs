@@ -71,18 +71,18 @@ pub(super) fn summary(learned: &Learned) -> String {
         learned.log.seen().filter(|(_, reply, _)| is_counted(*reply)).map(|(_, _, count)| count).sum()
     };
     let mut lines = vec![format!(
-        "{} requests in {} s, {} of them not allowed; {} grants, {} requests without a grant",
-        number(|_| true),
+        "{} s; requests: {}, not allowed: {}; grants: {}; requests without a grant: {}",
         learned.seconds,
+        number(|_| true),
         number(Reply::is_refusal),
         learned.grants.len(),
         learned.left_out.len()
     )];
     if learned.log.unanswered() > 0 {
-        lines.push(format!("{} requests had no reply yet", learned.log.unanswered()));
+        lines.push(format!("without a reply yet: {}", learned.log.unanswered()));
     }
     if learned.log.missed() > 0 {
-        lines.push(format!("{} requests were not counted, because there were too many", learned.log.missed()));
+        lines.push(format!("not counted, because there were too many: {}", learned.log.missed()));
     }
     match &learned.evaluation {
         Ok(evaluation) => {

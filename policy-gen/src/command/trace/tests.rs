@@ -71,6 +71,7 @@ fn only_requests_of_the_named_user_unit_and_action_are_wanted() {
 fn the_length_is_ten_minutes_unless_it_is_given() {
     assert_eq!(options(&[]).length, Duration::from_secs(600));
     assert_eq!(options(&["--for", "90s"]).length, Duration::from_secs(90));
+    assert!(Cli::try_parse_from(["polkit-policy-gen", "trace", "--json", "--apply"]).is_err(), "two forms of output");
     for wrong in ["0s", "1", "25h", "soon"] {
         assert!(Cli::try_parse_from(["polkit-policy-gen", "trace", "--for", wrong]).is_err(), "{wrong}");
     }
@@ -119,10 +120,7 @@ fn the_summary_and_the_json_object_count_requests() {
         (request("bob", None), Reply::Allowed),
     ];
     let mut learned = learned(&both);
-    assert_eq!(
-        show::summary(&learned),
-        "3 requests in 7 s, 2 of them not allowed; 0 grants, 1 requests without a grant"
-    );
+    assert_eq!(show::summary(&learned), "7 s; requests: 3, not allowed: 2; grants: 0; requests without a grant: 1");
     learned.evaluation = Err("no engine".into());
     assert!(show::summary(&learned).ends_with("\nthe policy was not evaluated: no engine"));
     let json = show::as_json(&learned);
