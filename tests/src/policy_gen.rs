@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::layers;
 use crate::polkit::{Verdict, subject};
 use crate::{LightBed, Output, Polkit, Process, Root, Suite, product_dir};
 
@@ -44,12 +45,24 @@ pub const USERS: &[(&str, u32)] = &[("alice", 3001), ("bob", 3002), ("carol", 30
 
 /// A light bed with policy-gen (where it starts), its actions and users, and the group `vm` (3100), whose member is alice.
 pub fn bed(root: &Root) -> LightBed {
-    prepare(LightBed::on(root).without_libvirtd().file(ACTIONS, 0o644, actions()).start())
+    prepare(LightBed::on(&installed(root)).without_libvirtd().file(ACTIONS, 0o644, actions()).start())
 }
 
 /// The same on bookworm with what reads pkla files.
 pub fn bed_with_pkla(root: &Root) -> LightBed {
-    prepare(LightBed::on(root).without_libvirtd().with_pkla().file(ACTIONS, 0o644, actions()).start())
+    prepare(LightBed::on(&installed(root)).without_libvirtd().with_pkla().file(ACTIONS, 0o644, actions()).start())
+}
+
+/// The root filesystem with policy-gen, where it starts.
+fn installed(root: &Root) -> Root {
+    if root.suite() == Suite::Bullseye {
+        return root.clone();
+    }
+    layers::above(root, "policy-gen", || {
+        let program = product_dir().join("polkit-policy-gen");
+        let content = std::fs::read(&program).unwrap_or_else(|error| panic!("reading {}: {error}", program.display()));
+        vec![("/usr/bin/polkit-policy-gen".to_owned(), 0o755, content)]
+    })
 }
 
 fn prepare(bed: LightBed) -> LightBed {
@@ -60,9 +73,6 @@ fn prepare(bed: LightBed) -> LightBed {
     append(&bed, "/etc/gshadow", "vm:!::alice\n");
     let shadow = bed.read("/etc/shadow").replace("carol:!:", "carol:$y$j9T$abc$def:");
     bed.write("/etc/shadow", 0o640, shadow);
-    if bed.suite() != Suite::Bullseye {
-        bed.copy_in(product_dir().join("polkit-policy-gen"), "/usr/bin/polkit-policy-gen", 0o755);
-    }
     bed
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::paths::product_dir;
-use crate::{FullBed, LightBed, Root};
+use crate::{FullBed, LightBed, Root, layers};
 
 /// A page that lists libvirt's domains, through libvirtd's socket and its test driver, which always has a domain `test`.
 pub const PAGE: &str = r#"<?php
@@ -82,14 +82,19 @@ fn collect(top: &Path, folder: &Path, files: &mut Vec<File>) {
     }
 }
 
+/// The root filesystem with the product installed.
+fn installed(root: &Root) -> Root {
+    layers::above(root, "product", || files().to_vec())
+}
+
 /// A full bed with the product installed and nothing configured.
 #[must_use]
 pub fn full(root: &Root) -> crate::full::FullBuilder {
-    files().iter().fold(FullBed::on(root), |bed, (path, mode, content)| bed.file(path, *mode, content))
+    FullBed::on(&installed(root))
 }
 
 /// A light bed with the product installed and nothing configured.
 #[must_use]
 pub fn light(root: &Root) -> crate::light::LightBuilder {
-    files().iter().fold(LightBed::on(root), |bed, (path, mode, content)| bed.file(path, *mode, content))
+    LightBed::on(&installed(root))
 }

@@ -18,7 +18,7 @@ use crate::{Suite, cgroup, roots};
 pub struct Root {
     suite: Suite,
     path: PathBuf,
-    layer: Option<PathBuf>,
+    layers: Vec<PathBuf>,
     _in_use: Arc<File>,
 }
 
@@ -35,14 +35,15 @@ impl Root {
 
     /// The same with the files of a folder above it.
     #[must_use]
-    pub(crate) fn with_layer(self, layer: PathBuf) -> Self {
-        Self { layer: Some(layer), ..self }
+    pub(crate) fn with_layer(mut self, layer: PathBuf) -> Self {
+        self.layers.push(layer);
+        self
     }
 
     /// The lower folders of a bed's overlay, the uppermost first.
     pub(crate) fn lower(&self) -> OsString {
         let mut lower = OsString::new();
-        if let Some(layer) = &self.layer {
+        for layer in self.layers.iter().rev() {
             lower.push(layer);
             lower.push(":");
         }
@@ -68,7 +69,7 @@ pub fn require(suite: Suite) -> Option<Root> {
     lock.lock_shared().unwrap_or_else(|error| panic!("locking {suite}: {error}"));
     if roots::is_ready(suite) {
         append("ran", &test_name());
-        return Some(Root { suite, path: roots::path(suite, None), layer: None, _in_use: Arc::new(lock) });
+        return Some(Root { suite, path: roots::path(suite, None), layers: Vec::new(), _in_use: Arc::new(lock) });
     }
     if !suite.is_required() && roots::path(suite, Some("not-run")).exists() {
         eprintln!("NOT RUN: {}: the archive does not serve {suite}", test_name());
