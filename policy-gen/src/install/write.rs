@@ -4,6 +4,10 @@
 //! are renamed. The old files keep a second name until the end. polkitd reloads after a rename and sees only complete files. The
 //! temporary names start with a dot, which polkitd's monitor ignores, and do not end in `.rules`, `.pkla` or `.conf`, because polkit
 //! up to 128 also loads files that start with a dot.
+//!
+//! The second name of a file is the same in each installation, so that a later one removes what a killed one left. Changes of one file
+//! that follow each other before the first is kept must therefore be committed together ([`StagedChanges::commit_to`]): then only the
+//! first of them keeps the old file.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -41,10 +45,12 @@ enum State {
         /// Whether there was an old file.
         had_old: bool,
     },
+    /// The change is visible, and an earlier change of the same commit restores the file.
+    RenamedAgain,
 }
 
 /// Visible changes that can still be undone.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "dropping it undoes the changes"]
 pub struct CommittedChanges {
     items: Vec<StagedFile>,
@@ -59,13 +65,16 @@ fn second(name: &str) -> String {
 }
 
 impl StagedChanges {
-    /// Writes and syncs all temporary files.
+    /// Writes and syncs all temporary files. Of several changes of one file the last counts.
     ///
     /// # Errors
     /// [`Failure::Refused`] with the file. Nothing is changed.
     pub fn new(tree: &Tree, changes: &[Change]) -> Result<Self, Failure> {
         let mut prepared = Self { items: Vec::new() };
-        for change in changes {
+        for (number, change) in changes.iter().enumerate() {
+            if changes.iter().skip(number + 1).any(|later| later.path == change.path) {
+                continue;
+            }
             let shown = tree.shown(&change.path);
             let refused = |error: &dyn std::fmt::Display| unchanged(&shown, error);
             let (directory, name) = split(&change.path);
@@ -90,21 +99,34 @@ impl StagedChanges {
     ///
     /// # Errors
     /// [`Failure::Refused`] with the file. All changes have been undone.
-    pub fn commit(mut self) -> Result<CommittedChanges, Failure> {
-        // From here on, a drop undoes the visible changes and removes the temporary files.
-        let mut committed = CommittedChanges { items: std::mem::take(&mut self.items) };
-        for item in &mut committed.items {
-            item.rename().map_err(|error| unchanged(&item.shown, &error))?;
+    pub fn commit(self) -> Result<CommittedChanges, Failure> {
+        let mut committed = CommittedChanges::default();
+        self.commit_to(&mut committed)?;
+        Ok(committed)
+    }
+
+    /// Makes all changes visible, in order, after earlier changes that are undone or kept together with them.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] with the file. Dropping `committed` undoes the changes before it, and the earlier ones.
+    pub fn commit_to(mut self, committed: &mut CommittedChanges) -> Result<(), Failure> {
+        // From here on, a drop of `committed` undoes the visible changes and removes the temporary files.
+        let first = committed.items.len();
+        committed.items.append(&mut self.items);
+        let (earlier, new) = committed.items.split_at_mut(first);
+        for item in new {
+            let is_kept = earlier.iter().any(|earlier| earlier.shown == item.shown);
+            item.rename(is_kept).map_err(|error| unchanged(&item.shown, &error))?;
             tracing::debug!(path = item.shown, writes = item.writes, "changed a file");
         }
-        Ok(committed)
+        Ok(())
     }
 }
 
 impl Drop for StagedChanges {
     fn drop(&mut self) {
         for item in &self.items {
-            item.sweep();
+            item.unlink(&temporary(&item.name));
         }
     }
 }
@@ -123,7 +145,8 @@ impl Drop for CommittedChanges {
     fn drop(&mut self) {
         for item in self.items.iter().rev() {
             match item.state {
-                State::Staged => item.sweep(),
+                State::Staged => item.unlink(&temporary(&item.name)),
+                State::RenamedAgain => {}
                 State::Renamed { had_old: true } => {
                     let _ = rustix::fs::renameat(&item.directory, second(&item.name), &item.directory, &item.name);
                 }
@@ -138,7 +161,7 @@ impl StagedFile {
     fn write(&self, to: &NewFile) -> io::Result<()> {
         let name = temporary(&self.name);
         // A killed installation may have left this file. The lock excludes other users of the name.
-        self.sweep();
+        self.unlink(&name);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(&self.directory, &name, flags, Mode::RUSR | Mode::WUSR)?);
         file.write_all(&to.bytes)?;
@@ -151,33 +174,28 @@ impl StagedFile {
         file.sync_all()
     }
 
-    fn rename(&mut self) -> io::Result<()> {
-        let (name, second) = (self.name.as_str(), second(&self.name));
-        self.unlink(&second);
-        let had_old = if self.writes {
-            let kept = rustix::fs::linkat(&self.directory, name, &self.directory, &second, AtFlags::empty());
-            let had_old = match kept {
-                Ok(()) => true,
-                Err(Errno::NOENT) => false,
-                Err(errno) => return Err(errno.into()),
-            };
-            rustix::fs::renameat(&self.directory, temporary(name), &self.directory, name)?;
-            had_old
+    /// Makes the change visible. Keeps the old file, unless an earlier change keeps it.
+    fn rename(&mut self, is_kept: bool) -> io::Result<()> {
+        let (directory, name, second) = (&self.directory, self.name.as_str(), second(&self.name));
+        let had_old = if is_kept {
+            None
         } else {
-            match rustix::fs::renameat(&self.directory, name, &self.directory, &second) {
-                Ok(()) => true,
-                Err(Errno::NOENT) => false,
-                Err(errno) => return Err(errno.into()),
-            }
+            // A killed installation may have left this file.
+            self.unlink(&second);
+            Some(if self.writes {
+                exists(rustix::fs::linkat(directory, name, directory, &second, AtFlags::empty()))?
+            } else {
+                exists(rustix::fs::renameat(directory, name, directory, &second))?
+            })
         };
-        self.state = State::Renamed { had_old };
+        if self.writes {
+            rustix::fs::renameat(directory, temporary(name), directory, name)?;
+        } else if is_kept {
+            exists(rustix::fs::unlinkat(directory, name, AtFlags::empty()))?;
+        }
+        self.state = had_old.map_or(State::RenamedAgain, |had_old| State::Renamed { had_old });
         self.sync();
         Ok(())
-    }
-
-    fn sweep(&self) {
-        self.unlink(&temporary(&self.name));
-        self.unlink(&second(&self.name));
     }
 
     fn unlink(&self, name: &str) {
@@ -187,6 +205,15 @@ impl StagedFile {
     /// Syncs the directory. Errors are ignored: some network file systems do not support it.
     fn sync(&self) {
         let _ = rustix::fs::fsync(&self.directory);
+    }
+}
+
+/// Whether there was a file to rename, link or remove.
+fn exists(done: Result<(), Errno>) -> io::Result<bool> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno.into()),
     }
 }
 

@@ -63,6 +63,48 @@ fn a_drop_restores_the_same_files() {
 }
 
 #[test]
+fn the_first_version_of_a_file_that_is_changed_twice_is_restored() {
+    for texts in [[Some("second"), Some("third")], [Some("second"), None], [None, Some("third")], [None, None]] {
+        let (root, tree) = tree();
+        let (old, other) = (root.path().join("d/old"), root.path().join("d/other"));
+        std::fs::write(&old, "first").unwrap();
+        let (before, inode) = (files(root.path()), std::fs::metadata(&old).unwrap().ino());
+        let commit = || {
+            let mut committed = CommittedChanges::default();
+            for text in texts {
+                let changes = [change("d/old", text), change("d/other", text)];
+                StagedChanges::new(&tree, &changes).unwrap().commit_to(&mut committed).unwrap();
+                assert_eq!(std::fs::read_to_string(&old).ok().as_deref(), text, "{texts:?}");
+                assert_eq!(std::fs::read_to_string(&other).ok().as_deref(), text, "{texts:?}");
+            }
+            committed
+        };
+        // Changes that are not committed leave the old file to those that are.
+        let committed = commit();
+        drop(StagedChanges::new(&tree, &[change("d/old", Some("fourth"))]).unwrap());
+        drop(committed);
+        assert_eq!((files(root.path()), std::fs::metadata(&old).unwrap().ino()), (before, inode), "{texts:?}");
+        commit().keep();
+        let last: Vec<(&str, &str)> = texts[1].iter().flat_map(|text| [("d/old", *text), ("d/other", *text)]).collect();
+        assert_eq!(files(root.path()), pairs(&last), "{texts:?}");
+    }
+}
+
+#[test]
+fn the_last_of_several_changes_of_a_file_counts() {
+    let (root, tree) = tree();
+    std::fs::write(root.path().join("d/x"), "old").unwrap();
+    let before = files(root.path());
+    let changes = [change("d/x", Some("one")), change("d/y", Some("other")), change("d/x", Some("two"))];
+    let committed = StagedChanges::new(&tree, &changes).unwrap().commit().unwrap();
+    assert_eq!(files(root.path()).iter().filter(|(name, _)| !name.contains(".old")).count(), 2);
+    drop(committed);
+    assert_eq!(files(root.path()), before);
+    StagedChanges::new(&tree, &changes).unwrap().commit().unwrap().keep();
+    assert_eq!(files(root.path()), pairs(&[("d/x", "two"), ("d/y", "other")]));
+}
+
+#[test]
 fn one_failed_change_undoes_all_changes() {
     let (root, tree) = tree();
     std::fs::write(root.path().join("d/old"), "old").unwrap();

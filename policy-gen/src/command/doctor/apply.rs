@@ -1,18 +1,19 @@
 //! Applies a fix. This module makes all changes of the doctor: either all steps, or as few as possible. Files are restored if a
 //! later step fails.
 
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use polkit_config::names::Names;
 use polkit_dbus::Authority;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, Stat};
 
 use crate::cli::{Install, Place, Remove, Target};
 use crate::command;
 use crate::doctor::fixes::{AGENT, Fix, Step};
 use crate::failure::Failure;
 use crate::install::directories::{make_directories, remove_directories};
-use crate::install::members::change_host;
+use crate::install::members::{change_host, is_member};
 use crate::install::plan::{Change, MemberChange, NewFile, unified};
 use crate::install::run::InstallTarget;
 use crate::install::run::plan_now;
@@ -65,15 +66,21 @@ pub async fn apply(fix: &Fix) -> Result<(), Failure> {
             return Err(done.undo(&tree, failure).await);
         }
     }
-    done.written.into_iter().for_each(CommittedChanges::keep);
+    done.written.keep();
     Ok(())
 }
 
 /// What the steps of a fix changed so far.
 #[derive(Default)]
 struct Done {
-    /// Dropping an entry restores its file.
-    written: Vec<CommittedChanges>,
+    /// Dropping it restores the files.
+    written: CommittedChanges,
+    /// Directories with another mode or owner before.
+    directories: Vec<(String, OwnedFd, Stat)>,
+    /// New memberships.
+    joined: Vec<MemberChange>,
+    /// Programs that were run.
+    ran: Vec<String>,
     /// Created directories.
     made: Vec<String>,
     /// Whether the policy was installed.
@@ -92,14 +99,20 @@ struct AgentState {
 impl Done {
     /// Restores the state before the fix, and adds to the failure what could not be restored.
     async fn undo(self, tree: &Tree, failure: Failure) -> Failure {
-        let mut left = Vec::new();
-        // The newest change first.
-        self.written.into_iter().rev().for_each(drop);
+        let mut left: Vec<String> = self.ran.iter().map(|command| format!("the effect of `{command}`")).collect();
+        drop(self.written);
         if self.installed {
             left.extend(uninstall().await.err().map(|error| error.to_string()));
         }
         if let Some(before) = self.agent {
             left.extend(restore_agent(&before).err().map(|error| error.to_string()));
+        }
+        for (path, directory, before) in self.directories.into_iter().rev() {
+            left.extend(restore_directory(&directory, &before).err().map(|errno| format!("{path}: {errno}")));
+        }
+        for member in self.joined.into_iter().rev() {
+            let back = MemberChange { add: false, ..member };
+            left.extend(change_host(tree, &Names::Host, &back).err().map(|error| error.to_string()));
         }
         remove_directories(tree, &self.made);
         let what = if left.is_empty() {
@@ -113,11 +126,18 @@ impl Done {
 
 async fn one(tree: &Tree, step: &Step, done: &mut Done) -> Result<(), Failure> {
     match step {
-        Step::Run(argv) => run_tool(argv),
-        Step::Directory { path, mode, owner } => directory(tree, path, *mode, owner.as_ref()),
+        Step::Run(argv) => {
+            run_tool(argv)?;
+            done.ran.push(argv.join(" "));
+            Ok(())
+        }
+        Step::Directory { path, mode, owner } => directory(tree, path, *mode, owner.as_ref(), done),
         Step::Join { user, group } => {
             let change = MemberChange { user: user.clone(), group: group.clone(), add: true };
-            change_host(tree, &Names::Host, &change)
+            let is_new = !is_member(tree, &Names::Host, user, group)?;
+            change_host(tree, &Names::Host, &change)?;
+            done.joined.extend(is_new.then_some(change));
+            Ok(())
         }
         Step::Install => {
             done.installed = true;
@@ -130,20 +150,19 @@ async fn one(tree: &Tree, step: &Step, done: &mut Done) -> Result<(), Failure> {
         Step::Agent => {
             let before = agent_state();
             let command = starting(&before);
-            done.agent = Some(before);
+            done.agent.get_or_insert(before);
             run_tool(command)
         }
         Step::RestartPolkitd => restart_polkitd().await,
         _ => {
             let changes = files(tree, step, &mut done.made).await?;
-            done.written.push(changes);
-            Ok(())
+            StagedChanges::new(tree, &changes)?.commit_to(&mut done.written)
         }
     }
 }
 
-/// Carries out a step that writes files.
-async fn files(tree: &Tree, step: &Step, made: &mut Vec<String>) -> Result<CommittedChanges, Failure> {
+/// The changes of a step that writes files.
+async fn files(tree: &Tree, step: &Step, made: &mut Vec<String>) -> Result<Vec<Change>, Failure> {
     match step {
         Step::Write { path, text } => {
             let known = tree.read(below(path)).map_err(|error| refused(path, &error))?;
@@ -151,7 +170,7 @@ async fn files(tree: &Tree, step: &Step, made: &mut Vec<String>) -> Result<Commi
                 return Err(Failure::Refused(format!("{path} exists and has other content. Nothing was changed")));
             }
             directories(tree, path, made)?;
-            write(tree, vec![file(path, text.as_bytes().to_vec())])
+            Ok(vec![file(path, text.as_bytes().to_vec())])
         }
         Step::Move { from, to } => {
             if tree.read(below(to)).map_err(|error| refused(to, &error))?.is_some() {
@@ -160,21 +179,21 @@ async fn files(tree: &Tree, step: &Step, made: &mut Vec<String>) -> Result<Commi
             let bytes = content(tree, from)?;
             directories(tree, to, made)?;
             let gone = Change { path: below(from).to_owned(), to: None };
-            write(tree, vec![file(to, bytes), gone])
+            Ok(vec![file(to, bytes), gone])
         }
-        Step::Remove(path) => write(tree, vec![Change { path: below(path).to_owned(), to: None }]),
-        Step::Rewrite(path) => write(tree, vec![file(path, content(tree, path)?)]),
+        Step::Remove(path) => Ok(vec![Change { path: below(path).to_owned(), to: None }]),
+        Step::Rewrite(path) => Ok(vec![file(path, content(tree, path)?)]),
         Step::Convert(path) => {
             let converted = command::convert::rules(None).await?;
             directories(tree, path, made)?;
-            write(tree, vec![file(path, converted.text.into_bytes())])
+            Ok(vec![file(path, converted.text.into_bytes())])
         }
         Step::Unset { path, keys } => {
             let (_, text) = edited(tree, path, keys)?;
             let known = tree.read(below(path)).map_err(|error| refused(path, &error))?;
             let known = known.ok_or_else(|| refused(path, &"the file has been removed"))?;
             let to = NewFile { bytes: text.into_bytes(), mode: known.mode, owner: Some((known.uid, known.gid)) };
-            write(tree, vec![Change { path: below(path).to_owned(), to: Some(to) }])
+            Ok(vec![Change { path: below(path).to_owned(), to: Some(to) }])
         }
         Step::Run(_)
         | Step::Directory { .. }
@@ -203,10 +222,6 @@ fn content(tree: &Tree, path: &str) -> Result<Vec<u8>, Failure> {
     found.map(|found| found.bytes).ok_or_else(|| refused(path, &"the file has been removed"))
 }
 
-fn write(tree: &Tree, changes: Vec<Change>) -> Result<CommittedChanges, Failure> {
-    StagedChanges::new(tree, &changes)?.commit()
-}
-
 fn directories(tree: &Tree, path: &str, made: &mut Vec<String>) -> Result<(), Failure> {
     let (directory, _) = split(below(path));
     make_directories(tree, directory, made).map_err(|error| refused(path, &error))
@@ -219,11 +234,20 @@ fn edited(tree: &Tree, path: &str, keys: &[&'static str]) -> Result<(String, Str
     Ok((old, new))
 }
 
-fn directory(tree: &Tree, path: &str, mode: u32, owner: Option<&(String, String)>) -> Result<(), Failure> {
+fn directory(
+    tree: &Tree,
+    path: &str,
+    mode: u32,
+    owner: Option<&(String, String)>,
+    done: &mut Done,
+) -> Result<(), Failure> {
     // The directory itself may have the wrong mode, so only the directories above it are checked.
     tree.vet(split(below(path)).0).map_err(|error| refused(path, &error))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let opened = tree.open_in(below(path), flags).map_err(|error| refused(path, &error))?;
+    let before = rustix::fs::fstat(&opened).map_err(|error| refused(path, &error))?;
+    let kept = opened.try_clone().map_err(|error| refused(path, &error))?;
+    done.directories.push((path.to_owned(), kept, before));
     if let Some((user, group)) = owner {
         let lookup = |error: polkit_config::names::LookupError| Failure::Unreachable(error.to_string());
         let uid = Names::Host.user(user).map_err(lookup)?.map(|user| rustix::fs::Uid::from_raw(user.uid));
@@ -234,6 +258,12 @@ fn directory(tree: &Tree, path: &str, mode: u32, owner: Option<&(String, String)
         rustix::fs::fchown(&opened, uid, gid).map_err(|error| refused(path, &error))?;
     }
     rustix::fs::fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| refused(path, &error))
+}
+
+fn restore_directory(directory: &OwnedFd, before: &Stat) -> rustix::io::Result<()> {
+    let (uid, gid) = (rustix::fs::Uid::from_raw(before.st_uid), rustix::fs::Gid::from_raw(before.st_gid));
+    rustix::fs::fchown(directory, Some(uid), Some(gid))?;
+    rustix::fs::fchmod(directory, Mode::from_raw_mode(before.st_mode))
 }
 
 fn run_tool(argv: &[impl AsRef<str>]) -> Result<(), Failure> {

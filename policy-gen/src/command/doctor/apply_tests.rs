@@ -50,7 +50,7 @@ fn a_file_is_written_with_its_directories_and_the_undo_removes_all_of_them() {
     let mut changes = Done::default();
     assert_eq!(done(&tree, &write("/etc/a/b/c.toml", "k = 1\n"), &mut changes), Ok(()));
     assert_eq!(read(&root, "etc/a/b/c.toml"), content("k = 1\n", 0o644));
-    assert_eq!((changes.made.len(), changes.written.len()), (2, 1));
+    assert_eq!(changes.made.len(), 2);
     assert_eq!(undone(&tree, changes), RESTORED);
     assert!(!root.path().join("etc/a").exists() && root.path().join("etc/x").exists());
 }
@@ -64,7 +64,7 @@ fn a_file_with_other_content_is_not_replaced() {
     assert_eq!(read(&root, "etc/a.toml"), content("k = 1\n", 0o600));
     assert_eq!(done(&tree, &write("/etc/a.toml", "k = 1\n"), &mut changes), Ok(()));
     assert_eq!(read(&root, "etc/a.toml"), content("k = 1\n", 0o644));
-    changes.written.into_iter().for_each(CommittedChanges::keep);
+    changes.written.keep();
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn keys_of_a_configuration_are_commented_out_and_its_mode_remains() {
     assert!(text.contains("# set aside by polkit-policy-gen: auth_unix_rw = \"none\""), "{text}");
     assert_eq!(mode, 0o600);
     assert!(done(&tree, &step("/etc/libvirt/virtqemud.conf"), &mut changes).is_err());
-    changes.written.into_iter().for_each(CommittedChanges::keep);
+    changes.written.keep();
 }
 
 #[test]
@@ -154,6 +154,48 @@ fn the_newest_change_is_undone_first() {
         [read(&root, "etc/a"), read(&root, "etc/b"), read(&root, "etc/c")],
         [content("first", 0o600), None, None]
     );
+}
+
+#[test]
+fn the_first_version_of_a_file_that_two_steps_change_comes_back() {
+    let conf = "etc/libvirt/libvirtd.conf";
+    let first = "auth_unix_rw = \"none\"\naccess_drivers = [\"polkit\"]\n";
+    let (root, tree) = tree(&[(conf, first)]);
+    let mut changes = Done::default();
+    let path = || format!("/{conf}");
+    let unset = |key| Step::Unset { path: path(), keys: vec![key] };
+    for step in [unset("auth_unix_rw"), unset("access_drivers"), Step::Rewrite(path()), Step::Remove(path())] {
+        assert_eq!(done(&tree, &step, &mut changes), Ok(()), "{step:?}");
+    }
+    assert_eq!(undone(&tree, changes), RESTORED);
+    assert_eq!(read(&root, conf), content(first, 0o600));
+    assert_eq!(std::fs::read_dir(root.path().join("etc/libvirt")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_directory_gets_its_first_mode_back() {
+    let (root, tree) = tree(&[("etc/d/a.rules", "")]);
+    let mode = || std::fs::metadata(root.path().join("etc/d")).unwrap().mode() & 0o7777;
+    let before = mode();
+    let mut changes = Done::default();
+    for mode in [0o750, 0o700] {
+        assert_eq!(
+            done(&tree, &Step::Directory { path: "/etc/d".to_owned(), mode, owner: None }, &mut changes),
+            Ok(())
+        );
+    }
+    assert_ne!(mode(), before);
+    assert_eq!(undone(&tree, changes), RESTORED);
+    assert_eq!(mode(), before);
+}
+
+#[test]
+fn the_effect_of_a_program_is_named_as_not_restored() {
+    let (_root, tree) = tree(&[]);
+    let mut changes = Done::default();
+    assert_eq!(done(&tree, &Step::Run(vec!["true".to_owned()]), &mut changes), Ok(()));
+    assert!(done(&tree, &Step::Run(vec!["false".to_owned()]), &mut changes).is_err());
+    assert_eq!(undone(&tree, changes), "it failed\nNot restored: the effect of `true`");
 }
 
 #[test]
