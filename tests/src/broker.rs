@@ -32,10 +32,19 @@ pub fn fetch(suite: Suite) -> Result<PathBuf, String> {
 /// If a file of the package cannot be read.
 #[must_use]
 pub fn on_broker(builder: FullBuilder, root: &Root) -> Option<FullBuilder> {
-    let folder = match fetch(root.suite()) {
+    on_broker_of(builder, root.suite())
+}
+
+/// The same with the package of another suite, which must be older than that of the bed.
+///
+/// # Panics
+/// If a file of the package cannot be read.
+#[must_use]
+pub fn on_broker_of(builder: FullBuilder, suite: Suite) -> Option<FullBuilder> {
+    let folder = match fetch(suite) {
         Ok(folder) => folder,
         Err(reason) => {
-            skip(&format!("no dbus-broker of {}: {reason}", root.suite()));
+            skip(&format!("no dbus-broker of {suite}: {reason}"));
             return None;
         }
     };

@@ -11,7 +11,7 @@ use crate::target::{UNITS, Version, installed, numbers};
 use crate::tree::Tree;
 
 /// The packages of the system bus, each with the first version that tells polkit the pidfd of a client.
-const BUSES: [(&str, &[u64]); 3] = [("dbus-broker", &[35]), ("dbus-daemon", &[1, 15, 8]), ("dbus", &[1, 15, 8])];
+const BUSES: [(&str, &[u64]); 3] = [("dbus-broker", &[34]), ("dbus-daemon", &[1, 15, 8]), ("dbus", &[1, 15, 8])];
 /// The list of packages.
 const STATUS: &str = "var/lib/dpkg/status";
 
@@ -80,7 +80,7 @@ fn of_action(grant: &Grant, action: &ActionPattern, at: &Location, old_bus: Opti
         && known.iter().all(|(mechanism, _)| class::asks_by_bus_name(mechanism))
     {
         let why = format!("{bus} does not tell polkit the pidfd of a client");
-        let help = format!("use dbus-daemon 1.15.8 or dbus-broker 35 or later; or {}", instead(UNITS));
+        let help = format!("use dbus-daemon 1.15.8 or dbus-broker 34 or later; or {}", instead(UNITS));
         let problem = if known.iter().all(|(mechanism, _)| class::asks_only_by_bus_name(mechanism)) {
             Problem::error(at.clone(), format!("`unit` can never match {action} here: {why}"))
         } else {
@@ -104,13 +104,21 @@ fn mechanisms(action: &ActionPattern) -> Vec<(&'static Mechanism, bool)> {
     table::all().filter_map(related).collect()
 }
 
+/// Whether this version of a bus tells polkit the pidfd of a client (`ProcessFD` of GetConnectionCredentials), on Linux 6.5 or later;
+/// `None` if the package is no bus, or the version is not known.
+#[must_use]
+pub fn tells_pidfd(package: &str, version: &str) -> Option<bool> {
+    let (_, first) = BUSES.iter().find(|(name, _)| *name == package)?;
+    let here = numbers(version);
+    (!here.is_empty()).then(|| here.as_slice() >= *first)
+}
+
 /// Returns the installed bus with its version, if all installed buses are too old.
 fn old_bus(tree: &Tree) -> Option<String> {
     let status = tree.read_text(STATUS).unwrap_or_default();
-    let found = BUSES.iter().filter_map(|(package, first)| {
+    let found = BUSES.iter().filter_map(|(package, _)| {
         let version = installed(&status, package)?;
-        let here = numbers(&version);
-        Some((format!("{package} {version}"), !here.is_empty() && here.as_slice() < *first))
+        Some((format!("{package} {version}"), tells_pidfd(package, &version) == Some(false)))
     });
     let found: Vec<(String, bool)> = found.collect();
     if found.iter().all(|(_, is_old)| *is_old) { found.into_iter().map(|(name, _)| name).next() } else { None }

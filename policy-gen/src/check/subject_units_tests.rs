@@ -68,6 +68,22 @@ fn an_unknown_mechanism_is_a_note() {
 }
 
 #[test]
+fn a_bus_tells_the_pidfd_of_a_client_from_a_version_on() {
+    for (package, version, expected) in [
+        ("dbus-daemon", "1.14.10-1~deb12u1", Some(false)),
+        ("dbus-daemon", "1.15.6", Some(false)),
+        ("dbus-daemon", "1.15.8-1", Some(true)),
+        ("dbus", "1.16.2-2", Some(true)),
+        ("dbus-broker", "33", Some(false)),
+        ("dbus-broker", "34-1", Some(true)),
+        ("dbus-broker", "unknown", None),
+        ("systemd", "257", None),
+    ] {
+        assert_eq!(tells_pidfd(package, version), expected, "{package} {version}");
+    }
+}
+
+#[test]
 fn a_unit_is_refused_on_a_bus_that_tells_no_pidfd() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("var/lib/dpkg")).unwrap();

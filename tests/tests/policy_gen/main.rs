@@ -1,5 +1,6 @@
 //! policy-gen: installation, grants, interruptions, and the model that its policies are compared with.
 
+mod buses;
 mod commands;
 mod grants;
 mod install;
