@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{eprint, mechanisms, print, shown_mechanism};
 use crate::cli::Explain;
+use crate::doctor::look::no_new_privileges;
 use crate::failure::Failure;
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::target::{self, Spelling};
@@ -48,10 +49,14 @@ pub async fn run(options: &Explain) -> Result<u8, Failure> {
         return batch::run(&mut evaluator, path);
     }
     let action = options.action.clone().unwrap_or_default();
+    let system_unit = system_unit(&action, options.unit.as_deref());
+    // systemd knows the units of the host alone.
+    let asked = system_unit.iter().flatten().next().filter(|_| tree.is_host());
     let access_request = AccessRequest {
         user: options.user.clone().unwrap_or_default(),
         groups: (!options.group.is_empty()).then(|| options.group.clone()),
-        system_unit: system_unit(&action, options.unit.as_deref()),
+        no_new_privileges: asked.and_then(|unit| no_new_privileges(unit)),
+        system_unit,
         action,
         session: options.session,
         details: options.detail.iter().cloned().collect(),

@@ -155,6 +155,8 @@ pub struct Subject {
     pub unit_user: Option<String>,
     /// `Type=` of that unit.
     pub unit_type: Option<String>,
+    /// Whether that unit has `NoNewPrivileges=yes` (`None`: unknown).
+    pub no_new_privileges: Option<bool>,
     /// The reason why this user was chosen, for a sentence.
     pub by: String,
     /// Other users of the unit's processes.
@@ -361,6 +363,12 @@ impl Facts {
     #[must_use]
     pub fn known_unit(&self) -> Option<&str> {
         self.subject.as_ref().filter(|_| self.knows_unit)?.unit.as_deref()
+    }
+
+    /// Returns whether the unit of the subject has `NoNewPrivileges=yes`, if polkit knows the unit.
+    #[must_use]
+    pub fn no_new_privileges(&self) -> Option<bool> {
+        self.known_unit().and(self.subject.as_ref()?.no_new_privileges)
     }
 
     /// Whether the action is the management of libvirt.

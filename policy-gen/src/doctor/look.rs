@@ -36,7 +36,7 @@ use crate::verdict::Evaluator;
 pub use policy::STRANGER;
 pub use process::{SeenProcess, seen_process};
 pub use run::{errors_of, run as run_program};
-pub use subject::is_dynamic;
+pub use subject::{is_dynamic, no_new_privileges};
 
 /// What to examine.
 #[derive(Clone, Debug, Default)]

@@ -180,6 +180,42 @@ fn install_asks_about_the_processes_of_a_unit_that_runs() {
     assert!(bed.exec(["systemctl", "is-active", "--quiet", "panel.service"]).status.success(), "it still runs");
 }
 
+/// What polkitd reads from systemd, `explain` and the doctor read as well.
+#[test]
+fn explain_and_the_doctor_know_whether_a_unit_has_no_new_privileges() {
+    let Some(root) = require(Suite::Trixie) else { return };
+    let unit = |set: &str| format!("[Service]\nUser=www-data\nExecStart=/bin/sleep infinity\nNoNewPrivileges={set}\n");
+    let bed = start(product::full(&root).file("/etc/systemd/system/strict.service", 0o644, unit("yes")).file(
+        "/etc/systemd/system/loose.service",
+        0o644,
+        unit("no"),
+    ));
+    let _ = bed.exec(["systemctl", "start", "strict.service", "loose.service"]).success();
+    let action = "org.freedesktop.hostname1.set-machine-info";
+    let text = format!(
+        "[[grant]]\nname = 'strict'\nactions = ['{action}']\nunit = ['strict.service', 'loose.service', 'gone.service']\n\
+         no_new_privileges = true\nresult = 'yes'\n"
+    );
+    bed.write(POLICY, 0o600, text);
+    let _ = bed.exec(["polkit-policy-gen", "install", POLICY]).success();
+    for (unit, explained) in [("strict.service", 0), ("loose.service", 4), ("gone.service", 5)] {
+        let words = ["polkit-policy-gen", "explain", "--user", "www-data", "--action", action, "--unit", unit];
+        let output = bed.exec(words);
+        assert_eq!(output.code(), Some(explained), "{output}");
+    }
+    let doctor = |unit: &str| {
+        let output = bed.exec(["polkit-policy-gen", "doctor", "--json", "--unit", unit, "--action", action]);
+        let found: serde_json::Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output}"));
+        (output.code(), found.to_string())
+    };
+    let (code, found) = doctor("strict.service");
+    assert_eq!(code, Some(0), "{found}");
+    // The verdict from the files is that of polkitd, and names the condition that fails.
+    let (code, found) = doctor("loose.service");
+    assert!(code == Some(1) && found.contains("loose.service has NoNewPrivileges=no"), "{found}");
+    assert!(!found.contains("files-and-polkitd-differ") && !found.contains("polkitd-differs"), "{found}");
+}
+
 fn a_unit_is_refused_by_name(root: &Root, why: &str) {
     let bed = start(product::full(root));
     let text = "[[grant]]\nactions = ['org.libvirt.unix.manage']\nunit = 'panel.service'\nresult = 'yes'\n";

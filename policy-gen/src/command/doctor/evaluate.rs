@@ -95,6 +95,7 @@ fn request(
         session,
         details: facts.details.clone(),
         system_unit: Some(unit.map(str::to_owned)),
+        no_new_privileges: unit.filter(|unit| facts.known_unit() == Some(*unit)).and(facts.no_new_privileges()),
         ..AccessRequest::default()
     }
 }

@@ -103,9 +103,12 @@ fn reason(reading: &Reading, facts: &Facts, subject: &Subject, of: Session) -> O
             "groups" => Some(format!("the groups of {user} are {}", subject.groups.join(", "))),
             "uid" => since(name, Version(127)).or_else(|| Some(format!("the uid is {}", subject.uid))),
             "system_unit" | "no_new_privileges" => since(name, UNITS).or_else(|| {
-                Some(match facts.known_unit() {
-                    Some(unit) => format!("the unit of the subject is {unit}"),
-                    None => {
+                Some(match (facts.known_unit(), facts.no_new_privileges()) {
+                    (Some(unit), Some(is_set)) if name == "no_new_privileges" => {
+                        format!("{unit} has NoNewPrivileges={}", if is_set { "yes" } else { "no" })
+                    }
+                    (Some(unit), _) => format!("the unit of the subject is {unit}"),
+                    (None, _) => {
                         format!(
                             "subject.{name} is set only if the mechanism passes its caller on the bus, not a process"
                         )

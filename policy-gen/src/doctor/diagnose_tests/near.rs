@@ -34,6 +34,15 @@ fn a_condition_that_no_finding_names_is_a_note_with_its_reason() {
     assert_eq!(reason(property("user"), &none), "the user is www-data");
     assert_eq!(reason(property("groups"), &none), "the groups of www-data are www-data");
     assert!(reason(property("system_unit"), &none).contains("not a process"));
+    assert!(reason(property("no_new_privileges"), &none).contains("not a process"));
+    for (is_set, expected) in [(Some(false), "has NoNewPrivileges=no"), (Some(true), "=yes"), (None, "the unit of")] {
+        let of_unit = |facts: &mut Facts| {
+            facts.knows_unit = true;
+            let subject = facts.subject.as_mut().unwrap();
+            (subject.unit, subject.no_new_privileges) = (Some("web.service".to_owned()), is_set);
+        };
+        assert!(reason(property("no_new_privileges"), &of_unit).contains(expected), "{expected}");
+    }
     let old = |facts: &mut Facts| facts.target.as_mut().unwrap().version = Version(122);
     let expected = "subject.system_unit is undefined: polkit 122 does not have it, polkit 124 has";
     assert_eq!(reason(property("system_unit"), &old), expected);

@@ -11,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::files::names_action;
 use super::near;
+use super::subject::no_new_privileges;
 use crate::check::subject_units::is_known;
 use crate::doctor::facts::{Decision, Facts, GroupRemedy, OpenAction, Polkitd, RecentRefusal, RunningResult, Subject};
 use crate::emit::GRANTS;
@@ -101,6 +102,7 @@ fn answer(
         action: action.to_owned(),
         session,
         details: details.clone(),
+        no_new_privileges: unit.as_ref().and(subject.no_new_privileges),
         system_unit: Some(unit),
         ..AccessRequest::default()
     };
@@ -250,6 +252,7 @@ fn still_refused(evaluator: &mut Evaluator, one: RecentRefusal, unit: Option<Str
     let access_request = AccessRequest {
         user: one.user.clone(),
         action: one.action.clone(),
+        no_new_privileges: unit.as_deref().and_then(no_new_privileges),
         system_unit: Some(unit),
         ..AccessRequest::default()
     };

@@ -67,6 +67,7 @@ pub(super) fn find(
         let has_account = accounts.lines().any(|line| line.split(':').next() == Some(subject.user.as_str()));
         subject.is_dynamic = settings.is_dynamic && !has_account;
         (subject.unit_user, subject.unit_type) = (settings.user, settings.kind);
+        subject.no_new_privileges = settings.no_new_privileges;
         if let Some(process) = &mut subject.process {
             match client::of_process(process.pid, subject.uid) {
                 Some(client) => process.client = client,
@@ -251,11 +252,19 @@ struct UnitSettings {
     user: Option<String>,
     kind: Option<String>,
     is_dynamic: bool,
+    no_new_privileges: Option<bool>,
 }
 
 fn unit_settings(unit: &str) -> UnitSettings {
-    let shown = run(&["systemctl", "show", "--property=User,Type,DynamicUser", "--", unit], SYSTEMCTL);
+    let properties = "--property=Id,LoadState,User,Type,DynamicUser,NoNewPrivileges";
+    let shown = run(&["systemctl", "show", properties, "--", unit], SYSTEMCTL);
     shown.filter(|(done, _)| *done).map(|(_, text)| UnitSettings::read(&text)).unwrap_or_default()
+}
+
+/// Returns whether a unit has `NoNewPrivileges=yes`, as polkit reads it from systemd; `None` if systemd has no such unit.
+#[must_use]
+pub fn no_new_privileges(unit: &str) -> Option<bool> {
+    unit_settings(unit).no_new_privileges
 }
 
 impl UnitSettings {
@@ -265,7 +274,17 @@ impl UnitSettings {
             user: property(text, "User=").map(str::to_owned),
             kind: property(text, "Type=").map(str::to_owned),
             is_dynamic: property(text, "DynamicUser=") == Some("yes"),
+            no_new_privileges: no_new_privileges_of(text),
         }
+    }
+}
+
+/// polkit asks systemd only about services; for other units it takes no.
+fn no_new_privileges_of(text: &str) -> Option<bool> {
+    match (property(text, "LoadState="), property(text, "Id="), property(text, "NoNewPrivileges=")) {
+        (None | Some("not-found"), ..) => None,
+        (_, Some(unit), _) if !unit.ends_with(".service") => Some(false),
+        (_, _, value) => value.map(|value| value == "yes"),
     }
 }
 

@@ -176,6 +176,18 @@ fn the_settings_of_a_unit_are_those_that_are_set() {
 }
 
 #[test]
+fn no_new_privileges_is_known_of_units_that_systemd_has() {
+    let of = |text: &str| UnitSettings::read(text).no_new_privileges;
+    let loaded = "Id=web.service\nLoadState=loaded\nDynamicUser=no\n";
+    assert_eq!(of(&format!("{loaded}NoNewPrivileges=yes\n")), Some(true));
+    assert_eq!(of(&format!("{loaded}NoNewPrivileges=no\n")), Some(false));
+    assert_eq!(of(loaded), None);
+    assert_eq!(of("Id=web.socket\nLoadState=loaded\nNoNewPrivileges=yes\n"), Some(false));
+    assert_eq!(of("Id=web.service\nLoadState=not-found\nNoNewPrivileges=no\n"), None);
+    assert_eq!(of(""), None);
+}
+
+#[test]
 fn the_user_with_most_processes_besides_root_is_the_subject() {
     let process = |uid: u32, pid: u32| Subject {
         user: format!("u{uid}"),

@@ -207,6 +207,9 @@ fn unknown(what: &str) -> String {
             "subject.system_unit, the unit of the client; `explain --unit` names it. It is null if the mechanism passes a process by its pid, as libvirtd does"
                 .to_owned()
         }
+        _ if what == "subject.no_new_privileges" => {
+            "subject.no_new_privileges, which a rule reads: systemd of this host knows it of a unit that exists".to_owned()
+        }
         _ => format!("{what}, which a rule reads"),
     }
 }
