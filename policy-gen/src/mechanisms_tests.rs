@@ -108,6 +108,35 @@ fn a_refusal_of_another_systemd_service_names_the_action() {
         ("Could not set static hostname: Interactive authentication required.", "hostname1.set-static-hostname"),
         ("Failed to issue method call: Interactive authentication required.", "locale1.set-locale"),
         ("Failed to get shell PTY: Interactive authentication required.", "machine1.shell"),
+        ("Could not set limit: Interactive authentication required.", "machine1.manage-images"),
+        ("DetachImage failed: Interactive authentication required.", "portable1.attach-images"),
+        ("Operation on home zed failed: Interactive authentication required.", "home1.update-home"),
+        ("Failed to set DNS configuration: Interactive authentication required.", "resolve1.set-dns-servers"),
+        ("Failed to set domain configuration: Access denied", "resolve1.set-domains"),
+        ("Failed to revert interface configuration: Interactive authentication required.", "resolve1.revert"),
+        ("Failed to reload network settings: Interactive authentication required.", "network1.reload"),
+        (
+            "Failed to call io.systemd.Network.Reload varlink method: io.systemd.InteractiveAuthenticationRequired",
+            "network1.reload",
+        ),
+        (
+            "Failed to issue io.systemd.Network.Link.Renew() varlink call: io.systemd.InteractiveAuthenticationRequired",
+            "network1.renew",
+        ),
+        (
+            "Failed to renew dynamic configuration of interface eth0: Interactive authentication required.",
+            "network1.renew",
+        ),
+        (
+            "Failed to force renew dynamic configuration of interface eth0: Interactive authentication required.",
+            "network1.forcerenew",
+        ),
+        ("Failed to reconfigure network interface eth0: Access denied", "network1.reconfigure"),
+        (
+            "Could not set chassis: Access denied as the requested operation requires interactive authentication. However, \
+             interactive authentication has not been enabled by the calling program.",
+            "hostname1.set-machine-info",
+        ),
     ] {
         means(text, &format!("org.freedesktop.{action}"), &[], "");
     }

@@ -9,7 +9,7 @@ use crate::skip::skip;
 use crate::{FullBed, Root, Suite};
 
 /// The packages. `vsmartcard-vpcd` is a virtual reader for smart cards.
-const PACKAGES: [&str; 15] = [
+const PACKAGES: [&str; 18] = [
     "network-manager",
     "pcscd",
     "opensc",
@@ -25,10 +25,13 @@ const PACKAGES: [&str; 15] = [
     "accountsservice",
     "bolt",
     "snapd",
+    "systemd-homed",
+    "systemd-resolved",
+    "blueman",
 ];
 
 /// Their units.
-const UNITS: [&str; 13] = [
+const UNITS: [&str; 15] = [
     "NetworkManager",
     "pcscd",
     "udisks2",
@@ -42,6 +45,8 @@ const UNITS: [&str; 13] = [
     "accounts-daemon",
     "bolt",
     "snapd",
+    "systemd-homed",
+    "systemd-resolved",
 ];
 
 /// Fetches and unpacks the packages of a suite, unless they are there: the folder.
@@ -82,6 +87,8 @@ pub fn start(builder: FullBuilder) -> FullBed {
              mkdir -p /run/systemd/system/$unit.service.d
              printf '[Unit]\nConditionVirtualization=\n' > /run/systemd/system/$unit.service.d/bed.conf
          done
+         /usr/lib/*/glib-2.0/glib-compile-schemas /usr/share/glib-2.0/schemas
+         ip link add asking type dummy || ip link add asking type bridge; ip link set asking up
          systemctl daemon-reload; systemctl reload dbus; systemctl restart polkit
          systemctl start {} || true",
         first + 1,

@@ -53,11 +53,15 @@ pub fn builder(root: &Root) -> LightBuilder {
     files.fold(LightBed::on(root), |bed, (path, mode, content)| bed.file(&path, mode, content))
 }
 
+/// A full bed with the program, still to be started.
+pub fn full_builder(root: &Root) -> FullBuilder {
+    let files = files(root.suite()).into_iter();
+    files.fold(FullBed::on(root), |bed, (path, mode, content)| bed.file(&path, mode, content))
+}
+
 /// A healthy full bed, perhaps with more in it.
 pub fn healthy_full(root: &Root, change: impl FnOnce(FullBuilder) -> FullBuilder) -> FullBed {
-    let files = files(root.suite()).into_iter();
-    let builder = files.fold(FullBed::on(root), |bed, (path, mode, content)| bed.file(&path, mode, content));
-    let bed = change(builder).start();
+    let bed = change(full_builder(root)).start();
     people(&bed);
     bed
 }

@@ -84,6 +84,8 @@ pub struct ReportedError {
     pub of_libvirt: bool,
 }
 
+/// How many lines after the one about its own agent a command prints the refusal.
+const OWN_AGENT_LINES: usize = 5;
 /// PHP functions that only read.
 const READING: &[&str] =
     &["libvirt_list_", "libvirt_domain_get_", "libvirt_node_get_", "libvirt_get_", "libvirt_domain_is_"];
@@ -97,10 +99,21 @@ const REFUSALS: [&str; 9] =
 #[must_use]
 pub fn first(text: &str, is_registered: &dyn Fn(&str) -> bool) -> Option<ReportedError> {
     let mut candidates = 0;
-    let known = text.lines().enumerate().find_map(|(number, line)| {
+    let mut all_known = text.lines().enumerate().filter_map(|(number, line)| {
         candidates += usize::from(mechanisms::is_candidate(line));
         let line_error = if candidates <= CANDIDATES_MAX { by_mechanism(line, is_registered) } else { None };
         line_error.or_else(|| of_libvirt(line, is_registered)).map(|error| (number, line, error))
+    });
+    let known = all_known.next().map(|first| {
+        if first.2.is_about_own_agent() {
+            let (number, own) = (first.0, first.2.mechanism());
+            let of_another = |(at, _, error): &(usize, &str, LineError)| {
+                at - number <= OWN_AGENT_LINES && error.action.is_some() && error.mechanism() != own
+            };
+            all_known.next().filter(of_another).unwrap_or(first)
+        } else {
+            first
+        }
     });
     let mentioned = || {
         text.lines().enumerate().find_map(|(number, line)| {
@@ -152,6 +165,17 @@ struct LineError {
     class: Class,
     action: Option<String>,
     recognized: Option<Recognized>,
+}
+
+impl LineError {
+    /// Whether the line says that a command could not start an agent of its own. The refusal by its mechanism follows.
+    fn is_about_own_agent(&self) -> bool {
+        self.recognized.as_ref().is_some_and(|recognized| recognized.code == Some("agent-without-terminal"))
+    }
+
+    fn mechanism(&self) -> Option<&'static str> {
+        self.recognized.as_ref().map(|recognized| recognized.mechanism)
+    }
 }
 
 fn by_mechanism(line: &str, is_registered: &dyn Fn(&str) -> bool) -> Option<LineError> {

@@ -19,7 +19,7 @@ macro_rules! files {
 files! {
     "access-control" "accountsservice" "blueman" "bolt" "colord" "firewalld" "flatpak" "fwupd" "home1" "hostname1" "import1"
     "libvirt" "locale1" "login1" "machine1" "message-bus" "modemmanager" "network1" "networkmanager" "no-new-privileges"
-    "packagekit" "pcscd" "pkexec" "portable1" "rtkit" "sasl" "snapd" "sudo" "systemd" "timedate1" "udisks2"
+    "packagekit" "pcscd" "pkexec" "portable1" "resolve1" "rtkit" "sasl" "snapd" "sudo" "systemd" "timedate1" "udisks2"
 }
 
 /// The entries that are compiled in. A test reads every file and every expression.

@@ -16,7 +16,7 @@ const CREDENTIALS: [&str; 8] = [
     "org.freedesktop.DBus",
     "GetConnectionCredentials",
     "s",
-    "org.freedesktop.PolicyKit1",
+    "org.freedesktop.systemd1",
 ];
 const RULES: &str = "/etc/polkit-1/rules.d/45-polkit-policy-gen.rules";
 const POLICY_TEXT: &str = "[[grant]]\nactions = ['org.freedesktop.timedate1.set-timezone']\nunit = 'panel.service'\n\
@@ -29,7 +29,7 @@ fn version(bed: &FullBed, program: &str) -> String {
     first.rsplit(' ').next().unwrap_or_default().to_owned()
 }
 
-/// Compares what the bus of a bed tells of polkitd with what the check expects of this version.
+/// Compares what the bus of a bed tells of systemd with what the check expects of this version.
 fn compare(bed: &FullBed, package: &str) {
     let running = bed.exec(["pgrep", "--count", "--exact", package]);
     assert_eq!(running.text(), "1", "{running}");

@@ -1,12 +1,16 @@
-//! A request and a text, compared with the table of mechanisms.
+//! A request and a text, compared with the table of mechanisms, and the text with what the doctor makes of it.
 
 use std::collections::BTreeSet;
 
 use polkit_policy_gen::mechanisms::entry::{Mechanism, Passed};
 use polkit_policy_gen::mechanisms::{Interaction, Recognized, SubjectKind, recognize, table};
-use polkit_tests::FullBed;
+use polkit_tests::{FullBed, Output};
+use serde_json::Value;
 
 use super::watch::{Request, Watch, run};
+
+/// Commands that polkit allows to everybody.
+const ALLOWED: [&str; 1] = ["virsh -r -c qemu:///system list"];
 
 /// A command that makes a mechanism ask polkit.
 #[derive(Debug, Clone)]
@@ -26,18 +30,25 @@ impl Call {
     }
 }
 
-/// What differs from the table, and which mechanisms asked polkit for a process outside of a unit and in a unit.
+/// What differs from the table; which mechanisms asked polkit for a process outside of a unit and in a unit; the commands of which they
+/// asked, and the texts that the doctor read.
 #[derive(Debug, Default)]
 pub struct Compared {
     wrong: Vec<String>,
     asked: BTreeSet<(&'static str, bool)>,
+    commands: BTreeSet<String>,
+    texts: BTreeSet<String>,
 }
 
 impl Compared {
-    /// Fails unless nothing differs, and each of the mechanisms that name the test asked polkit both ways, but for the silent ones.
+    /// Fails unless nothing differs, each of the mechanisms that name the test asked polkit both ways, but for the silent ones, and the
+    /// doctor read at least so many different texts.
     #[track_caller]
-    pub fn check(&self, test: &str, silent: &[&str]) {
+    pub fn check(&self, test: &str, silent: &[&str], texts: usize) {
         let mut wrong = self.wrong.clone();
+        if self.texts.len() < texts {
+            wrong.push(format!("the doctor was asked about {} texts only: {:#?}", self.texts.len(), self.texts));
+        }
         for mechanism in table::compiled().iter().filter(|mechanism| mechanism.proof.iter().any(|name| name == test)) {
             let name = mechanism.name.as_str();
             let did = |in_unit| self.asked.iter().any(|(asked, of_unit)| *asked == name && *of_unit == in_unit);
@@ -48,6 +59,11 @@ impl Compared {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// Whether polkitd was asked because of a command.
+    pub fn asked_by(&self, command: &str) -> bool {
+        self.commands.contains(command)
     }
 }
 
@@ -62,18 +78,26 @@ pub fn compare(bed: &FullBed, calls: impl Iterator<Item = Call>) -> Compared {
         for in_unit in [false, true] {
             let output = run(bed, &command, in_unit);
             let requests = watch.new_requests();
+            let journal = bed.exec(["journalctl", "--quiet", "--output=cat", "--cursor-file=/tmp/cursor"]);
             let place = format!("{}: {command} (unit: {in_unit})", bed.suite());
             let Some(request) = requests.iter().find(|request| mechanism.has_action(&request.action)) else {
-                eprintln!("{place}: polkitd was not asked: {}", output.all().trim());
+                eprintln!("{place}: polkitd was not asked: {}\n{}", output.all().trim(), journal.stdout.trim());
                 continue;
             };
             eprintln!("{place}: {request:?}");
             let mut found = differences(mechanism, systemd, allows, request);
             // The text is that of the client or that of the daemon.
-            let journal = bed.exec(["journalctl", "--quiet", "--output=cat", "--cursor-file=/tmp/cursor"]);
             if !command.contains("busctl") {
                 let text = format!("{}\n{}", output.all(), journal.stdout);
                 found.extend(difference_of_text(mechanism, request, &text));
+                let is_refused = !ALLOWED.contains(&command.as_str());
+                if is_refused && compared.commands.insert(command.clone()) {
+                    let (text, line) = of_refusal(&output, &journal.stdout);
+                    found.extend(difference_of_doctor(bed, mechanism, request, &command, (&text, &line)));
+                    compared.texts.insert(line);
+                    // The doctor asks polkitd as well.
+                    let _ = watch.new_requests();
+                }
             }
             compared.asked.insert((name, in_unit));
             compared.wrong.extend(found.iter().map(|what| format!("{place}: {what}")));
@@ -143,4 +167,47 @@ fn difference_of_text(mechanism: &Mechanism, request: &Request, text: &str) -> O
     // The doctor knows libvirt's texts by itself.
     let is_right = mechanism.texts.is_empty() || found.iter().any(names);
     (!is_right).then(|| format!("the text names {found:?}: {}", text.trim()))
+}
+
+/// What a user takes to the doctor, and its line about the refusal: what the client printed, or the journal if the client says nothing
+/// of the refusal.
+fn of_refusal(output: &Output, journal: &str) -> (String, String) {
+    let client = output.all().trim().to_owned();
+    let line = |text: &str| text.lines().find(|line| recognize(line).is_some()).map(|line| line.trim().to_owned());
+    match (line(&client), line(journal)) {
+        (Some(line), _) => (client, line),
+        (None, Some(line)) => (journal.to_owned(), line),
+        (None, None) => (client.clone(), client),
+    }
+}
+
+/// The difference between what the doctor makes of a text alone and what polkitd was asked for.
+fn difference_of_doctor(
+    bed: &FullBed,
+    mechanism: &Mechanism,
+    request: &Request,
+    command: &str,
+    (text, line): (&str, &str),
+) -> Option<String> {
+    bed.write("/tmp/text", 0o644, text);
+    let output = bed.exec(["sh", "-c", "LC_ALL=C.UTF-8 exec polkit-policy-gen doctor --json --error - < /tmp/text"]);
+    let Ok(found) = serde_json::from_str::<Value>(&output.stdout) else {
+        return Some(format!("the doctor failed: {output}"));
+    };
+    let of = |key: &str| found["request"][key].as_str().unwrap_or("-").to_owned();
+    let codes: Vec<&str> =
+        found["findings"].as_array().into_iter().flatten().filter_map(|finding| finding["code"].as_str()).collect();
+    println!("TEXT\t{}\t{command}\t{line}\t{}\t{}\t{codes:?}", bed.suite(), of("mechanism"), of("action"));
+    let also = found["request"]["also"].as_array().into_iter().flatten().any(|id| *id == *request.action);
+    // Without a terminal, pkexec prints that its own agent cannot be started, and names no action.
+    let names_no_action = mechanism.name == "pkexec" && codes.contains(&"agent-without-terminal");
+    let is_right = names_no_action || of("mechanism") == mechanism.name && (of("action") == request.action || also);
+    let blames = mechanism.name != "libvirt" && found["findings"].to_string().contains("libvirt");
+    (!is_right || blames || output.code() != Some(1)).then(|| {
+        format!(
+            "of `{line}` the doctor says {} {} {codes:?}, and names libvirt: {blames}",
+            of("mechanism"),
+            of("action")
+        )
+    })
 }

@@ -81,7 +81,7 @@ fn request(line: &str) -> Option<Request> {
 
 /// Runs a command as a user without a session, in a unit or outside of one.
 pub fn run(bed: &FullBed, command: &str, in_unit: bool) -> Output {
-    bed.write("/tmp/command", 0o755, format!("#!/bin/sh\nLC_ALL=C timeout 20 {command} </dev/null\nexit 0\n"));
+    bed.write("/tmp/command", 0o755, format!("#!/bin/sh\nLC_ALL=C.UTF-8 timeout 20 {command} </dev/null\nexit 0\n"));
     if in_unit {
         bed.systemd_run(["--uid=alice", "--unit=asking.service", "/tmp/command"])
     } else {

@@ -9,6 +9,23 @@ fn reported(text: &str) -> ReportedError {
 const REFUSED: &str = "authentication failed: access denied by policy";
 
 #[test]
+fn the_refusal_after_a_line_about_the_agent_of_the_command_itself_counts() {
+    let own = "Error creating textual authentication agent: Error opening current controlling terminal for the process (`/dev/tty'): \
+               No such device or address (polkit-error-quark, 0)";
+    let refusal = "Error setting up loop device for /var/tmp/image: \
+                   GDBus.Error:org.freedesktop.UDisks2.Error.NotAuthorizedCanObtain: Not authorized to perform operation";
+    let of = |text: &str| first(text, &|_| false).unwrap();
+    let found = of(&format!("{own}\n{refusal}\n"));
+    assert_eq!((found.number, found.action.as_deref()), (2, Some("org.freedesktop.udisks2.loop-setup")));
+    let code = |found: ReportedError| found.recognized.and_then(|recognized| recognized.code);
+    // pkexec prints both lines itself, and a line far behind is of something else.
+    let pkexec = "Error executing command as another user: Not authorized";
+    for text in [own.to_owned(), format!("{own}\n{pkexec}"), format!("{own}{}{refusal}", "\nother".repeat(9))] {
+        assert_eq!(code(of(&text)), Some("agent-without-terminal"), "{text}");
+    }
+}
+
+#[test]
 fn each_text_of_polkit_and_of_the_bus_has_its_class() {
     for (class, lines) in [
         (
