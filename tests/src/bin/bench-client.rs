@@ -1,7 +1,8 @@
 //! The client of `bench`, inside of a bed, as root.
 //!
 //! * `bench-client check`: for each line `ACTION PID UID TOTAL AT_ONCE` on standard input, makes so many checks with
-//!   interaction, at most so many at a time over one connection, and says `MEDIAN_US PER_SECOND YES`.
+//!   interaction, at most so many at a time over one connection, and says `MEDIAN_US PER_SECOND YES`. For each line
+//!   `ACTION pidfd PID UID TOTAL AT_ONCE` the same about the process by its pidfd: then polkit knows its unit.
 //! * `bench-client watch FIFO`: watches the bus as a monitor (dbus-daemon's BecomeMonitor), and reads lines `PID
 //!   SECONDS` from the pipe: the process that was forked, and the monotonic clock just before. A process is registered when the bus hands
 //!   on polkitd's reply to its RegisterAuthenticationAgent. Says `watching`; at the end of the pipe a line `FORKED
@@ -17,11 +18,13 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use polkit_dbus::{Authority, Connection, Interaction, Process, StartTime, Subject, SubjectPid, SubjectUid, connect};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -60,13 +63,34 @@ fn subject(pid: u32, uid: u32) -> Option<Subject> {
     Some(Subject::Process(Process { pid, start_time, uid }))
 }
 
+/// What polkitd is asked about.
+enum Asked {
+    Pid(Subject),
+    Pidfd(OwnedFd, SubjectUid),
+}
+
+fn by_its_pid(pid: u64, uid: u32) -> Asked {
+    Asked::Pid(subject(pid as u32, uid).expect("the subject is alive"))
+}
+
+fn by_its_pidfd(pid: u64, uid: u32) -> Asked {
+    let pid = Pid::from_raw(pid as i32).expect("a pid");
+    Asked::Pidfd(
+        pidfd_open(pid, PidfdFlags::empty()).expect("the subject is alive"),
+        SubjectUid::new(uid).expect("a uid"),
+    )
+}
+
 async fn check() {
     let authority = Authority::new(connect().await.expect("the system bus"));
     println!("ready");
     for line in std::io::stdin().lines() {
         let line = line.expect("a line");
+        let by_pidfd = line.contains(" pidfd ");
+        let line = line.replace(" pidfd ", " ");
         let [action, pid, uid, total, at_once] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line:?}") };
-        let subject = Arc::new(subject(number(pid) as u32, number(uid) as u32).expect("the subject is alive"));
+        let uid = number(uid) as u32;
+        let asked = Arc::new(if by_pidfd { by_its_pidfd(number(pid), uid) } else { by_its_pid(number(pid), uid) });
         let mut left = number(total);
         let (mut took, mut yes) = (Vec::new(), 0);
         let mut running = JoinSet::new();
@@ -74,10 +98,16 @@ async fn check() {
         loop {
             while left > 0 && (running.len() as u64) < number(at_once) {
                 left -= 1;
-                let (authority, subject, action) = (authority.clone(), Arc::clone(&subject), action.to_owned());
+                let (authority, asked, action) = (authority.clone(), Arc::clone(&asked), action.to_owned());
                 running.spawn(async move {
+                    let (details, interaction) = (HashMap::new(), Interaction::Allowed);
                     let began = Instant::now();
-                    let answer = authority.check(&subject, &action, &HashMap::new(), Interaction::Allowed).await;
+                    let answer = match &*asked {
+                        Asked::Pid(subject) => authority.check(subject, &action, &details, interaction).await,
+                        Asked::Pidfd(pidfd, uid) => {
+                            authority.check_pidfd(pidfd.as_fd(), *uid, &action, &details, interaction).await
+                        }
+                    };
                     (began.elapsed(), answer.expect("polkitd answers").authorized)
                 });
             }

@@ -181,6 +181,18 @@ impl Client {
         round
     }
 
+    /// The same about the process by its pidfd, whose unit polkit knows.
+    pub fn round_by_pidfd(&mut self, action: &str, pid: u32, total: u32) -> Round {
+        let (round, yes) = self.ask(&format!("{action} pidfd"), pid, total, 1);
+        assert_eq!(yes, total, "{action}: not every check was a yes");
+        round
+    }
+
+    /// Waits until a check of that process by its pidfd is a yes, or is none.
+    pub fn until_allowed_by_pidfd(&mut self, action: &str, pid: u32, allowed: bool) {
+        until("the rule is in force", || (self.ask(&format!("{action} pidfd"), pid, 1, 1).1 == 1) == allowed);
+    }
+
     /// Waits until the agent answers for that process.
     pub fn until_served(&mut self, pid: u32) {
         until("the process is served", || self.ask(ASK, pid, 1, 1).1 == 1);

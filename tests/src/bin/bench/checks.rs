@@ -44,7 +44,8 @@ pub fn in_a_full_bed(root: &Root, table: &mut Table) {
     }
 }
 
-fn sleeping_unit(bed: &FullBed, name: &str) -> u32 {
+/// The process of a unit of www-data, which sleeps.
+pub fn sleeping_unit(bed: &FullBed, name: &str) -> u32 {
     let unit = format!("--unit={name}.service");
     let _ = bed.exec(["systemd-run", "--quiet", &unit, "--property=User=www-data", "sleep", "1000"]).success();
     let pid = bed.exec(["systemctl", "show", "--property=MainPID", "--value", &format!("{name}.service")]).success();

@@ -18,6 +18,7 @@ mod peers;
 mod size;
 mod table;
 mod trace;
+mod units;
 mod verdicts;
 
 use std::process::ExitCode;
@@ -25,8 +26,10 @@ use std::process::ExitCode;
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 12] =
-    ["light", "peers", "full", "events", "rescan", "hostile", "grants", "trace", "acl", "verdicts", "doctor", "size"];
+const PARTS: [&str; 13] = [
+    "light", "peers", "full", "events", "rescan", "hostile", "grants", "units", "trace", "acl", "verdicts", "doctor",
+    "size",
+];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -69,12 +72,16 @@ fn main() -> ExitCode {
                 grants::to_generate(&mut table);
             }
             "trace" => [&trixie, &forky].into_iter().for_each(|root| trace::of_a_check(root, &mut table)),
+            "units" => [&trixie, &forky].into_iter().for_each(|root| units::in_a_check(root, &mut table)),
             "acl" => acl::of_a_list(&trixie, &mut table),
             "verdicts" => {
                 verdicts::against_asking(&trixie, &mut table);
                 verdicts::check_of_many(&mut table);
             }
-            "doctor" => doctor::over_many_files(&trixie, &mut table),
+            "doctor" => {
+                doctor::over_many_files(&trixie, &mut table);
+                doctor::of_a_long_log(&trixie, &mut table);
+            }
             _ => {
                 size::of_processes(&trixie, &mut table);
                 size::of_programs(&mut table);
