@@ -19,7 +19,7 @@ pub fn over_many_files(root: &Root, table: &mut Table) {
     for number in 0..RULES {
         let rule = format!(
             "polkit.addRule(function (action, subject) {{\n    if (action.id == \"org.example.rule{number}\" && \
-             subject.isInGroup(\"group{number}\")) {{\n        return polkit.Result.YES;\n    }}\n}});\n"
+             subject.isInGroup(\"adm\")) {{\n        return polkit.Result.YES;\n    }}\n}});\n"
         );
         builder = builder.file(&format!("/etc/polkit-1/rules.d/{}-x.rules", number + 100), 0o644, rule);
     }
