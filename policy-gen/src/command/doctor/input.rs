@@ -25,9 +25,13 @@ pub(super) fn read(mut input: impl BufRead) -> io::Result<String> {
     while next_line(&mut input, &mut bytes)? {
         let line = String::from_utf8_lossy(&bytes);
         let line = line.trim_end_matches('\n');
-        candidates += usize::from(found_at.is_none() && is_candidate(line));
-        if found_at.is_none() && is_known(line, candidates <= CANDIDATES_MAX * MORE) {
-            found_at = Some(kept.len());
+        if found_at.is_none() {
+            let is_candidate = is_candidate(line);
+            candidates += usize::from(is_candidate);
+            // Most lines of a log are no candidates: comparing them with the table takes most of the time.
+            if is_known(line, is_candidate && candidates <= CANDIDATES_MAX * MORE) {
+                found_at = Some(kept.len());
+            }
         }
         let is_evidence = || evidence + line.len() <= BEFORE_MAX && (names_an_action(line) || line.contains("libvirt"));
         if found_at.is_some() {

@@ -1,6 +1,8 @@
 //! What a grant by the unit of the subject costs polkitd in a check, against no rules, in processor time. Both are measured in one bed: the
 //! rule is added and removed for each pair, because two polkitds differ by more than the rule costs.
 
+use std::time::Duration;
+
 use polkit_tests::{FullBed, Root, program};
 
 use crate::beds::{Client, policy};
@@ -16,8 +18,8 @@ const OTHER: &str = "org.example.other";
 const MARK: &str = "org.example.bench.mark";
 const ACTIONS: &str = "/usr/share/polkit-1/actions";
 const RULES: &str = "/etc/polkit-1/rules.d/45-polkit-policy-gen.rules";
-const ROUNDS: usize = 40;
-const CHECKS: u32 = 150;
+const ROUNDS: usize = 8;
+const CHECKS: u32 = 500;
 
 /// The shapes of grants: for a user in a unit, for every user in one of several units, and the largest rule per grant.
 fn shapes() -> [(&'static str, String); 3] {
@@ -38,6 +40,19 @@ fn processor_time(bed: &FullBed) -> f64 {
     let text = bed.read("/sys/fs/cgroup/system.slice/polkit.service/cpu.stat");
     let used = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
     used.and_then(|used| used.parse().ok()).unwrap_or_else(|| panic!("no usage_usec: {text}"))
+}
+
+/// Waits until polkitd does nothing: it reads a directory again some time after a change.
+fn until_idle(bed: &FullBed) {
+    let mut before = processor_time(bed);
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = processor_time(bed);
+        if now - before < 1000.0 {
+            return;
+        }
+        before = now;
+    }
 }
 
 /// polkitd's time for a check of a process by its pidfd. With and without rules polkitd asks systemd for the unit of the process.
@@ -61,6 +76,7 @@ pub fn in_a_check(root: &Root, table: &mut Table) {
                     None => bed.remove(RULES),
                 }
                 client.until_allowed_by_pidfd(MARK, process, text.is_some());
+                until_idle(&bed);
             }
             // The first checks of a new engine are slower.
             let _ = client.round_by_pidfd(action, process, 20);
