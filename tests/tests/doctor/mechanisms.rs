@@ -67,7 +67,7 @@ const READ_ONLY: [&str; 2] = [
 ];
 
 fn the_real_daemons_ask_polkit_as_the_table_says(root: &Root) {
-    // Debian 13 and later let nobody change anything by localed: localed gets no request, and so polkit is not asked.
+    // Debian 13 and later let no user change anything by localed: localed gets no request, and so polkit is not asked.
     let bed = healthy_full(root, |builder| READ_ONLY.into_iter().fold(builder, FullBuilder::without));
     // It is not enabled in the root file systems.
     let _ = bed.exec(["systemctl", "start", "systemd-networkd.service"]).success();

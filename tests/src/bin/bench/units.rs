@@ -14,7 +14,7 @@ use crate::table::{Goal, Paired, Side, Table, paired};
 const GRANTED: &str = "org.example.bench.granted";
 /// An action that no grant is about.
 const OTHER: &str = "org.example.other";
-/// An action of the same grant that nobody may do without it: it shows whether the rule is in force.
+/// An action of the same grant that no user may do without it: it shows whether the rule is in force.
 const MARK: &str = "org.example.bench.mark";
 const ACTIONS: &str = "/usr/share/polkit-1/actions";
 const RULES: &str = "/etc/polkit-1/rules.d/45-polkit-policy-gen.rules";
