@@ -37,7 +37,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { paths: 4096, failures: 2 }
+        Self { paths: 2048, failures: 2 }
     }
 }
 

@@ -135,33 +135,81 @@ fn combination(sessions: &BTreeSet<usize>) -> Option<Vec<(&'static str, bool)>> 
     all.find(|facts| agree(facts))
 }
 
-/// Merges cubes that exclude each other, until no two can be merged.
-pub(super) fn merged(mut cubes: BTreeSet<Cube>) -> BTreeSet<Cube> {
-    loop {
-        let variables: BTreeSet<Variable> = cubes.iter().flat_map(|cube| cube.0.keys().cloned()).collect();
-        let before = cubes.len();
-        for variable in variables {
-            cubes = merged_by(cubes, &variable);
+/// A cube by the numbers of its variables and of their values, sorted.
+type Numbered = Vec<(usize, usize)>;
+
+/// Numbers of things, so that cubes are compared quickly.
+struct Numbers<T> {
+    numbers: BTreeMap<T, usize>,
+    all: Vec<T>,
+}
+
+impl<T: Clone + Ord> Numbers<T> {
+    fn new() -> Self {
+        Self { numbers: BTreeMap::new(), all: Vec::new() }
+    }
+
+    fn of(&mut self, thing: &T) -> usize {
+        let next = self.all.len();
+        let number = *self.numbers.entry(thing.clone()).or_insert(next);
+        if number == next {
+            self.all.push(thing.clone());
         }
-        if cubes.len() == before {
-            return cubes;
-        }
+        number
     }
 }
 
-/// Merges cubes that differ in one variable only.
-fn merged_by(cubes: BTreeSet<Cube>, variable: &Variable) -> BTreeSet<Cube> {
-    let mut groups: BTreeMap<Cube, Vec<Option<Values>>> = BTreeMap::new();
-    for mut cube in cubes {
-        let values = cube.0.remove(variable);
-        groups.entry(cube).or_default().push(values);
+/// Merges cubes that exclude each other, until no two can be merged.
+pub(super) fn merged(cubes: BTreeSet<Cube>) -> BTreeSet<Cube> {
+    let (mut variables, mut values) = (Numbers::new(), Numbers::new());
+    let mut numbered: BTreeSet<Numbered> = BTreeSet::new();
+    for cube in cubes {
+        let mut one: Numbered =
+            cube.0.iter().map(|(variable, value)| (variables.of(variable), values.of(value))).collect();
+        one.sort_unstable();
+        numbered.insert(one);
     }
+    loop {
+        let before = numbered.len();
+        // The facts that were decided last are merged first.
+        for variable in (0..variables.all.len()).rev() {
+            numbered = merged_by(numbered, variable, &mut values);
+        }
+        if numbered.len() == before {
+            break;
+        }
+    }
+    let cube = |one: Numbered| {
+        let pair = |(variable, value): (usize, usize)| {
+            Some((variables.all.get(variable)?.clone(), values.all.get(value)?.clone()))
+        };
+        Cube(one.into_iter().filter_map(pair).collect())
+    };
+    numbered.into_iter().map(cube).collect()
+}
+
+/// Merges cubes that differ in one variable only.
+fn merged_by(cubes: BTreeSet<Numbered>, variable: usize, values: &mut Numbers<Values>) -> BTreeSet<Numbered> {
+    let mut groups: BTreeMap<Numbered, Vec<usize>> = BTreeMap::new();
     let mut merged = BTreeSet::new();
-    for (cube, values) in groups {
-        for values in unions(values) {
+    for mut cube in cubes {
+        match cube.iter().position(|(known, _)| *known == variable) {
+            Some(place) => {
+                let (_, value) = cube.remove(place);
+                groups.entry(cube).or_default().push(value);
+            }
+            None => {
+                merged.insert(cube);
+            }
+        }
+    }
+    for (cube, numbers) in groups {
+        let all: Vec<Option<Values>> = numbers.iter().map(|number| values.all.get(*number).cloned()).collect();
+        for union in unions(all) {
             let mut cube = cube.clone();
-            if let Some(values) = values.filter(|values| !is_any(values)) {
-                cube.0.insert(variable.clone(), values);
+            if let Some(union) = union.filter(|union| !is_any(union)) {
+                cube.push((variable, values.of(&union)));
+                cube.sort_unstable();
             }
             merged.insert(cube);
         }
