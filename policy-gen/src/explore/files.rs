@@ -14,6 +14,8 @@ pub(super) struct Files {
     pub(super) rules: Vec<Rules>,
     /// The path of each file, and the number of the line before its first line.
     starts: Vec<(String, u32)>,
+    /// The files that are run as they are, with the line that cannot be rewritten.
+    pub(super) unwritten: Vec<(usize, usize)>,
     /// What cannot be enumerated in any run.
     pub(super) remarks: Vec<Remark>,
     /// All string literals.
@@ -23,9 +25,15 @@ pub(super) struct Files {
 impl Files {
     /// Rewrites files. A file that is not ECMAScript 5, and so cannot be rewritten, is run as it is.
     pub(super) fn new(original: &[Rules]) -> Self {
-        let mut files = Self { rules: Vec::new(), starts: Vec::new(), remarks: Vec::new(), literals: BTreeSet::new() };
+        let mut files = Self {
+            rules: Vec::new(),
+            starts: Vec::new(),
+            unwritten: Vec::new(),
+            remarks: Vec::new(),
+            literals: BTreeSet::new(),
+        };
         let mut before = FIRST_LINE;
-        for Rules { path, bytes } in original {
+        for (number, Rules { path, bytes }) in original.iter().enumerate() {
             files.starts.push((path.clone(), before));
             let text = String::from_utf8_lossy(bytes);
             let written = match instrument(path, &text) {
@@ -35,8 +43,7 @@ impl Files {
                     done.text.into_bytes()
                 }
                 Err(line) => {
-                    let why = "the file has a form that exploring cannot follow";
-                    files.remarks.push(Remark::new(why, Some(path.clone()), Some(line)));
+                    files.unwritten.push((number, line));
                     bytes.clone()
                 }
             };

@@ -133,6 +133,7 @@ impl Writer<'_> {
             Role::Switch(number) => format!("$pg_switch({number}, {})", self.operand(part)),
             Role::Case(number) => format!("$pg_case({number}, {})", self.operand(part)),
             Role::Enumerated => format!("$pg_each({})", self.operand(part)),
+            Role::EnumeratedInto => format!("$pg_set($pg_each({}))", self.operand(part)),
             Role::Head => {
                 let outside = std::mem::replace(&mut self.in_head, true);
                 let text = self.expression(Role::Value, part);
@@ -159,6 +160,10 @@ impl Writer<'_> {
             Kind::Assign(sign, target, value) => self.assignment(expression, sign, target, value),
             // The space keeps two signs apart.
             Kind::Unary(sign @ ("-" | "+" | "~"), operand) => format!(" {sign}$pg_number({})", self.operand(operand)),
+            Kind::Unary("delete", operand) => {
+                let text = self.expression(Role::Callee, operand);
+                if operand.grouped { format!("$pg_set(delete ({text}))") } else { format!("$pg_set(delete {text})") }
+            }
             Kind::Unary("++" | "--", operand) => self.counted(expression, operand),
             Kind::Function(function) => self.function(expression, function),
             kind => {
@@ -233,7 +238,11 @@ impl Writer<'_> {
         let place = if target.grouped { format!("({place})") } else { place };
         let value = self.operand(value);
         let outlives = target.name().is_some_and(|name| self.scopes.outlives_request(name));
-        let value = if outlives { format!("$pg_outer({value})") } else { value };
+        let value = match target.name() {
+            Some(_) if outlives => format!("$pg_outer({value})"),
+            None if sign == "=" => format!("$pg_set({value})"),
+            _ => value,
+        };
         match sign {
             "=" => format!("{place} = {value}"),
             _ if target.name().is_some() => {
@@ -251,7 +260,7 @@ impl Writer<'_> {
         let before = self.source.get(whole.span.start..span.start).unwrap_or_default();
         let after = self.source.get(span.end..whole.span.end).unwrap_or_default();
         let counted = format!("{before}{text}{after}");
-        let Some(name) = operand.name() else { return counted };
+        let Some(name) = operand.name() else { return format!("$pg_set({counted})") };
         let outer = if self.scopes.outlives_request(name) { "$pg_outer" } else { "" };
         format!("($pg_number({name}), {outer}({counted}))")
     }

@@ -1,6 +1,7 @@
 //! Runs rules with open facts until all paths are known: depth first, each run with the decided facts of an earlier one and one more.
 
 mod run;
+mod sift;
 
 use std::collections::BTreeMap;
 
@@ -71,6 +72,8 @@ pub struct Explorer {
     limits: Limits,
     /// The runs that exceeded the time limit.
     failures: usize,
+    /// For an action, the numbers of the rules that concern it. All, if there is no entry.
+    only: BTreeMap<String, Vec<usize>>,
 }
 
 impl Explorer {
@@ -82,11 +85,19 @@ impl Explorer {
         let has_rules = evaluator.target().version >= Version::RULES && !files.rules.is_empty();
         // Without an engine the evaluator has none, either, and every verdict depends on that.
         let engine = if has_rules { Engine::explore(&files.rules).ok() } else { None };
-        for (loaded, rules) in engine.iter().flat_map(Engine::loaded).zip(&files.rules) {
+        for (number, (loaded, rules)) in engine.iter().flat_map(Engine::loaded).zip(&files.rules).enumerate() {
+            // A file that does not compile has no rules, and the rules of the others are the same with and without the rewriting.
+            let line = files.unwritten.iter().find(|(unwritten, _)| *unwritten == number).map(|(_, line)| *line);
+            let is_followed = line.is_none() && loaded.lines.len() == evaluator.added_by(number);
+            let is_dropped = loaded.lines.is_empty() && loaded.error.is_some() && evaluator.added_by(number) == 0;
+            if !is_followed && !is_dropped {
+                let why = "the file has a form that exploring cannot follow";
+                files.remarks.push(Remark::new(why, Some(rules.path.clone()), line));
+            }
             let unknown = loaded.unknown.iter().map(|what| run::unknown(what));
             files.remarks.extend(unknown.map(|why| Remark::new(why, Some(rules.path.clone()), None)));
         }
-        Self { evaluator, engine, files, samples, limits, failures: 0 }
+        Self { evaluator, engine, files, samples, limits, failures: 0, only: BTreeMap::new() }
     }
 
     /// Returns the evaluator.
@@ -107,6 +118,7 @@ impl Explorer {
             found.conditions.extend(verdicts.iter().map(|verdict| Condition::of(verdict, Vec::new())));
             return Ok(found.finish());
         }
+        self.sift(base, &given)?;
         let mut open = vec![Path::new(given.clone())];
         while !open.is_empty() {
             if found.paths >= self.limits.paths {

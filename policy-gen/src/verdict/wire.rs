@@ -100,6 +100,12 @@ pub struct EngineRequest {
     /// The decided facts of a request whose other facts are open. Of its subject and details above only the groups count.
     #[serde(skip_serializing_if = "is_default")]
     pub open: Option<Vec<KnownFact>>,
+    /// The numbers of the rules to run for such a request; by default all.
+    #[serde(skip_serializing_if = "is_default")]
+    pub only: Option<Vec<usize>>,
+    /// Whether such a request runs each rule alone, to find those that ask for a fact or decide. Their numbers are the text of the end.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sifts: bool,
 }
 
 /// A fact that a rule can read.
@@ -169,13 +175,16 @@ pub struct EngineReply {
     /// Whether a rule read the list of groups itself, and not only by `isInGroup`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub lists_groups: bool,
+    /// Whether a rule changed an object, which later rules may read.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub changes: bool,
 }
 
 impl EngineReply {
     /// A reply to a request without open facts.
     #[must_use]
     pub fn new(end: End, rule: Option<usize>, unknown: Vec<String>) -> Self {
-        Self { end, rule, unknown, read: Vec::new(), notes: Vec::new(), lists_groups: false }
+        Self { end, rule, unknown, read: Vec::new(), notes: Vec::new(), lists_groups: false, changes: false }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use polkit_policy_gen::explore::sample::Samples;
 use polkit_policy_gen::explore::{Exploration, Explorer, Limits};
+use polkit_policy_gen::mechanisms;
 use polkit_policy_gen::verdict::evaluate::UserRequest;
 use polkit_policy_gen::verdict::{AccessRequest, Evaluator, Verdict};
 
-use crate::policies::{ACTION, Policy};
+use crate::policies::Policy;
 use crate::random::{self, Random};
 use crate::subjects::Subject;
 
@@ -30,29 +31,52 @@ fn verdicts(evaluator: &mut Evaluator, subjects: &[Subject]) -> Vec<Verdict> {
 }
 
 impl Tally {
-    fn compare(&mut self, policy: &Policy, version: u32, random: &mut Random, count: usize, text: &str) {
-        let with_pkla = policy.evaluator(version).pkla().is_some();
+    fn compare(&mut self, policy: &Policy, version: u32, random: &mut Random, text: &str) {
         let mut explorer =
             Explorer::new(policy.evaluator(version), Samples::default(), Limits { paths: 1000, ..Limits::default() });
-        let base = AccessRequest { action: ACTION.to_owned(), ..AccessRequest::default() };
-        let exploration = explorer.explore(&base).unwrap();
-        self.policies += 1;
-        self.paths += exploration.paths;
-        self.conditions += exploration.conditions.len();
-        if !exploration.is_exact() {
-            let is_sample = |why: &str| why.starts_with("by sample");
-            let sampled = exploration.incomplete.iter().all(|remark| is_sample(&remark.why));
-            *(if sampled { &mut self.sampled } else { &mut self.incomplete }) += 1;
-            return;
+        let (mut is_exact, mut is_sampled) = (true, true);
+        for action in policy.actions() {
+            let base = AccessRequest { action: action.clone(), ..AccessRequest::default() };
+            let exploration = explorer.explore(&base).unwrap();
+            self.paths += exploration.paths;
+            self.conditions += exploration.conditions.len();
+            if exploration.is_exact() {
+                self.ask(policy, version, random, (action, &exploration), text);
+            }
+            is_exact &= exploration.is_exact();
+            is_sampled &= exploration.incomplete.iter().all(|remark| remark.why.starts_with("by sample"));
         }
-        self.exact += 1;
-        let mut subjects: Vec<Subject> = (0..count).map(|_| Subject::random(random, ACTION)).collect();
-        // The program of polkit-pkla-compat fails for a user without a name, which is no fact.
+        self.policies += 1;
+        self.exact += usize::from(is_exact);
+        self.sampled += usize::from(!is_exact && is_sampled);
+        self.incomplete += usize::from(!is_exact && !is_sampled);
+    }
+
+    /// Asks the evaluator about subjects by chance, and about one or more of each condition.
+    fn ask(
+        &mut self,
+        policy: &Policy,
+        version: u32,
+        random: &mut Random,
+        (action, exploration): (&str, &Exploration),
+        text: &str,
+    ) {
+        let mut evaluator = policy.evaluator(version);
+        let with_pkla = evaluator.pkla().is_some();
+        let mut subjects: Vec<Subject> =
+            (0..number("POLKIT_TESTS_SUBJECTS", 40)).map(|_| Subject::random(random, action)).collect();
+        for condition in &exploration.conditions {
+            subjects.extend((0..2).filter_map(|_| Subject::of_condition(condition, random, action)));
+        }
+        // The program of polkit-pkla-compat fails for a user without a name, which is no fact. libvirt passes no unit.
         subjects.retain(|subject| subject.user.has_name || !with_pkla);
-        let verdicts = verdicts(&mut policy.evaluator(version), &subjects);
+        if mechanisms::is_by_process(action) {
+            subjects.iter_mut().for_each(Subject::without_unit);
+        }
+        let verdicts = verdicts(&mut evaluator, &subjects);
         for (subject, verdict) in subjects.iter().zip(verdicts) {
             self.subjects += 1;
-            agrees(&exploration, subject, &verdict, text);
+            agrees(exploration, subject, &verdict, text);
         }
     }
 }
@@ -77,7 +101,7 @@ fn rounds(version: u32, times: usize, policy: impl Fn(&mut Random) -> (Policy, S
     let (mut random, mut tally) = (Random::new(seed), Tally::default());
     for _ in 0..times * number("POLKIT_TESTS_POLICIES", 8) {
         let (policy, text) = policy(&mut random);
-        tally.compare(&policy, version, &mut random, 60, &text);
+        tally.compare(&policy, version, &mut random, &text);
     }
     println!("polkit {version}: {tally:?}");
     tally
@@ -109,5 +133,37 @@ fn subjects_of_pkla_files_have_one_condition_with_the_evaluator_s_verdict() {
             (policy, text)
         });
         assert!(tally.exact * 8 > tally.policies, "{tally:?}");
+    }
+}
+
+/// Files of a corpus (`POLKIT_TESTS_CORPUS`), or of this project.
+#[test]
+fn files_of_a_corpus_are_explored() {
+    let own = [("a.rules", random::OWN.to_owned()), ("b.pkla", random::OWN_PKLA.to_owned())];
+    let files: Vec<(String, String)> = match std::env::var_os("POLKIT_TESTS_CORPUS") {
+        Some(folder) => std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter_map(|path| Some((path.to_str()?.to_owned(), std::fs::read_to_string(&path).ok()?)))
+            .collect(),
+        None => own.map(|(name, text)| (name.to_owned(), text)).into(),
+    };
+    let mut random = Random::new(5);
+    for (suffix, version, place) in [
+        (".rules", 126, "etc/polkit-1/rules.d/50-a.rules"),
+        (".pkla", 105, "etc/polkit-1/localauthority/50-local.d/a.pkla"),
+    ] {
+        let mut tally = Tally::default();
+        for (name, text) in files.iter().filter(|(name, _)| name.ends_with(suffix)) {
+            let before = (tally.exact, tally.sampled);
+            tally.compare(&Policy::with_actions(place, text), version, &mut random, name);
+            if (tally.exact, tally.sampled) == before {
+                println!("incomplete: {name}");
+            } else if tally.exact == before.0 {
+                println!("by sample: {name}");
+            }
+        }
+        println!("{suffix}: {tally:?}");
+        assert!(tally.exact > 0);
     }
 }

@@ -1,5 +1,6 @@
 //! Policies and subjects for the tests of exploring.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use polkit_config::names::{Names, Tree as Accounts};
@@ -22,14 +23,41 @@ pub fn target(version: u32) -> Target {
 }
 
 /// A tree with these files.
-pub struct Policy(tempfile::TempDir);
+pub struct Policy {
+    tree: tempfile::TempDir,
+    actions: Vec<String>,
+}
 
 impl Policy {
     pub fn new(files: &[(&str, &str)]) -> Self {
-        let policy = Self(tempfile::tempdir().unwrap());
+        let policy = Self { tree: tempfile::tempdir().unwrap(), actions: vec![ACTION.to_owned()] };
         policy.write("usr/share/polkit-1/actions/a.policy", ACTIONS);
         files.iter().for_each(|(path, text)| policy.write(path, text));
         policy
+    }
+
+    /// A policy with one file, and with the actions that it seems to name.
+    pub fn with_actions(path: &str, text: &str) -> Self {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_'));
+        let is_action = |word: &&str| {
+            word.matches('.').count() >= 2
+                && word.split('.').all(|part| !part.is_empty())
+                && word.starts_with(|first: char| first.is_ascii_lowercase())
+                && !["subject.", "polkit.", "run_away", "action."].iter().any(|other| word.contains(other))
+        };
+        let named: BTreeSet<&str> = words.filter(is_action).take(30).collect();
+        let mut policy = Self::new(&[(path, text)]);
+        let written =
+            |id: &&str| ACTIONS.replace("<policyconfig>", "").replace("</policyconfig>", "").replace(ACTION, id);
+        let all: String = named.iter().filter(|id| **id != ACTION).map(written).collect();
+        policy.write("usr/share/polkit-1/actions/b.policy", &format!("<policyconfig>{all}</policyconfig>"));
+        policy.actions.extend(named.into_iter().filter(|id| *id != ACTION).map(str::to_owned));
+        policy
+    }
+
+    /// Returns the registered actions.
+    pub fn actions(&self) -> &[String] {
+        &self.actions
     }
 
     /// A policy with a rules file.
@@ -43,13 +71,13 @@ impl Policy {
     }
 
     fn write(&self, path: &str, text: &str) {
-        let path = self.0.path().join(path);
+        let path = self.tree.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     pub fn evaluator(&self, version: u32) -> Evaluator {
-        let tree = Tree::open(Some(Path::new(self.0.path()))).unwrap();
+        let tree = Tree::open(Some(Path::new(self.tree.path()))).unwrap();
         let names = Names::Root(Accounts::parse("root:x:0:0::/:/bin/sh\n", "root:x:0:\n"));
         Evaluator::open(&tree, names, target(version)).unwrap()
     }

@@ -91,7 +91,7 @@ fn statement(random: &mut Random, depth: usize) -> String {
     match random.below(9) {
         0 => {
             let (one, two) = (result(random), result(random));
-            let (name, other) = (random.pick(NAMES), random.pick(&["zed", "nobody-1"]));
+            let (name, other) = (random.pick(NAMES), random.pick(&["zed", "mallory"]));
             format!(
                 "switch (subject.user) {{ case \"{name}\": return {one}; case \"{other}\": break; default: {} }}\nif ({}) {{ return {two}; }}",
                 inner(random),
@@ -165,3 +165,40 @@ pub fn pkla(random: &mut Random) -> String {
 pub const COMPAT: &str = "polkit.addRule(function(action, subject) {\n\tvar params = ['/usr/bin/pkla-check-authorization',\n\t\t\
     subject.user, subject.local ? 'true' : 'false',\n\t\tsubject.active ? 'true' : 'false', action.id];\n\t\
     var res = polkit.spawn(params);\n\tif (res == '')\n\t\treturn null;\n\treturn res.replace(/\\n$/, '');\n});\n";
+
+/// A rules file with what rules files have: roles, lists and tables.
+pub const OWN: &str = r#"
+function Role(users, groups) {
+    this.users = users;
+    this.groups = groups;
+    this.has = function (subject) {
+        if (this.users.indexOf(subject.user) >= 0) {
+            return true;
+        }
+        for (var i = 0; i < subject.groups.length; i += 1) {
+            if (this.groups.indexOf(subject.groups[i]) >= 0) {
+                return true;
+            }
+        }
+        return false;
+    };
+}
+var operators = new Role(["alice", "bob"], ["vm", "kvm"]);
+var verbs = {start: true, restart: true};
+polkit.addRule(function (action, subject) {
+    if (action.id.indexOf("org.example.") !== 0) {
+        return polkit.Result.NOT_HANDLED;
+    }
+    if (action.lookup("unit") == "nginx.service" && verbs.hasOwnProperty(action.lookup("verb"))) {
+        polkit.log("restart by " + subject.user + " in " + subject.groups);
+        return operators.has(subject) ? polkit.Result.YES : polkit.Result.AUTH_ADMIN_KEEP;
+    }
+    if (action.id == "org.example.other.action" && subject.local && subject.active) {
+        return polkit.Result.AUTH_SELF;
+    }
+});
+"#;
+
+/// A pkla file of a desktop.
+pub const OWN_PKLA: &str = "[a]\nIdentity=unix-group:vm;unix-user:alice\nAction=org.example.*\nResultAny=no\nResultActive=yes\n\
+    [b]\nIdentity=unix-user:bob\nAction=org.example.run\nResultAny=auth_admin\n";

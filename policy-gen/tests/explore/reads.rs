@@ -45,7 +45,7 @@ fn names_and_groups_are_facts() {
         ),
         (
             "return subject.groups.some(function (g) { return g == 'a' || g == 'b'; }) ? 'yes' : 'no';",
-            &["group b", "group a, not group b"],
+            &["group a", "not group a, group b"],
         ),
         ("return 'unix-user:' + subject.user == 'unix-user:a' ? 'yes' : 'no';", &["user a"]),
         (
@@ -218,4 +218,55 @@ fn details_that_are_given_are_not_open() {
     let (conditions, remarks) = found(&explorer.explore(&base).unwrap());
     assert_eq!(remarks, Vec::<String>::new());
     assert!(conditions.contains(&"yes: group vm".to_owned()), "{conditions:?}");
+}
+
+#[test]
+fn rules_that_never_concern_the_action_multiply_no_paths() {
+    let others: String = (0..30)
+        .map(|n| {
+            format!(
+                "polkit.addRule(function (action, subject) {{\n  if (subject.isInGroup('g{n}') && action.id == 'org.a.b{n}') \
+                 {{ return 'yes'; }}\n  if (!subject.isInGroup('h{n}')) {{ return undefined; }}\n  \
+                 if (action.id.indexOf('org.a.c{n}') === 0) {{ return 'yes'; }}\n}});\n"
+            )
+        })
+        .collect();
+    let text = format!("{others}polkit.addRule(function (a, s) {{ if (s.isInGroup('vm')) {{ return 'yes'; }} }});\n");
+    let exploration = Policy::rules(&text).explore(126);
+    let (conditions, remarks) = found(&exploration);
+    assert!(conditions.contains(&"yes: group vm".to_owned()) && remarks.is_empty(), "{conditions:?} {remarks:?}");
+    assert!(exploration.paths < 10, "{}", exploration.paths);
+}
+
+#[test]
+fn a_rule_that_changes_what_later_rules_read_is_run() {
+    let reads = "if (shared.on && s.isInGroup('vm')) { return 'yes'; }";
+    for changes in [
+        "shared.on = true;",
+        "shared['on'] = true;",
+        "var one = shared; one.on = 1;",
+        "[].push.call(list, 1); shared.on = list.length;",
+        "delete shared.off; shared.on = !shared.off;",
+        "for (shared.on in {x: 1}) { }",
+        "s.on = 1; shared = s;",
+        "Object.assign(shared, {on: 1});",
+        "shared.count++; shared.on = shared.count;",
+    ] {
+        let text = format!(
+            "var shared = {{off: 1, count: 1}}, list = [];\npolkit.addRule(function (a, s) {{ {changes} }});\n\
+             polkit.addRule(function (a, s) {{ {reads} }});\n"
+        );
+        let (conditions, remarks) = found(&Policy::rules(&text).explore(126));
+        assert!(conditions.contains(&"yes: group vm".to_owned()) || !remarks.is_empty(), "{changes}: {conditions:?}");
+    }
+}
+
+#[test]
+fn a_file_that_polkitd_drops_has_no_rules_and_no_remark() {
+    let files = [
+        ("etc/polkit-1/rules.d/10-a.rules", "# not a comment\npolkit.addRule(function () { return 'yes'; });\n"),
+        ("etc/polkit-1/rules.d/20-a.rules", "polkit.addRule(function (a, s) { return s.local ? 'yes' : 'no'; });\n"),
+    ];
+    let (conditions, remarks) = found(&Policy::new(&files).explore(126));
+    assert_eq!((conditions, remarks), (vec!["no: not local".to_owned(), "yes: local".to_owned()], Vec::new()));
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use polkit_policy_gen::explore::Condition;
 use polkit_policy_gen::implicit_authorization::Session;
 use polkit_policy_gen::verdict::AccessRequest;
 use polkit_policy_gen::verdict::evaluate::UserFacts;
-use polkit_policy_gen::verdict::wire::Fact;
+use polkit_policy_gen::verdict::wire::{Fact, KnownFact};
 
 use crate::random::Random;
 
@@ -54,6 +55,55 @@ impl Subject {
         Self { request, user: UserFacts { name, groups, uid: Some(uid), has_name } }
     }
 
+    /// A subject that fulfils a condition, otherwise by chance. None if chance finds none.
+    pub fn of_condition(condition: &Condition, random: &mut Random, action: &str) -> Option<Self> {
+        (0..100).find_map(|_| {
+            let mut one = Self::random(random, action);
+            condition.all.iter().for_each(|known| one.apply(known));
+            condition.covers(|fact| one.has(fact)).then_some(one)
+        })
+    }
+
+    fn apply(&mut self, known: &KnownFact) {
+        let Self { request, user } = self;
+        let (kind, value) = (known.fact.kind.as_str(), known.fact.value.clone());
+        match (kind, value) {
+            ("group", Some(group)) => {
+                user.groups.retain(|one| *one != group);
+                if known.is {
+                    user.groups.push(group);
+                }
+            }
+            ("user", Some(name)) if known.is => {
+                user.has_name = name.parse::<u32>().is_err();
+                user.name = name;
+            }
+            ("uid", Some(uid)) if known.is => user.uid = uid.parse().ok(),
+            ("session", Some(id)) if known.is => request.session_id = Some(id),
+            ("seat", Some(seat)) if known.is => request.seat = Some(seat),
+            ("system_unit", Some(unit)) if known.is => {
+                request.system_unit = Some(Some(unit));
+                request.no_new_privileges = Some(request.no_new_privileges.unwrap_or(false));
+            }
+            ("no_new_privileges", None) if request.system_unit.clone().flatten().is_some() => {
+                request.no_new_privileges = Some(known.is);
+            }
+            (detail, Some(value)) if known.is => {
+                request.details.insert(detail.strip_prefix("detail:").unwrap().to_owned(), value);
+            }
+            (detail, None) if detail.starts_with("detail:") && !known.is => {
+                request.details.remove(detail.strip_prefix("detail:").unwrap());
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes away the unit, as a mechanism does that passes a process.
+    pub fn without_unit(&mut self) {
+        self.request.system_unit = Some(None);
+        self.request.no_new_privileges = None;
+    }
+
     /// Whether a fact is true of the subject.
     pub fn has(&self, fact: &Fact) -> bool {
         let Self { request, user } = self;
@@ -64,8 +114,8 @@ impl Subject {
             "no_new_privileges" => return request.no_new_privileges == Some(true),
             "user" => Some(user.name.clone()),
             "uid" => user.uid.map(|uid| uid.to_string()),
-            "session" => request.session_id.clone(),
-            "seat" => request.seat.clone(),
+            "session" => request.session_id.clone().filter(|_| request.session != Session::None),
+            "seat" => request.seat.clone().filter(|_| request.session.is_local()),
             "system_unit" => request.system_unit.clone().flatten(),
             kind => request.details.get(kind.strip_prefix("detail:").unwrap()).cloned(),
         };

@@ -19,6 +19,7 @@ fn polkitd_decides_as_the_condition_of_each_subject_says(root: &Root) {
     let host = Host::on(root);
     let mut random = Random::new(number("POLKIT_TESTS_SEED", 1) ^ (u64::from(root.suite().polkit()) << 8));
     let (mut tally, mut exact, mut open, mut conditions, mut hit) = (Tally::default(), 0, 0, 0, 0);
+    let mut by: BTreeSet<String> = BTreeSet::new();
     for round in 0..5 * number("POLKIT_TESTS_ROUNDS", 1) {
         let files = files(root, &mut random, round);
         host.set(&files);
@@ -47,6 +48,8 @@ fn polkitd_decides_as_the_condition_of_each_subject_says(root: &Root) {
             })
             .collect();
         hit += fulfilled.len();
+        let of_all = of_ours.values().flat_map(|object| object["conditions"].as_array().unwrap());
+        by.extend(of_all.filter_map(|condition| condition["decided_by"]["kind"].as_str()).map(str::to_owned));
         let all = of_ours.values().filter(is_exact).map(|object| object["conditions"].as_array().unwrap().len());
         conditions += all.sum::<usize>();
         let real = host.real(&asked);
@@ -61,6 +64,8 @@ fn polkitd_decides_as_the_condition_of_each_subject_says(root: &Root) {
         "{}: {exact} actions exact, {open} not; {conditions} conditions, {hit} fulfilled by subjects",
         root.suite()
     );
+    let decided_by = if root.suite().has_rules() { "rule" } else { "pkla" };
+    assert!(by.contains(decided_by), "no condition is decided by a {decided_by}: {by:?}");
     tally.settle(root, "explored conditions");
 }
 

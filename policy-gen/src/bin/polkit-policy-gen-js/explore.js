@@ -10,7 +10,7 @@
     var isArray = Array.isArray, text = String, number = Number, boxed = Object;
     var place = String.prototype.indexOf, cut = String.prototype.slice, parts = String.prototype.split;
     // The operations of `host`.
-    var UNKNOWN = 3, FACT = 4, TEXT = 5, NOTE = 6, GROUPS = 7, LISTS_GROUPS = 8;
+    var UNKNOWN = 3, FACT = 4, TEXT = 5, NOTE = 6, GROUPS = 7, LISTS_GROUPS = 8, CHANGES = 9, CALLS = 10;
     var BEGIN = "zqx-other-", END = "-xqz";
     // The substitute for an open uid.
     var UID = 1999999973;
@@ -19,7 +19,7 @@
     var runs = false, action = null, subject = null, groups = null;
     // Whether isInGroup() reads the groups, in which case their order does not matter.
     var searches = false;
-    var OwnAction = Action, OwnSubject = Subject;
+    var OwnAction = Action, OwnSubject = Subject, ownRun = polkit._runRules;
     var RESULTS = ["yes", "no", "auth_self", "auth_self_keep", "auth_admin", "auth_admin_keep"];
 
     function find(value, part, from) {
@@ -211,11 +211,20 @@
             }
             return value;
         },
+        set: function (value) {
+            if (runs) {
+                host(CHANGES, "", 0);
+            }
+            return value;
+        },
         r: function (value) {
             return value;
         },
         number: arithmetic,
-        assigned: arithmetic,
+        assigned: function (value) {
+            arithmetic(value);
+            return operators.set(value);
+        },
         plus: function (one, other) {
             if (one === UID || other === UID) {
                 both(one, other);
@@ -252,12 +261,17 @@
         define(this, "$pg_" + name, {value: operators[name]});
     }
 
+    var OwnRegExp = RegExp;
+
     // The functions of the engine: those that tell texts apart report it.
     function checked(name, method) {
         return function () {
             "use strict";
             var i;
             if (runs) {
+                if (name === "assign" || (this instanceof OwnRegExp && this.global)) {
+                    host(CHANGES, "", 0);
+                }
                 for (i = -1; i < arguments.length; i += 1) {
                     look(name, i < 0 ? this : arguments[i]);
                 }
@@ -316,6 +330,17 @@
         };
     }
 
+    // A function that changes the object that it is called for.
+    function changing(method) {
+        return function () {
+            "use strict";
+            if (runs) {
+                host(CHANGES, "", 0);
+            }
+            return apply(method, this, arguments);
+        };
+    }
+
     var arrays = Array.prototype, objects = Object.prototype;
     var indexOf = arrays.indexOf, lastIndexOf = arrays.lastIndexOf, hasOwn = objects.hasOwnProperty;
     var isEnumerable = objects.propertyIsEnumerable;
@@ -328,6 +353,10 @@
     wrap(Math, ["random"]);
     wrap(JSON, []);
     wrap(String, []);
+    var changes = ["push", "pop", "shift", "unshift", "splice", "reverse", "sort"];
+    for (var c = 0; c < changes.length; c += 1) {
+        define(arrays, changes[c], {value: changing(arrays[changes[c]])});
+    }
     define(arrays, "indexOf", {value: search(indexOf)});
     define(arrays, "lastIndexOf", {value: search(lastIndexOf)});
     define(objects, "hasOwnProperty", {value: own(hasOwn)});
@@ -402,7 +431,7 @@
 
     function opened(object, name, get, isHidden) {
         define(object, name, {
-            get: get, set: function (value) { become(this, name, value); }, enumerable: !isHidden, configurable: true
+            get: get, set: function (value) { operators.set(become(this, name, value)); }, enumerable: !isHidden, configurable: true
         });
     }
 
@@ -452,59 +481,106 @@
         };
     }
 
-    return {
-        // Runs the rules for an action.
-        run: function (id, hasUid, hasUnit) {
-            var made;
-            action = new Action();
-            subject = new Subject();
-            if (Action !== OwnAction || Subject !== OwnSubject) {
-                runs = true;
-                note("", "replaces the constructor of actions or subjects");
-            } else {
-                action.lookup = function (key) { return apply(lookup, this, [key]); };
-                action.toString = function () { return describeOpen(); };
-                subject.isInGroup = function (group) { return apply(isInGroup, this, [group]); };
-                subject.toString = function () { return describeOpen(); };
-            }
-            become(action, "id", id);
-            if (hasUid) {
-                opened(subject, "uid", function () {
-                    var value = host(TEXT, "uid", 0);
-                    if (typeof value == "string") {
-                        return number(value) | 0;
-                    }
-                    return fact("uid", "0") ? 0 : UID;
-                });
-            }
-            opened(subject, "pid", function () {
-                note("", "reads subject.pid");
-                return 2;
-            });
-            opened(subject, "user", function () { return known("user"); });
-            opened(subject, "groups", function () {
-                if (groups === null) {
-                    groups = apply(parts, host(GROUPS, "", 0), ["\u0000"]);
-                    groups.pop();
+    // Makes the action and the subject of a request.
+    function make(id, hasUid, hasUnit) {
+        runs = false;
+        groups = null;
+        action = new Action();
+        subject = new Subject();
+        if (Action !== OwnAction || Subject !== OwnSubject) {
+            note("", "replaces the constructor of actions or subjects");
+        } else {
+            action.lookup = function (key) { return apply(lookup, this, [key]); };
+            action.toString = function () { return describeOpen(); };
+            subject.isInGroup = function (group) { return apply(isInGroup, this, [group]); };
+            subject.toString = function () { return describeOpen(); };
+        }
+        become(action, "id", id);
+        if (hasUid) {
+            opened(subject, "uid", function () {
+                var value = host(TEXT, "uid", 0);
+                if (typeof value == "string") {
+                    return number(value) | 0;
                 }
-                if (!searches) {
-                    host(LISTS_GROUPS, "", 0);
-                }
-                return groups;
+                return fact("uid", "0") ? 0 : UID;
             });
-            opened(subject, "seat", textOf("seat"));
-            opened(subject, "session", textOf("session"));
-            if (hasUnit) {
-                opened(subject, "system_unit", textOf("system_unit"));
-                opened(subject, "no_new_privileges", function () {
-                    return fact("system_unit") ? fact("no_new_privileges") : undefined;
-                }, true);
+        }
+        opened(subject, "pid", function () {
+            note("", "reads subject.pid");
+            return 2;
+        });
+        opened(subject, "user", function () { return known("user"); });
+        opened(subject, "groups", function () {
+            if (groups === null) {
+                groups = apply(parts, host(GROUPS, "", 0), ["\u0000"]);
+                groups.length -= 1;
             }
-            opened(subject, "local", function () { return fact("local"); });
-            opened(subject, "active", function () { return fact("active"); });
-            runs = true;
+            if (!searches) {
+                host(LISTS_GROUPS, "", 0);
+            }
+            return groups;
+        });
+        opened(subject, "seat", textOf("seat"));
+        opened(subject, "session", textOf("session"));
+        if (hasUnit) {
+            opened(subject, "system_unit", textOf("system_unit"));
+            opened(subject, "no_new_privileges", function () {
+                return fact("system_unit") ? fact("no_new_privileges") : undefined;
+            }, true);
+        }
+        opened(subject, "local", function () { return fact("local"); });
+        opened(subject, "active", function () { return fact("active"); });
+        runs = true;
+    }
+
+    // Runs the rules with these numbers, as polkit._runRules does with all.
+    function some(numbers) {
+        var i, said;
+        for (i = 0; i < numbers.length; i += 1) {
+            said = polkit._ruleFuncs[number(numbers[i])](action, subject);
+            if (said) {
+                return said;
+            }
+        }
+        return null;
+    }
+
+    // Returns the numbers of the rules that ask for a fact, change something or decide, if each runs alone and open facts are false.
+    function sift(id, hasUid, hasUnit) {
+        var rules = polkit._ruleFuncs, found = [], i, before, said;
+        if (polkit._runRules !== ownRun || !isArray(rules)) {
+            return null;
+        }
+        for (i = 0; i < rules.length; i += 1) {
+            make(id, hasUid, hasUnit);
+            before = host(CALLS, "", 0);
             try {
-                made = polkit._runRules(action, subject);
+                said = rules[i](action, subject);
+            } catch (error) {
+                said = true;
+            }
+            runs = false;
+            if (said || host(CALLS, "", 0) !== before) {
+                found[found.length] = i;
+            }
+        }
+        return found.join(",");
+    }
+
+    return {
+        // Runs the rules for an action: all, those of a list of numbers, or each alone if `which` is true.
+        run: function (id, hasUid, hasUnit, which) {
+            var made;
+            try {
+                if (which === true) {
+                    return sift(id, hasUid, hasUnit);
+                }
+                make(id, hasUid, hasUnit);
+                if (which === null) {
+                    made = polkit._runRules(action, subject);
+                } else {
+                    made = some(which === "" ? [] : apply(parts, which, [","]));
+                }
                 if (isOpen(made)) {
                     // polkitd compares the text with its results.
                     for (var result = 0; result < RESULTS.length; result += 1) {

@@ -99,7 +99,13 @@ impl Engine {
         self.heap.push_text(&ask.action);
         self.heap.push_bool(ask.has_uid);
         self.heap.push_bool(ask.has_unit);
-        let end = if self.heap.call(3) {
+        let numbers = ask.only.iter().flatten().map(usize::to_string).collect::<Vec<_>>().join(",");
+        match ask.only {
+            _ if ask.sifts => self.heap.push_bool(true),
+            Some(_) => self.heap.push_text(&numbers),
+            None => self.heap.push_null(),
+        }
+        let end = if self.heap.call(4) {
             self.end().unwrap_or_else(End::Kills)
         } else {
             let message = short(&self.heap.describe(-1));

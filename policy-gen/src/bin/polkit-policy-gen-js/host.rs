@@ -26,6 +26,10 @@ pub const NOTE: i32 = 6;
 pub const GROUPS: i32 = 7;
 /// Reports that a rule reads the list of groups.
 pub const LISTS_GROUPS: i32 = 8;
+/// Reports that a rule changes an object.
+pub const CHANGES: i32 = 9;
+/// Asks how often scripts have called during this request.
+pub const CALLS: i32 = 10;
 
 /// Length limit of reported texts that a rule creates, in characters.
 pub const TEXT_MAX: usize = 1000;
@@ -65,6 +69,10 @@ pub struct Notes {
     pub groups: Vec<String>,
     /// Whether a rule read the list of groups.
     pub lists_groups: bool,
+    /// Whether a rule changed an object.
+    pub changes: bool,
+    /// The calls of scripts.
+    pub calls: i32,
     /// The open facts that were read.
     pub read: Vec<Fact>,
     /// The operations on open facts.
@@ -116,57 +124,70 @@ pub fn needs_line(what: i32) -> bool {
 
 /// Answers a script.
 pub fn answer(what: i32, text: &[u8], number: i32, line: i32) -> HostResult {
-    NOTES.with_borrow_mut(|notes| match what {
-        SPAWN => notes.spawn(&String::from_utf8_lossy(text), number, line),
-        NETGROUP => {
-            let netgroup = String::from_utf8_lossy(text);
-            match &notes.netgroups {
-                Some(known) => HostResult::Bool(known.iter().any(|known| *known == netgroup)),
-                None => {
-                    notes.note(format!("netgroup {netgroup}"), line);
-                    HostResult::Bool(false)
-                }
-            }
-        }
-        ADDED => {
-            notes.lines.push(line.try_into().unwrap_or(0));
-            HostResult::Nothing
-        }
-        UNKNOWN => {
-            notes.note(String::from_utf8_lossy(text).into_owned(), line);
-            HostResult::Nothing
-        }
-        FACT => HostResult::Bool(notes.fact(&String::from_utf8_lossy(text), number == 1)),
-        TEXT => {
-            let kind = String::from_utf8_lossy(text);
-            match notes.open.as_ref().and_then(|open| open.text(&kind)).map(str::to_owned) {
-                Some(text) => notes.keep(text),
-                None => HostResult::Nothing,
-            }
-        }
-        NOTE => {
-            let text = String::from_utf8_lossy(text);
-            let (kind, what) = text.split_once('\0').unwrap_or(("", &text));
-            notes.operation(kind, what, line);
-            HostResult::Nothing
-        }
-        GROUPS => {
-            let groups = notes.groups.iter().map(|group| format!("{group}\0")).collect();
-            notes.keep(groups)
-        }
-        LISTS_GROUPS => {
-            notes.lists_groups = true;
-            HostResult::Nothing
-        }
-        _ => HostResult::Nothing,
+    NOTES.with_borrow_mut(|notes| {
+        notes.calls = notes.calls.saturating_add(i32::from(what != CALLS));
+        notes.answer(what, text, number, line)
     })
 }
 
 impl Notes {
+    fn answer(&mut self, what: i32, text: &[u8], number: i32, line: i32) -> HostResult {
+        let notes = self;
+        match what {
+            SPAWN => notes.spawn(&String::from_utf8_lossy(text), number, line),
+            NETGROUP => {
+                let netgroup = String::from_utf8_lossy(text);
+                match &notes.netgroups {
+                    Some(known) => HostResult::Bool(known.iter().any(|known| *known == netgroup)),
+                    None => {
+                        notes.note(format!("netgroup {netgroup}"), line);
+                        HostResult::Bool(false)
+                    }
+                }
+            }
+            ADDED => {
+                notes.lines.push(line.try_into().unwrap_or(0));
+                HostResult::Nothing
+            }
+            UNKNOWN => {
+                notes.note(String::from_utf8_lossy(text).into_owned(), line);
+                HostResult::Nothing
+            }
+            FACT => HostResult::Bool(notes.fact(&String::from_utf8_lossy(text), number == 1)),
+            TEXT => {
+                let kind = String::from_utf8_lossy(text);
+                match notes.open.as_ref().and_then(|open| open.text(&kind)).map(str::to_owned) {
+                    Some(text) => notes.keep(text),
+                    None => HostResult::Nothing,
+                }
+            }
+            NOTE => {
+                let text = String::from_utf8_lossy(text);
+                let (kind, what) = text.split_once('\0').unwrap_or(("", &text));
+                notes.operation(kind, what, line);
+                HostResult::Nothing
+            }
+            GROUPS => {
+                let groups = notes.groups.iter().map(|group| format!("{group}\0")).collect();
+                notes.keep(groups)
+            }
+            CALLS => HostResult::Status(notes.calls),
+            CHANGES => {
+                notes.changes = true;
+                HostResult::Nothing
+            }
+            LISTS_GROUPS => {
+                notes.lists_groups = true;
+                HostResult::Nothing
+            }
+            _ => HostResult::Nothing,
+        }
+    }
+
     /// Makes the reply to a request.
     pub fn reply(self, end: End, rule: Option<usize>) -> EngineReply {
-        let Self { unknown, read, notes, lists_groups, .. } = self;
-        EngineReply { end, rule, unknown, read, notes, lists_groups }
+        let Self { unknown, read, notes, lists_groups, changes, .. } = self;
+        EngineReply { end, rule, unknown, read, notes, lists_groups, changes }
     }
 
     fn fact(&mut self, text: &str, has_value: bool) -> bool {

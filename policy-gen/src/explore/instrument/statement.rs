@@ -27,6 +27,8 @@ pub(super) enum Role {
     Case(usize),
     /// The object of `for (… in object)`.
     Enumerated,
+    /// The same, if the names are assigned to something that is not declared there.
+    EnumeratedInto,
     /// It is in the head of a loop.
     Head,
 }
@@ -101,8 +103,8 @@ impl<'a> Finder<'a> {
                 condition.iter().chain(others).for_each(|one| self.add(Role::Head, one));
                 self.statements(body);
             }
-            Statement::Each(_, object, body) => {
-                self.add(Role::Enumerated, object);
+            Statement::Each(heads, object, body) => {
+                self.add(if heads.is_empty() { Role::Enumerated } else { Role::EnumeratedInto }, object);
                 self.statements(body);
             }
             Statement::Switch(value, cases) => {

@@ -12,7 +12,7 @@ fn operators_become_calls_and_the_rest_stays() {
         ("typeof a === \"string\" && (b, c) != d", "((typeof a) === (\"string\")) && $pg_eq(1, (b, c), (d))"),
         ("return_ = x[i].length;", "return_ = $pg_outer(($pg_count(($pg_get((x), (i))))));"),
         ("x[i](y[j]);", "x[$pg_key((i))]($pg_get((y), (j)));"),
-        ("delete x[i]; x[j] = 1;", "delete x[$pg_key((i))]; x[$pg_key((j))] = (1);"),
+        ("delete x[i]; x[j] = 1;", "$pg_set(delete x[$pg_key((i))]); x[$pg_key((j))] = $pg_set((1));"),
         ("new Role(\"a\", b + c)", "new Role(\"a\", $pg_plus((b), (c)))"),
         ("- -x", " -$pg_number(( -$pg_number((x))))"),
         ("for (var k in o) { f(k); }", "for (var k in $pg_each((o))) { f(k); }"),

@@ -115,14 +115,13 @@ impl Path {
     fn vary_groups(
         &mut self,
         engine: &mut Engine,
-        evaluator: &Evaluator,
+        request: impl Fn(&Assignment) -> EngineRequest,
         base: &AccessRequest,
-        action: &str,
         end: &End,
     ) -> Result<(), Failure> {
         for _ in 0..VARIED_MAX {
             let before = self.facts.known().len();
-            let request = request(evaluator, base, action, &self.facts);
+            let request = request(&self.facts);
             let others = variants(Example::of(base, &self.facts).known_groups());
             let numbers = engine.put(others.into_iter().map(|groups| EngineRequest { groups, ..request.clone() }));
             for reply in engine.answers(numbers).map_err(Failure::Unreachable)?.into_iter().flatten() {
@@ -203,7 +202,8 @@ impl Explorer {
                 }
             }
             if self.engine.is_some() {
-                requests.push(request(&self.evaluator, base, action, &path.facts));
+                let only = self.only.get(action).cloned();
+                requests.push(EngineRequest { only, ..request(&self.evaluator, base, action, &path.facts) });
             }
             asked.push(path);
         }
@@ -235,7 +235,12 @@ impl Explorer {
             };
             path.is_done = end == End::Text("yes".to_owned());
             if let Some(engine) = self.engine.as_mut().filter(|_| path.lists_groups) {
-                path.vary_groups(engine, &self.evaluator, base, action, &end)?;
+                let only = self.only.get(action).cloned();
+                let request = |facts: &Assignment| EngineRequest {
+                    only: only.clone(),
+                    ..request(&self.evaluator, base, action, facts)
+                };
+                path.vary_groups(engine, request, base, &end)?;
             }
             if end == End::Nothing
                 && let Some(results) = &results
@@ -251,7 +256,7 @@ impl Explorer {
 }
 
 /// Makes the request for a run with open facts.
-fn request(evaluator: &Evaluator, base: &AccessRequest, action: &str, facts: &Assignment) -> EngineRequest {
+pub(super) fn request(evaluator: &Evaluator, base: &AccessRequest, action: &str, facts: &Assignment) -> EngineRequest {
     // The engine's substitutes for open texts are those of the example.
     let example = Example::of(base, facts);
     let whole = evaluator.engine_request(&example.request, &example.user, action);

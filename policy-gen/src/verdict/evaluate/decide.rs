@@ -121,6 +121,8 @@ impl PolicyData {
             session: session_id.clone(),
             seat: seat.clone(),
             open: None,
+            only: None,
+            sifts: false,
         }
     }
 

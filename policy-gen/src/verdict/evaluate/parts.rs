@@ -22,6 +22,12 @@ impl Evaluator {
         &self.data.files.rules
     }
 
+    /// Returns how many rules a rules file added, by the number of the file.
+    #[must_use]
+    pub fn added_by(&self, number: usize) -> usize {
+        self.data.rules.iter().filter(|(file, _)| *file == number).count()
+    }
+
     /// Returns a registered action.
     #[must_use]
     pub fn registered(&self, action: &str) -> Option<&RegisteredAction> {

@@ -19,14 +19,17 @@ mod size;
 mod table;
 mod trace;
 mod verdicts;
+mod who;
 
 use std::process::ExitCode;
 
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 12] =
-    ["light", "peers", "full", "events", "rescan", "hostile", "grants", "trace", "acl", "verdicts", "doctor", "size"];
+const PARTS: [&str; 13] = [
+    "light", "peers", "full", "events", "rescan", "hostile", "grants", "trace", "acl", "verdicts", "who", "doctor",
+    "size",
+];
 
 fn main() -> ExitCode {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
                 verdicts::against_asking(&trixie, &mut table);
                 verdicts::check_of_many(&mut table);
             }
+            "who" => who::of_all_actions(&trixie, &mut table),
             "doctor" => doctor::over_many_files(&trixie, &mut table),
             _ => {
                 size::of_processes(&trixie, &mut table);
