@@ -8,18 +8,22 @@ use serde_json::Value;
 use super::{Asked, USERS};
 use crate::{Bed, program};
 
-/// `who --all --json`: the object of each action.
-pub fn who(bed: &Bed, options: &[&str]) -> BTreeMap<String, Value> {
+/// `who --json`: the object of each action that is registered.
+pub fn who(bed: &Bed, actions: &[&str]) -> BTreeMap<String, Value> {
     let root = format!("/proc/{}/root", bed.pid1());
-    let output = Command::new(program("polkit-policy-gen"))
-        .args(["who", "--all", "--json", "--root", &root])
-        .args(options)
-        .output()
-        .unwrap();
-    assert!(matches!(output.status.code(), Some(0 | 5)), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let objects = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    objects.map(|object| (object["action"].as_str().unwrap().to_owned(), object)).collect()
+    let mut objects = BTreeMap::new();
+    for action in actions {
+        let output = Command::new(program("polkit-policy-gen"))
+            .args(["who", action, "--json", "--root", &root])
+            .output()
+            .unwrap();
+        assert!(matches!(output.status.code(), Some(0 | 1 | 5)), "{output:?}");
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+        if output.status.code() != Some(1) {
+            objects.insert((*action).to_owned(), object);
+        }
+    }
+    objects
 }
 
 /// The conditions of an action that a subject fulfils.
