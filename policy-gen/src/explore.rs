@@ -1,6 +1,6 @@
 //! Explores policy: finds all subjects that get a result, as conditions.
 //!
-//! In the order of the data: [`instrument`] rewrites rules files, so that the engine reports which facts a rule asks for.
+//! In the order of the data: `instrument` rewrites rules files, so that the engine reports which facts a rule asks for.
 //! [`assignment`] holds the decided facts of a run. [`paths`] runs the rules again and again, each time with one more fact decided, until
 //! all are; each path gives a subject, and the evaluator decides about it with the original files. [`conditions`] merges paths with the
 //! same verdict. What cannot be enumerated is a [`remark`].
