@@ -198,6 +198,17 @@ impl Names {
         }
     }
 
+    /// Returns the accounts that are listed in /etc/passwd. Other databases are not enumerated.
+    ///
+    /// # Errors
+    /// The file is unreadable.
+    pub fn listed_users(&self) -> Result<Vec<User>, LookupError> {
+        match self {
+            Self::Host => Self::of_root(Path::new("/"))?.listed_users(),
+            Self::Root(tree) => Ok(tree.users.clone()),
+        }
+    }
+
     /// Returns the gids of all groups of `user`, with the primary group. polkit also takes them from the database
     /// (getgrouplist) and not from a process.
     ///

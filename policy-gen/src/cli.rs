@@ -1,6 +1,7 @@
 //! The command line interface.
 
 mod asking;
+mod exploring;
 mod serving;
 mod tracing;
 
@@ -14,6 +15,8 @@ use crate::target::Spelling;
 
 use asking::{CHECK_HELP, DOCTOR_HELP, EXPLAIN_HELP};
 pub use asking::{Check, Convert, Doctor, Explain};
+use exploring::WHO_HELP;
+pub use exploring::Who;
 pub use serving::{Disable, Enable};
 use tracing::TRACE_HELP;
 pub use tracing::Trace;
@@ -137,6 +140,9 @@ a value that makes the policy invalid is refused (1).")]
     /// Evaluate policy offline: what polkit would decide, and why
     #[command(after_help = EXPLAIN_HELP)]
     Explain(Explain),
+    /// List which users, groups and units get a result for an action
+    #[command(after_help = WHO_HELP)]
+    Who(Who),
     /// Convert pkla files to one rules file with the same decisions
     #[command(after_help = "\
 Example:

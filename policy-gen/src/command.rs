@@ -20,6 +20,7 @@ pub mod sets;
 mod shown_mechanism;
 mod sources;
 pub mod trace;
+pub mod who;
 
 use std::io::{IsTerminal as _, Write as _};
 

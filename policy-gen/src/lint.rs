@@ -16,7 +16,7 @@ pub mod rules;
 mod sessions;
 pub mod shadow;
 pub mod switches;
-mod syntax;
+pub(crate) mod syntax;
 
 use std::ops::Range;
 

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Command::Actions(options) => command::actions::run(&options).await,
             Command::Remove(options) => command::remove::run(&options),
             Command::Check(options) => command::check::run(&options).await,
+            Command::Who(options) => command::who::run(&options).await,
             Command::Convert(options) => command::convert::run(&options).await,
             Command::Explain(options) => command::explain::run(&options).await,
             Command::Doctor(options) => command::doctor::run(&options).await,

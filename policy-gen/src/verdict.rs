@@ -51,6 +51,12 @@ pub struct AccessRequest {
     /// The flags that the mechanism passes, besides those that are known of it.
     #[serde(default)]
     pub flags: Vec<Flag>,
+    /// The id of the session; unknown by default.
+    #[serde(skip)]
+    pub session_id: Option<String>,
+    /// The seat of the session; unknown by default.
+    #[serde(skip)]
+    pub seat: Option<String>,
 }
 
 /// A flag of a request that changes the decision.

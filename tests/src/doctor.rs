@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::full::FullBuilder;
 use crate::light::LightBuilder;
-use crate::{Bed, FullBed, LightBed, Output, Root, Suite, product_dir};
+use crate::{Bed, FullBed, LightBed, Output, Root, Suite, layers, product_dir};
 use serde_json::Value;
 
 /// The action of most scenarios.
@@ -47,16 +47,19 @@ fn files(suite: Suite) -> Vec<(String, u32, Vec<u8>)> {
     files
 }
 
+/// The root filesystem with the program.
+fn installed(root: &Root) -> Root {
+    layers::above(root, &format!("doctor-{}", root.suite()), || files(root.suite()))
+}
+
 /// A light bed with the program, still to be started.
 pub fn builder(root: &Root) -> LightBuilder {
-    let files = files(root.suite()).into_iter();
-    files.fold(LightBed::on(root), |bed, (path, mode, content)| bed.file(&path, mode, content))
+    LightBed::on(&installed(root))
 }
 
 /// A full bed with the program, still to be started.
 pub fn full_builder(root: &Root) -> FullBuilder {
-    let files = files(root.suite()).into_iter();
-    files.fold(FullBed::on(root), |bed, (path, mode, content)| bed.file(&path, mode, content))
+    FullBed::on(&installed(root))
 }
 
 /// A healthy full bed, perhaps with more in it.

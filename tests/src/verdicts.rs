@@ -1,6 +1,7 @@
 //! What the tests of verdicts share: a bed with users in sessions, the same questions to its polkitd and to
 //! `polkit-policy-gen explain --batch`, and what came of comparing.
 
+pub mod explored;
 pub mod host;
 pub mod rules;
 

@@ -22,6 +22,12 @@ const ROOT_EQUIVALENT: &[(&str, &str)] = &[
     ("org.freedesktop.machine1.host-open-pty", "it opens a terminal of the host"),
 ];
 
+/// Returns how an action leads to root, if it is root-equivalent.
+#[must_use]
+pub fn way_to_root(action: &str) -> Option<&'static str> {
+    ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action).map(|(_, how)| *how)
+}
+
 /// Groups whose members can become root.
 pub const ROOT_GROUPS: [(&str, &str); 9] = [
     ("empower", "systemd's rule for run0 grants it every action"),

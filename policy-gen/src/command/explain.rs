@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
 use crate::target::{self, Spelling};
 use crate::tree::Tree;
-use crate::verdict::{AccessRequest, Evaluator, Outcome, Verdict};
+use crate::verdict::{AccessRequest, Decider, Evaluator, Outcome, Verdict};
 
 /// Exit code: refused.
 const NO: u8 = 1;
@@ -151,8 +151,9 @@ struct Brief<'a> {
     ends_polkitd: Option<&'a str>,
 }
 
+/// The deciding rule, entry or action in JSON.
 #[derive(Serialize)]
-struct DecidedBy<'a> {
+pub(super) struct DecidedBy<'a> {
     kind: &'a str,
     file: Option<&'a str>,
     line: Option<usize>,
@@ -161,17 +162,23 @@ struct DecidedBy<'a> {
     grant: Option<&'a str>,
 }
 
+impl<'a> From<&'a Decider> for DecidedBy<'a> {
+    fn from(decider: &'a Decider) -> Self {
+        Self {
+            kind: decider.kind.text(),
+            file: decider.file.as_deref(),
+            line: decider.line,
+            by_action: decider.by_action.as_deref(),
+            grant: decider.grant.as_deref(),
+        }
+    }
+}
+
 impl<'a> From<&'a Verdict> for Brief<'a> {
     fn from(verdict: &'a Verdict) -> Self {
         Self {
             verdict: verdict.outcome.text(),
-            decided_by: verdict.decided_by.as_ref().map(|decider| DecidedBy {
-                kind: decider.kind.text(),
-                file: decider.file.as_deref(),
-                line: decider.line,
-                by_action: decider.by_action.as_deref(),
-                grant: decider.grant.as_deref(),
-            }),
+            decided_by: verdict.decided_by.as_ref().map(DecidedBy::from),
             depends_on: &verdict.depends_on,
             ends_polkitd: verdict.ends_polkitd.as_deref(),
         }

@@ -10,24 +10,24 @@ pub(super) mod walk;
 
 use std::ops::Range;
 
-pub(super) use lexer::{Lexeme, Placed};
+pub(crate) use lexer::{Lexeme, Placed};
 
 /// Limit of nested brackets and calls. Larger files are not parsed, so that the stack suffices.
 const DEPTH_MAX: usize = 80;
 
 /// An expression.
 #[derive(Debug)]
-pub(super) struct Expression {
-    pub(super) kind: Kind,
+pub(crate) struct Expression {
+    pub(crate) kind: Kind,
     /// The bytes, without parentheses around the expression.
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
     /// Whether the expression is in parentheses.
-    pub(super) grouped: bool,
+    pub(crate) grouped: bool,
 }
 
 /// The kind of an expression.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A name, `this`, `true`, `false` or `null`.
     Name(String),
     Text(String),
@@ -59,15 +59,17 @@ pub(super) enum Kind {
 
 /// A function.
 #[derive(Debug)]
-pub(super) struct Function {
-    pub(super) name: Option<String>,
-    pub(super) parameters: Vec<String>,
-    pub(super) body: Vec<Statement>,
+pub(crate) struct Function {
+    pub(crate) name: Option<String>,
+    pub(crate) parameters: Vec<String>,
+    pub(crate) body: Vec<Statement>,
+    /// The names that the body declares, without those of functions inside it.
+    pub(crate) declared: Vec<String>,
 }
 
 /// A statement.
 #[derive(Debug)]
-pub(super) enum Statement {
+pub(crate) enum Statement {
     Expression(Expression),
     /// The declared names and their values.
     Declaration(Vec<(String, Option<Expression>)>),
@@ -77,6 +79,8 @@ pub(super) enum Statement {
     If(Vec<(Expression, Vec<Self>)>, Option<Vec<Self>>),
     /// A loop: its condition, further expressions, and its body.
     Loop(Option<Expression>, Vec<Expression>, Vec<Self>),
+    /// `for (… in object)`: the expressions before `in`, the object, and the body.
+    Each(Vec<Expression>, Expression, Vec<Self>),
     /// `switch`: the value, and the cases; `default` has no value.
     Switch(Expression, Vec<(Option<Expression>, Vec<Self>)>),
     Throw(Expression),
@@ -89,16 +93,16 @@ pub(super) enum Statement {
 
 /// The place at which a file stops being ECMAScript 5.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unexpected {
+pub(crate) struct Unexpected {
     /// The unexpected bytes.
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
     /// The parser's situation at this place.
-    pub(super) context: Context,
+    pub(crate) context: Context,
 }
 
 /// The situation of the parser at an unexpected place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Context {
+pub(crate) enum Context {
     /// A value is missing, for example after an operator.
     Value,
     /// The end of a statement is missing.
@@ -125,9 +129,10 @@ pub(super) enum Context {
 type Parsed<T> = Result<T, Unexpected>;
 
 /// Parses a file. Returns its tree, or the place at which it stops being ECMAScript 5, and in both cases all its lexemes.
-pub(super) fn parse(source: &str) -> (Parsed<Vec<Statement>>, Vec<Placed<'_>>) {
+pub(crate) fn parse(source: &str) -> (Parsed<Vec<Statement>>, Vec<Placed<'_>>) {
     let ahead = lexer::next(source, 0, true);
-    let mut parser = Parser { source, ahead, taken: Vec::new(), end: 0, depth: 0, no_in: false };
+    let (taken, declared) = (Vec::new(), Vec::new());
+    let mut parser = Parser { source, ahead, taken, end: 0, depth: 0, no_in: false, declared };
     let tree = parser.statements();
     parser.rest();
     (tree, parser.taken)
@@ -144,6 +149,8 @@ struct Parser<'a> {
     depth: usize,
     /// Whether `in` is not an operator: in the head of `for`.
     no_in: bool,
+    /// The names that the innermost function has declared so far.
+    declared: Vec<String>,
 }
 
 impl Parser<'_> {

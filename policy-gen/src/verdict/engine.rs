@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::files::Rules;
-use super::wire::{EngineReply, EngineRequest, Load, LoadReply, Message, PROTOCOL, USER};
+use super::wire::{EXPLORES, EngineReply, EngineRequest, Load, LoadReply, Message, PROTOCOL, USER};
 
 /// The installed program. `make build LIBEXECDIR=…` sets its directory.
 const PROGRAM: &str = concat!(env!("PSA_LIBEXECDIR"), "/polkit-policy-gen-js");
@@ -26,6 +26,8 @@ const IN_FLIGHT_MAX: usize = 48 << 10;
 #[derive(Debug)]
 pub struct Engine {
     program: PathBuf,
+    /// Whether requests have open facts.
+    explores: bool,
     rules: Vec<Rules>,
     worker: Worker,
     loaded: Vec<LoadReply>,
@@ -51,10 +53,23 @@ impl Engine {
     /// # Errors
     /// The reason why the program is missing or does not start.
     pub fn start(rules: &[Rules]) -> Result<Self, String> {
+        Self::run(rules, false)
+    }
+
+    /// Starts the program for requests with open facts, and loads rules that were rewritten for it.
+    ///
+    /// # Errors
+    /// The errors of [`Engine::start`].
+    pub fn explore(rules: &[Rules]) -> Result<Self, String> {
+        Self::run(rules, true)
+    }
+
+    fn run(rules: &[Rules], explores: bool) -> Result<Self, String> {
         let program = find()?;
         let mut engine = Self {
-            worker: Worker::start(&program)?,
+            worker: Worker::start(&program, explores)?,
             program,
+            explores,
             rules: rules.to_vec(),
             loaded: Vec::new(),
             cut: BTreeMap::new(),
@@ -96,7 +111,7 @@ impl Engine {
                     Ok(loaded) => self.loaded.push(loaded),
                     Err(why) => {
                         self.cut.insert(number, why);
-                        self.worker = Worker::start(&self.program)?;
+                        self.worker = Worker::start(&self.program, self.explores)?;
                         continue 'again;
                     }
                 }
@@ -125,7 +140,7 @@ impl Engine {
             if answer.is_err() {
                 let suspects = std::mem::take(&mut self.sent);
                 self.in_flight = 0;
-                self.worker = Worker::start(&self.program)?;
+                self.worker = Worker::start(&self.program, self.explores)?;
                 self.load()?;
                 if suspects > 1 {
                     // Send the suspects one by one, to find the request that failed and the replies to the others.
@@ -189,8 +204,12 @@ fn line(message: &Message) -> Vec<u8> {
 
 /// Finds the program: beside this program, as cargo builds it, or where it is installed.
 fn find() -> Result<PathBuf, String> {
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("polkit-policy-gen-js")));
-    let mut places = beside.into_iter().chain([PathBuf::from(PROGRAM)]);
+    let folder = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    // Cargo builds tests in the folder `deps` beside its programs.
+    let tests = folder.as_deref().filter(|folder| cfg!(debug_assertions) && folder.ends_with("deps"));
+    let above = tests.and_then(Path::parent).map(Path::to_owned);
+    let beside = folder.clone().into_iter().chain(above).map(|folder| folder.join("polkit-policy-gen-js"));
+    let mut places = beside.chain([PathBuf::from(PROGRAM)]);
     places.find(|path| path.is_file()).ok_or_else(|| format!("{PROGRAM} is not installed"))
 }
 
@@ -212,12 +231,13 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(program: &Path) -> Result<Self, String> {
+    fn start(program: &Path, explores: bool) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("cannot start {}: {error}", program.display());
         let mut command = Command::new(program);
         command
             .arg(PROTOCOL)
             .args(own_user())
+            .args(explores.then_some(EXPLORES))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())

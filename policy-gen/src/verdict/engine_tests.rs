@@ -15,7 +15,7 @@ fn program(folder: &tempfile::TempDir, script: &str) -> PathBuf {
 /// Starts a program. Another test that forks can hold the descriptor that wrote the file for a moment.
 fn start(program: &Path) -> Worker {
     loop {
-        match Worker::start(program) {
+        match Worker::start(program, false) {
             Err(why) if why.contains("Text file busy") => std::thread::yield_now(),
             started => return started.unwrap(),
         }
@@ -55,6 +55,7 @@ fn engine(program: PathBuf, rules: &[&str]) -> Engine {
     let rules: Vec<Rules> =
         rules.iter().map(|path| Rules { path: (*path).to_owned(), bytes: b"x\n".to_vec() }).collect();
     let mut engine = Engine {
+        explores: false,
         worker: start(&program),
         program,
         rules,
@@ -182,7 +183,7 @@ fn a_reply_that_is_no_json_is_an_error() {
     assert!(worker.receive::<u32>().unwrap_err().starts_with("malformed reply of the engine: "));
     assert_eq!(worker.receive::<u32>(), Ok(7));
     assert_eq!(worker.receive::<u32>().unwrap_err(), "the engine ended (exit status: 0)");
-    assert!(Worker::start(Path::new("/nonexistent")).unwrap_err().starts_with("cannot start /nonexistent: "));
+    assert!(Worker::start(Path::new("/nonexistent"), false).unwrap_err().starts_with("cannot start /nonexistent: "));
 }
 
 #[test]

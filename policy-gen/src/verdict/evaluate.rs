@@ -5,6 +5,7 @@ mod action_request;
 mod decide;
 mod grant;
 mod near_entries;
+mod parts;
 mod policy_data;
 mod user_facts;
 mod verdict_steps;
@@ -20,7 +21,7 @@ pub use near_entries::{NearEntry, Obstacle};
 pub use policy_data::NOT_RUN;
 use policy_data::PolicyData;
 pub(crate) use policy_data::{added_in, beginning};
-use user_facts::UserFacts;
+pub use user_facts::UserFacts;
 
 use super::engine::Engine;
 use super::files::{self, SkippedFile};

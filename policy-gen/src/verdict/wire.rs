@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 
 /// The first argument of the engine: the version of the protocol, so that programs of different versions do not work together, and
 /// the engine is not mistaken for a command. The uid and gid of [`USER`] follow, if this user exists.
-pub const PROTOCOL: &str = "5";
+pub const PROTOCOL: &str = "6";
+/// The argument with which the engine also answers requests with open facts: see [`EngineRequest::open`].
+pub const EXPLORES: &str = "explores";
 /// The user of the engine if root starts it and the host has this user.
 pub const USER: &str = "polkit-policy-gen";
 
 /// A message to the engine.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a message is sent or handled at once, and never stored")]
 pub enum Message {
     /// A rules file; its bytes follow.
     Load(Load),
@@ -88,6 +91,51 @@ pub struct EngineRequest {
     /// The results of programs that rules run with `polkit.spawn`.
     #[serde(skip_serializing_if = "is_default")]
     pub programs: Vec<Program>,
+    /// The id of the session, if known.
+    #[serde(skip_serializing_if = "is_default")]
+    pub session: Option<String>,
+    /// The seat, if known.
+    #[serde(skip_serializing_if = "is_default")]
+    pub seat: Option<String>,
+    /// The decided facts of a request whose other facts are open. Of its subject and details above only the groups count.
+    #[serde(skip_serializing_if = "is_default")]
+    pub open: Option<Vec<KnownFact>>,
+    /// The numbers of the rules to run for such a request; by default all.
+    #[serde(skip_serializing_if = "is_default")]
+    pub only: Option<Vec<usize>>,
+    /// Whether such a request runs each rule alone, to find those that ask for a fact or decide. Their numbers are the text of the end.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sifts: bool,
+}
+
+/// A fact that a rule can read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fact {
+    /// The kind: `user`, `group`, `uid`, `local`, `active`, `session`, `seat`, `system_unit`, `no_new_privileges` or `detail:KEY`.
+    pub kind: String,
+    /// The text of the fact. Without one, the fact is that there is a text, or that the boolean is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+/// A decided fact.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KnownFact {
+    /// The fact.
+    pub fact: Fact,
+    /// Whether it is true.
+    pub is: bool,
+}
+
+/// An operation of a rule whose effect on open facts is not known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Note {
+    /// The kind of the open fact, if it is one.
+    pub kind: Option<String>,
+    /// What the rule does.
+    pub what: String,
+    /// The line; 0 if unknown.
+    pub line: u32,
 }
 
 /// Whether a field has its default value and is not sent.
@@ -118,6 +166,26 @@ pub struct EngineReply {
     pub rule: Option<usize>,
     /// The unknown facts that rules used.
     pub unknown: Vec<String>,
+    /// The open facts that rules read, in order. Each of them was false.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub read: Vec<Fact>,
+    /// The operations on open facts whose effect is not known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub notes: Vec<Note>,
+    /// Whether a rule read the list of groups itself, and not only by `isInGroup`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lists_groups: bool,
+    /// Whether a rule changed an object, which later rules may read.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub changes: bool,
+}
+
+impl EngineReply {
+    /// A reply to a request without open facts.
+    #[must_use]
+    pub fn new(end: End, rule: Option<usize>, unknown: Vec<String>) -> Self {
+        Self { end, rule, unknown, read: Vec::new(), notes: Vec::new(), lists_groups: false, changes: false }
+    }
 }
 
 /// The end of a run of the rules.

@@ -35,6 +35,10 @@ const COMPILE_NOFILENAME: c_uint = 1 << 11;
 const ACCESSORS: c_uint = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8;
 /// The same, not enumerable.
 const HIDDEN_ACCESSORS: c_uint = ACCESSORS & !(1 << 1);
+/// Limit of the frames that are searched for a line.
+const FRAMES_MAX: c_int = 40;
+/// The line before the first line of rules files, in an engine that explores.
+const FIRST_LINE: c_int = polkit_policy_gen::explore::FIRST_LINE.cast_signed();
 /// The flags with which polkitd loads a file: `duk_peval_lstring`.
 const PEVAL: c_uint = COMPILE_EVAL | COMPILE_SAFE | COMPILE_NOSOURCE | COMPILE_NOFILENAME;
 
@@ -308,6 +312,9 @@ unsafe extern "C-unwind" fn host(context: *mut Context) -> c_int {
                 line = duk_get_int(context, -1);
             }
         }
+        if host::needs_line(what) {
+            line = line_of_rules_file(context);
+        }
         let text = duk_get_lstring(context, 1, &raw mut length);
         let bytes = if text.is_null() { &[] } else { std::slice::from_raw_parts(text.cast::<u8>(), length) };
         match host::answer(what, bytes, duk_get_int(context, 2), line) {
@@ -320,6 +327,31 @@ unsafe extern "C-unwind" fn host(context: *mut Context) -> c_int {
         }
     }
     1
+}
+
+/// Returns the line of the innermost call in a rules file; 0 if there is none, as in an engine that does not explore.
+///
+/// # Safety
+/// The context must be that of a running function.
+unsafe fn line_of_rules_file(context: *mut Context) -> c_int {
+    // -1 is the host function.
+    for level in 2..FRAMES_MAX {
+        // SAFETY: the caller guarantees the context. The two values that are pushed are popped again.
+        unsafe {
+            duk_inspect_callstack_entry(context, -level);
+            if duk_get_type(context, -1) <= TYPE_NULL {
+                duk_set_top(context, -1);
+                return 0;
+            }
+            let _ = duk_get_prop_lstring(context, -1, c"lineNumber".as_ptr(), 10);
+            let line = duk_get_int(context, -1);
+            duk_set_top(context, -2);
+            if line > FIRST_LINE {
+                return line;
+            }
+        }
+    }
+    0
 }
 
 /// Ends the process after an uncaught error, which would end polkitd.

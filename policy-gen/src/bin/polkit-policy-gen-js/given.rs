@@ -4,9 +4,10 @@
 //! the difference, this module creates them without the constructors, and a method only on its first use. This saves up to a fifth of
 //! the time of a request.
 
+use polkit_policy_gen::explore::assignment::Assignment;
 use polkit_policy_gen::verdict::wire::{End, EngineReply, EngineRequest};
 
-use super::{Engine, short};
+use super::{Engine, OPEN, short};
 use crate::duktape::{Heap, Value};
 use crate::host::{self, Notes};
 
@@ -82,7 +83,36 @@ impl Engine {
             Err(message) => (End::Kills(message), None),
         };
         self.heap.set_top(BOTTOM);
-        EngineReply { end, rule, unknown: host::begin(Notes::default()).unknown }
+        host::begin(Notes::default()).reply(end, rule)
+    }
+
+    /// Runs the rules for an action and open facts.
+    pub fn explore(&mut self, mut ask: EngineRequest) -> EngineReply {
+        host::begin(Notes {
+            programs: std::mem::take(&mut ask.programs),
+            open: ask.open.take().map(Assignment::new),
+            groups: std::mem::take(&mut ask.groups),
+            ..Notes::default()
+        });
+        self.heap.set_top(BOTTOM);
+        self.push_function(OPEN, "run");
+        self.heap.push_text(&ask.action);
+        self.heap.push_bool(ask.has_uid);
+        self.heap.push_bool(ask.has_unit);
+        let numbers = ask.only.iter().flatten().map(usize::to_string).collect::<Vec<_>>().join(",");
+        match ask.only {
+            _ if ask.sifts => self.heap.push_bool(true),
+            Some(_) => self.heap.push_text(&numbers),
+            None => self.heap.push_null(),
+        }
+        let end = if self.heap.call(4) {
+            self.end().unwrap_or_else(End::Kills)
+        } else {
+            let message = short(&self.heap.describe(-1));
+            End::Threw(message, None)
+        };
+        self.heap.set_top(BOTTOM);
+        host::begin(Notes::default()).reply(end, None)
     }
 
     /// Runs the rules. An error means that polkitd would end.
@@ -103,6 +133,11 @@ impl Engine {
             let message = short(&self.heap.describe(-1));
             return Ok(End::Threw(message, self.line_of_error()));
         }
+        self.end()
+    }
+
+    /// Returns the end of a run from the value on top of the stack.
+    fn end(&mut self) -> Result<End, String> {
         match self.heap.get(-1) {
             Value::Null => Ok(End::Nothing),
             // polkitd reads the value as a C string.
@@ -157,13 +192,16 @@ impl Engine {
         self.heap.put(-2, "user");
         self.heap.push_texts(&ask.groups);
         self.heap.put(-2, "groups");
-        for (name, known) in [("seat", !ask.local), ("session", !ask.in_session)] {
-            if !known {
-                self.conceal(name);
-            } else {
-                self.heap.push_null();
-                self.heap.put(-2, name);
+        for (name, exists, text) in [("seat", ask.local, &ask.seat), ("session", ask.in_session, &ask.session)] {
+            match text {
+                Some(text) if exists => self.heap.push_text(text),
+                None if exists => {
+                    self.conceal(name);
+                    continue;
+                }
+                _ => self.heap.push_null(),
             }
+            self.heap.put(-2, name);
         }
         match &ask.unit {
             _ if !ask.has_unit => {}

@@ -21,12 +21,15 @@ use std::time::{Duration, Instant};
 use duktape::Heap;
 use given::BOTTOM;
 use host::Notes;
-use polkit_policy_gen::verdict::wire::{LoadReply, Message, PROTOCOL};
+use polkit_policy_gen::verdict::wire::{EXPLORES, LoadReply, Message, PROTOCOL};
 
 /// The script that prepares the environment of rules files.
 const ENVIRONMENT: &str = include_str!("polkit.js");
 /// The key of the functions that [`ENVIRONMENT`] returns.
 const PROBE: &str = "probe";
+/// The script for requests with open facts, and the key of the functions that it returns.
+const EXPLORE: &str = include_str!("explore.js");
+const OPEN: &str = "open";
 /// How long replies are buffered at most: much less than the time limit of a request.
 const HELD_FOR: Duration = Duration::from_millis(100);
 
@@ -39,7 +42,8 @@ fn main() -> ExitCode {
     if let Err(error) = confine::confine(user) {
         return fail(&format!("cannot confine the engine: {error}"));
     }
-    let Some(mut engine) = Engine::new() else { return fail("cannot start the engine") };
+    let explores = std::env::args().any(|argument| argument == EXPLORES);
+    let Some(mut engine) = Engine::new(explores) else { return fail("cannot start the engine") };
     match engine.serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("cannot communicate with polkit-policy-gen: {error}")),
@@ -58,24 +62,33 @@ struct Engine {
 }
 
 impl Engine {
-    fn new() -> Option<Self> {
+    fn new(explores: bool) -> Option<Self> {
         let mut heap = Heap::new()?;
-        heap.push_stash();
-        if !heap.evaluate(ENVIRONMENT.as_bytes()) {
-            return None;
+        let scripts = [(ENVIRONMENT, PROBE), (EXPLORE, OPEN)];
+        for (script, key) in scripts.into_iter().take(if explores { 2 } else { 1 }) {
+            heap.push_stash();
+            if !heap.evaluate(script.as_bytes()) {
+                return None;
+            }
+            heap.push_host();
+            if !heap.call(1) {
+                return None;
+            }
+            heap.put(-2, key);
+            heap.set_top(0);
         }
-        heap.push_host();
-        let made = heap.call(1);
-        heap.put(-2, PROBE);
-        heap.set_top(0);
-        let mut engine = made.then_some(Self { heap, plain: true })?;
+        let mut engine = Self { heap, plain: true };
         engine.prepare().then_some(engine)
     }
 
     /// Pushes one of the functions that [`ENVIRONMENT`] returns.
     fn push_probe(&mut self, name: &str) {
+        self.push_function(PROBE, name);
+    }
+
+    fn push_function(&mut self, of: &str, name: &str) {
         self.heap.push_stash();
-        self.heap.property(-1, PROBE);
+        self.heap.property(-1, of);
         self.heap.property(-1, name);
         self.heap.replace(-3);
         self.heap.set_top(-1);
@@ -95,6 +108,7 @@ impl Engine {
                     input.read_exact(&mut source)?;
                     host::say(&self.load(&source))?;
                 }
+                Message::Request(ask) if ask.open.is_some() => host::say(&self.explore(ask))?,
                 Message::Request(ask) => host::say(&self.ask(ask))?,
             }
             // Replies are sent when no more input is available, or after the time limit.

@@ -9,7 +9,7 @@ fn file(text: &str) -> File {
 
 /// A reply of the rule with this number.
 fn reply(end: End) -> EngineReply {
-    EngineReply { end, rule: Some(0), unknown: Vec::new() }
+    EngineReply::new(end, Some(0), Vec::new())
 }
 
 fn says(text: &str) -> EngineReply {
@@ -17,7 +17,7 @@ fn says(text: &str) -> EngineReply {
 }
 
 fn nothing() -> EngineReply {
-    EngineReply { end: End::Nothing, rule: None, unknown: Vec::new() }
+    EngineReply::new(End::Nothing, None, Vec::new())
 }
 
 fn probe(who: Who, session: Session, action: &str, reply: EngineReply) -> (Probe, EngineReply) {

@@ -144,7 +144,7 @@ fn a_file_without_a_result_or_with_too_many_requests_is_not_complete() {
 #[test]
 fn only_a_known_result_counts() {
     let reply = |end: End, unknown: &[&str]| {
-        result(&EngineReply { end, rule: None, unknown: unknown.iter().map(|what| (*what).to_owned()).collect() })
+        result(&EngineReply::new(end, None, unknown.iter().map(|what| (*what).to_owned()).collect()))
     };
     let yes = || End::Text("yes".to_owned());
     assert_eq!(reply(yes(), &[]), Some(ImplicitAuthorization::Yes));

@@ -73,7 +73,9 @@ impl<'a> Scope<'a> {
                     }
                     otherwise.iter().for_each(|body| self.declare(body));
                 }
-                Statement::Loop(_, _, body) | Statement::Block(body) => self.declare(body),
+                Statement::Loop(_, _, body) | Statement::Each(_, _, body) | Statement::Block(body) => {
+                    self.declare(body)
+                }
                 Statement::Switch(_, cases) => cases.iter().for_each(|(_, body)| self.declare(body)),
                 Statement::Try(blocks) => blocks.iter().for_each(|body| self.declare(body)),
                 Statement::Return(None) | Statement::Throw(_) | Statement::Other => {}
@@ -170,7 +172,7 @@ impl<'a> Scope<'a> {
                 branches.iter().any(|(_, body)| self.returns(body))
                     || otherwise.as_ref().is_some_and(|body| self.returns(body))
             }
-            Statement::Loop(_, _, body) | Statement::Block(body) => self.returns(body),
+            Statement::Loop(_, _, body) | Statement::Each(_, _, body) | Statement::Block(body) => self.returns(body),
             Statement::Switch(_, cases) => cases.iter().any(|(_, body)| self.returns(body)),
             Statement::Try(blocks) => blocks.iter().any(|body| self.returns(body)),
             _ => false,
@@ -224,6 +226,7 @@ impl Visitor for Reads<'_, '_> {
                 declared.iter().filter_map(|(_, value)| value.as_ref()).for_each(|value| self.note(value));
             }
             Statement::Loop(_, others, _) => others.iter().for_each(|other| self.note(other)),
+            Statement::Each(heads, object, _) => heads.iter().chain([object]).for_each(|other| self.note(other)),
             _ => {}
         }
     }

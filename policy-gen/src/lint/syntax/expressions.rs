@@ -286,9 +286,11 @@ impl Parser<'_> {
         }
         self.advance(true);
         let outside = std::mem::replace(&mut self.no_in, false);
+        let declared_outside = std::mem::take(&mut self.declared);
         let body = self.nested(Self::block)?;
         self.no_in = outside;
-        Ok(Function { name, parameters, body })
+        let declared = std::mem::replace(&mut self.declared, declared_outside);
+        Ok(Function { name, parameters, body, declared })
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// The kind of a lexeme.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::lint) enum Lexeme<'a> {
+pub(crate) enum Lexeme<'a> {
     /// A name or a keyword.
     Word(&'a str),
     /// A number.
@@ -24,9 +24,9 @@ pub(in crate::lint) enum Lexeme<'a> {
 
 /// A lexeme and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::lint) struct Placed<'a> {
-    pub(in crate::lint) lexeme: Lexeme<'a>,
-    pub(in crate::lint) span: Range<usize>,
+pub(crate) struct Placed<'a> {
+    pub(crate) lexeme: Lexeme<'a>,
+    pub(crate) span: Range<usize>,
     /// Whether a line break precedes the lexeme.
     pub(super) on_new_line: bool,
 }

@@ -29,6 +29,7 @@ impl Parser<'_> {
             "function" => {
                 self.advance(false);
                 let function = self.function()?;
+                self.declared.extend(function.name.clone());
                 // After a declaration a slash starts a regular expression.
                 self.reread();
                 Ok(Statement::Function(function))
@@ -157,6 +158,7 @@ impl Parser<'_> {
         let mut declared = Vec::new();
         loop {
             let name = self.name()?;
+            self.declared.push(name.clone());
             let value = if self.take_if("=") { Some(self.assignment()?) } else { None };
             declared.push((name, value));
             if !self.take_if(",") {
@@ -179,9 +181,9 @@ impl Parser<'_> {
         self.no_in = false;
         if self.is_word("in") {
             self.advance(true);
-            parts.push(self.expression()?);
+            let object = self.expression()?;
             self.take(")", Context::ConditionEnd(open))?;
-            return Ok(Statement::Loop(None, parts, self.body()?));
+            return Ok(Statement::Each(parts, object, self.body()?));
         }
         self.take(";", Context::Sign(";"))?;
         let condition = if self.is_sign(";") { None } else { Some(self.expression()?) };
@@ -227,7 +229,8 @@ impl Parser<'_> {
         if self.is_word("catch") {
             self.advance(false);
             let open = self.take("(", Context::Sign("("))?;
-            self.name()?;
+            let caught = self.name()?;
+            self.declared.push(caught);
             self.take(")", Context::List('(', open, self.end))?;
             blocks.push(self.block()?);
         }

@@ -122,6 +122,10 @@ fn statement(one: &Statement, names: &Names, visitor: &mut dyn Visitor) {
             others.iter().for_each(|other| expression(other, Use::Value, names, visitor));
             statements(body, names, visitor);
         }
+        Statement::Each(heads, object, body) => {
+            heads.iter().chain([object]).for_each(|other| expression(other, Use::Value, names, visitor));
+            statements(body, names, visitor);
+        }
         Statement::Switch(value, cases) => {
             expression(value, Use::Value, names, visitor);
             for (case, body) in cases {
@@ -210,7 +214,7 @@ pub(in crate::lint) fn expression(one: &Expression, used: Use, names: &Names, vi
 
 impl Expression {
     /// Returns the name, if the expression is one.
-    pub(in crate::lint) fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         if let Kind::Name(name) = &self.kind { Some(name) } else { None }
     }
 

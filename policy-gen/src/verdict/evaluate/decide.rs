@@ -66,7 +66,7 @@ impl PolicyData {
         Some(verdict)
     }
 
-    fn exempts_root(&self, request: &ActionRequest<'_>) -> bool {
+    pub(super) fn exempts_root(&self, request: &ActionRequest<'_>) -> bool {
         request.user.uid == Some(0) && !(self.target.version >= ALWAYS_CHECK && why_root_is_checked(request).is_some())
     }
 
@@ -88,8 +88,17 @@ impl PolicyData {
     }
 
     pub(super) fn ask(&self, request: &ActionRequest<'_>) -> EngineRequest {
-        let AccessRequest { details, session, system_unit, no_new_privileges, netgroups, programs, .. } =
-            request.access_request;
+        let AccessRequest {
+            details,
+            session,
+            system_unit,
+            no_new_privileges,
+            netgroups,
+            programs,
+            session_id,
+            seat,
+            ..
+        } = request.access_request;
         let mut programs = programs.clone();
         if let Some(pkla) = self.files.pkla.as_ref().filter(|pkla| pkla.reader == Reader::Compat) {
             programs.extend(compat(pkla, request));
@@ -109,6 +118,11 @@ impl PolicyData {
             no_new_privileges: *no_new_privileges,
             netgroups: netgroups.clone(),
             programs,
+            session: session_id.clone(),
+            seat: seat.clone(),
+            open: None,
+            only: None,
+            sifts: false,
         }
     }
 

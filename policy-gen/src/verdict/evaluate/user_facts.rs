@@ -10,12 +10,15 @@ use crate::verdict::AccessRequest;
 
 /// The user of a subject, as polkit sees it.
 #[derive(Clone, Debug)]
-pub(super) struct UserFacts {
-    pub(super) name: String,
-    pub(super) groups: Vec<String>,
-    pub(super) uid: Option<u32>,
+pub struct UserFacts {
+    /// The name, or the uid of a user without a name.
+    pub name: String,
+    /// The names of the groups.
+    pub groups: Vec<String>,
+    /// The uid, if known.
+    pub uid: Option<u32>,
     /// Whether the name is from the user database, and not a uid.
-    pub(super) has_name: bool,
+    pub has_name: bool,
 }
 
 impl Evaluator {

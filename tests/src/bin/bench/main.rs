@@ -20,15 +20,16 @@ mod table;
 mod trace;
 mod units;
 mod verdicts;
+mod who;
 
 use std::process::ExitCode;
 
 use polkit_tests::{Suite, require};
 use table::Table;
 
-const PARTS: [&str; 13] = [
-    "light", "peers", "full", "events", "rescan", "hostile", "grants", "units", "trace", "acl", "verdicts", "doctor",
-    "size",
+const PARTS: [&str; 14] = [
+    "light", "peers", "full", "events", "rescan", "hostile", "grants", "units", "trace", "acl", "verdicts", "who",
+    "doctor", "size",
 ];
 
 fn main() -> ExitCode {
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
                 verdicts::against_asking(&trixie, &mut table);
                 verdicts::check_of_many(&mut table);
             }
+            "who" => who::of_all_actions(&trixie, &mut table),
             "doctor" => {
                 doctor::over_many_files(&trixie, &mut table);
                 doctor::of_a_long_log(&trixie, &mut table);

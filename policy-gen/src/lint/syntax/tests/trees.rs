@@ -69,6 +69,10 @@ fn statement(one: &Statement) -> String {
             let others = others.iter().map(written).collect::<Vec<_>>().join("; ");
             format!("loop ({} | {others}) {{{}}}", some(condition), body(then))
         }
+        Statement::Each(heads, object, then) => {
+            let others = heads.iter().chain([object]).map(written).collect::<Vec<_>>().join("; ");
+            format!("loop ({} | {others}) {{{}}}", some(&None), body(then))
+        }
         Statement::Switch(value, cases) => {
             let one = |(case, then): &(Option<Expression>, Vec<Statement>)| format!("[{}: {}]", some(case), body(then));
             format!("switch ({}) {}", written(value), cases.iter().map(one).collect::<Vec<_>>().join(""))

@@ -29,7 +29,7 @@ fn after(data: &PolicyData, end: End, rule: Option<usize>, unknown: &[&str]) -> 
     let (access_request, user) = (request("bob"), bob());
     let request = ActionRequest { access_request: &access_request, user: &user, action: ACTION };
     assert!(data.before_rules(&request).is_none());
-    data.after_rules(&request, Some(Ok(EngineReply { end, rule, unknown })))
+    data.after_rules(&request, Some(Ok(EngineReply::new(end, rule, unknown))))
 }
 
 fn duktape() -> PolicyData {
