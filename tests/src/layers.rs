@@ -8,7 +8,9 @@ use std::sync::Mutex;
 
 use crate::Root;
 use crate::paths::{beds_dir, make_dir};
-use crate::product::File;
+
+/// A file of a layer: its path, mode and content.
+pub type File = (String, u32, Vec<u8>);
 
 /// The root filesystem with these files above it. Two calls with the same name have the same files.
 ///

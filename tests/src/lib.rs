@@ -34,7 +34,7 @@ pub mod faults;
 pub mod full;
 pub mod init;
 mod launch;
-mod layers;
+pub mod layers;
 pub mod libvirt;
 pub mod light;
 pub mod output;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::layers::File;
 use crate::paths::product_dir;
 use crate::{FullBed, LightBed, Root, layers};
 
@@ -35,9 +36,6 @@ polkit.addRule(function (action, subject) {
     }
 });
 "#;
-
-/// A file of the product: its path, mode and content.
-pub type File = (String, u32, Vec<u8>);
 
 /// All files that `make install PREFIX=/usr` makes, from the programs of the running profile. They are made once in a test program.
 ///
