@@ -6,12 +6,14 @@
 
 pub mod class;
 pub mod entry;
+mod phrases;
 pub mod read;
 pub mod set;
 pub mod table;
 pub mod texts;
 
 pub use entry::{Interaction, Kind, Mechanism, SubjectKind};
+pub use phrases::Phrases;
 pub use set::Set;
 pub use table::{checks_root, compiled_details, details, is_by_process, of_action};
 pub use texts::{Recognized, is_candidate, recognize};

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use regex_lite::Captures;
 
 use super::entry::{Interaction, Kind, Mechanism, Text};
+use super::phrases::Phrases;
 use super::table::{added, all};
 
 /// A line has one of these words if a text that is compiled in matches it. Searching for them is much faster than matching all texts.
-const WORDS: [&str; 16] = [
+static WORDS: Phrases = Phrases::new(&[
     "auth",
     "Auth",
     "DBus.Error",
@@ -25,7 +26,7 @@ const WORDS: [&str; 16] = [
     "setuid",
     "security violation",
     "obtain auth",
-];
+]);
 
 /// Length limit of a line that is matched, in bytes.
 pub(super) const LINE_MAX: usize = 2000;
@@ -65,7 +66,7 @@ pub struct Recognized {
 pub fn is_candidate(line: &str) -> bool {
     let texts = || added().iter().flat_map(|mechanism| &mechanism.texts);
     let is_of_host = || texts().any(|text| text.regex().is_some_and(|regex| regex.is_match(beginning(line))));
-    WORDS.iter().any(|word| line.contains(word)) || is_of_host()
+    WORDS.is_in(line) || is_of_host()
 }
 
 /// Finds the first text of the table that a line contains.

@@ -4,6 +4,7 @@
 //! the English texts of libvirt. Of other languages only lines with such a text are recognized.
 
 use super::{Class, is_action, quoted};
+use crate::mechanisms::Phrases;
 
 /// The English texts: of libvirt 0.9 to 12, of polkit and of the bus.
 const ENGLISH: &[(Class, &str)] = &[
@@ -45,6 +46,33 @@ const UNAUTHENTICATED: &str = "authentication required";
 /// Words that only texts about libvirt have.
 const WORDS: [&str; 7] = ["libvirt", "virsh", "virt-manager", "virt-install", "virtqemud", "hypervisor", "qemu:///"];
 
+/// A line without any of these has no class: the texts of [`ENGLISH`], and what else [`classify`] looks for.
+static SIGNS: Phrases = Phrases::new(&[
+    "no polkit agent available",
+    "no agent is available",
+    "retains_authorization_after_challenge=1",
+    "nteractive authentication required",
+    "requires interactive authentication",
+    "InteractiveAuthorizationRequired",
+    "access denied",
+    "user cancelled authentication process",
+    "is not registered",
+    "Could not activate remote peer",
+    "pkcheck",
+    "Unit polkit.service is masked",
+    "Cannot determine user of subject",
+    "Error getting user for unix-process",
+    "No UNIX process ID available",
+    "denied from <anonymous>",
+    "driver denied access",
+    "org.freedesktop.PolicyKit1",
+    "-sock",
+    "libvirt",
+    "16509",
+    "16514",
+    UNAUTHENTICATED,
+]);
+
 /// Whether a text speaks of libvirt.
 #[must_use]
 pub fn speaks_of_libvirt(text: &str) -> bool {
@@ -61,6 +89,9 @@ pub(super) fn is_own(line: &str) -> bool {
 
 /// Returns the class of a line, if it has a known text.
 pub(super) fn classify(line: &str) -> Option<Class> {
+    if !SIGNS.is_in(line) {
+        return None;
+    }
     if let Some(path) = socket(line) {
         let small = line.to_lowercase();
         let known = ERRNO.iter().find(|(_, text)| small.contains(text)).map(|(class, _)| *class);
@@ -129,4 +160,20 @@ pub(super) fn socket(line: &str) -> Option<String> {
     };
     let words = line.split(|c: char| c.is_whitespace() || "'\"`“”„«»‘’「」:;,()=".contains(c));
     words.filter(|word| word.len() < 200).find(is_path).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_text_has_a_sign() {
+        for (_, text) in ENGLISH {
+            assert!(SIGNS.is_in(text), "{text}");
+        }
+        for line in ["authentication required", "error: access denied", "'127.0.0.1:16514'", "'/run/user/0/libvirt'"] {
+            assert!(SIGNS.is_in(line), "{line}");
+        }
+        assert!(!SIGNS.is_in("192.0.2.7 - alice \"GET /index.php HTTP/1.1\" 200 17"));
+    }
 }
