@@ -164,6 +164,7 @@ fn the_examples_of_libvirt_and_of_verdicts_work(root: &Root) {
             ("polkit-policy-gen explain --user www-data", 4, "an administrator must authenticate"),
             ("polkit-policy-gen explain --root /mnt", 4, "an administrator must authenticate"),
             ("polkit-policy-gen explain --user ci --group deploy", 4, "an administrator must authenticate"),
+            ("polkit-policy-gen who --all --result yes", 0, "org.freedesktop.login1."),
             ("polkit-policy-gen check --target polkit:126 --strict data/", 0, ""),
         ],
     );
