@@ -33,7 +33,7 @@ pub struct RegisteredActions {
 /// Reads the actions of a tree. If the version of polkit is unknown, reads all directories.
 ///
 /// # Errors
-/// A directory or file is unreadable.
+/// A directory is unreadable.
 pub fn of_tree(tree: &Tree, version: Option<Version>) -> io::Result<RegisteredActions> {
     let mut found = RegisteredActions::default();
     let further = version.is_none_or(|version| version >= FURTHER_SINCE);
@@ -41,7 +41,14 @@ pub fn of_tree(tree: &Tree, version: Option<Version>) -> io::Result<RegisteredAc
         for name in tree.names(directory)?.into_iter().filter(|name| name.ends_with(".policy")) {
             let path = format!("{directory}/{name}");
             let file = tree.shown(&path);
-            let bytes = tree.read(&path)?.map(|contents| contents.bytes).unwrap_or_default();
+            // A file can be a link: firewalld's is one of update-alternatives.
+            let bytes = match tree.read_bytes(&path) {
+                Ok(bytes) => bytes.unwrap_or_default(),
+                Err(error) => {
+                    found.problems.push(format!("{file}: {error}"));
+                    continue;
+                }
+            };
             let (actions, problem) = action_file::parse(&bytes);
             let problem =
                 problem.map(|(line, why)| format!("{file}: line {line}: {why}; polkit ignores the rest of the file"));
@@ -51,4 +58,30 @@ pub fn of_tree(tree: &Tree, version: Option<Version>) -> io::Result<RegisteredAc
     }
     found.actions.sort_by(|a, b| (&a.action.id, &a.file).cmp(&(&b.action.id, &b.file)));
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_a_link_is_read_and_one_that_is_unreadable_is_a_problem() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join(SHARED);
+        std::fs::create_dir_all(folder.join("directory.policy")).unwrap();
+        let text =
+            "<policyconfig><action id='a.b.c'><defaults><allow_any>no</allow_any></defaults></action></policyconfig>";
+        std::fs::write(folder.join("a.choice"), text).unwrap();
+        symlink("a.choice", folder.join("relative.policy")).unwrap();
+        symlink(format!("/{SHARED}/a.choice"), folder.join("absolute.policy")).unwrap();
+        symlink("nowhere", folder.join("dangling.policy")).unwrap();
+        let found = of_tree(&Tree::open(Some(root.path())).unwrap(), None).unwrap();
+        let files: Vec<&str> = found.actions.iter().map(|declared| declared.file.rsplit('/').next().unwrap()).collect();
+        assert_eq!(files, ["absolute.policy", "relative.policy"]);
+        assert!(found.actions.iter().all(|declared| declared.action.id == "a.b.c"));
+        let about = |name: &str| found.problems.iter().any(|problem| problem.contains(name));
+        assert!(about("directory.policy") && !about("relative.policy"), "{:?}", found.problems);
+    }
 }
