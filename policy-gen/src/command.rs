@@ -23,6 +23,7 @@ pub mod trace;
 pub mod who;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 
 use polkit_config::escape::escape;
 use polkit_config::names::Names;
@@ -42,7 +43,7 @@ use crate::libvirt::{daemons, shipped};
 use crate::passwords::Passwords;
 use crate::policy::{Draft, Policy};
 use crate::target::Format;
-use crate::target::{self, Target};
+use crate::target::{self, Spelling, Target};
 use crate::tree::Tree;
 use sources::{default_sources, explicit};
 
@@ -88,10 +89,7 @@ impl PreparedPolicy {
 /// All problems of the policy together.
 pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
     let tree = Tree::open_trusted(place.root.as_deref())?;
-    let target = match &place.target.target {
-        Some(target::Spelling::Host) | None => target::default_for(place.root.as_deref()),
-        Some(spelling) => spelling.clone(),
-    };
+    let target = spelling(place.root.as_deref(), place.target.target.as_ref());
     let target = target::resolve(&target).await?;
     mechanisms::load(&tree);
     let format = target.format(place.target.format)?;
@@ -103,11 +101,7 @@ pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
     };
     let mut draft = Draft::read(&sources, report);
     let (policy, report) = draft.parts();
-    let names = if tree.is_host() {
-        Names::Host
-    } else {
-        Names::of_root(tree.path()).map_err(|error| Failure::Unreachable(error.to_string()))?
-    };
+    let names = names_of(&tree)?;
     let passwords = Passwords::of(&tree);
     let shipped = Shipped::of(&tree);
     let host =
@@ -136,6 +130,34 @@ pub async fn prepare(place: &Place) -> Result<PreparedPolicy, Failure> {
     let members = members.collect();
     let sources = installed::sources(&policy, &tree, place.policy.as_deref());
     Ok(PreparedPolicy { tree, names, target, policy, files, members, edits, sources })
+}
+
+/// Opens the host or a tree to evaluate its policy: the tree, its accounts, and the polkit that reads it.
+///
+/// # Errors
+/// The tree or its accounts are unreadable, or there is no such polkit.
+async fn opened(root: Option<&Path>, spelling: &Spelling) -> Result<(Tree, Names, Target), Failure> {
+    let tree = Tree::open(root)?;
+    let target = target::resolve(spelling).await?;
+    mechanisms::load(&tree);
+    let names = names_of(&tree)?;
+    Ok((tree, names, target))
+}
+
+/// Returns the target that is asked for; by default that of the tree.
+fn spelling(root: Option<&Path>, asked: Option<&Spelling>) -> Spelling {
+    match asked {
+        Some(Spelling::Host) | None => target::default_for(root),
+        Some(spelling) => spelling.clone(),
+    }
+}
+
+/// Returns the accounts of a tree.
+fn names_of(tree: &Tree) -> Result<Names, Failure> {
+    if tree.is_host() {
+        return Ok(Names::Host);
+    }
+    Names::of_root(tree.path()).map_err(|error| Failure::Unreachable(error.to_string()))
 }
 
 /// Finds libvirt's daemons and the groups that packages allow to manage libvirt.

@@ -4,8 +4,9 @@
 //! finds mistakes in them; [`target`] says which polkit reads the result; [`emit`] generates the files; [`libvirt`] knows the
 //! settings of libvirt's daemons; [`install`] writes and removes everything; and [`verify`] compares the result with the decisions
 //! of the running polkitd. [`verdict`] evaluates policy offline, [`convert`] turns pkla files into rules, [`lint`] finds mistakes
-//! in existing policy, [`recipe`] has commented policies for common tasks, [`actions`] lists the registered actions, [`explore`] finds all subjects that get a result, and [`mechanisms`] knows the services that ask polkit. [`doctor`] uses all of these to find the reason for a refusal
-//! and a fix. [`command`] has the subcommands.
+//! in existing policy, [`recipe`] has commented policies for common tasks, [`actions`] lists the registered actions, [`explore`] finds
+//! all subjects that get a result, and [`mechanisms`] knows the services that ask polkit. [`doctor`] uses all of these to find the
+//! reason for a refusal and a fix, and [`trace`] makes a policy of the requests that polkitd refused. [`command`] has the subcommands.
 //!
 //! Only `install`, `verify`, `doctor::look` and `command` have side effects.
 

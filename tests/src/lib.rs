@@ -43,6 +43,7 @@ pub mod paths;
 pub mod policy_gen;
 pub mod polkit;
 pub mod product;
+pub mod random;
 pub mod roots;
 pub mod skip;
 pub mod stand_in;

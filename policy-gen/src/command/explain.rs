@@ -7,17 +7,14 @@ mod text;
 use std::io::IsTerminal as _;
 
 use polkit_config::escape::escape;
-use polkit_config::names::Names;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{eprint, mechanisms, print, shown_mechanism};
+use super::{eprint, opened, print, shown_mechanism, spelling};
 use crate::cli::Explain;
 use crate::doctor::look::no_new_privileges;
 use crate::failure::Failure;
 use crate::implicit_authorization::{BySession, ImplicitAuthorization};
-use crate::target::{self, Spelling};
-use crate::tree::Tree;
 use crate::verdict::{AccessRequest, Decider, Evaluator, Outcome, Verdict};
 
 /// Exit code: refused.
@@ -32,18 +29,8 @@ const DEPENDS: u8 = 5;
 /// # Errors
 /// A required file is unreadable, or the user does not exist.
 pub async fn run(options: &Explain) -> Result<u8, Failure> {
-    let tree = Tree::open(options.root.as_deref())?;
-    let spelling = match &options.target {
-        Some(Spelling::Host) | None => target::default_for(options.root.as_deref()),
-        Some(spelling) => spelling.clone(),
-    };
-    let target = target::resolve(&spelling).await?;
-    mechanisms::load(&tree);
-    let names = if tree.is_host() {
-        Names::Host
-    } else {
-        Names::of_root(tree.path()).map_err(|error| Failure::Unreachable(error.to_string()))?
-    };
+    let spelling = spelling(options.root.as_deref(), options.target.as_ref());
+    let (tree, names, target) = opened(options.root.as_deref(), &spelling).await?;
     let mut evaluator = Evaluator::open(&tree, names, target)?;
     if let Some(path) = &options.batch {
         return batch::run(&mut evaluator, path);

@@ -5,11 +5,10 @@ mod text;
 mod words;
 
 use polkit_config::escape::escape;
-use polkit_config::names::Names;
 use serde_json::{Value, json};
 
 use super::explain::DecidedBy;
-use super::{DONE, eprint, mechanisms, print};
+use super::{DONE, eprint, opened, print, spelling};
 use crate::check::known_actions::KnownActions;
 use crate::check::root::way_to_root;
 use crate::cli::Who;
@@ -17,7 +16,6 @@ use crate::explore::sample::Samples;
 use crate::explore::{Condition, Exploration, Explorer, Limits};
 use crate::failure::Failure;
 use crate::implicit_authorization::ImplicitAuthorization;
-use crate::target::{self, Spelling};
 use crate::tree::Tree;
 use crate::verdict::wire::KnownFact;
 use crate::verdict::{AccessRequest, Evaluator, Outcome};
@@ -35,15 +33,9 @@ const UNITS: [&str; 3] = ["etc/systemd/system", "usr/lib/systemd/system", "lib/s
 /// # Errors
 /// A required file is unreadable, or an engine cannot be restarted.
 pub async fn run(options: &Who) -> Result<u8, Failure> {
-    let tree = Tree::open(options.root.as_deref())?;
-    let spelling = match &options.target {
-        Some(Spelling::Host) | None => target::default_for(options.root.as_deref()),
-        Some(spelling) => spelling.clone(),
-    };
-    let target = target::resolve(&spelling).await?;
-    mechanisms::load(&tree);
+    let spelling = spelling(options.root.as_deref(), options.target.as_ref());
+    let (tree, names, target) = opened(options.root.as_deref(), &spelling).await?;
     let unreachable = |error: polkit_config::names::LookupError| Failure::Unreachable(error.to_string());
-    let names = if tree.is_host() { Names::Host } else { Names::of_root(tree.path()).map_err(unreachable)? };
     let people = People::of(&names).map_err(unreachable)?;
     let evaluator = Evaluator::open(&tree, names, target)?;
     let actions: Vec<String> = match &options.action {

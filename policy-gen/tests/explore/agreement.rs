@@ -6,8 +6,9 @@ use polkit_policy_gen::mechanisms;
 use polkit_policy_gen::verdict::evaluate::UserRequest;
 use polkit_policy_gen::verdict::{AccessRequest, Evaluator, Verdict};
 
+use crate::numbers::Random;
 use crate::policies::Policy;
-use crate::random::{self, Random};
+use crate::random;
 use crate::subjects::Subject;
 
 /// What came of comparing.

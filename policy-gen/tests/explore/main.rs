@@ -8,6 +8,8 @@
 )]
 
 mod agreement;
+#[path = "../../../tests/src/random.rs"]
+mod numbers;
 mod policies;
 mod random;
 mod reads;

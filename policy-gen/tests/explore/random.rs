@@ -1,29 +1,6 @@
 //! Random policies. Each is one that exploring can follow, or says with a remark that it cannot.
 
-/// Numbers that are the same in every run with the same seed (splitmix64).
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) >> 33).unwrap() % limit
-    }
-
-    pub fn pick<'a, T: ?Sized>(&mut self, among: &[&'a T]) -> &'a T {
-        among[self.below(among.len())]
-    }
-
-    pub fn once_in(&mut self, many: usize) -> bool {
-        self.below(many) == 0
-    }
-}
+use super::numbers::Random;
 
 const RESULTS: &[&str] = &["yes", "no", "auth_self", "auth_self_keep", "auth_admin", "auth_admin_keep"];
 const NAMES: &[&str] = &["alice", "bob", "carol", "www-data", "5999"];

@@ -8,7 +8,7 @@ use polkit_policy_gen::verdict::AccessRequest;
 use polkit_policy_gen::verdict::evaluate::UserFacts;
 use polkit_policy_gen::verdict::wire::{Fact, KnownFact};
 
-use crate::random::Random;
+use crate::numbers::Random;
 
 /// The texts of subjects and details: those of the policies, and some others.
 pub const USERS: &[&str] =

@@ -1,7 +1,10 @@
 use super::suggest::{Suggestion, suggestions};
+use polkit_config::names::Names;
+
 use super::*;
 use crate::implicit_authorization::Session;
 use crate::target::{JavaScript, Pkla, Target, Version};
+use crate::tree::Tree;
 use crate::verdict::{Decider, DeciderKind, Flag, RuleError, Step};
 
 #[path = "tests/suggested.rs"]

@@ -1,3 +1,5 @@
+use polkit_config::names::Names;
+
 use super::*;
 use crate::implicit_authorization::ImplicitAuthorization::{AuthAdmin, No, Yes};
 use crate::verdict::wire::Fact;

@@ -1,6 +1,7 @@
 //! The changes that `explain` suggests.
 
 use super::*;
+use crate::target::Spelling;
 
 /// The suggested changes, each with its command and its reason.
 fn suggested(entries: &str, request: &AccessRequest, target: &Spelling) -> Vec<String> {
