@@ -2,5 +2,6 @@
 
 pub mod grants;
 pub mod log;
+pub mod owners;
 pub mod policy;
 pub mod request;

@@ -41,12 +41,6 @@ pub const ROOT_GROUPS: [(&str, &str); 9] = [
     ("shadow", "its members read the passwords"),
 ];
 
-/// Returns the way to root, if the action is root-equivalent without details.
-#[must_use]
-pub fn why_root_equivalent(action: &str) -> Option<&'static str> {
-    ROOT_EQUIVALENT.iter().find(|(id, _)| *id == action).map(|(_, how)| *how)
-}
-
 /// Notes each root-equivalent action once, with a less powerful alternative.
 pub(super) fn root_equivalent(policy: &Policy, report: &mut Report) {
     let mut noted: BTreeSet<&str> = BTreeSet::new();

@@ -14,14 +14,16 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::doctor::{agreed, apply};
 use super::{DONE, eprint, mechanisms, print};
+use crate::actions::of_tree;
 use crate::cli::Trace;
 use crate::doctor::fixes::{Fix, Step};
 use crate::doctor::look::is_dynamic;
 use crate::doctor::report::{safe, safe_lines};
 use crate::failure::Failure;
 use crate::target::{self, Spelling, Target};
-use crate::trace::grants::{Grant, LeftOut, Limits, narrowest};
+use crate::trace::grants::{Limits, Narrowest, narrowest};
 use crate::trace::log::Log;
+use crate::trace::owners::{OWNER, Owners};
 use crate::trace::policy;
 use crate::trace::request::{Reply, Request, Unnamed};
 use crate::tree::Tree;
@@ -36,12 +38,30 @@ const NAME_MAX: usize = 120;
 /// The highest priority of setpriority(2).
 const HIGHEST: i32 = -20;
 
+/// A raised priority, until it is dropped. A client can end as soon as it has polkit's refusal: with the usual priority a busy machine
+/// reads it too late more often. Programs that are started later have the usual priority again.
+struct Priority(i32);
+
+impl Priority {
+    fn raise() -> Self {
+        let before = rustix::process::getpriority_process(None).unwrap_or_default();
+        // Without the right to do this the trace works as well.
+        let _ = rustix::process::setpriority_process(None, HIGHEST);
+        Self(before)
+    }
+}
+
+impl Drop for Priority {
+    fn drop(&mut self) {
+        let _ = rustix::process::setpriority_process(None, self.0);
+    }
+}
+
 /// What a trace says in the end.
 struct Learned {
     log: Log,
     seconds: u64,
-    grants: Vec<Grant>,
-    left_out: Vec<LeftOut>,
+    found: Narrowest,
     evaluation: Result<Evaluation, String>,
     fix: Fix,
 }
@@ -54,14 +74,25 @@ pub async fn run(options: &Trace) -> Result<u8, Failure> {
     if !rustix::process::geteuid().is_root() {
         return Err(Failure::Refused("run this as root: the bus shows requests to polkitd only to root".to_owned()));
     }
-    mechanisms::load(&Tree::open(None)?);
+    let tree = Tree::open(None)?;
+    mechanisms::load(&tree);
     let target = target::resolve(&Spelling::Host).await?;
     let started = std::time::Instant::now();
-    let log = watch(options, target).await?;
+    let actions = of_tree(&tree, Some(target.version))
+        .map_err(|error| Failure::Unreachable(format!("cannot read the registered actions: {error}")))?;
+    let owners = actions
+        .actions
+        .iter()
+        .filter_map(|declared| Some((declared.action.id.as_str(), declared.action.annotations.get(OWNER)?.as_str())));
+    let owners = Owners::of(owners);
+    let log = {
+        let _priority = Priority::raise();
+        watch(options, target, owners).await?
+    };
     let learned = learn(log, started.elapsed(), options, target);
     if options.json {
         print(&format!("{:#}", show::as_json(&learned)));
-    } else if !options.apply || learned.grants.is_empty() {
+    } else if !options.apply || learned.found.grants.is_empty() {
         print(show::policy_text(&learned).trim_end());
     }
     eprint(&show::summary(&learned));
@@ -69,14 +100,12 @@ pub async fn run(options: &Trace) -> Result<u8, Failure> {
 }
 
 /// Watches polkitd. A request counts when polkitd replies.
-async fn watch(options: &Trace, target: Target) -> Result<Log, Failure> {
+async fn watch(options: &Trace, target: Target, owners: Owners) -> Result<Log, Failure> {
     let unreachable = |error: AuthorityError| Failure::Unreachable(format!("cannot watch the system bus: {error}"));
-    // A client can end as soon as it has polkit's refusal: without this, a busy machine reads it too late more often.
-    let _ = rustix::process::setpriority_process(None, HIGHEST);
     let questions = polkit_dbus::connect().await.map_err(unreachable)?;
     let monitor = polkit_dbus::connect().await.map_err(unreachable)?;
     let mut monitor = CheckMonitor::new(monitor).await.map_err(unreachable)?;
-    let mut watcher = Watcher::new(questions, target.version);
+    let mut watcher = Watcher::new(questions, target.version, owners);
     let signals =
         |kind| signal(kind).map_err(|error| Failure::Unreachable(format!("cannot wait for signals: {error}")));
     let (mut interrupt, mut terminate) = (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
@@ -126,10 +155,10 @@ fn is_wanted(options: &Trace, request: &Request) -> bool {
     let unit =
         |name: &String| subject.unit.as_deref().is_some_and(|unit| unit == name || unit == format!("{name}.service"));
     let user = |name: &String| subject.user == *name || subject.uid.is_some_and(|uid| uid.to_string() == *name);
-    // The unit of a process that has ended is not known.
-    let is_in_unit = |name| subject.unnamed == Some(Unnamed::Ended) || unit(name);
-    options.unit.as_ref().is_none_or(is_in_unit)
-        && options.user.as_ref().is_none_or(user)
+    // The unit of a process that has ended is not known, and perhaps not even its user.
+    let has_ended = subject.unnamed == Some(Unnamed::Ended);
+    options.unit.as_ref().is_none_or(|name| has_ended || unit(name))
+        && options.user.as_ref().is_none_or(|name| has_ended && subject.uid.is_none() || user(name))
         && options.action.as_ref().is_none_or(|pattern| pattern.covers(&request.action))
 }
 
@@ -139,33 +168,21 @@ fn learn(log: Log, time: Duration, options: &Trace, target: Target) -> Learned {
     let dynamic: BTreeSet<String> = units.into_iter().filter(|unit| is_dynamic(unit)).cloned().collect();
     let format = target.format(None);
     let limits = format.as_ref().map(|format| Limits { version: target.version, format: *format });
-    let (grants, left_out) = match limits {
-        Ok(limits) => narrowest(log.refused(), limits, &dynamic),
-        Err(_) => (Vec::new(), Vec::new()),
-    };
-    let is_left_out = |request: &Request| {
-        left_out.iter().any(|left_out| {
-            let (own, other) = (&request.subject, &left_out.request.subject);
-            (&own.user, &own.unit, &request.action, &request.details)
-                == (&other.user, &other.unit, &left_out.request.action, &left_out.request.details)
-        })
-    };
-    let is_granted = |request: &&Request| request.subject.unnamed.is_none() && !is_left_out(request);
-    let granted: Vec<Request> = log.refused().filter(is_granted).cloned().collect();
-    let mut fix = fix(options, &grants, &left_out, &[]);
+    let found = limits.map(|limits| narrowest(log.refused(), limits, &dynamic)).unwrap_or_default();
+    let mut fix = fix(options, &found, &[]);
     let evaluation = match format {
-        Ok(_) if grants.is_empty() => Ok(Evaluation::default()),
-        Ok(_) => evaluate::evaluate(&fix, &granted, &dynamic, target),
+        Ok(_) if found.grants.is_empty() => Ok(Evaluation::default()),
+        Ok(_) => evaluate::evaluate(&fix, &found.granted, &dynamic, target),
         Err(failure) => Err(failure.to_string()),
     };
     if let Ok(evaluation) = &evaluation {
-        fix = self::fix(options, &grants, &left_out, &evaluation.cases);
+        fix = self::fix(options, &found, &evaluation.cases);
     }
-    Learned { log, seconds: time.as_secs(), grants, left_out, evaluation, fix }
+    Learned { log, seconds: time.as_secs(), found, evaluation, fix }
 }
 
 /// The fix that installs the policy.
-fn fix(options: &Trace, grants: &[Grant], left_out: &[LeftOut], cases: &[(String, String)]) -> Fix {
+fn fix(options: &Trace, found: &Narrowest, cases: &[(String, String)]) -> Fix {
     let of = options.unit.as_deref().or(options.user.as_deref()).unwrap_or("host");
     let slug = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let stem: String = format!("50-trace-{of}").chars().map(slug).take(NAME_MAX).collect();
@@ -174,7 +191,7 @@ fn fix(options: &Trace, grants: &[Grant], left_out: &[LeftOut], cases: &[(String
         "Written by polkit-policy-gen trace: what polkitd refused while it was watched.".to_owned(),
         "A mechanism may ask for further actions when these are allowed: then trace again.".to_owned(),
     ];
-    let text = policy::file(&head, grants, left_out, cases);
+    let text = policy::file(&head, &found.grants, &found.left_out, cases);
     Fix {
         id: "trace",
         grants: "what was refused".to_owned(),
@@ -194,7 +211,7 @@ fn free(stem: &str, exists: impl Fn(&str) -> bool) -> String {
 /// Installs the policy, if it grants what was seen and nothing else.
 async fn apply(learned: &Learned, options: &Trace) -> Result<u8, Failure> {
     let refused = |why: &str| Err(Failure::Refused(format!("{}. Nothing was changed", safe(why))));
-    if learned.grants.is_empty() {
+    if learned.found.grants.is_empty() {
         print("nothing to apply: no grant is needed or possible");
         return Ok(DONE);
     }

@@ -33,6 +33,17 @@ pub struct LeftOut {
     pub instead: Option<String>,
 }
 
+/// The grants for refused requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowest {
+    /// The grants.
+    pub grants: Vec<Grant>,
+    /// The requests that they are for. Which program asked makes no difference for policy, so none is named.
+    pub granted: Vec<Request>,
+    /// The requests that cannot be granted alone.
+    pub left_out: Vec<LeftOut>,
+}
+
 /// The polkit for which the grants are.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -42,37 +53,35 @@ pub struct Limits {
     pub format: Format,
 }
 
-/// Returns the grants for refused requests, and the requests that cannot be granted alone. `dynamic` has the units with `DynamicUser=`.
+/// Returns the grants for refused requests. `dynamic` has the units with `DynamicUser=`.
 #[must_use]
 pub fn narrowest<'a>(
     refused: impl Iterator<Item = &'a Request>,
     limits: Limits,
     dynamic: &BTreeSet<String>,
-) -> (Vec<Grant>, Vec<LeftOut>) {
-    let (mut grants, mut left_out) = (BTreeSet::new(), Vec::new());
-    // Which program asked makes no difference for policy.
+) -> Narrowest {
     let without_program = |request: &Request| {
         let subject = Subject { program: None, ..request.subject.clone() };
         Request { subject, ..request.clone() }
     };
     let refused: BTreeSet<Request> = refused.map(without_program).collect();
-    for request in &refused {
-        match obstacle(request, limits) {
-            None => {
-                grants.insert(single(request, dynamic));
-            }
-            Some((why, instead)) => left_out.push(LeftOut { request: request.clone(), why, instead }),
+    let mut found = Narrowest::default();
+    for request in refused {
+        match obstacle(&request, limits) {
+            None => found.granted.push(request),
+            Some((why, instead)) => found.left_out.push(LeftOut { request, why, instead }),
         }
     }
     // The same request, repeated so that its process could be read.
-    let is_repeated = |ended: &Request| {
-        ended.subject.unnamed == Some(Unnamed::Ended)
-            && refused.iter().any(|other| {
-                other.subject.unnamed.is_none() && (&other.action, &other.details) == (&ended.action, &ended.details)
-            })
-    };
-    left_out.retain(|left_out| !is_repeated(&left_out.request));
-    (merge(grants), left_out)
+    let same = |one: &Request, other: &Request| (&one.action, &one.details) == (&other.action, &other.details);
+    let named: Vec<&Request> = found.left_out.iter().map(|left_out| &left_out.request).collect();
+    let named: Vec<Request> =
+        named.into_iter().chain(&found.granted).filter(|request| request.subject.unnamed.is_none()).cloned().collect();
+    found.left_out.retain(|LeftOut { request, .. }| {
+        request.subject.unnamed != Some(Unnamed::Ended) || !named.iter().any(|other| same(other, request))
+    });
+    found.grants = merge(found.granted.iter().map(|request| single(request, dynamic)).collect());
+    found
 }
 
 /// Why a request cannot be granted alone, and the command that allows it in another way.

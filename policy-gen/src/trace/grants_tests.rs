@@ -30,9 +30,9 @@ fn shown(grants: &[Grant]) -> Vec<String> {
 }
 
 fn left_out(request: &Request, limits: Limits) -> LeftOut {
-    let (grants, left_out) = narrowest(std::iter::once(request), limits, &BTreeSet::new());
-    assert!(grants.is_empty(), "{grants:?}");
-    left_out.into_iter().next().expect("the request is left out")
+    let found = narrowest(std::iter::once(request), limits, &BTreeSet::new());
+    assert!(found.grants.is_empty() && found.granted.is_empty(), "{found:?}");
+    found.left_out.into_iter().next().expect("the request is left out")
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn requests_that_differ_in_one_thing_are_one_grant_and_others_are_not() {
         request(alice(), "org.freedesktop.NetworkManager.wifi.scan", &[]),
         request(Subject { user: "bob".into(), ..alice() }, "org.example.one", &[]),
     ];
-    let (grants, left_out) = narrowest(all.iter(), RULES, &BTreeSet::new());
+    let Narrowest { grants, left_out, .. } = narrowest(all.iter(), RULES, &BTreeSet::new());
     assert_eq!(left_out, []);
     assert_eq!(
         shown(&grants),
@@ -67,7 +67,7 @@ fn requests_that_differ_in_one_thing_are_one_grant_and_others_are_not() {
 fn the_unit_is_named_where_polkit_knows_it_and_alone_if_its_user_is_dynamic() {
     let of = |unit: &str| Subject { unit: Some(unit.into()), is_unit_known: true, ..alice() };
     let all = [request(of("web.service"), "org.example.one", &[]), request(of("dyn.service"), "org.example.one", &[])];
-    let (grants, _) = narrowest(all.iter(), RULES, &BTreeSet::from(["dyn.service".to_owned()]));
+    let Narrowest { grants, .. } = narrowest(all.iter(), RULES, &BTreeSet::from(["dyn.service".to_owned()]));
     assert_eq!(shown(&grants), ["dyn.service: org.example.one", "alice/web.service: org.example.one"]);
 }
 
@@ -94,7 +94,7 @@ fn what_a_grant_cannot_name_alone_is_left_out_with_the_reason() {
     let root = Subject { uid: Some(0), user: "root".into(), ..alice() };
     for (request, limits, why) in [
         (request(unnamed(Unnamed::Ended), "a.b", &[]), RULES, "ended before"),
-        (request(unnamed(Unnamed::AskedItself), "a.b", &[]), RULES, "without a mechanism"),
+        (request(unnamed(Unnamed::NoMechanism), "a.b", &[]), RULES, "any user can make up"),
         (request(unnamed(Unnamed::Session), "a.b", &[]), RULES, "about a session"),
         (request(root, "a.b", &[]), RULES, "a request of root"),
         (restart("web-*.service", "restart"), RULES, "the detail `unit`"),
@@ -109,17 +109,17 @@ fn what_a_grant_cannot_name_alone_is_left_out_with_the_reason() {
         assert_eq!(found.instead, None);
     }
     let plain = request(alice(), "a.b", &[]);
-    assert_eq!(shown(&narrowest(std::iter::once(&plain), pkla, &BTreeSet::new()).0), ["alice: a.b"]);
+    assert_eq!(shown(&narrowest(std::iter::once(&plain), pkla, &BTreeSet::new()).grants), ["alice: a.b"]);
 }
 
 #[test]
 fn a_request_that_was_repeated_because_its_process_had_ended_is_not_left_out() {
     let ended = Subject { unnamed: Some(Unnamed::Ended), ..Subject::default() };
     let all = [restart("a.service", "stop"), Request { subject: ended.clone(), ..restart("a.service", "stop") }];
-    let (grants, left_out) = narrowest(all.iter(), RULES, &BTreeSet::new());
+    let Narrowest { grants, left_out, .. } = narrowest(all.iter(), RULES, &BTreeSet::new());
     assert_eq!((grants.len(), left_out.len()), (1, 0));
     let other = [all[0].clone(), Request { subject: ended, ..restart("b.service", "stop") }];
-    assert_eq!(narrowest(other.iter(), RULES, &BTreeSet::new()).1.len(), 1);
+    assert_eq!(narrowest(other.iter(), RULES, &BTreeSet::new()).left_out.len(), 1);
 }
 
 #[test]
@@ -128,7 +128,8 @@ fn the_program_makes_no_difference() {
         let subject = Subject { program: Some(program.into()), unit: Some("web.service".into()), ..alice() };
         request(subject, "org.freedesktop.NetworkManager.reload", &[])
     };
-    let (grants, left_out) = narrowest([by("/usr/bin/nmcli"), by("/usr/bin/php")].iter(), RULES, &BTreeSet::new());
+    let Narrowest { grants, left_out, .. } =
+        narrowest([by("/usr/bin/nmcli"), by("/usr/bin/php")].iter(), RULES, &BTreeSet::new());
     assert_eq!((grants.len(), left_out.len()), (0, 1));
 }
 
@@ -164,7 +165,7 @@ proptest! {
             details.extend(second.map(|second| ("second".to_owned(), second.to_string())));
             Request { subject, action: format!("org.example.a{action}"), details }
         }).collect();
-        let (grants, left_out) = narrowest(requests.iter(), RULES, &BTreeSet::new());
+        let Narrowest { grants, left_out, .. } = narrowest(requests.iter(), RULES, &BTreeSet::new());
         prop_assert!(left_out.is_empty());
         let asked = requests.into_iter().map(|request| (Some(request.subject.user), request.action, request.details)).collect();
         prop_assert_eq!(covered(&grants), asked);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grants::{Grant, LeftOut};
-use crate::check::root::why_root_equivalent;
+use crate::check::root::way_to_root;
 use crate::emit::quote::{comment, toml};
 use crate::mechanisms::table;
 use crate::policy::SYSTEMD_ACTION;
@@ -70,7 +70,7 @@ fn root_equivalent(grant: &Grant) -> Option<String> {
         let programs: Vec<&str> = programs.iter().map(String::as_str).collect();
         return Some(format!("unless {} is harmless with every input", programs.join(", ")));
     }
-    let of_action = |action: &String| why_root_equivalent(action).map(str::to_owned).or_else(|| of_set(action));
+    let of_action = |action: &String| way_to_root(action).map(str::to_owned).or_else(|| of_set(action));
     grant.actions.iter().filter(|action| !is_of_unit(action)).find_map(of_action)
 }
 

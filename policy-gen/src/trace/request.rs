@@ -28,7 +28,7 @@ pub struct Subject {
     pub is_unit_known: bool,
     /// The program of the process.
     pub program: Option<String>,
-    /// Why the subject cannot be named: its process has ended, or polkit was asked by the user.
+    /// Why policy must not name the subject.
     pub unnamed: Option<Unnamed>,
 }
 
@@ -37,8 +37,8 @@ pub struct Subject {
 pub enum Unnamed {
     /// The process ended before its unit was read.
     Ended,
-    /// A process of the user itself asked polkit, so no mechanism waits for the reply.
-    AskedItself,
+    /// The process that asked polkit is no mechanism: it may have made up the subject.
+    NoMechanism,
     /// The subject is a session.
     Session,
 }
@@ -49,8 +49,8 @@ impl Unnamed {
     pub fn text(self) -> &'static str {
         match self {
             Self::Ended => "the process ended before its unit could be read: repeat the request",
-            Self::AskedItself => {
-                "the user asked polkit without a mechanism, for example with pkcheck: anyone can make up such a request"
+            Self::NoMechanism => {
+                "neither root nor an owner of the action asked polkit (for example pkcheck): any user can make up such a request"
             }
             Self::Session => "the request is about a session, not about a process",
         }

@@ -58,7 +58,7 @@ pub(super) fn policy_text(learned: &Learned) -> &str {
         Step::Write { text, .. } => Some(text.as_str()),
         _ => None,
     });
-    if learned.grants.is_empty() && learned.left_out.is_empty() {
+    if learned.found.grants.is_empty() && learned.found.left_out.is_empty() {
         "# Nothing was refused."
     } else {
         text.unwrap_or_default()
@@ -75,8 +75,8 @@ pub(super) fn summary(learned: &Learned) -> String {
         learned.seconds,
         number(|_| true),
         number(Reply::is_refusal),
-        learned.grants.len(),
-        learned.left_out.len()
+        learned.found.grants.len(),
+        learned.found.left_out.len()
     )];
     if learned.log.unanswered() > 0 {
         lines.push(format!("without a reply yet: {}", learned.log.unanswered()));
@@ -106,8 +106,8 @@ pub(super) fn as_json(learned: &Learned) -> Value {
     json!({
         "seconds": learned.seconds,
         "requests": requests,
-        "grants": learned.grants.iter().map(grant_json).collect::<Vec<_>>(),
-        "left_out": learned.left_out.iter().map(left_out_json).collect::<Vec<_>>(),
+        "grants": learned.found.grants.iter().map(grant_json).collect::<Vec<_>>(),
+        "left_out": learned.found.left_out.iter().map(left_out_json).collect::<Vec<_>>(),
         "policy": policy_text(learned),
         "cases": cases,
         "faults": faults,

@@ -5,6 +5,7 @@ use polkit_dbus::CheckId;
 
 use super::*;
 use crate::cli::{Cli, Command};
+use crate::trace::grants::LeftOut;
 use crate::trace::request::Subject;
 
 fn options(arguments: &[&str]) -> Trace {
@@ -36,8 +37,9 @@ fn learned(requests: &[(Request, Reply)]) -> Learned {
         .refused()
         .map(|request| LeftOut { request: request.clone(), why: "it ended".into(), instead: None })
         .collect();
-    let fix = fix(&options(&[]), &[], &left_out, &[]);
-    Learned { log, seconds: 7, grants: Vec::new(), left_out, evaluation: Ok(Evaluation::default()), fix }
+    let found = Narrowest { left_out, ..Narrowest::default() };
+    let fix = fix(&options(&[]), &found, &[]);
+    Learned { log, seconds: 7, found, evaluation: Ok(Evaluation::default()), fix }
 }
 
 #[test]
@@ -65,6 +67,8 @@ fn only_requests_of_the_named_user_unit_and_action_are_wanted() {
     let ended = Request { subject: Subject { unnamed: Some(Unnamed::Ended), ..without.subject.clone() }, ..without };
     assert!(is_wanted(&options(&["--unit", "web"]), &ended), "its unit is not known");
     assert!(!is_wanted(&options(&["--unit", "web", "--user", "bob"]), &ended));
+    let unknown = Request { subject: Subject { uid: None, ..ended.subject.clone() }, ..ended };
+    assert!(is_wanted(&options(&["--user", "bob"]), &unknown), "its user is not known, either");
 }
 
 #[test]
@@ -82,7 +86,8 @@ fn the_file_of_an_earlier_trace_stays() {
     let path = format!("{FOLDER}/50-trace-a.toml");
     assert_eq!(free("50-trace-a", |_| false), path);
     assert_eq!(free("50-trace-a", |other| other == path), format!("{FOLDER}/50-trace-a-2.toml"));
-    let Some(Step::Write { path, .. }) = fix(&options(&["--unit", "../x y"]), &[], &[], &[]).steps.into_iter().next()
+    let Some(Step::Write { path, .. }) =
+        fix(&options(&["--unit", "../x y"]), &Narrowest::default(), &[]).steps.into_iter().next()
     else {
         panic!("a file")
     };

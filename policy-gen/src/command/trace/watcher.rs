@@ -11,6 +11,7 @@ use polkit_dbus::{BusClient, Connection, Subject as PolkitSubject, WatchedCheck,
 use crate::doctor::look::{SeenProcess, seen_process};
 use crate::mechanisms::table;
 use crate::target::{UNITS, Version};
+use crate::trace::owners::Owners;
 use crate::trace::request::{Request, Subject, Unnamed};
 use crate::verify::probe_process;
 
@@ -25,6 +26,7 @@ const KNOWN_MAX: usize = 4096;
 pub struct Watcher {
     bus: Connection,
     version: Version,
+    owners: Owners,
     clients: HashMap<String, Client>,
     users: HashMap<u32, String>,
 }
@@ -42,8 +44,8 @@ struct Client {
 impl Watcher {
     /// Makes a watcher that asks `bus` about its clients.
     #[must_use]
-    pub fn new(bus: Connection, version: Version) -> Self {
-        Self { bus, version, clients: HashMap::new(), users: HashMap::new() }
+    pub fn new(bus: Connection, version: Version, owners: Owners) -> Self {
+        Self { bus, version, owners, clients: HashMap::new(), users: HashMap::new() }
     }
 
     /// Remembers a client that has connected.
@@ -88,8 +90,12 @@ impl Watcher {
                 self.clients.get(&check.id.mechanism).and_then(|known| known.uid)
             }
         };
-        if asking.is_some_and(|uid| uid != 0 && Some(uid) == subject.uid) {
-            subject.unnamed = Some(Unnamed::AskedItself);
+        let is_mechanism = asking.is_some_and(|uid| {
+            let user = self.user(uid);
+            self.owners.is_mechanism(uid, &user, &check.action)
+        });
+        if !is_mechanism {
+            subject.unnamed = Some(Unnamed::NoMechanism);
         }
         let details = match table::of_action(&check.action) {
             Some(mechanism) => mechanism.narrowing(&check.action, &check.details),
